@@ -1,0 +1,1 @@
+"""Hardware: netlists, multipliers, RTL and the cost of all of them."""

@@ -1,0 +1,1 @@
+"""The ground floor: errors, files and progress, importable by every package."""

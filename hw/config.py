@@ -1,0 +1,205 @@
+"""Descriptions of array bank and design: frozen, checked, with a JSON round trip.
+
+A `Design` is what the search hands to the hardware: it embeds the netlists of the
+multipliers it uses, so that a `design.json` stays valid when the catalogue changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hw.common.errors import InputError
+from hw.common.files import read_json, write_json
+from hw.multipliers.base import Multiplier
+from hw.netlist import Netlist
+
+DESIGN_FORMAT = "autoapprox-design/1"
+MAX_ARRAYS = 16  # the ROUTE operand has four bits
+OPERAND_BITS = 8  # magnitude of activation and weight; the sign travels beside it
+
+
+@dataclass(frozen=True, kw_only=True)
+class BankConfig:
+    """Shape of a bank of systolic arrays that share one operand and one result stream.
+
+    Parameters
+    ----------
+    rows : int
+        PEs in a column: the length of the inner-product slice done in one pass.
+    cols : int
+        PEs in a row: output channels computed side by side.
+    arrays : tuple of str
+        Multiplier name of each array; the position is the operand of ROUTE.
+    psum_width : int
+        Bits of the two's complement partial sum that travels down a column.
+    """
+
+    rows: int = 16
+    cols: int = 16
+    arrays: tuple[str, ...] = ("mul8u_exact",)
+    psum_width: int = 24
+
+    def __post_init__(self) -> None:
+        for label, value, high in (("rows", self.rows, 256), ("cols", self.cols, 256),
+                                   ("psum_width", self.psum_width, 32)):
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= high:
+                raise InputError(f"Bank {label} must be an integer from 1 to {high}, not {value!r}")
+        if not 1 <= len(self.arrays) <= MAX_ARRAYS:
+            raise InputError(f"Bank must have 1 to {MAX_ARRAYS} arrays, not {len(self.arrays)}")
+        if len(set(self.arrays)) != len(self.arrays):
+            raise InputError(f"Bank arrays must differ, not {', '.join(self.arrays)}")
+
+    # --- timing: the numbers the RTL, the cycle-true model and the energy model share ---
+
+    @property
+    def fill_cycles(self) -> int:
+        """Cycles to shift one weight tile into the shadow registers: one row per cycle."""
+        return self.rows
+
+    @property
+    def swap_cycles(self) -> int:
+        """Cycles after a tile's first act beat until the farthest PE has taken its new weight.
+
+        New weights must not be shifted in before then.
+        """
+        return self.rows + self.cols - 1
+
+    @property
+    def latency_cycles(self) -> int:
+        """Cycles from an accepted act beat to its row of partial sums at the output.
+
+        One for the operand register of each row's skew and each column hop, one per
+        partial-sum register, one for the output register after the ROUTE multiplexer.
+        """
+        return self.rows + self.cols + 1
+
+    def tile_cycles(self, beats: int) -> int:
+        """Cycles between the starts of consecutive tiles on one array, `beats` acts each."""
+        return max(beats, self.swap_cycles + self.fill_cycles)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """A bank, its multipliers and the array each layer runs on.
+
+    Parameters
+    ----------
+    name : str
+        Name of the design; letters, digits, `_`, `-` and `.`.
+    bank : BankConfig
+    multipliers : mapping of str to Multiplier
+        Every multiplier that `bank.arrays` names.
+    mapping : mapping of str to int
+        Layer name (as in the ONNX file) to position in `bank.arrays`.
+    provenance : mapping
+        How the design was found; free-form, JSON-ready, never read back by the hardware.
+
+    Raises
+    ------
+    InputError
+        A multiplier is missing, a layer is mapped to a missing array, 0 x 0 is not 0
+        (ragged tiles are padded with zeros), or a partial sum could overflow.
+    """
+
+    name: str
+    bank: BankConfig
+    multipliers: Mapping[str, Multiplier]
+    mapping: Mapping[str, int] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.name or not all(c.isalnum() or c in "_-." for c in self.name):
+            raise InputError("Design name must be made of letters, digits, '_', '-' and '.', "
+                             f"not {self.name!r}")
+        for name in self.bank.arrays:
+            if name not in self.multipliers:
+                raise InputError(f"Design {self.name!r} must embed the netlist of {name!r}")
+            self._check_multiplier(self.multipliers[name])
+        for layer, array in self.mapping.items():
+            if not isinstance(array, int) or not 0 <= array < len(self.bank.arrays):
+                raise InputError(f"Layer {layer!r} must be mapped to an array below "
+                                 f"{len(self.bank.arrays)}, not {array!r}")
+
+    def _check_multiplier(self, multiplier: Multiplier) -> None:
+        netlist = multiplier.netlist
+        if (netlist.act_width, netlist.weight_width) != (OPERAND_BITS, OPERAND_BITS):
+            raise InputError(f"Multiplier {multiplier.name!r} must be 8x8 to sit in a PE, not "
+                             f"{netlist.act_width}x{netlist.weight_width}")
+        if netlist.signed:
+            raise InputError(f"Multiplier {multiplier.name!r} must be unsigned: the PE multiplies "
+                             "magnitudes and adds the sign itself")
+        if multiplier.table[0, 0] != 0:
+            raise InputError(f"Multiplier {multiplier.name!r} must give 0 for 0 x 0, not "
+                             f"{multiplier.table[0, 0]}: ragged tiles are padded with zeros")
+        bound = self.bank.rows * int(np.abs(multiplier.table).max())
+        limit = 2 ** (self.bank.psum_width - 1) - 1
+        if bound > limit:
+            raise InputError(f"Partial sums of {multiplier.name!r} reach {bound} over "
+                             f"{self.bank.rows} rows, which must fit in {self.bank.psum_width} bits "
+                             f"(at most {limit})")
+
+    @cached_property
+    def arrays(self) -> tuple[Multiplier, ...]:
+        """The multiplier of each array, in ROUTE order."""
+        return tuple(self.multipliers[name] for name in self.bank.arrays)
+
+    def multiplier_of(self, layer: str) -> Multiplier:
+        """Return the multiplier that `layer` is routed to."""
+        return self.arrays[self.mapping[layer]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready description; `from_dict` restores an equal design."""
+        bank = self.bank
+        return {"format": DESIGN_FORMAT, "name": self.name,
+                "bank": {"rows": bank.rows, "cols": bank.cols, "psum_width": bank.psum_width,
+                         "arrays": list(bank.arrays)},
+                "mapping": dict(self.mapping),
+                "provenance": dict(self.provenance),
+                "multipliers": {
+                    name: {"family": m.family, "parameters": dict(m.parameters),
+                           "citation": m.citation, "digest": m.digest,
+                           "netlist": m.netlist.to_dict()}
+                    for name, m in sorted(self.multipliers.items()) if name in bank.arrays}}
+
+    @classmethod
+    def from_dict(cls, content: Any) -> Design:
+        """Restore a design; raises InputError saying what is wrong with it."""
+        if not isinstance(content, dict) or content.get("format") != DESIGN_FORMAT:
+            raise InputError(f"Design must be a JSON object with \"format\": \"{DESIGN_FORMAT}\"")
+        try:
+            bank = dict(content["bank"])
+            bank["arrays"] = tuple(bank["arrays"])
+            multipliers = {}
+            for name, entry in content["multipliers"].items():
+                netlist = Netlist.from_dict(entry["netlist"])
+                if entry["digest"] != netlist.digest:
+                    raise InputError(f"Netlist of {name!r} must have digest "
+                                     f"{entry['digest'][:12]}, not {netlist.digest[:12]}")
+                multipliers[name] = Multiplier(
+                    name=name, family=entry["family"], netlist=netlist,
+                    parameters=entry["parameters"], citation=entry["citation"])
+            return cls(name=content["name"], bank=BankConfig(**bank), multipliers=multipliers,
+                       mapping=content["mapping"], provenance=content.get("provenance", {}))
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"Design is malformed: {error!r}") from None
+
+    @classmethod
+    def load(cls, path: Path) -> Design:
+        """Read a design file; every error names the file."""
+        try:
+            return cls.from_dict(read_json(path))
+        except InputError as error:
+            message = str(error)
+            raise InputError(message if str(path) in message else f"{path}: {message}") from None
+
+    def save(self, path: Path) -> None:
+        """Write the design file atomically."""
+        write_json(path, self.to_dict(), indent=None)

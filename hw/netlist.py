@@ -1,0 +1,404 @@
+"""A multiplier as a netlist: the one object that RTL, truth table and cost are read from.
+
+A netlist is a frozen list of two-input gates over two operands, `act` and `weight`.
+Nets are numbered: 0 and 1 are the constants, then the bits of `act` (least significant
+first), then the bits of `weight`, then one net per gate in topological order.
+
+Evaluation is bit-parallel: one bit per operand pair, eight pairs per byte, so all
+65,536 pairs of an 8x8 multiplier cost one NumPy operation of 8 KiB per gate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+CONST0, CONST1 = 0, 1
+FIRST_INPUT = 2
+
+Bits = npt.NDArray[np.uint8]
+
+
+class Op(IntEnum):
+    """The function of a gate; the numbers are part of the digest and of stored files."""
+
+    NOT = 0
+    AND = 1
+    OR = 2
+    XOR = 3
+    NAND = 4
+    NOR = 5
+    XNOR = 6
+    ANDNOT = 7  # a & ~b
+    ORNOT = 8  # a | ~b
+
+
+COMMUTATIVE = frozenset({Op.AND, Op.OR, Op.XOR, Op.NAND, Op.NOR, Op.XNOR})
+
+
+class Gate(NamedTuple):
+    """One gate: `op` applied to nets `a` and `b`; NOT ignores `b`, which equals `a`."""
+
+    op: Op
+    a: int
+    b: int
+
+
+def apply_op(op: Op, a: Bits, b: Bits) -> Bits:
+    """Return `op` of two packed bit vectors, uint8 of equal shape."""
+    match op:
+        case Op.NOT:
+            return ~a
+        case Op.AND:
+            return a & b
+        case Op.OR:
+            return a | b
+        case Op.XOR:
+            return a ^ b
+        case Op.NAND:
+            return ~(a & b)
+        case Op.NOR:
+            return ~(a | b)
+        case Op.XNOR:
+            return ~(a ^ b)
+        case Op.ANDNOT:
+            return a & ~b
+        case Op.ORNOT:
+            return a | ~b
+
+
+@dataclass(frozen=True, kw_only=True)
+class Netlist:
+    """A combinational multiplier, `product = f(act, weight)`.
+
+    Parameters
+    ----------
+    act_width, weight_width : int
+        Operand widths in bits, 1 to 16.
+    gates : tuple of Gate
+        In topological order: gate i drives net `FIRST_INPUT + act_width + weight_width + i`
+        and reads lower-numbered nets only.
+    outputs : tuple of int
+        Net of each product bit, least significant first.
+    signed : bool
+        Operands and product are two's complement. Otherwise all are unsigned.
+
+    Raises
+    ------
+    ValueError
+        When a gate reads a net that is not driven before it.
+    """
+
+    act_width: int
+    weight_width: int
+    gates: tuple[Gate, ...]
+    outputs: tuple[int, ...]
+    signed: bool = False
+
+    def __post_init__(self) -> None:
+        for label, width in (("act_width", self.act_width), ("weight_width", self.weight_width)):
+            if not 1 <= width <= 16:
+                raise ValueError(f"{label} must be 1 to 16, not {width}")
+        for index, gate in enumerate(self.gates):
+            net = self.first_gate_net + index
+            if not (0 <= gate.a < net and 0 <= gate.b < net):
+                raise ValueError(f"Gate {index} must read nets below {net}, not {gate.a}, {gate.b}")
+        if not 1 <= len(self.outputs) <= 32:
+            raise ValueError(f"Netlist must have 1 to 32 outputs, not {len(self.outputs)}")
+        for net in self.outputs:
+            if not 0 <= net < self.net_count:
+                raise ValueError(f"Output net must be below {self.net_count}, not {net}")
+
+    @property
+    def first_gate_net(self) -> int:
+        """Number of the net that gate 0 drives."""
+        return FIRST_INPUT + self.act_width + self.weight_width
+
+    @property
+    def net_count(self) -> int:
+        """Number of nets: constants, operand bits and one per gate."""
+        return self.first_gate_net + len(self.gates)
+
+    @property
+    def act_nets(self) -> range:
+        """Nets of the activation operand, least significant bit first."""
+        return range(FIRST_INPUT, FIRST_INPUT + self.act_width)
+
+    @property
+    def weight_nets(self) -> range:
+        """Nets of the weight operand, least significant bit first."""
+        return range(FIRST_INPUT + self.act_width, self.first_gate_net)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the structure, 64 hexadecimal digits: the key of every stored result."""
+        words = [self.act_width, self.weight_width, int(self.signed), len(self.gates)]
+        for gate in self.gates:
+            words += gate
+        words += self.outputs
+        return hashlib.sha256(np.array(words, "<u4").tobytes()).hexdigest()
+
+    @cached_property
+    def depth(self) -> int:
+        """Longest path from an operand bit to an output, in gates."""
+        level = [0] * self.net_count
+        for index, gate in enumerate(self.gates):
+            level[self.first_gate_net + index] = 1 + max(level[gate.a], level[gate.b])
+        return max((level[net] for net in self.outputs), default=0)
+
+    def gate_counts(self) -> Counter[str]:
+        """Return the number of gates per operation name."""
+        return Counter(gate.op.name for gate in self.gates)
+
+    # --- evaluation ---------------------------------------------------------------
+
+    def evaluate_nets(self, act_bits: Bits, weight_bits: Bits) -> Bits:
+        """Return the value of every net for packed lanes.
+
+        act_bits, weight_bits : uint8[width, n_bytes], bit i of the operand in row i, eight
+        lanes per byte. Returns uint8[net_count, n_bytes].
+        """
+        nets = np.empty((self.net_count, act_bits.shape[1]), np.uint8)
+        nets[CONST0], nets[CONST1] = 0, 0xFF
+        nets[self.act_nets.start:self.act_nets.stop] = act_bits
+        nets[self.weight_nets.start:self.weight_nets.stop] = weight_bits
+        for net, gate in enumerate(self.gates, start=self.first_gate_net):
+            nets[net] = apply_op(gate.op, nets[gate.a], nets[gate.b])
+        return nets
+
+    def evaluate(self, act: npt.ArrayLike, weight: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return the product of each operand pair.
+
+        act, weight : integers, broadcastable; unsigned operands in [0, 2**width), signed
+        ones in two's complement range. Returns int64 of the broadcast shape.
+        """
+        acts, weights = np.broadcast_arrays(np.asarray(act), np.asarray(weight))
+        lanes = acts.size
+        nets = self.evaluate_nets(pack_bits(acts.reshape(-1), self.act_width),
+                                  pack_bits(weights.reshape(-1), self.weight_width))
+        product = np.zeros(lanes, np.int64)
+        for position, net in enumerate(self.outputs):
+            bit = np.unpackbits(nets[net], count=lanes, bitorder="little").astype(np.int64)
+            sign_bit = self.signed and position == len(self.outputs) - 1
+            product += (-bit if sign_bit else bit) << position
+        return product.reshape(acts.shape)
+
+    def table(self) -> npt.NDArray[np.int32]:
+        """Return the whole truth table, int32[2**act_width, 2**weight_width].
+
+        Indexed `[act, weight]` by operand *pattern*: for a signed netlist row 255 of an
+        8-bit table is act = -1. The widths together may not exceed 20 bits.
+        """
+        if self.act_width + self.weight_width > 20:
+            raise ValueError("Truth table must have at most 20 operand bits, "
+                             f"not {self.act_width + self.weight_width}")
+        act = np.arange(1 << self.act_width)[:, None]
+        weight = np.arange(1 << self.weight_width)[None, :]
+        return self.evaluate(act, weight).astype(np.int32)
+
+    # --- derived netlists ---------------------------------------------------------
+
+    def pruned(self) -> Netlist:
+        """Return the same function without the gates that no output depends on."""
+        live = set(self.outputs)
+        for net in range(self.net_count - 1, self.first_gate_net - 1, -1):
+            if net in live:
+                live.update(self.gates[net - self.first_gate_net][1:])
+        renumber = {net: net for net in range(self.first_gate_net)}
+        gates = []
+        for net, gate in enumerate(self.gates, start=self.first_gate_net):
+            if net in live:
+                renumber[net] = self.first_gate_net + len(gates)
+                gates.append(Gate(gate.op, renumber[gate.a], renumber[gate.b]))
+        return replace(self, gates=tuple(gates),
+                       outputs=tuple(renumber[net] for net in self.outputs))
+
+    def swapped(self) -> Netlist:
+        """Return the netlist with the operands exchanged: `g(act, weight) = f(weight, act)`."""
+        move = {CONST0: CONST0, CONST1: CONST1}
+        for bit, net in enumerate(self.act_nets):
+            move[net] = FIRST_INPUT + self.weight_width + bit
+        for bit, net in enumerate(self.weight_nets):
+            move[net] = FIRST_INPUT + bit
+        gates = tuple(Gate(op, move.get(a, a), move.get(b, b)) for op, a, b in self.gates)
+        return replace(self, act_width=self.weight_width, weight_width=self.act_width, gates=gates,
+                       outputs=tuple(move.get(net, net) for net in self.outputs))
+
+    def with_gate(self, index: int, gate: Gate) -> Netlist:
+        """Return a copy in which gate `index` is `gate` (fault injection, evolution)."""
+        return replace(self, gates=(*self.gates[:index], gate, *self.gates[index + 1:]))
+
+    def mutants(self) -> Iterator[tuple[str, Netlist]]:
+        """Yield every single fault as (description, netlist).
+
+        The faults: output of a gate stuck at 0 or 1, and the gate replaced by each of AND,
+        OR and XOR that it is not.
+        """
+        for index, gate in enumerate(self.gates):
+            for value in (CONST0, CONST1):
+                yield (f"gate {index} ({gate.op.name}) stuck at {value}",
+                       self.with_gate(index, Gate(Op.AND, value, value)))
+            for op in (Op.AND, Op.OR, Op.XOR):
+                if op != gate.op and gate.op != Op.NOT:
+                    yield (f"gate {index} ({gate.op.name}) becomes {op.name}",
+                           self.with_gate(index, Gate(op, gate.a, gate.b)))
+
+    # --- exchange -----------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready description; `from_dict` restores an equal netlist."""
+        return {"act_width": self.act_width, "weight_width": self.weight_width,
+                "signed": self.signed, "outputs": list(self.outputs),
+                "gates": [[gate.op.name, gate.a, gate.b] for gate in self.gates]}
+
+    @classmethod
+    def from_dict(cls, description: dict[str, Any]) -> Netlist:
+        """Restore a netlist; raises ValueError when the description is malformed."""
+        try:
+            gates = tuple(Gate(Op[op], int(a), int(b)) for op, a, b in description["gates"])
+            return cls(act_width=int(description["act_width"]),
+                       weight_width=int(description["weight_width"]),
+                       signed=bool(description["signed"]), gates=gates,
+                       outputs=tuple(int(net) for net in description["outputs"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"Netlist description is malformed: {error!r}") from None
+
+
+def pack_bits(values: npt.NDArray[Any], width: int) -> Bits:
+    """Return `values` as packed bit planes: integers [n] -> uint8[width, ceil(n / 8)]."""
+    integers = values.astype(np.int64)
+    planes = np.empty((width, (integers.size + 7) // 8), np.uint8)
+    for bit in range(width):
+        planes[bit] = np.packbits((integers >> bit) & 1, bitorder="little")
+    return planes
+
+
+class NetlistBuilder:
+    """Builds a netlist gate by gate, folding constants and sharing equal gates.
+
+    Nets are plain integers; `act[i]` and `weight[j]` are the operand bits, `CONST0` and
+    `CONST1` the constants.
+    """
+
+    def __init__(self, *, act_width: int = 8, weight_width: int = 8) -> None:
+        self.act_width, self.weight_width = act_width, weight_width
+        self.act = list(range(FIRST_INPUT, FIRST_INPUT + act_width))
+        first = FIRST_INPUT + act_width
+        self.weight = list(range(first, first + weight_width))
+        self._first_gate_net = first + weight_width
+        self._gates: list[Gate] = []
+        self._known: dict[Gate, int] = {}
+
+    def _gate(self, op: Op, a: int, b: int) -> int:
+        if op in COMMUTATIVE and a > b:
+            a, b = b, a
+        gate = Gate(op, a, b)
+        if gate not in self._known:
+            self._known[gate] = self._first_gate_net + len(self._gates)
+            self._gates.append(gate)
+        return self._known[gate]
+
+    def not_(self, a: int) -> int:
+        """Return the net of `~a`."""
+        if a in (CONST0, CONST1):
+            return 1 - a
+        source = self._driver(a)
+        if source is not None and source.op == Op.NOT:
+            return source.a
+        return self._gate(Op.NOT, a, a)
+
+    def _driver(self, net: int) -> Gate | None:
+        index = net - self._first_gate_net
+        return self._gates[index] if index >= 0 else None
+
+    def and_(self, a: int, b: int) -> int:
+        """Return the net of `a & b`."""
+        if CONST0 in (a, b):
+            return CONST0
+        if CONST1 in (a, b) or a == b:
+            return max(a, b) if a != b else a
+        return self._gate(Op.AND, a, b)
+
+    def or_(self, a: int, b: int) -> int:
+        """Return the net of `a | b`."""
+        if CONST1 in (a, b):
+            return CONST1
+        if CONST0 in (a, b) or a == b:
+            return max(a, b)
+        return self._gate(Op.OR, a, b)
+
+    def xor(self, a: int, b: int) -> int:
+        """Return the net of `a ^ b`."""
+        if a == b:
+            return CONST0
+        if CONST0 in (a, b):
+            return max(a, b)
+        if CONST1 in (a, b):
+            return self.not_(max(a, b))
+        return self._gate(Op.XOR, a, b)
+
+    def nand(self, a: int, b: int) -> int:
+        """Return the net of `~(a & b)`."""
+        if CONST0 in (a, b) or CONST1 in (a, b) or a == b:
+            return self.not_(self.and_(a, b))
+        return self._gate(Op.NAND, a, b)
+
+    def nor(self, a: int, b: int) -> int:
+        """Return the net of `~(a | b)`."""
+        if CONST0 in (a, b) or CONST1 in (a, b) or a == b:
+            return self.not_(self.or_(a, b))
+        return self._gate(Op.NOR, a, b)
+
+    def xnor(self, a: int, b: int) -> int:
+        """Return the net of `~(a ^ b)`."""
+        if CONST0 in (a, b) or CONST1 in (a, b) or a == b:
+            return self.not_(self.xor(a, b))
+        return self._gate(Op.XNOR, a, b)
+
+    def andnot(self, a: int, b: int) -> int:
+        """Return the net of `a & ~b`."""
+        if CONST0 in (a, b) or CONST1 in (a, b) or a == b:
+            return self.and_(a, self.not_(b)) if a != b else CONST0
+        return self._gate(Op.ANDNOT, a, b)
+
+    def mux(self, select: int, low: int, high: int) -> int:
+        """Return the net of `high if select else low`."""
+        if low == high:
+            return low
+        return self.or_(self.and_(select, high), self.andnot(low, select))
+
+    def majority(self, a: int, b: int, c: int) -> int:
+        """Return the net that is 1 when at least two of three are."""
+        return self.or_(self.and_(a, b), self.and_(c, self.or_(a, b)))
+
+    def half_adder(self, a: int, b: int) -> tuple[int, int]:
+        """Return (sum, carry) of two bits."""
+        return self.xor(a, b), self.and_(a, b)
+
+    def full_adder(self, a: int, b: int, c: int) -> tuple[int, int]:
+        """Return (sum, carry) of three bits; a constant 0 leaves a half adder."""
+        partial = self.xor(a, b)
+        return self.xor(partial, c), self.or_(self.and_(a, b), self.and_(partial, c))
+
+    def ripple_add(self, a: Sequence[int], b: Sequence[int], carry: int = CONST0) -> list[int]:
+        """Return the bits of `a + b + carry`, one longer than the longer operand."""
+        total = []
+        for position in range(max(len(a), len(b))):
+            bit_a = a[position] if position < len(a) else CONST0
+            bit_b = b[position] if position < len(b) else CONST0
+            bit, carry = self.full_adder(bit_a, bit_b, carry)
+            total.append(bit)
+        return [*total, carry]
+
+    def build(self, outputs: Sequence[int], *, signed: bool = False) -> Netlist:
+        """Return the netlist of `outputs` (least significant first), dead gates removed."""
+        return Netlist(act_width=self.act_width, weight_width=self.weight_width,
+                       gates=tuple(self._gates), outputs=tuple(outputs), signed=signed).pruned()
