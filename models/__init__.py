@@ -1,0 +1,1 @@
+"""Networks and data: nothing here knows about multipliers."""

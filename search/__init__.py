@@ -1,0 +1,1 @@
+"""The search: problem, calibration, methods, certificate, report."""

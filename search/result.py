@@ -1,0 +1,206 @@
+"""What a run found, as plain data: written to `run.json`, read by the report.
+
+Everything a reader can see in the report is in this file, so two runs can be compared and
+a report can be drawn again without running anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from hw.common.errors import InputError
+from hw.common.files import read_json, write_json
+
+RUN_FORMAT = "autoapprox-run/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerFacts:
+    """One mapped layer, in execution order.
+
+    kind : `conv`, `depthwise` or `linear`; k, n : shape of the weight matrix per group;
+    positions : output positions per image; macs : multiplications per image.
+    """
+
+    name: str
+    kind: str
+    k: int
+    n: int
+    groups: int
+    positions: int
+    macs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiplierFacts:
+    """One multiplier of the searched bank: error, cost of its PE, energy on the real streams.
+
+    error percentages are of the full scale (2**16 - 1); energies are femtojoules per PE and
+    cycle, averaged over the layers of the network by their PE-cycles.
+    """
+
+    name: str
+    family: str
+    digest: str
+    mae_percent: float
+    wce_percent: float
+    pe_area_um2: float
+    multiplier_area_um2: float
+    pe_delay_ps: float
+    pe_energy_fj: float
+    multiplier_energy_fj: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One evaluated design.
+
+    mapping : layer name -> multiplier name. energy and area are relative to the exact-only
+    array on the same network (exact = 1). search_right of search_n images of the search
+    split are classified correctly.
+    """
+
+    mapping: Mapping[str, str]
+    energy: float
+    area: float
+    search_right: int
+    search_n: int
+    evaluation: int  # how many full evaluations the method had spent when it measured this
+
+    @property
+    def search_top1(self) -> float:
+        """Fraction right on the search split."""
+        return self.search_right / self.search_n
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The multipliers used, each needing an array."""
+        return tuple(dict.fromkeys(self.mapping.values()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """Paired comparison with the exact network on images that nothing else has touched.
+
+    Parameters
+    ----------
+    n : int
+        Images.
+    exact_right, approx_right : int
+        Correct answers of each network.
+    lost, gained : int
+        Images that only the exact (approximate) network gets right.
+    margin : float
+        Non-inferiority margin as a fraction (0.01 = one point).
+    lower_bound : float
+        One-sided 95 % lower confidence bound of the accuracy difference, a fraction.
+    certified : bool
+        `lower_bound >= -margin`.
+    wording : str
+        The sentence to print.
+    """
+
+    n: int
+    exact_right: int
+    approx_right: int
+    lost: int
+    gained: int
+    margin: float
+    lower_bound: float
+    certified: bool
+    wording: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodResult:
+    """What one method found at its budget.
+
+    best : the cheapest design that kept the accuracy on the search split within the area
+    limit; None when it found none. history : every candidate measured, in order.
+    """
+
+    method: str
+    evaluations: float  # full passes of the search set, calibration included
+    seconds: float
+    best: Candidate | None
+    history: Sequence[Candidate]
+    certificate: Certificate | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """A whole run.
+
+    Parameters
+    ----------
+    name : str
+    chosen : str
+        Method whose design was written to `design.json`.
+    network, data : str
+        What was searched, as a reader would name it.
+    exact : Candidate
+        The exact-only design: energy 1, area 1.
+    sensitivity : mapping of layer to mapping of multiplier to float
+        Damage of that multiplier in that layer alone: mean squared change of the logits
+        over the calibration images, divided by the variance of the exact logits.
+    layer_energy_pj : mapping of layer to mapping of multiplier to float
+        Array energy of the layer per inference, picojoules.
+    configuration : mapping
+        Every option of the run, defaults included.
+    versions, hashes : mapping of str to str
+        Of the software and of the files used.
+    """
+
+    name: str
+    chosen: str
+    network: str
+    data: str
+    layers: Sequence[LayerFacts]
+    multipliers: Sequence[MultiplierFacts]
+    exact: Candidate
+    methods: Sequence[MethodResult]
+    sensitivity: Mapping[str, Mapping[str, float]]
+    layer_energy_pj: Mapping[str, Mapping[str, float]]
+    exact_area_um2: float
+    clock_ps: float
+    configuration: Mapping[str, Any]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def winner(self) -> MethodResult:
+        """The method whose design was kept."""
+        return next(method for method in self.methods if method.method == self.chosen)
+
+    def save(self, path: Path) -> None:
+        """Write `run.json` atomically."""
+        write_json(path, {"format": RUN_FORMAT, **asdict(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> RunResult:
+        """Read `run.json`; raises InputError naming the file when it is not one."""
+        content = read_json(path)
+        if not isinstance(content, dict) or content.get("format") != RUN_FORMAT:
+            raise InputError(f"{path}: must be a run file of format {RUN_FORMAT}")
+        try:
+            values = {item.name: content[item.name] for item in fields(cls)}
+            values["layers"] = [LayerFacts(**entry) for entry in values["layers"]]
+            values["multipliers"] = [MultiplierFacts(**entry) for entry in values["multipliers"]]
+            values["exact"] = Candidate(**values["exact"])
+            values["methods"] = [_method(entry) for entry in values["methods"]]
+            return cls(**values)
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{path}: run file is malformed ({error!r})") from None
+
+
+def _method(entry: dict[str, Any]) -> MethodResult:
+    best, certificate = entry["best"], entry["certificate"]
+    return MethodResult(**{
+        **entry,
+        "best": Candidate(**best) if best else None,
+        "history": [Candidate(**candidate) for candidate in entry["history"]],
+        "certificate": Certificate(**certificate) if certificate else None})
