@@ -141,8 +141,8 @@ class Design:
         limit = 2 ** (self.bank.psum_width - 1) - 1
         if bound > limit:
             raise InputError(f"Partial sums of {multiplier.name!r} reach {bound} over "
-                             f"{self.bank.rows} rows, which must fit in {self.bank.psum_width} bits "
-                             f"(at most {limit})")
+                             f"{self.bank.rows} rows, which must fit in "
+                             f"{self.bank.psum_width} bits (at most {limit})")
 
     @cached_property
     def arrays(self) -> tuple[Multiplier, ...]:

@@ -213,7 +213,7 @@ class Netlist:
             if net in live:
                 live.update(self.gates[net - self.first_gate_net][1:])
         renumber = {net: net for net in range(self.first_gate_net)}
-        gates = []
+        gates: list[Gate] = []
         for net, gate in enumerate(self.gates, start=self.first_gate_net):
             if net in live:
                 renumber[net] = self.first_gate_net + len(gates)
@@ -247,7 +247,7 @@ class Netlist:
                 yield (f"gate {index} ({gate.op.name}) stuck at {value}",
                        self.with_gate(index, Gate(Op.AND, value, value)))
             for op in (Op.AND, Op.OR, Op.XOR):
-                if op != gate.op and gate.op != Op.NOT:
+                if gate.op not in (op, Op.NOT):
                     yield (f"gate {index} ({gate.op.name}) becomes {op.name}",
                            self.with_gate(index, Gate(op, gate.a, gate.b)))
 

@@ -63,11 +63,17 @@ def task(label: str, total: int, *, quiet: bool = False) -> Iterator[Task]:
     started = time.monotonic()
     if sys.stderr.isatty():
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         with Progress(TextColumn("  {task.description}"), BarColumn(bar_width=28),
-                      MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
+                      MofNCompleteColumn(), TimeRemainingColumn(),
+                      TextColumn("{task.fields[note]}"),
                       console=Console(stderr=True), transient=True) as bar:
             yield _BarTask(bar, bar.add_task(label, total=total, note=""))
     else:

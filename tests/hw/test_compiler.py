@@ -1,0 +1,68 @@
+"""Programs: what is emitted, that it round-trips, and that every layer has its ROUTE."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from hw.common.errors import InputError
+from hw.compiler import ACCUMULATOR_ROWS, Program, compile_program, routes
+from hw.isa import Opcode
+from tests.circuits import small_design
+
+
+def layer(name, k, n, positions, groups=1):
+    return SimpleNamespace(name=name, k=k, n=n, positions=positions, groups=groups)
+
+
+LAYERS = (layer("a", 9, 7, 5), layer("b", 4, 3, 2, groups=2), layer("c", 1, 1, 6000))
+MAPPING = {"a": 1, "b": 0, "c": 2}
+
+
+def test_a_tiny_layer_worked_by_hand():
+    program = compile_program([layer("a", 5, 3, 2)], small_design(mapping={"a": 1}))
+    assert [str(instruction) for instruction in program.instructions] == [
+        "ROUTE array=1",
+        "DMA_IN host=0 act=0 beats=2",
+        "DMA_IN host=2 act=2 beats=2",
+        "LOAD_WEIGHTS tile=0",
+        "MATMUL act=0 acc=0 beats=2 accumulate=0",
+        "LOAD_WEIGHTS tile=1",
+        "MATMUL act=2 acc=0 beats=2 accumulate=1",
+        "ACTIVATE acc=0 act=4 beats=2",
+        "DMA_OUT host=0 act=4 beats=2",
+        "SYNC layer=0",
+        "HALT",
+    ]
+
+
+def test_program_survives_a_round_trip_through_its_file(tmp_path):
+    program = compile_program(LAYERS, small_design(mapping=MAPPING), batch=2)
+    program.save(tmp_path / "program.json")
+    assert Program.load(tmp_path / "program.json") == program
+
+
+def test_the_routes_in_the_program_are_the_mapping():
+    assert routes(compile_program(LAYERS, small_design(mapping=MAPPING))) == MAPPING
+
+
+def test_long_layers_are_cut_to_the_accumulators():
+    program = compile_program(LAYERS, small_design(mapping=MAPPING), batch=2)
+    beats = [i.c for i in program.instructions if i.opcode == Opcode.MATMUL]
+    assert max(beats) == ACCUMULATOR_ROWS
+    assert beats[-3:] == [4096, 4096, 12000 - 2 * 4096]
+
+
+@pytest.mark.parametrize(("mapping", "message"), [
+    ({"a": 0, "b": 0}, "^Layer 'c' must be mapped to an array of the design$"),
+    ({**MAPPING, "aa": 0}, "^Unknown layer 'aa'; did you mean 'a'"),
+])
+def test_mappings_that_do_not_fit_the_network_are_refused(mapping, message):
+    with pytest.raises(InputError, match=message):
+        compile_program(LAYERS, small_design(mapping=mapping))
+
+
+def test_cycles_follow_the_timing_of_the_bank():
+    design = small_design(mapping={"a": 1})
+    program = compile_program([layer("a", 5, 3, 100)], design)
+    bank = design.bank
+    assert program.cycles() == 2 * 100 + bank.fill_cycles + bank.latency_cycles

@@ -1,0 +1,81 @@
+"""The instruction-level machine: a program computes the layers, routed as mapped."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from hw.common.errors import InputError
+from hw.compiler import compile_program
+from hw.isa import Instruction, Opcode
+from sim.machine import execute, multiply_rows
+from tests.circuits import small_design
+
+SHAPES = {"first": (9, 7, 5, 1), "second": (4, 3, 2, 2), "third": (6, 2, 11, 1)}
+MAPPING = {"first": 1, "second": 0, "third": 2}
+
+
+@pytest.fixture(scope="module")
+def workload():
+    generator = np.random.default_rng(5)
+    layers, acts, weights = [], {}, {}
+    for name, (k, n, positions, groups) in SHAPES.items():
+        layers.append(SimpleNamespace(name=name, k=k, n=n, positions=positions, groups=groups))
+        acts[name] = [generator.integers(-255, 256, (positions, k)).astype(np.int16)
+                      for _ in range(groups)]
+        weights[name] = [generator.integers(-127, 128, (k, n)).astype(np.int16)
+                         for _ in range(groups)]
+    design = small_design(mapping=MAPPING)
+    return SimpleNamespace(program=compile_program(layers, design), acts=acts, weights=weights,
+                           tables=[m.table for m in design.arrays])
+
+
+def expected(workload, name, table):
+    return np.concatenate([multiply_rows(a, w, table) for a, w in
+                           zip(workload.acts[name], workload.weights[name], strict=True)], axis=1)
+
+
+def test_exact_rows_are_the_matrix_product(workload):
+    for name in SHAPES:
+        products = [a.astype(int) @ w.astype(int) for a, w in
+                    zip(workload.acts[name], workload.weights[name], strict=True)]
+        assert (expected(workload, name, workload.tables[0]) == np.concatenate(products, 1)).all()
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_each_layer_runs_on_the_array_it_is_mapped_to(workload, name):
+    sums = execute(workload.program, workload.tables, workload.acts, workload.weights)[name]
+    assert (sums == expected(workload, name, workload.tables[MAPPING[name]])).all()
+
+
+@pytest.mark.parametrize("dropped", range(3))
+def test_a_dropped_route_changes_the_sums(workload, dropped):
+    route = [i for i, instruction in enumerate(workload.program.instructions)
+             if instruction.opcode == Opcode.ROUTE][dropped]
+    code = list(workload.program.instructions)
+    del code[route]
+    broken = execute(replace(workload.program, instructions=tuple(code)), workload.tables,
+                     workload.acts, workload.weights)
+    name = list(SHAPES)[dropped]
+    assert (broken[name] != expected(workload, name, workload.tables[MAPPING[name]])).any()
+
+
+def test_operands_are_not_interchangeable(workload):
+    table = workload.tables[2]
+    right = multiply_rows(workload.acts["third"][0], workload.weights["third"][0], table)
+    swapped = multiply_rows(workload.acts["third"][0], workload.weights["third"][0], table.T)
+    assert (right != swapped).any()
+
+
+@pytest.mark.parametrize(("code", "message"), [
+    ((), "^Program must end in HALT$"),
+    ((Instruction(Opcode.ROUTE, 7),), "^ROUTE must name an array below 3, not 7$"),
+    ((Instruction(Opcode.MATMUL, 0, 0, 1),), "^MATMUL must follow LOAD_WEIGHTS$"),
+    ((Instruction(Opcode.LOAD_WEIGHTS, 0), Instruction(Opcode.MATMUL, 9, 0, 1)),
+     "^MATMUL must read loaded rows, not row 9$"),
+])
+def test_programs_that_cannot_run_are_refused(workload, code, message):
+    with pytest.raises(InputError, match=message):
+        execute(replace(workload.program, instructions=tuple(code)), workload.tables,
+                workload.acts, workload.weights)
