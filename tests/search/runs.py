@@ -1,0 +1,60 @@
+"""A made-up run for tests of what reads runs."""
+
+import numpy as np
+
+from search.result import (
+    Candidate,
+    Certificate,
+    LayerFacts,
+    MethodResult,
+    MultiplierFacts,
+    RunResult,
+)
+
+
+def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed=1):
+    """Return a run with random but consistent contents."""
+    generator = np.random.default_rng(seed)
+    names = ["mul8u_exact", *(f"mul8u_m{index}" for index in range(12))]
+    cheap = np.linspace(1, 0.4, len(names))
+    multipliers = [MultiplierFacts(
+        name=name, family="made-up", digest=f"{index:064x}", mae_percent=0.01 * index,
+        wce_percent=0.1 * index, pe_area_um2=90 * (0.5 + 0.5 * saving),
+        multiplier_area_um2=40 * saving, pe_delay_ps=700, pe_energy_fj=300 * (0.5 + 0.5 * saving),
+        multiplier_energy_fj=150 * saving)
+        for index, (name, saving) in enumerate(zip(names, cheap, strict=True))]
+
+    def candidate(evaluation):
+        picks = generator.integers(0, len(names), len(layers))
+        energy = float(np.mean(0.5 + 0.5 * cheap[picks]))
+        return Candidate(mapping={layer: names[pick] for layer, pick in zip(layers, picks,
+                                                                            strict=True)},
+                         energy=energy, area=1.5, search_n=300, evaluation=evaluation,
+                         search_right=int(min(297, 297 - 30 * (0.8 - energy)
+                                              * generator.random() * 10)))
+
+    exact = Candidate(mapping=dict.fromkeys(layers, "mul8u_exact"), energy=1.0, area=1.0,
+                      search_right=296, search_n=300, evaluation=0)
+    methods = []
+    for method in ("exact", "greedy", "tpe", "milp"):
+        history = [candidate(step + 1) for step in range(20)] if method != "exact" else [exact]
+        good = [c for c in history if c.search_right >= exact.search_right]
+        best = min(good, key=lambda c: c.energy, default=None) if found else None
+        certificate = Certificate(n=800, exact_right=790, approx_right=789, lost=3, gained=2,
+                                  margin=0.01, lower_bound=-0.0061, certified=True,
+                                  wording="zero-loss (certified, margin 1.0 points, 95 %)")
+        methods.append(MethodResult(method=method, evaluations=20, seconds=1.5, best=best,
+                                    history=history,
+                                    certificate=certificate if best is not None else None))
+    return RunResult(
+        name="made-up", chosen="milp", network="digits <script>alert(1)</script>", data="digits",
+        layers=[LayerFacts(name=layer, kind="conv", k=144, n=16, groups=1, positions=64,
+                           macs=147456) for layer in layers],
+        multipliers=multipliers, exact=exact, methods=methods,
+        sensitivity={layer: {name: float(index * generator.random() * 1e-3)
+                             for index, name in enumerate(names)} for layer in layers},
+        layer_energy_pj={layer: {m.name: 50 * m.pe_energy_fj for m in multipliers}
+                         for layer in layers},
+        exact_area_um2=20000, clock_ps=787, seconds=42.0,
+        configuration={"area_limit": 4.0, "search_loss": 0.0, "seed": 0},
+        versions={"numpy": "2"}, hashes={"digits.onnx": "0" * 64})

@@ -1,0 +1,111 @@
+"""The report: self-contained, escaped, and telling what the run holds."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from hw.common.errors import InputError
+from search import report
+from search.report import layer_rows, render, write_report
+from search.result import RunResult
+from tests.search.runs import made_up_run
+
+
+@pytest.fixture(scope="module")
+def html():
+    return render(made_up_run())
+
+
+class _Checker(HTMLParser):
+    """Collects every address that a browser would fetch, and checks that tags close."""
+
+    VOID = frozenset({"meta", "br", "path", "rect", "use", "link", "img", "image"})
+
+    def __init__(self):
+        super().__init__()
+        self.addresses, self.open, self.scripts = [], [], 0
+
+    def handle_starttag(self, tag, attrs):
+        self.scripts += tag == "script"
+        self.addresses += [value for name, value in attrs
+                           if name in ("src", "href", "xlink:href", "data", "srcset")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def test_report_fetches_nothing_and_runs_nothing(html):
+    checker = _Checker()
+    checker.feed(html)
+    assert all(address.startswith(("#", "data:image/png;base64,")) for address in checker.addresses)
+    assert checker.scripts == 0
+    assert not checker.open
+    assert not re.search(r"@import|url\((?!#)", html)
+
+
+def test_names_from_user_files_are_escaped(html):
+    assert "<script>alert" not in html
+    assert "a<b>" not in html
+    assert "a&lt;b&gt;&amp;$x_1$" in html
+
+
+def test_headline_is_the_chosen_methods_design(html):
+    run = made_up_run()
+    best = run.winner.best
+    assert f"−{100 * (1 - best.energy):.1f} %" in html
+    assert f"{best.energy:.3f} of the exact array" in html
+    assert run.winner.certificate.wording in html
+    assert "n = 800, 3 lost" in html
+
+
+def test_every_layer_and_method_has_its_row(html):
+    run = made_up_run()
+    assert html.count('class="bar"') == len(run.layers)
+    for method in run.methods:
+        assert f'<td class="l">{method.method}</td>' in html
+
+
+def test_layer_rows_show_the_mapping_of_the_design():
+    run = made_up_run()
+    rows = layer_rows(run)
+    assert {row.layer.name: row.multiplier for row in rows} == dict(run.winner.best.mapping)
+    for row in rows:
+        assert row.energy_pj == run.layer_energy_pj[row.layer.name][row.multiplier]
+        assert row.share == row.energy_pj / run.layer_energy_pj[row.layer.name]["mul8u_exact"]
+
+
+def test_a_run_that_found_nothing_says_so():
+    html = render(made_up_run(found=False))
+    assert "no design kept the accuracy" in html
+    assert "±0 %" in html
+
+
+def test_same_run_same_bytes(html):
+    assert render(made_up_run()) == html
+
+
+def test_run_survives_a_round_trip_and_draws_the_same_report(tmp_path, html, monkeypatch, capsys):
+    made_up_run().save(tmp_path / "run.json")
+    assert render(RunResult.load(tmp_path / "run.json")) == html
+    monkeypatch.setattr("sys.argv", ["report", str(tmp_path)])
+    assert report.main() == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text() == html
+
+
+@pytest.mark.parametrize("content", ["{}", '{"format": "autoapprox-run/1"}', "nonsense"])
+def test_files_that_are_no_run_are_refused_by_name(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(InputError, match=r"run\.json: "):
+        RunResult.load(tmp_path / "run.json")
+
+
+def test_report_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("search.report.render", lambda run: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_report(made_up_run(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
