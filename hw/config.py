@@ -63,25 +63,30 @@ class BankConfig:
         return self.rows
 
     @property
-    def swap_cycles(self) -> int:
-        """Cycles after a tile's first act beat until the farthest PE has taken its new weight.
-
-        New weights must not be shifted in before then.
-        """
-        return self.rows + self.cols - 1
-
-    @property
     def latency_cycles(self) -> int:
         """Cycles from an accepted act beat to its row of partial sums at the output.
 
-        One for the operand register of each row's skew and each column hop, one per
-        partial-sum register, one for the output register after the ROUTE multiplexer.
+        One each for the input register, for every row and every column that the wave crosses,
+        and for the output register after the ROUTE multiplexer.
         """
-        return self.rows + self.cols + 1
+        return self.rows + self.cols + 2
 
     def tile_cycles(self, beats: int) -> int:
-        """Cycles between the starts of consecutive tiles on one array, `beats` acts each."""
-        return max(beats, self.swap_cycles + self.fill_cycles)
+        """Cycles between the starts of consecutive tiles on one array, `beats` acts each.
+
+        The next tile's weights follow right behind the wave that takes over this tile's, so
+        a tile of at least `rows` beats leaves no cycle unused.
+        """
+        return max(beats, self.fill_cycles)
+
+    @property
+    def route_cycles(self) -> int:
+        """Cycles that a ROUTE costs: itself, the first weight tile, draining the last beat.
+
+        From one accepted ROUTE to the earliest next one, tiles of `beats` acts in between,
+        it takes `route_cycles + (tiles - 1) * tile_cycles(beats) + beats`.
+        """
+        return 1 + self.fill_cycles + self.latency_cycles
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Registers and wires: Amaranth components of the bank, and their Verilog."""

@@ -1,0 +1,64 @@
+"""Lanes of shift registers: skew at the edges of an array, and its inverse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.rtl.hierarchy import ModuleKind, Place
+
+
+class DelayLines(wiring.Component):
+    """Lane i of `output` is lane i of `input` as it was `delays[i]` enabled cycles ago.
+
+    Latency: `delays[i]` for lane i. The registers have no reset.
+
+    Parameters
+    ----------
+    width : int
+        Bits of one lane.
+    delays : sequence of int
+        Registers in each lane; 0 is a wire.
+
+    Members
+    -------
+    en : In(1)
+        Clock enable.
+    input, output : In, Out(len(delays) * width)
+        Lane 0 in the low bits.
+    """
+
+    def __init__(self, *, width: int, delays: Sequence[int]) -> None:
+        if min(delays) < 0:
+            raise ValueError(f"Delays must not be negative, not {min(delays)}")
+        self._width, self._delays = width, tuple(delays)
+        super().__init__(delay_signature(width, len(delays)))
+
+    def elaborate(self, platform: object) -> Module:
+        """Return one shift register per lane."""
+        m = Module()
+        for lane, delay in enumerate(self._delays):
+            value = self.input.word_select(lane, self._width)
+            for stage in range(delay):
+                register = Signal(self._width, name=f"lane{lane}_{stage}", reset_less=True)
+                with m.If(self.en):
+                    m.d.sync += register.eq(value)
+                value = register
+            m.d.comb += self.output.word_select(lane, self._width).eq(value)
+        return m
+
+
+def delay_signature(width: int, lanes: int) -> wiring.Signature:
+    """Return the ports of `lanes` delay lines."""
+    return wiring.Signature({"en": In(1), "input": In(width * lanes), "output": Out(width * lanes)})
+
+
+def delay_kind(name: str, width: int, delays: Sequence[int]) -> ModuleKind:
+    """Return the module `name` that delays lane i by `delays[i]` enabled cycles."""
+    def build(place: Place) -> DelayLines:
+        return DelayLines(width=width, delays=delays)
+
+    return ModuleKind(name=name, signature=delay_signature(width, len(delays)), build=build)

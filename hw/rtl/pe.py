@@ -1,0 +1,125 @@
+"""The processing element (PE): one multiplier, its weights and its partial sum."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.config import OPERAND_BITS
+from hw.netlist import Netlist
+from hw.rtl.hierarchy import ModuleKind, Place, inline
+from hw.rtl.multiplier import multiplier_kind
+from hw.rtl.operand import SignMagnitude
+
+ACT_HOP_CYCLES = 1  # act_in to act_out
+PSUM_CYCLES = 2  # act_in to the psum_out that contains its product
+PSUM_HOP_CYCLES = 1  # psum_in to psum_out
+
+
+class ProcessingElement(wiring.Component):
+    """Weight-stationary PE: `psum_out = psum_in + sign * f(|act|, |weight|)`.
+
+    Dataflow: activations and their tokens go left to right, weights and partial sums top to
+    bottom. Two tokens travel with the wave, so that no signal has to reach every PE at once:
+    `swap` beside the first activation of a tile makes the shadow weight the active one, in
+    time for that very activation; `load` shifts the shadow registers of the column by one row.
+
+    Latency: ACT_HOP_CYCLES from act_in, swap_in and load_in to their outputs, PSUM_CYCLES from
+    act_in to psum_out, PSUM_HOP_CYCLES from psum_in to psum_out. Cycles with `en` low do not
+    count: nothing changes in them.
+
+    No register has a reset: tokens left over from before a reset run ahead of the next tile at
+    the same speed and never meet it.
+
+    Parameters
+    ----------
+    netlist : Netlist
+        Unsigned multiplier of magnitudes.
+    psum_width : int
+        Bits of the two's complement partial sum; wraps on overflow, which `Design` rules out.
+    suffix : str
+        Ending of the module names, one per multiplier of a design.
+    place : Place
+        How to include the multiplier.
+
+    Members
+    -------
+    en : In(1)
+        Clock enable of every register.
+    act_in, act_out : In, Out(SignMagnitude)
+    swap_in, swap_out : In, Out(1)
+        Take the shadow weight; travels with the activation.
+    load_in, load_out : In, Out(1)
+        Shift the shadow weight in from above.
+    weight_in, weight_out : In, Out(SignMagnitude)
+        Shadow weight of the PE above and of this one.
+    psum_in, psum_out : In, Out(signed(psum_width))
+    """
+
+    def __init__(self, *, netlist: Netlist, psum_width: int, suffix: str = "",
+                 place: Place = inline) -> None:
+        if (netlist.act_width, netlist.weight_width) != (OPERAND_BITS, OPERAND_BITS):
+            raise ValueError(f"PE multiplier must be {OPERAND_BITS}x{OPERAND_BITS}, not "
+                             f"{netlist.act_width}x{netlist.weight_width}")
+        if netlist.signed:
+            raise ValueError("PE multiplier must be unsigned, not signed: it sees magnitudes only")
+        self._multiplier = multiplier_kind(netlist, name=f"multiplier{suffix}")
+        self._place = place
+        self.psum_width = psum_width
+        super().__init__(pe_signature(psum_width))
+
+    def elaborate(self, platform: object) -> Module:
+        """Return operand stage, multiply and accumulate stage."""
+        m = Module()
+
+        # Cycle 0: operands and tokens are registered; the weight changes with the activation.
+        act = Signal(SignMagnitude, reset_less=True)
+        weight = Signal(SignMagnitude, reset_less=True)
+        shadow = Signal(SignMagnitude, reset_less=True)
+        swap = Signal(reset_less=True)
+        load = Signal(reset_less=True)
+        with m.If(self.en):
+            m.d.sync += [act.eq(self.act_in), swap.eq(self.swap_in), load.eq(self.load_in)]
+            with m.If(self.swap_in):
+                m.d.sync += weight.eq(shadow)
+            with m.If(self.load_in):
+                m.d.sync += shadow.eq(self.weight_in)
+
+        # Cycle 1: multiply magnitudes, add or subtract, register the partial sum.
+        multiplier = self._place(m, "multiplier", self._multiplier)
+        m.d.comb += [multiplier.act.eq(act.magnitude), multiplier.weight.eq(weight.magnitude)]
+        negative = Signal()
+        m.d.comb += negative.eq(act.sign ^ weight.sign)
+        # -x = ~x + 1; the 1 enters as a carry below bit 0, so one adder does both.
+        addend = Signal(self.psum_width)
+        m.d.comb += addend.eq(multiplier.product ^ negative.replicate(self.psum_width))
+        total = Signal(self.psum_width + 1)
+        m.d.comb += total.eq(Cat(negative, self.psum_in) + Cat(negative, addend))
+        psum = Signal(signed(self.psum_width), reset_less=True)
+        with m.If(self.en):
+            m.d.sync += psum.eq(total[1:])
+
+        m.d.comb += [self.act_out.eq(act), self.swap_out.eq(swap), self.load_out.eq(load),
+                     self.weight_out.eq(shadow), self.psum_out.eq(psum)]
+        return m
+
+
+def pe_signature(psum_width: int) -> wiring.Signature:
+    """Return the ports of a PE; see `ProcessingElement`."""
+    return wiring.Signature({
+        "en": In(1),
+        "act_in": In(SignMagnitude), "act_out": Out(SignMagnitude),
+        "swap_in": In(1), "swap_out": Out(1),
+        "load_in": In(1), "load_out": Out(1),
+        "weight_in": In(SignMagnitude), "weight_out": Out(SignMagnitude),
+        "psum_in": In(signed(psum_width)), "psum_out": Out(signed(psum_width)),
+    })
+
+
+def pe_kind(netlist: Netlist, psum_width: int, *, suffix: str = "") -> ModuleKind:
+    """Return the module `pe<suffix>` around `multiplier<suffix>`."""
+    def build(place: Place) -> ProcessingElement:
+        return ProcessingElement(netlist=netlist, psum_width=psum_width, suffix=suffix, place=place)
+
+    return ModuleKind(name=f"pe{suffix}", signature=pe_signature(psum_width), build=build)

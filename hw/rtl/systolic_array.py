@@ -1,0 +1,168 @@
+"""A weight-stationary systolic array: rows of PEs of one kind.
+
+Ports that carry one value per row or column are plain vectors, the first value in the low
+bits: typed ones would multiply the time that emission takes.
+"""
+
+from __future__ import annotations
+
+from amaranth.hdl import Const, Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.netlist import Netlist
+from hw.rtl.hierarchy import ModuleKind, Place, inline
+from hw.rtl.operand import OPERAND_WIDTH, SignMagnitude
+from hw.rtl.pe import PSUM_CYCLES, PSUM_HOP_CYCLES, pe_kind
+
+
+class PeRow(wiring.Component):
+    """One row of PEs: the activation passes through, weights and partial sums go down.
+
+    Latency: PE c sees the activation `c * ACT_HOP_CYCLES` cycles after PE 0. Weights and
+    partial sums of column c must therefore arrive that much later than those of column 0.
+
+    Parameters
+    ----------
+    netlist : Netlist
+        Multiplier of every PE.
+    cols, psum_width : int
+    suffix : str
+        Ending of the module names, one per multiplier of a design.
+    place : Place
+        How to include the PEs.
+
+    Members
+    -------
+    en : In(1)
+        Clock enable.
+    act_in : In(SignMagnitude)
+    swap_in, load_in : In(1)
+        Tokens of the leftmost PE.
+    weight_in, weight_out : In, Out(cols * OPERAND_WIDTH)
+    psum_in, psum_out : In, Out(cols * psum_width)
+    """
+
+    def __init__(self, *, netlist: Netlist, cols: int, psum_width: int, suffix: str = "",
+                 place: Place = inline) -> None:
+        self.cols, self.psum_width = cols, psum_width
+        self._pe = pe_kind(netlist, psum_width, suffix=suffix)
+        self._place = place
+        super().__init__(row_signature(cols, psum_width))
+
+    def elaborate(self, platform: object) -> Module:
+        """Return the PEs, chained left to right."""
+        m = Module()
+        act, swap, load = self.act_in, self.swap_in, self.load_in
+        for col in range(self.cols):
+            pe = self._place(m, f"pe_{col}", self._pe)
+            weight = slice(col * OPERAND_WIDTH, (col + 1) * OPERAND_WIDTH)
+            psum = slice(col * self.psum_width, (col + 1) * self.psum_width)
+            m.d.comb += [
+                pe.en.eq(self.en),
+                pe.act_in.eq(act), pe.swap_in.eq(swap), pe.load_in.eq(load),
+                pe.weight_in.eq(self.weight_in[weight]), self.weight_out[weight].eq(pe.weight_out),
+                pe.psum_in.eq(self.psum_in[psum]), self.psum_out[psum].eq(pe.psum_out),
+            ]
+            act, swap, load = pe.act_out, pe.swap_out, pe.load_out
+        return m
+
+
+class SystolicArray(wiring.Component):
+    """`psum_out[c] = sum over r of sign * f(|act_in[r]|, |weight[r][c]|)`, skewed in time.
+
+    The caller skews: what belongs to one activation beat reaches row r `r * PSUM_HOP_CYCLES`
+    after row 0, and its sum leaves column c `c * ACT_HOP_CYCLES` after column 0.
+
+    Latency: `psum_cycles` from act_in[0] to psum_out[0].
+
+    Weights: a word enters the top of every column, column c `c * ACT_HOP_CYCLES` later than
+    column 0, together with the load tokens of column 0 that shift it down. Word i of a tile
+    (bottom row first) may shift rows i and below stay put, so that a tile's shadow registers
+    fill right behind the swap wave of the tile before: row r must not be loaded earlier than
+    one cycle per row after row 0.
+
+    Parameters
+    ----------
+    netlist : Netlist
+        Multiplier of every PE.
+    rows, cols, psum_width : int
+    suffix : str
+        Ending of the module names, one per multiplier of a design.
+    place : Place
+        How to include the rows.
+
+    Members
+    -------
+    en : In(1)
+        Clock enable of every register.
+    act_in : In(rows * OPERAND_WIDTH)
+    swap_in, load_in : In(rows)
+        Tokens of column 0, one bit per row.
+    weight_in : In(cols * OPERAND_WIDTH)
+    psum_out : Out(cols * psum_width)
+    """
+
+    def __init__(self, *, netlist: Netlist, rows: int, cols: int, psum_width: int,
+                 suffix: str = "", place: Place = inline) -> None:
+        self.rows, self.cols = rows, cols
+        self._row = row_kind(netlist, cols, psum_width, suffix=suffix)
+        self._place = place
+        super().__init__(array_signature(rows, cols, psum_width))
+
+    @property
+    def psum_cycles(self) -> int:
+        """Cycles from act_in[0] to psum_out[0]: the first product, then one per further row."""
+        return PSUM_CYCLES + (self.rows - 1) * PSUM_HOP_CYCLES
+
+    def elaborate(self, platform: object) -> Module:
+        """Return the rows, chained top to bottom; the first partial sum is 0."""
+        m = Module()
+        weight, psum = self.weight_in, Const(0)
+        for index in range(self.rows):
+            row = self._place(m, f"row_{index}", self._row)
+            m.d.comb += [
+                row.en.eq(self.en),
+                row.act_in.eq(self.act_in.word_select(index, OPERAND_WIDTH)),
+                row.swap_in.eq(self.swap_in[index]), row.load_in.eq(self.load_in[index]),
+                row.weight_in.eq(weight), row.psum_in.eq(psum),
+            ]
+            weight, psum = row.weight_out, row.psum_out
+        m.d.comb += self.psum_out.eq(psum)
+        return m
+
+
+def row_signature(cols: int, psum_width: int) -> wiring.Signature:
+    """Return the ports of a row; see `PeRow`."""
+    return wiring.Signature({
+        "en": In(1), "act_in": In(SignMagnitude), "swap_in": In(1), "load_in": In(1),
+        "weight_in": In(cols * OPERAND_WIDTH), "weight_out": Out(cols * OPERAND_WIDTH),
+        "psum_in": In(cols * psum_width), "psum_out": Out(cols * psum_width),
+    })
+
+
+def row_kind(netlist: Netlist, cols: int, psum_width: int, *, suffix: str = "") -> ModuleKind:
+    """Return the module `row<suffix>` made of `pe<suffix>`."""
+    def build(place: Place) -> PeRow:
+        return PeRow(netlist=netlist, cols=cols, psum_width=psum_width, suffix=suffix, place=place)
+
+    return ModuleKind(name=f"row{suffix}", signature=row_signature(cols, psum_width), build=build)
+
+
+def array_signature(rows: int, cols: int, psum_width: int) -> wiring.Signature:
+    """Return the ports of an array; see `SystolicArray`."""
+    return wiring.Signature({
+        "en": In(1), "act_in": In(rows * OPERAND_WIDTH), "swap_in": In(rows), "load_in": In(rows),
+        "weight_in": In(cols * OPERAND_WIDTH), "psum_out": Out(cols * psum_width),
+    })
+
+
+def array_kind(netlist: Netlist, rows: int, cols: int, psum_width: int, *,
+               suffix: str = "") -> ModuleKind:
+    """Return the module `array<suffix>` made of `row<suffix>`; `array` alone is a keyword."""
+    def build(place: Place) -> SystolicArray:
+        return SystolicArray(netlist=netlist, rows=rows, cols=cols, psum_width=psum_width,
+                             suffix=suffix, place=place)
+
+    return ModuleKind(name=f"array{suffix or '_0'}",
+                      signature=array_signature(rows, cols, psum_width), build=build)

@@ -1,0 +1,28 @@
+"""Small multipliers for the tests: quick to simulate, and different when operands are swapped."""
+
+from __future__ import annotations
+
+from hw.multipliers.base import Multiplier
+from hw.netlist import CONST0, Netlist, NetlistBuilder
+
+
+def array_netlist(*, drop: frozenset[tuple[int, int]] = frozenset(), width: int = 8) -> Netlist:
+    """Return an array multiplier without the partial products `drop`, pairs (act, weight) bit."""
+    b = NetlistBuilder()
+
+    def partial(i: int, j: int) -> int:
+        return CONST0 if (i, j) in drop or max(i, j) >= width else b.and_(b.act[i], b.weight[j])
+
+    total = [CONST0] * 16
+    for i in range(8):
+        row = [partial(i, j) for j in range(8)]
+        total[i:i + 9] = b.ripple_add(total[i:i + 8], row)
+    return b.build(total)
+
+
+EXACT = Multiplier(name="exact", family="test", netlist=array_netlist())
+# Activation bits 0 and 1 lose some weight bits: not commutative.
+LOPSIDED = Multiplier(name="lopsided", family="test", netlist=array_netlist(
+    drop=frozenset({(0, 1), (0, 5), (1, 7), (6, 0), (7, 3)})))
+NIBBLE = Multiplier(name="nibble", family="test", netlist=array_netlist(
+    drop=frozenset({(0, 3), (2, 1)}), width=4))
