@@ -1,0 +1,109 @@
+"""Bank and mapping in one integer program, solved by HiGHS.
+
+    z[i, j]  layer i runs on array j        y[j]  array j is built
+    clock    of the bank, picoseconds       s[j]  clock if array j is built, else 0
+
+    sum_j z[i, j] = 1        z[i, j] <= y[j]        sum_j y[j] <= A
+    sum_j area[j] y[j] <= phi area[exact]
+    clock >= delay[j] y[j]   s[j] >= clock - slowest (1 - y[j])
+
+so that leakage, the product of a clock and a choice, is linear: leakage[j] x cycles x s[j].
+Accuracy enters as damage[i, j], additive over layers, either limited or minimised.
+Every z <= y is its own row: the aggregated form has a weak relaxation and is many times slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from search.problem import PJ_PER_UW_PS, Assignment, Problem
+
+RELATIVE_GAP = 1e-6
+
+
+class AssignmentModel:
+    """The constraints of a problem, built once and solved for many damage limits."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        n, k = problem.dynamic_pj.shape
+        self._n, self._k = n, k
+        self._y = n * k              # first of k columns
+        self._clock = self._y + k
+        self._s = self._clock + 1    # first of k columns
+        self._columns = self._s + k
+        slowest = float(problem.delay_ps.max())
+        # Periods are scaled by the slowest: all coefficients are then near one.
+        delay = problem.delay_ps / slowest if slowest else problem.delay_ps
+        idle_pj = problem.leakage_uw * problem.cycles.sum() * slowest * PJ_PER_UW_PS
+        self._energy = np.concatenate([
+            problem.dynamic_pj.ravel(), np.zeros(k + 1), idle_pj]) / problem.reference_energy_pj
+        self._rows = self._constraints(delay)
+        lower = np.zeros(self._columns)
+        if problem.keep_exact:
+            lower[self._y + problem.reference] = 1
+        self._bounds = Bounds(lower, np.ones(self._columns))
+        self._integer = np.zeros(self._columns)
+        self._integer[:self._clock] = 1
+
+    def _constraints(self, delay: npt.NDArray[np.float64]) -> list[LinearConstraint]:
+        n, k, y, clock, s = self._n, self._k, self._y, self._clock, self._s
+        pairs, columns = np.arange(n * k), np.arange(k)
+
+        def rows(count: int, *entries: tuple[object, object, object]) -> sparse.csr_array:
+            parts = [np.broadcast_arrays(*entry) for entry in entries]
+            row, column, value = (np.concatenate([part[index].ravel() for part in parts])
+                                  for index in range(3))
+            return sparse.csr_array((value.astype(float), (row, column)),
+                                    shape=(count, self._columns))
+
+        area = self.problem.area_um2 / self.problem.area_um2[self.problem.reference]
+        return [
+            LinearConstraint(rows(n, (pairs // k, pairs, 1)), 1, 1),
+            LinearConstraint(rows(n * k, (pairs, pairs, 1), (pairs, y + pairs % k, -1)), -1, 0),
+            LinearConstraint(rows(1, (0, y + columns, 1)), 0, self.problem.max_arrays),
+            LinearConstraint(rows(1, (0, y + columns, area)), 0, self.problem.area_limit),
+            LinearConstraint(rows(k, (columns, clock, 1), (columns, y + columns, -delay)), 0, 1),
+            LinearConstraint(rows(k, (columns, s + columns, 1), (columns, clock, -1),
+                                  (columns, y + columns, -1)), -1, np.inf),
+        ]
+
+    def cheapest(self, damage: npt.NDArray[np.float64], limit: float, *,
+                 excluded: Iterable[Assignment] = ()) -> Assignment | None:
+        """Return the assignment of least energy whose damage sum is within `limit`.
+
+        damage : float64[N, K], not negative. excluded : assignments that may not be returned.
+        None when nothing satisfies the constraints.
+        """
+        return self._solve(self._energy, self._damage_row(damage), limit, excluded)
+
+    def safest(self, damage: npt.NDArray[np.float64], energy: float, *,
+               excluded: Iterable[Assignment] = ()) -> Assignment | None:
+        """Return the assignment of least damage whose relative energy is at most `energy`."""
+        return self._solve(self._damage_row(damage), self._energy, energy, excluded)
+
+    def _damage_row(self, damage: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.concatenate([damage.ravel(), np.zeros(self._columns - damage.size)])
+
+    def _solve(self, objective: npt.NDArray[np.float64], row: npt.NDArray[np.float64],
+               limit: float, excluded: Iterable[Assignment]) -> Assignment | None:
+        # Solvers compare with absolute tolerances: bring objective and budget near one.
+        scale = float(objective.max()) or 1.0
+        budget = limit if limit > 0 else float(row.max()) or 1.0
+        constraints = [*self._rows, LinearConstraint(row[None] / budget, -np.inf,
+                                                     limit / budget)]
+        for assignment in excluded:
+            cut = np.zeros((1, self._columns))
+            cut[0, np.arange(self._n) * self._k + np.asarray(assignment)] = 1
+            constraints.append(LinearConstraint(cut, 0, self._n - 1))
+        result = milp(objective / scale, integrality=self._integer, bounds=self._bounds,
+                      constraints=constraints, options={"mip_rel_gap": RELATIVE_GAP})
+        if result.x is None:
+            return None
+        chosen = result.x[:self._y].reshape(self._n, self._k).argmax(axis=1)
+        return tuple(int(column) for column in chosen)

@@ -1,0 +1,180 @@
+"""What is searched: which arrays to build, and which of them each layer runs on.
+
+    minimise    sum_i dynamic[i, z_i] + leakage of every array built, over the whole inference
+    subject to  accuracy kept,  area <= phi x exact array,  at most A arrays
+
+All arrays share one clock, so the slowest one built sets it; a slower clock stretches the
+inference and with it the leakage of every array. Leakage of idle arrays is what an extra
+sidekick costs besides its area.
+
+The problem knows nothing of accuracy: methods learn that from measurements. Pure NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.common.errors import InputError, unknown_name
+
+Assignment = tuple[int, ...]
+"""Column (position in `Problem.multipliers`) of each layer, in execution order."""
+
+# 1 uW for 1 ps is 1e-18 J.
+PJ_PER_UW_PS = 1e-6
+# Sums of floats in another order may differ in the last digits; a limit is not missed by that.
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem:
+    """Costs of every (layer, multiplier) and the limits of the bank.
+
+    Parameters
+    ----------
+    layers : tuple of str
+        N mapped layers in execution order.
+    multipliers : tuple of str
+        K multipliers that an array may be built from.
+    reference : int
+        Column of the exact multiplier: the array that everything is relative to.
+    dynamic_pj : float64[N, K]
+        Energy of layer i on array j per inference without leakage, picojoules.
+    cycles : float64[N]
+        Clock cycles that layer i takes per inference, the same on every array.
+    leakage_uw : float64[K]
+        Leakage power of one whole array, microwatts.
+    delay_ps : float64[K]
+        Shortest clock period of an array, picoseconds.
+    area_um2 : float64[K]
+        Area of one whole array, square micrometres.
+    area_limit : float
+        Largest total area, relative to the reference array (the paper's phi).
+    max_arrays : int
+        Most arrays in the bank, the exact one included.
+    keep_exact : bool
+        Build the reference array even when no layer uses it.
+
+    Raises
+    ------
+    InputError
+        A limit leaves no design at all, or a limit is out of range.
+    """
+
+    layers: tuple[str, ...]
+    multipliers: tuple[str, ...]
+    reference: int
+    dynamic_pj: npt.NDArray[np.float64]
+    cycles: npt.NDArray[np.float64]
+    leakage_uw: npt.NDArray[np.float64]
+    delay_ps: npt.NDArray[np.float64]
+    area_um2: npt.NDArray[np.float64]
+    area_limit: float = 4.0
+    max_arrays: int = 3
+    keep_exact: bool = False
+
+    def __post_init__(self) -> None:
+        n, k = len(self.layers), len(self.multipliers)
+        shapes = {"dynamic_pj": (n, k), "cycles": (n,), "leakage_uw": (k,), "delay_ps": (k,),
+                  "area_um2": (k,)}
+        for name, shape in shapes.items():
+            value = getattr(self, name)
+            if value.shape != shape:
+                raise ValueError(f"Problem {name} must have shape {shape}, not {value.shape}")
+            if not (np.isfinite(value).all() and (value >= 0).all()):
+                raise ValueError(f"Problem {name} must be finite and not negative")
+        if n == 0 or k == 0:
+            raise InputError("Search must have a layer and a multiplier, "
+                             f"not {n} layers and {k} multipliers")
+        if not 0 <= self.reference < k:
+            raise ValueError(f"Problem reference must be a column below {k}, not {self.reference}")
+        if self.max_arrays < 1:
+            raise InputError(f"Number of arrays must be at least 1, not {self.max_arrays}")
+        if not any(self.fits([column] * n) for column in range(k)):
+            raise InputError(
+                f"Area limit must leave room for one array, not {self.area_limit:g} of the exact "
+                f"array{' which is kept' if self.keep_exact else ''} (the smallest bank takes "
+                f"{min(self.relative_area([c] * n) for c in range(k)):.3f})")
+
+    # --- one design -----------------------------------------------------------------------
+
+    def bank(self, assignment: Iterable[int]) -> tuple[int, ...]:
+        """Return the columns of the arrays that must be built, ascending."""
+        used = set(assignment)
+        return tuple(sorted(used | {self.reference} if self.keep_exact else used))
+
+    def clock_ps(self, bank: Iterable[int]) -> float:
+        """Return the clock period of a bank: that of its slowest array."""
+        return float(self.delay_ps[list(bank)].max())
+
+    def leakage_pj(self, bank: Iterable[int]) -> float:
+        """Return the leakage energy of all arrays of a bank over one inference."""
+        columns = list(bank)
+        seconds = float(self.cycles.sum()) * self.clock_ps(columns)
+        return float(self.leakage_uw[columns].sum()) * seconds * PJ_PER_UW_PS
+
+    def energy_pj(self, assignment: Iterable[int]) -> float:
+        """Return the array energy of one inference, idle leakage included."""
+        columns = list(assignment)
+        dynamic = self.dynamic_pj[np.arange(len(self.layers)), columns].sum()
+        return float(dynamic) + self.leakage_pj(self.bank(columns))
+
+    def relative_energy(self, assignment: Iterable[int]) -> float:
+        """Return the energy relative to the exact array alone (exact = 1)."""
+        return self.energy_pj(assignment) / self.reference_energy_pj
+
+    def relative_area(self, assignment: Iterable[int]) -> float:
+        """Return the area of the bank relative to the exact array alone (exact = 1)."""
+        bank = list(self.bank(assignment))
+        return float(self.area_um2[bank].sum() / self.area_um2[self.reference])
+
+    def fits(self, assignment: Iterable[int]) -> bool:
+        """Return whether the bank keeps within the area limit and the number of arrays."""
+        columns = list(assignment)
+        return (len(self.bank(columns)) <= self.max_arrays
+                and self.relative_area(columns) <= self.area_limit + TOLERANCE)
+
+    # --- the reference, and names ---------------------------------------------------------
+
+    @property
+    def exact(self) -> Assignment:
+        """Every layer on the reference array."""
+        return (self.reference,) * len(self.layers)
+
+    @cached_property
+    def reference_energy_pj(self) -> float:
+        """Energy of one inference when only the reference array is built."""
+        only = [self.reference]
+        return float(self.dynamic_pj[:, self.reference].sum()) + self.leakage_pj(only)
+
+    def layer_energy_pj(self) -> npt.NDArray[np.float64]:
+        """Return float64[N, K]: a layer on an array that stands alone, own leakage included.
+
+        For figures and tables; it leaves out what idle neighbours leak.
+        """
+        leakage = np.multiply.outer(self.cycles, self.leakage_uw * self.delay_ps) * PJ_PER_UW_PS
+        return self.dynamic_pj + leakage
+
+    def to_mapping(self, assignment: Iterable[int]) -> dict[str, str]:
+        """Return layer name -> multiplier name."""
+        return {layer: self.multipliers[column]
+                for layer, column in zip(self.layers, assignment, strict=True)}
+
+    def from_mapping(self, mapping: Mapping[str, str]) -> Assignment:
+        """Return the columns of a mapping; raises InputError on an unknown or missing name."""
+        for layer in mapping:
+            if layer not in self.layers:
+                raise unknown_name("layer", layer, self.layers)
+        columns = {name: column for column, name in enumerate(self.multipliers)}
+        result = []
+        for layer in self.layers:
+            if layer not in mapping:
+                raise InputError(f"Mapping must name a multiplier for layer {layer!r}")
+            if mapping[layer] not in columns:
+                raise unknown_name("multiplier", mapping[layer], columns)
+            result.append(columns[mapping[layer]])
+        return tuple(result)

@@ -1,0 +1,73 @@
+"""HiGHS finds what brute force finds."""
+
+import numpy as np
+import pytest
+
+from search.assignment import AssignmentModel
+from tests.search.synthetic import every_design, made_up_damage, made_up_problem, total
+
+LIMITS = {
+    "free": {"area_limit": 9.0, "max_arrays": 5},
+    "two_arrays": {"area_limit": 9.0, "max_arrays": 2},
+    "small_area": {"area_limit": 1.6, "max_arrays": 3},
+    "below_exact": {"area_limit": 0.95, "max_arrays": 3},
+    "exact_kept": {"area_limit": 2.0, "max_arrays": 2, "keep_exact": True},
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+def test_cheapest_equals_brute_force(limits, seed):
+    problem = made_up_problem(seed=seed, **limits)
+    damage = made_up_damage(problem, seed=seed)
+    model = AssignmentModel(problem)
+    for limit in (0.0, 0.3, 1.0, 3.0):
+        feasible = [a for a in every_design(problem) if total(damage, a) <= limit]
+        found = model.cheapest(damage, limit)
+        if not feasible:
+            assert found is None
+            continue
+        assert problem.fits(found)
+        assert total(damage, found) <= limit + 1e-6
+        assert problem.energy_pj(found) == pytest.approx(
+            min(map(problem.energy_pj, feasible)), rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+def test_safest_equals_brute_force(limits, seed):
+    problem = made_up_problem(seed=seed, **limits)
+    damage = made_up_damage(problem, seed=seed)
+    model = AssignmentModel(problem)
+    for energy in (0.3, 0.6, 0.8, 1.2):
+        feasible = [a for a in every_design(problem) if problem.relative_energy(a) <= energy]
+        found = model.safest(damage, energy)
+        if not feasible:
+            assert found is None
+            continue
+        assert problem.relative_energy(found) <= energy + 1e-6
+        assert total(damage, found) == pytest.approx(
+            min(total(damage, a) for a in feasible), rel=1e-5, abs=1e-6)
+
+
+def test_excluded_designs_are_passed_over_in_order_of_energy():
+    problem = made_up_problem(layers=3, multipliers=3, seed=5)
+    free = np.zeros((3, 3))
+    model, found = AssignmentModel(problem), []
+    while (assignment := model.cheapest(free, 1.0, excluded=found)) is not None:
+        found.append(assignment)
+    assert sorted(found) == sorted(every_design(problem))
+    energies = [problem.energy_pj(assignment) for assignment in found]
+    assert energies == pytest.approx(sorted(energies), rel=1e-5)
+
+
+def test_leakage_and_clock_decide():
+    """Brute force must disagree with a model that forgets leakage, else nothing was tested."""
+    differs = 0
+    for seed in range(8):
+        problem = made_up_problem(seed=seed, area_limit=9.0, max_arrays=5)
+        dry = made_up_problem(seed=seed, leaky=False, area_limit=9.0, max_arrays=5)
+        free = np.zeros(problem.dynamic_pj.shape)
+        differs += AssignmentModel(problem).cheapest(free, 1) != AssignmentModel(dry).cheapest(
+            free, 1)
+    assert differs >= 2
