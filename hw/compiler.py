@@ -76,18 +76,17 @@ class Program:
     instructions: tuple[Instruction, ...]
 
     def cycles(self) -> int:
-        """Return the cycles the bank spends, by the timing of `BankConfig`.
-
-        Tiles of one route overlap the weight load of the next; a ROUTE waits for the
-        pipeline to empty.
-        """
-        total = 0
+        """Return the cycles the bank spends when no stream ever waits, by `BankConfig`."""
+        total, last_beats = 0, 0
         for instruction in self.instructions:
-            if instruction.opcode == Opcode.MATMUL:
-                total += self.bank.tile_cycles(instruction.c)
-            elif instruction.opcode == Opcode.ROUTE:
-                total += self.bank.fill_cycles + self.bank.latency_cycles
-        return total
+            if instruction.opcode == Opcode.ROUTE:
+                total += last_beats + self.bank.route_cycles
+                last_beats = 0
+            elif instruction.opcode == Opcode.MATMUL:
+                # The weights of this tile were loading while the last one ran.
+                total += self.bank.tile_cycles(last_beats) if last_beats else 0
+                last_beats = instruction.c
+        return total + last_beats
 
     def disassemble(self) -> str:
         """Return the program as text, a line an instruction."""

@@ -14,18 +14,10 @@ import numpy.typing as npt
 from hw.common.errors import InputError
 from hw.compiler import Program
 from hw.isa import Instruction, Opcode
+from sim.array_model import tile_products
 
 Operands = npt.NDArray[np.int16]
 Sums = npt.NDArray[np.int32]
-
-
-def multiply_rows(acts: Operands, weights: Operands, table: npt.NDArray[np.int32]) -> Sums:
-    """Return `sum_k sign(a) sign(w) table[|a|, |w|]`: int16[m, k], int16[k, n] -> int32[m, n]."""
-    total = np.zeros((acts.shape[0], weights.shape[1]), np.int32)
-    for k in range(acts.shape[1]):
-        magnitude = table[np.abs(acts[:, k])[:, None], np.abs(weights[k])[None, :]]
-        total += magnitude * np.sign(acts[:, k])[:, None] * np.sign(weights[k])[None, :]
-    return total
 
 
 def execute(program: Program, tables: Sequence[npt.NDArray[np.int32]],
@@ -124,7 +116,7 @@ class _Machine:
             operands = np.stack([self.act_buffer[act + beat] for beat in range(beats)])
         except KeyError as error:
             raise InputError(f"MATMUL must read loaded rows, not row {error}") from None
-        sums = multiply_rows(operands, self.tile, self.tables[self.route])
+        sums = tile_products(operands, self.tile, self.tables[self.route])
         for beat in range(beats):
             before = self.accumulators[acc + beat] if accumulate else 0
             self.accumulators[acc + beat] = before + sums[beat]

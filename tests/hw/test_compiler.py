@@ -63,6 +63,8 @@ def test_mappings_that_do_not_fit_the_network_are_refused(mapping, message):
 
 def test_cycles_follow_the_timing_of_the_bank():
     design = small_design(mapping={"a": 1})
-    program = compile_program([layer("a", 5, 3, 100)], design)
     bank = design.bank
-    assert program.cycles() == 2 * 100 + bank.fill_cycles + bank.latency_cycles
+    long = compile_program([layer("a", 5, 3, 100)], design)
+    assert long.cycles() == 2 * 100 + bank.route_cycles
+    short = compile_program([layer("a", 5, 3, 2)], design)  # waits for the second tile's weights
+    assert short.cycles() == bank.fill_cycles + 2 + bank.route_cycles

@@ -9,7 +9,8 @@ import pytest
 from hw.common.errors import InputError
 from hw.compiler import compile_program
 from hw.isa import Instruction, Opcode
-from sim.machine import execute, multiply_rows
+from sim.array_model import tile_products
+from sim.machine import execute
 from tests.circuits import small_design
 
 SHAPES = {"first": (9, 7, 5, 1), "second": (4, 3, 2, 2), "third": (6, 2, 11, 1)}
@@ -32,7 +33,7 @@ def workload():
 
 
 def expected(workload, name, table):
-    return np.concatenate([multiply_rows(a, w, table) for a, w in
+    return np.concatenate([tile_products(a, w, table) for a, w in
                            zip(workload.acts[name], workload.weights[name], strict=True)], axis=1)
 
 
@@ -63,8 +64,8 @@ def test_a_dropped_route_changes_the_sums(workload, dropped):
 
 def test_operands_are_not_interchangeable(workload):
     table = workload.tables[2]
-    right = multiply_rows(workload.acts["third"][0], workload.weights["third"][0], table)
-    swapped = multiply_rows(workload.acts["third"][0], workload.weights["third"][0], table.T)
+    right = tile_products(workload.acts["third"][0], workload.weights["third"][0], table)
+    swapped = tile_products(workload.acts["third"][0], workload.weights["third"][0], table.T)
     assert (right != swapped).any()
 
 
