@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -136,17 +136,17 @@ class MxuBank(wiring.Component):
         swap = Signal(reset_less=True)
         weight = Signal(operands(cols), reset_less=True)
         load = Signal(rows, reset_less=True)
-        weight_row = Signal(range(rows))  # beat number within the tile
-        m.d.comb += weight_row.eq(Mux(tile_start, 0, fill))
+        # Word i of a tile goes no deeper than row i: the rows below still wait for their swap.
+        reached = Signal(rows)
+        m.d.comb += reached[0].eq(1)
+        for row in range(1, rows):
+            m.d.comb += reached[row].eq((fill >= row) & ~tile_start)
         with m.If(advance):
-            m.d.sync += [swap.eq(tile_start), load.eq(0)]
+            m.d.sync += [swap.eq(tile_start), load.eq(Mux(weight_beat, reached, 0))]
         with m.If(act_beat):
             m.d.sync += act.eq(self.acts.payload.operands)
         with m.If(weight_beat):
             m.d.sync += weight.eq(self.weights.payload)
-            for row in range(rows):
-                # Word i goes no deeper than row i: rows below still wait for their swap.
-                m.d.sync += load[row].eq(weight_row >= row)
 
         # --- skew: row r of the activations r cycles, column c of the weights c cycles ---
         act_skew = self._place(m, "act_skew", delay_kind(
@@ -157,8 +157,8 @@ class MxuBank(wiring.Component):
             "weight_skew", OPERAND_WIDTH, [col * ACT_HOP_CYCLES for col in range(cols)]))
         m.d.comb += [
             act_skew.en.eq(advance), swap_skew.en.eq(advance), weight_skew.en.eq(advance),
-            act_skew.input.eq(act), swap_skew.input.eq(swap.replicate(rows)),
-            weight_skew.input.eq(weight),
+            act_skew.lanes_in.eq(act), swap_skew.lanes_in.eq(swap.replicate(rows)),
+            weight_skew.lanes_in.eq(weight),
         ]
 
         # --- arrays: operands are forced to zero and the clock is off unless selected ---
@@ -168,10 +168,10 @@ class MxuBank(wiring.Component):
             enable = router.enable[index]
             m.d.comb += [
                 array.en.eq(advance & enable),
-                array.act_in.eq(_gated(act_skew.output, enable)),
-                array.swap_in.eq(_gated(swap_skew.output, enable)),
-                array.weight_in.eq(_gated(weight_skew.output, enable)),
-                array.load_in.eq(_gated(load, enable)),
+                array.act_in.eq(Mux(enable, act_skew.lanes_out, 0)),
+                array.swap_in.eq(Mux(enable, swap_skew.lanes_out, 0)),
+                array.weight_in.eq(Mux(enable, weight_skew.lanes_out, 0)),
+                array.load_in.eq(Mux(enable, load, 0)),
             ]
             with m.If(enable):
                 m.d.comb += chosen.eq(array.psum_out)
@@ -180,13 +180,9 @@ class MxuBank(wiring.Component):
         deskew = self._place(m, "psum_deskew", delay_kind(
             "psum_deskew", self.config.psum_width,
             [(cols - 1 - col) * ACT_HOP_CYCLES + OUTPUT_CYCLES for col in range(cols)]))
-        m.d.comb += [deskew.en.eq(advance), deskew.input.eq(chosen),
-                     self.results.payload.eq(deskew.output), self.results.valid.eq(in_flight[-1])]
+        m.d.comb += [deskew.en.eq(advance), deskew.lanes_in.eq(chosen),
+                     self.results.payload.eq(deskew.lanes_out), self.results.valid.eq(in_flight[-1])]
         return m
-
-
-def _gated(value: Value, enable: Value) -> Value:
-    return value & enable.replicate(len(value))
 
 
 def bank_signature(config: BankConfig) -> wiring.Signature:

@@ -12,7 +12,7 @@ from hw.rtl.hierarchy import ModuleKind, Place
 
 
 class DelayLines(wiring.Component):
-    """Lane i of `output` is lane i of `input` as it was `delays[i]` enabled cycles ago.
+    """Lane i of `lanes_out` is lane i of `lanes_in` as it was `delays[i]` enabled cycles ago.
 
     Latency: `delays[i]` for lane i. The registers have no reset.
 
@@ -27,7 +27,7 @@ class DelayLines(wiring.Component):
     -------
     en : In(1)
         Clock enable.
-    input, output : In, Out(len(delays) * width)
+    lanes_in, lanes_out : In, Out(len(delays) * width)
         Lane 0 in the low bits.
     """
 
@@ -41,19 +41,20 @@ class DelayLines(wiring.Component):
         """Return one shift register per lane."""
         m = Module()
         for lane, delay in enumerate(self._delays):
-            value = self.input.word_select(lane, self._width)
+            value = self.lanes_in.word_select(lane, self._width)
             for stage in range(delay):
                 register = Signal(self._width, name=f"lane{lane}_{stage}", reset_less=True)
                 with m.If(self.en):
                     m.d.sync += register.eq(value)
                 value = register
-            m.d.comb += self.output.word_select(lane, self._width).eq(value)
+            m.d.comb += self.lanes_out.word_select(lane, self._width).eq(value)
         return m
 
 
 def delay_signature(width: int, lanes: int) -> wiring.Signature:
     """Return the ports of `lanes` delay lines."""
-    return wiring.Signature({"en": In(1), "input": In(width * lanes), "output": Out(width * lanes)})
+    return wiring.Signature(
+        {"en": In(1), "lanes_in": In(width * lanes), "lanes_out": Out(width * lanes)})
 
 
 def delay_kind(name: str, width: int, delays: Sequence[int]) -> ModuleKind:

@@ -1,0 +1,219 @@
+"""Verilog of a design, of a PE or of a multiplier: `python -m hw.rtl.verilog`.
+
+A design becomes a folder with one file per module, `bank.v` on top, and `bank.f`, which
+lists them for a simulator or synthesiser. The bytes depend on the design alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hw.common.errors import InputError, run_command_line
+from hw.common.files import write_text
+from hw.common.progress import task
+from hw.config import BankConfig, Design
+from hw.multipliers.base import Multiplier
+from hw.rtl.bank import bank_kind
+from hw.rtl.emit import modules_of
+from hw.rtl.multiplier import multiplier_kind
+from hw.rtl.pe import pe_kind
+
+PRESET_ROWS = PRESET_COLS = 4
+PRESET_PSUM_WIDTH = 24
+PRESET_MULTIPLIERS = ("mul8u_exact",)
+FILE_LIST = "bank.f"
+
+
+def preset() -> Design:
+    """Return the small design that is emitted when none is named."""
+    from hw.multipliers import get
+
+    return Design(name="preset", multipliers={name: get(name) for name in PRESET_MULTIPLIERS},
+                  bank=BankConfig(rows=PRESET_ROWS, cols=PRESET_COLS, arrays=PRESET_MULTIPLIERS,
+                                  psum_width=PRESET_PSUM_WIDTH))
+
+
+# --- text -----------------------------------------------------------------------------
+
+
+def emit_design(design: Design, *, prefix: str = "") -> dict[str, str]:
+    """Return the files of `design` by name, `bank.v` first and the file list last.
+
+    prefix : start of every module and file name, to keep two designs apart.
+    """
+    suffixes = module_suffixes([multiplier.name for multiplier in design.arrays])
+    netlists = [multiplier.netlist for multiplier in design.arrays]
+    modules, = modules_of([bank_kind(design.bank, netlists, suffixes)], prefix=prefix)
+    comments = {name: [f"Design {design.name}"] for name in modules}
+    comments[f"{prefix}bank"] = _bank_comment(design, suffixes)
+    for multiplier, suffix in zip(design.arrays, suffixes, strict=True):
+        for part in ("array", "row", "pe", "multiplier"):
+            comments[prefix + part + suffix] = [f"Design {design.name}", _netlist_comment(multiplier)]
+    files = {f"{name}.v": _file(comments[name], text) for name, text in modules.items()}
+    return files | {prefix + FILE_LIST: "".join(f"{name}\n" for name in files)}
+
+
+def emit_pe(multiplier: Multiplier, psum_width: int) -> str:
+    """Return Verilog of the standalone modules `pe` and `multiplier`."""
+    return emit_pes([multiplier], psum_width)[0]
+
+
+def emit_pes(multipliers: Sequence[Multiplier], psum_width: int) -> list[str]:
+    """Return `emit_pe` of each multiplier; one Yosys run for all of them."""
+    texts = modules_of([pe_kind(multiplier.netlist, psum_width) for multiplier in multipliers])
+    return [_file([f"PE, {psum_width}-bit partial sum", _netlist_comment(multiplier)],
+                  "\n".join(modules.values()))
+            for multiplier, modules in zip(multipliers, texts, strict=True)]
+
+
+def emit_multiplier(multiplier: Multiplier) -> str:
+    """Return Verilog of the standalone module `multiplier`."""
+    return emit_multipliers([multiplier])[0]
+
+
+def emit_multipliers(multipliers: Sequence[Multiplier], *,
+                     numbered: bool = False) -> list[str]:
+    """Return one Verilog text per multiplier; one Yosys run for all of them.
+
+    numbered : call the modules `multiplier_0`, `multiplier_1`, ... so that they can be
+    compiled together; otherwise each is called `multiplier`.
+    """
+    names = [f"multiplier_{index}" if numbered else "multiplier"
+             for index in range(len(multipliers))]
+    texts = modules_of([multiplier_kind(multiplier.netlist, name=name)
+                        for multiplier, name in zip(multipliers, names, strict=True)])
+    return [_file([_netlist_comment(multiplier)], modules[name])
+            for multiplier, name, modules in zip(multipliers, names, texts, strict=True)]
+
+
+def module_suffixes(names: Sequence[str]) -> list[str]:
+    """Return one ending per multiplier name that is safe in a Verilog identifier.
+
+    Names that become equal are numbered: `["a-b", "a+b"]` gives `["_a_b", "_a_b_1"]`.
+    """
+    suffixes: list[str] = []
+    for name in names:
+        stem = "_" + (re.sub(r"\W", "_", name, flags=re.ASCII).strip("_") or "unnamed")
+        candidate, number = stem, 0
+        while candidate in suffixes:
+            number += 1
+            candidate = f"{stem}_{number}"
+        suffixes.append(candidate)
+    return suffixes
+
+
+def _file(comment: Sequence[str], text: str) -> str:
+    return "".join(f"// {line}".rstrip() + "\n" for line in comment) + "\n" + text
+
+
+def _netlist_comment(multiplier: Multiplier) -> str:
+    name = " ".join(multiplier.name.split())  # a design file may say anything
+    return f"Multiplier {name}: netlist sha256 {multiplier.digest}"
+
+
+def _bank_comment(design: Design, suffixes: Sequence[str]) -> list[str]:
+    bank = design.bank
+    lines = [f"Design {design.name}: {len(bank.arrays)} arrays of {bank.rows} rows x {bank.cols} "
+             f"columns, {bank.psum_width}-bit partial sums",
+             f"Latency {bank.latency_cycles} cycles; a tile of n act beats every "
+             f"max(n, {bank.fill_cycles}) cycles", ""]
+    for index, (multiplier, suffix) in enumerate(zip(design.arrays, suffixes, strict=True)):
+        lines += [f"ROUTE {index}: array{suffix}", f"    {_netlist_comment(multiplier)}"]
+    operand = "9 bits each, magnitude [7:0] and sign [8], the first in the low bits"
+    return [*lines, "",
+            "All streams: a beat passes in a cycle with valid and ready high.",
+            "route__payload    array index",
+            f"weights__payload  {bank.cols} operands, {operand}; bottom row first, "
+            f"{bank.rows} beats a tile",
+            f"acts__payload     {bank.rows} operands as above; the top bit marks the first beat "
+            "of a tile",
+            f"results__payload  {bank.cols} partial sums, two's complement, the first in the low "
+            "bits",
+            "rst               synchronous, active high"]
+
+
+# --- files ----------------------------------------------------------------------------
+
+
+def write_folder(folder: Path, files: Mapping[str, str]) -> None:
+    """Write `files` into `folder`: all of them or none.
+
+    They are written beside their place and then moved. Other files of `folder` stay.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".verilog.", dir=folder))
+    try:
+        for name, text in files.items():
+            write_text(staging / name, text)
+        for name in files:
+            (staging / name).replace(folder / name)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+# --- command line ---------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m hw.rtl.verilog",
+        description="Write the Verilog-2001 of a design, or of single PEs for synthesis.")
+    parser.add_argument("design", nargs="?", type=Path, metavar="DESIGN.json",
+                        help="design file (default: a small preset)")
+    parser.add_argument("-o", "--output", type=Path, default=Path("build/rtl"), metavar="DIR",
+                        help="folder for a design's files (default: %(default)s)")
+    parser.add_argument("--prefix", default="", metavar="TEXT",
+                        help="start of a design's module and file names (default: none)")
+    single = parser.add_mutually_exclusive_group()
+    single.add_argument("--pe", metavar="NAME",
+                        help="print modules `pe` and `multiplier` of one catalogue multiplier")
+    single.add_argument("--multiplier", metavar="NAME",
+                        help="print module `multiplier` of one catalogue multiplier")
+    single.add_argument("--all-pes", type=Path, metavar="DIR",
+                        help="write what --pe prints to DIR/NAME.v for the whole catalogue")
+    parser.add_argument("--psum-width", type=int, default=PRESET_PSUM_WIDTH, metavar="BITS",
+                        help="partial-sum bits of --pe and --all-pes (default: %(default)s)")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    from hw.multipliers import catalogue, get
+
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.design and (options.pe or options.multiplier or options.all_pes):
+        parser.error("DESIGN.json cannot be combined with --pe, --multiplier or --all-pes")
+    if not 1 <= options.psum_width <= 32:
+        raise InputError(f"--psum-width must be 1 to 32 bits, not {options.psum_width}")
+    if not re.fullmatch(r"([A-Za-z]\w*)?", options.prefix, re.ASCII):
+        raise InputError("--prefix must start with a letter and hold only letters, digits and _, "
+                         f"not {options.prefix!r}")
+    if options.pe:
+        sys.stdout.write(emit_pe(get(options.pe), options.psum_width))
+    elif options.multiplier:
+        sys.stdout.write(emit_multiplier(get(options.multiplier)))
+    elif options.all_pes:
+        with task("Verilog of PEs", 1):
+            multipliers = list(catalogue().values())
+            texts = emit_pes(multipliers, options.psum_width)
+            write_folder(options.all_pes, {f"{multiplier.name}.v": text for multiplier, text
+                                           in zip(multipliers, texts, strict=True)})
+        print(f"{len(texts)} files in {options.all_pes}")
+    else:
+        design = Design.load(options.design) if options.design else preset()
+        with task(f"Verilog of design {design.name}", 1):
+            files = emit_design(design, prefix=options.prefix)
+            write_folder(options.output, files)
+        print(f"{len(files)} files in {options.output}, top module `{options.prefix}bank`, "
+              f"file list {options.output / (options.prefix + FILE_LIST)}")
+
+
+if __name__ == "__main__":
+    run_command_line(main)
