@@ -55,7 +55,7 @@ class AssignmentModel:
         n, k, y, clock, s = self._n, self._k, self._y, self._clock, self._s
         pairs, columns = np.arange(n * k), np.arange(k)
 
-        def rows(count: int, *entries: tuple[object, object, object]) -> sparse.csr_array:
+        def rows(count: int, *entries: tuple[npt.ArrayLike, ...]) -> sparse.csr_array:
             parts = [np.broadcast_arrays(*entry) for entry in entries]
             row, column, value = (np.concatenate([part[index].ravel() for part in parts])
                                   for index in range(3))
