@@ -379,6 +379,13 @@ class NetlistBuilder:
         """Return the net that is 1 when at least two of three are."""
         return self.or_(self.and_(a, b), self.and_(c, self.or_(a, b)))
 
+    def any_of(self, nets: Sequence[int]) -> int:
+        """Return the net that is 1 when some net is; CONST0 for none."""
+        total = CONST0
+        for net in nets:
+            total = self.or_(total, net)
+        return total
+
     def half_adder(self, a: int, b: int) -> tuple[int, int]:
         """Return (sum, carry) of two bits."""
         return self.xor(a, b), self.and_(a, b)

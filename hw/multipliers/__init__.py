@@ -1,0 +1,29 @@
+"""Multipliers: families that build netlists, and a catalogue of named instances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+from hw.common.errors import unknown_name
+from hw.multipliers.base import Multiplier
+from hw.multipliers.catalog import CITATIONS, ENTRIES, EXACT
+
+__all__ = ["EXACT", "Multiplier", "catalogue", "get"]
+
+
+@lru_cache(maxsize=None)
+def get(name: str) -> Multiplier:
+    """Return a catalogue entry; raises InputError with the nearest name for an unknown one."""
+    if name not in ENTRIES:
+        raise unknown_name("multiplier", name, ENTRIES)
+    entry = ENTRIES[name]
+    return Multiplier(name=name, family=entry.family, netlist=entry.build(**entry.parameters),
+                      parameters=entry.parameters, citation=CITATIONS[entry.family])
+
+
+@lru_cache(maxsize=1)
+def catalogue() -> Mapping[str, Multiplier]:
+    """Return every entry by name, the exact multiplier first."""
+    return MappingProxyType({name: get(name) for name in ENTRIES})
