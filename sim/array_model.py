@@ -27,10 +27,13 @@ def tile_products(acts: Int16, weights: Int16, table: Int32) -> Int32:
     int32[256, 256] indexed `[activation, weight]`. Returns int32[m, cols]: the sum over rows of
     `table[|act|, |weight|]`, negative where the signs differ. A zero counts as positive.
     """
-    magnitudes = table[np.abs(acts)[:, :, None], np.abs(weights)[None, :, :]]
-    negative = (acts < 0)[:, :, None] != (weights < 0)[None, :, :]
-    sums: Int32 = np.where(negative, -magnitudes, magnitudes).sum(axis=1, dtype=np.int32)
-    return sums
+    act_magnitudes, weight_magnitudes = np.abs(acts), np.abs(weights)
+    total = np.zeros((acts.shape[0], weights.shape[1]), np.int32)
+    for row in range(acts.shape[1]):
+        products = table[act_magnitudes[:, row, None], weight_magnitudes[row]]
+        negative = (acts[:, row, None] < 0) != (weights[row] < 0)
+        total += np.where(negative, -products, products)
+    return total
 
 
 @dataclass(frozen=True, kw_only=True)

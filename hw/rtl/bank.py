@@ -180,8 +180,10 @@ class MxuBank(wiring.Component):
         deskew = self._place(m, "psum_deskew", delay_kind(
             "psum_deskew", self.config.psum_width,
             [(cols - 1 - col) * ACT_HOP_CYCLES + OUTPUT_CYCLES for col in range(cols)]))
-        m.d.comb += [deskew.en.eq(advance), deskew.lanes_in.eq(chosen),
-                     self.results.payload.eq(deskew.lanes_out), self.results.valid.eq(in_flight[-1])]
+        m.d.comb += [
+            deskew.en.eq(advance), deskew.lanes_in.eq(chosen),
+            self.results.payload.eq(deskew.lanes_out), self.results.valid.eq(in_flight[-1]),
+        ]
         return m
 
 

@@ -26,7 +26,7 @@ from hw.rtl.pe import pe_kind
 
 PRESET_ROWS = PRESET_COLS = 4
 PRESET_PSUM_WIDTH = 24
-PRESET_MULTIPLIERS = ("mul8u_exact",)
+PRESET_MULTIPLIERS = ("mul8u_exact", "mul8u_bam_h2v6", "mul8u_optrunc_a2w1")
 FILE_LIST = "bank.f"
 
 
@@ -53,8 +53,9 @@ def emit_design(design: Design, *, prefix: str = "") -> dict[str, str]:
     comments = {name: [f"Design {design.name}"] for name in modules}
     comments[f"{prefix}bank"] = _bank_comment(design, suffixes)
     for multiplier, suffix in zip(design.arrays, suffixes, strict=True):
-        for part in ("array", "row", "pe", "multiplier"):
-            comments[prefix + part + suffix] = [f"Design {design.name}", _netlist_comment(multiplier)]
+        lines = [f"Design {design.name}", _netlist_comment(multiplier)]
+        comments |= {prefix + part + suffix: lines
+                     for part in ("array", "row", "pe", "multiplier")}
     files = {f"{name}.v": _file(comments[name], text) for name, text in modules.items()}
     return files | {prefix + FILE_LIST: "".join(f"{name}\n" for name in files)}
 

@@ -26,3 +26,5 @@ LOPSIDED = Multiplier(name="lopsided", family="test", netlist=array_netlist(
     drop=frozenset({(0, 1), (0, 5), (1, 7), (6, 0), (7, 3)})))
 NIBBLE = Multiplier(name="nibble", family="test", netlist=array_netlist(
     drop=frozenset({(0, 3), (2, 1)}), width=4))
+SKEWED = Multiplier(name="skewed", family="test", netlist=array_netlist(
+    drop=frozenset({(0, 1), (0, 2), (1, 2), (4, 0), (3, 4)}), width=5))

@@ -1,0 +1,233 @@
+"""Part 5 of the bench: the scenarios, run by cocotb; `test_bank_bench.py` starts them.
+
+The bank under test is named by the environment variable BENCH_DUT.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import Combine, ReadOnly, RisingEdge
+
+from sim.array_model import BankModel, tile_products
+from tests.rtl.bank_checker import BankChecker
+from tests.rtl.bank_driver import BankDriver, Stalls, Tile
+from tests.rtl.bank_monitor import BankMonitor
+from tests.rtl.duts import designs
+from tests.rtl.faults import FIRST_GATE_FAULT
+
+SEED = 2022
+SMOOTH = Stalls()
+ROUGH = Stalls(route=0.3, weights=0.3, acts=0.3, results=0.4)
+
+
+class Bench:
+    """A bank with its driver, monitor, model and checker, after reset."""
+
+    def __init__(self, dut, stalls: Stalls = SMOOTH, *, name: str | None = None,
+                 seed: int = SEED) -> None:
+        self.dut = dut
+        self.name = name or os.environ["BENCH_DUT"]
+        self.design = designs()[self.name]
+        self.config = self.design.bank
+        self.rng = np.random.default_rng(seed)
+        self.clk = getattr(dut, f"{self.name}_clk")
+        self.rst = getattr(dut, f"{self.name}_rst")
+        self.driver = BankDriver(dut, self.name, self.config, stalls=stalls, rng=self.rng)
+        self.monitor = BankMonitor(dut, self.name, self.config)
+        self.tables = [multiplier.table for multiplier in self.design.arrays]
+        self.checker = BankChecker(BankModel(self.config, self.tables))
+        self.background: list = []
+
+    async def start(self, *, clock: bool = True) -> None:
+        self.driver.release()
+        self.rst.value = 1
+        if clock:
+            cocotb.start_soon(Clock(self.clk, 2, unit="ns").start())
+        await RisingEdge(self.clk)
+        self.background = [cocotb.start_soon(self.monitor.watch(self.checker.check)),
+                           cocotb.start_soon(self.driver.take_results())]
+        await RisingEdge(self.clk)
+        await RisingEdge(self.clk)
+        self.rst.value = 0
+
+    async def run(self, tiles) -> None:
+        """Send all tiles and wait for their results, with a limit on the cycles."""
+        beats = sum(len(tile.acts) for tile in tiles)
+        wanted = len(self.checker.events["results"]) + beats
+        limit = 200 + 20 * beats + 100 * len(tiles)
+        jobs = [cocotb.start_soon(job) for job in self.driver.jobs(tiles)]
+        for _ in range(limit):
+            await RisingEdge(self.clk)
+            if len(self.checker.events["results"]) >= wanted and all(job.done() for job in jobs):
+                return
+        for job in jobs:
+            job.cancel()
+        self.checker.mismatches.append(
+            f"{len(self.checker.events['results'])} of {wanted} results after {limit} cycles")
+
+    async def idle(self, cycles: int) -> None:
+        for _ in range(cycles):
+            await RisingEdge(self.clk)
+
+    def stop(self) -> None:
+        for job in self.background:
+            job.cancel()
+
+    def tiles(self, count: int, *, beats=(1, 12), routes=True) -> list[Tile]:
+        """Return random tiles; about half of them begin with a ROUTE if `routes`."""
+        config, rng = self.config, self.rng
+        return [Tile(weights=rng.integers(-127, 128, (config.rows, config.cols)).astype(np.int16),
+                     acts=rng.integers(-255, 256, (rng.integers(*beats, endpoint=True), config.rows)
+                                       ).astype(np.int16),
+                     route=int(rng.integers(len(config.arrays)))
+                     if routes and rng.random() < 0.5 else None) for _ in range(count)]
+
+    def verify(self) -> None:
+        mismatches = self.checker.mismatches
+        assert not mismatches, f"{len(mismatches)} mismatches, first: {mismatches[:5]}"
+
+
+@cocotb.test()
+async def random_tiles(dut) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    await bench.run(bench.tiles(30))
+    bench.verify()
+
+
+@cocotb.test()
+async def random_stalls(dut) -> None:
+    bench = Bench(dut, ROUGH)
+    await bench.start()
+    await bench.run(bench.tiles(40))
+    bench.verify()
+    assert bench.checker.seen["stalled"] > 50
+
+
+@cocotb.test()
+async def weights_load_while_a_tile_streams(dut) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    tiles = bench.tiles(8, beats=(bench.config.rows, bench.config.rows + 3), routes=False)
+    await bench.run(tiles)
+    bench.verify()
+    # All rows of all tiles but the first were loaded beside an act beat.
+    assert bench.checker.seen["load while streaming"] == 7 * bench.config.rows
+
+
+@cocotb.test()
+async def routes_back_to_back(dut) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    tiles = [Tile(weights=tile.weights, acts=tile.acts, route=index % len(bench.config.arrays))
+             for index, tile in enumerate(bench.tiles(12, beats=(1, 4), routes=False))]
+    await bench.run(tiles)
+    bench.verify()
+    events, config = bench.checker.events, bench.config
+    starts = np.array(events["route"])
+    beats = np.array([len(tile.acts) for tile in tiles])
+    assert len(starts) == len(tiles)
+    np.testing.assert_array_equal(np.diff(starts), config.route_cycles + beats[:-1])
+
+
+@cocotb.test()
+async def measured_timing_is_the_configured_timing(dut) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    config = bench.config
+    for beats in (1, config.rows, config.rows + 5):
+        before = {name: len(cycles) for name, cycles in bench.checker.events.items()}
+        await bench.run(bench.tiles(5, beats=(beats, beats), routes=False))
+        event = {name: np.array(cycles[before[name]:])
+                 for name, cycles in bench.checker.events.items()}
+        np.testing.assert_array_equal(event["results"] - event["acts"], config.latency_cycles)
+        np.testing.assert_array_equal(np.diff(event["first"]), config.tile_cycles(beats))
+        assert event["first"][0] - event["weights"][0] == config.fill_cycles
+    bench.verify()
+
+
+@cocotb.test()
+async def reset_in_mid_stream(dut) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    for cycles in (bench.config.rows // 2 + 1, bench.config.rows + 3,
+                   bench.config.latency_cycles + bench.config.rows + 2):
+        tiles = bench.tiles(4, beats=(8, 12), routes=False)
+        jobs = [cocotb.start_soon(job) for job in bench.driver.jobs(tiles)]
+        await bench.idle(cycles)
+        for job in jobs:
+            job.cancel()
+        bench.rst.value = 1
+        for stream in bench.driver.streams.values():
+            stream.valid.value = 0
+        await RisingEdge(bench.clk)
+        bench.rst.value = 0
+        await bench.run(bench.tiles(3))
+    bench.verify()
+
+
+@cocotb.test()
+async def unknown_route_is_flagged_and_ignored(dut) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    tile, *rest = bench.tiles(3, routes=False)
+    last = len(bench.config.arrays) - 1
+    await bench.run([Tile(weights=tile.weights, acts=tile.acts, route=last)])
+    assert not bench.checker.model.outputs(bench.monitor.sample().inputs).route_error
+    await bench.run([Tile(weights=tile.weights, acts=tile.acts, route=len(bench.config.arrays)),
+                     *rest])
+    bench.verify()
+    await ReadOnly()
+    shown = bench.monitor.sample().outputs
+    assert shown.route_error
+    assert shown.selected == last
+
+
+@cocotb.test()
+async def results_are_those_of_whole_tiles(dut) -> None:
+    """The same numbers from `tile_products`, without the cycle-true model in between."""
+    bench = Bench(dut, ROUGH)
+    shown: list = []
+
+    def keep(cycle) -> None:
+        if cycle.outputs.results is not None and cycle.inputs.results_ready and not cycle.reset:
+            shown.append(cycle.outputs.results)
+
+    await bench.start()
+    cocotb.start_soon(bench.monitor.watch(keep))
+    tiles = bench.tiles(20)
+    await bench.run(tiles)
+    selected, expected = 0, []
+    for tile in tiles:
+        selected = selected if tile.route is None else tile.route
+        expected.append(tile_products(tile.acts, tile.weights, bench.tables[selected]))
+    np.testing.assert_array_equal(np.stack(shown), np.concatenate(expected))
+
+
+# --- faults ---------------------------------------------------------------------------
+
+
+@cocotb.test()
+async def faults(dut) -> None:
+    """Run one workload per fault number and write how many mismatches each one gave."""
+    numbers = json.loads(os.environ["BENCH_FAULTS"])
+    counts = {}
+    for position, number in enumerate(numbers):
+        dut.fault.value = number
+        bench = Bench(dut, Stalls(results=0.2), seed=SEED)
+        await bench.start(clock=position == 0)
+        tiles = bench.tiles(3 if number >= FIRST_GATE_FAULT else 8)
+        await bench.run([*tiles, *bench.tiles(1)])
+        jobs = [cocotb.start_soon(job) for job in bench.driver.jobs(bench.tiles(2))]
+        await bench.idle(bench.config.latency_cycles)
+        for job in jobs:
+            job.cancel()
+        bench.stop()
+        counts[number] = len(bench.checker.mismatches)
+    Path(os.environ["BENCH_REPORT"]).write_text(json.dumps(counts))
