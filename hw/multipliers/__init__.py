@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from types import MappingProxyType
 
 from hw.common.errors import unknown_name
@@ -13,7 +13,7 @@ from hw.multipliers.catalog import CITATIONS, ENTRIES, EXACT
 __all__ = ["EXACT", "Multiplier", "catalogue", "get"]
 
 
-@lru_cache(maxsize=None)
+@cache
 def get(name: str) -> Multiplier:
     """Return a catalogue entry; raises InputError with the nearest name for an unknown one."""
     if name not in ENTRIES:
@@ -23,7 +23,7 @@ def get(name: str) -> Multiplier:
                       parameters=entry.parameters, citation=CITATIONS[entry.family])
 
 
-@lru_cache(maxsize=1)
+@cache
 def catalogue() -> Mapping[str, Multiplier]:
     """Return every entry by name, the exact multiplier first."""
     return MappingProxyType({name: get(name) for name in ENTRIES})

@@ -23,7 +23,7 @@ def perforated(*, first: int, count: int, width: int = 8) -> Netlist:
 
     Zervakis et al., IEEE Trans. VLSI Systems 24(10), 2016.
     """
-    if not (0 <= first and 1 <= count and first + count < width):
+    if first < 0 or count < 1 or first + count >= width:
         raise ValueError(f"Perforation must leave at least one of {width} rows, "
                          f"not first={first}, count={count}")
     builder = NetlistBuilder(act_width=width, weight_width=width)

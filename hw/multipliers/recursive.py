@@ -12,7 +12,7 @@ A 2x2 block stands at bit position (x, y) of the operands and is worth 2**(x + y
 x + y < `limit` are approximate, the others exact. For 8x8 the sums x + y are 0 to 12 in steps
 of 2, so limit = 14 makes all sixteen blocks approximate:
 
-    y\\x   0   2   4   6
+    y, x   0   2   4   6
      0    0   2   4   6
      2    2   4   6   8
      4    4   6   8  10

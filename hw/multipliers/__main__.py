@@ -1,0 +1,112 @@
+"""Command line: `python -m hw.multipliers list` and `python -m hw.multipliers show NAME`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from hw.common.errors import run_command_line
+from hw.multipliers import catalogue, get
+from hw.multipliers.base import Multiplier
+from hw.multipliers.metrics import error_metrics
+
+# Column heading -> (key in --json, how it is printed).
+COLUMNS = {
+    "name": ("name", "{}"), "family": ("family", "{}"), "MAE %": ("mae_percent", "{:.4f}"),
+    "WCE %": ("wce_percent", "{:.3f}"), "EP %": ("ep_percent", "{:.1f}"),
+    "MRE %": ("mre_percent", "{:.3f}"), "bias %": ("bias_percent", "{:+.4f}"),
+    "gates": ("gates", "{}"), "depth": ("depth", "{}"),
+}
+
+
+def facts(multiplier: Multiplier) -> dict[str, object]:
+    """Return what `list` and `show` print; percentages are of the full scale 2**16 - 1."""
+    metrics = error_metrics(multiplier.table)
+    return {
+        "name": multiplier.name, "family": multiplier.family,
+        "parameters": dict(multiplier.parameters), "citation": multiplier.citation,
+        "mae_percent": metrics.mae_percent, "wce_percent": metrics.wce_percent,
+        "ep_percent": 100 * metrics.ep, "mre_percent": 100 * metrics.mre,
+        "bias_percent": metrics.bias_percent, "mse": metrics.mse,
+        "commutative": metrics.commutative, "keeps_zero": metrics.keeps_zero,
+        "gates": len(multiplier.netlist.gates), "depth": multiplier.netlist.depth,
+        "digest": multiplier.digest,
+    }
+
+
+def list_command(sort: str, *, as_json: bool) -> None:
+    """Print the catalogue."""
+    rows = sorted((facts(multiplier) for multiplier in catalogue().values()),
+                  key=lambda row: row[sort])  # type: ignore[arg-type, return-value]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    cells = [[form.format(row[key]) for key, form in COLUMNS.values()] for row in rows]
+    table = [list(COLUMNS), *cells]
+    widths = [max(len(row[column]) for row in table) for column in range(len(COLUMNS))]
+    for row in table:
+        print("  ".join(cell.ljust(width) if column < 2 else cell.rjust(width)
+                        for column, (cell, width) in enumerate(zip(row, widths, strict=True))))
+    print(f"{len(rows)} multipliers; percentages of the full scale {2**16 - 1}, "
+          "MRE over non-zero products")
+
+
+def show_command(name: str, output: Path | None, *, as_json: bool) -> None:
+    """Print one multiplier and write its heat map."""
+    multiplier = get(name)
+    row = facts(multiplier)
+    if output is not None:
+        from hw.multipliers.heatmap import write_heatmap
+
+        write_heatmap(multiplier, output)
+    if as_json:
+        print(json.dumps(row, indent=2))
+        return
+    parameters = ", ".join(f"{key}={value}" for key, value in multiplier.parameters.items())
+    gates = ", ".join(f"{count} {op}" for op, count in
+                      sorted(multiplier.netlist.gate_counts().items()))
+    lines = {
+        "name": name, "family": f"{multiplier.family}({parameters})",
+        "source": multiplier.citation,
+        "MAE": f"{row['mae_percent']:.5f} %", "WCE": f"{row['wce_percent']:.4f} %",
+        "EP": f"{row['ep_percent']:.2f} %", "MRE": f"{row['mre_percent']:.4f} %",
+        "bias": f"{row['bias_percent']:+.5f} %",
+        "commutative": "yes" if row["commutative"] else "no",
+        "keeps zero": "yes" if row["keeps_zero"] else "no",
+        "gates": f"{row['gates']} ({gates})", "depth": f"{row['depth']} gates",
+        "digest": multiplier.digest,
+    }
+    if output is not None:
+        lines["heat map"] = str(output)
+    for label, value in lines.items():
+        print(f"{label:12} {value}")
+
+
+def main() -> int:
+    """Command line of the package."""
+    parser = argparse.ArgumentParser(prog="python -m hw.multipliers",
+                                     description="The catalogue of multipliers.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    listing = commands.add_parser("list", help="table of all multipliers")
+    listing.add_argument("--sort", default="mae_percent",
+                         choices=[key for key, _form in COLUMNS.values()],
+                         help="column to sort by (default mae_percent)")
+    showing = commands.add_parser("show", help="one multiplier, and its error heat map")
+    showing.add_argument("name", help="name in the catalogue")
+    showing.add_argument("-o", "--output", type=Path, default=None,
+                         help="heat map to write, .png or .svg (default NAME.png here)")
+    for command in (listing, showing):
+        command.add_argument("--json", action="store_true", help="machine-readable output")
+    arguments = parser.parse_args()
+    if arguments.command == "list":
+        list_command(arguments.sort, as_json=arguments.json)
+    else:
+        output = arguments.output or Path(f"{arguments.name}.png")
+        get(arguments.name)  # an unknown name is refused before anything is written
+        show_command(arguments.name, output, as_json=arguments.json)
+    return 0
+
+
+if __name__ == "__main__":
+    run_command_line(main)

@@ -1,0 +1,79 @@
+"""Every catalogue entry against its paper's formula, over all 65,536 operand pairs."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hw.common.errors import InputError
+from hw.multipliers import EXACT, catalogue, get
+from hw.multipliers.catalog import CITATIONS, ENTRIES
+from hw.multipliers.metrics import error_metrics
+from tests.hw.multipliers import formulas
+
+OPERANDS = np.arange(256, dtype=np.int64)
+ACT, WEIGHT = OPERANDS[:, None], OPERANDS[None, :]
+PAGE = Path(__file__).parents[3] / "docs" / "multipliers.md"
+
+
+def formula(name):
+    entry = ENTRIES[name]
+    return getattr(formulas, entry.family)(ACT, WEIGHT, **entry.parameters)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_table_is_the_papers_formula(name):
+    np.testing.assert_array_equal(get(name).table, formula(name))
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_product_is_unsigned_16_bit_and_keeps_zero(name):
+    multiplier = get(name)
+    assert not multiplier.netlist.signed
+    assert multiplier.table.min() >= 0
+    assert multiplier.table.max() <= 2**16 - 1
+    assert error_metrics(multiplier.table).keeps_zero
+
+
+@pytest.mark.parametrize("name", [name for name in ENTRIES
+                                  if not error_metrics(get(name).table).commutative])
+def test_swapping_the_operands_of_a_lopsided_circuit_shows(name):
+    assert (get(name).table != formula(name).T).any()
+    np.testing.assert_array_equal(get(name).netlist.swapped().table(), formula(name).T)
+
+
+def test_catalogue_is_large_and_varied():
+    assert len(ENTRIES) >= 20
+    assert len({entry.family for entry in ENTRIES.values()}) >= 6
+    assert sum(not error_metrics(m.table).commutative for m in catalogue().values()) >= 10
+
+
+def test_no_two_entries_are_the_same_circuit():
+    tables = Counter(multiplier.table.tobytes() for multiplier in catalogue().values())
+    assert max(tables.values()) == 1
+    assert len({multiplier.digest for multiplier in catalogue().values()}) == len(ENTRIES)
+
+
+def test_only_the_exact_entry_is_exact():
+    assert [name for name, m in catalogue().items() if m.is_exact] == [EXACT]
+
+
+def test_every_entry_has_its_source():
+    assert {entry.family for entry in ENTRIES.values()} == set(CITATIONS)
+    assert all(multiplier.citation for multiplier in catalogue().values())
+
+
+@pytest.mark.parametrize("family", CITATIONS)
+def test_every_family_is_documented(family):
+    assert f"`{family}`" in PAGE.read_text()
+
+
+def test_an_unknown_name_suggests_the_nearest():
+    with pytest.raises(InputError, match=r"^Unknown multiplier 'mul8u_exat'; did you mean 'mul8u_e"):
+        get("mul8u_exat")
+
+
+def test_tables_cannot_be_changed_by_accident():
+    with pytest.raises(ValueError, match="read-only"):
+        get(EXACT).table[1, 1] = 5
