@@ -70,7 +70,7 @@ def test_every_family_is_documented(family):
 
 
 def test_an_unknown_name_suggests_the_nearest():
-    with pytest.raises(InputError, match=r"^Unknown multiplier 'mul8u_exat'; did you mean 'mul8u_e"):
+    with pytest.raises(InputError, match=r"^Unknown multiplier 'mul8u_exat'; did you mean"):
         get("mul8u_exat")
 
 

@@ -34,7 +34,8 @@ def published():
 
 def test_exact_table_has_no_error():
     metrics = error_metrics(EXACT)
-    assert (metrics.mae, metrics.wce, metrics.ep, metrics.mre, metrics.mse, metrics.bias) == (0,) * 6
+    assert (metrics.mae, metrics.wce, metrics.ep, metrics.mre) == (0, 0, 0, 0)
+    assert (metrics.mse, metrics.bias) == (0, 0)
     assert metrics.commutative
     assert metrics.keeps_zero
 
@@ -70,4 +71,5 @@ def test_published_circuits_have_their_published_errors(row):
     table = np.fromfile(DATA / "evoapprox_mul8u" / f"{row['name']}.bin", "<u2")
     metrics = error_metrics(table.reshape(256, 256).astype(np.int32))
     for column, (figure, tolerance) in FIGURES.items():
-        assert figure(metrics) == pytest.approx(float(row[column]), rel=tolerance, abs=1e-12), column
+        expected = pytest.approx(float(row[column]), rel=tolerance, abs=1e-12)
+        assert figure(metrics) == expected, column
