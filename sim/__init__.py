@@ -1,0 +1,1 @@
+"""The golden model: networks computed bit for bit as the arrays would."""

@@ -1,0 +1,43 @@
+"""One table look-up per product, in plain numba: for small, narrow and depthwise layers.
+
+It is also the portable kernel: it runs on every CPU numba knows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+
+@njit("void(uint8[:,::1], uint8[:,::1], int32[:,::1], int32[:,::1])", nogil=True, cache=True)
+def add_lookups(acts: npt.NDArray[np.uint8], weights: npt.NDArray[np.uint8],
+                table: npt.NDArray[np.int32], out: npt.NDArray[np.int32]) -> None:
+    """out[m, n] += sum over k of table[acts[m, k], weights[k, n]], for every row of `out`."""
+    for m in range(out.shape[0]):
+        for k in range(acts.shape[1]):
+            row = acts[m, k]
+            for n in range(out.shape[1]):
+                out[m, n] += table[row, weights[k, n]]
+
+
+@njit("void(uint8[:,::1], int32[::1], int32[::1])", nogil=True, cache=True)
+def row_sums(codes: npt.NDArray[np.uint8], values: npt.NDArray[np.int32],
+             out: npt.NDArray[np.int32]) -> None:
+    """out[m] += sum over k of values[codes[m, k]]."""
+    for m in range(codes.shape[0]):
+        total = 0
+        for k in range(codes.shape[1]):
+            total += values[codes[m, k]]
+        out[m] += total
+
+
+@njit("void(uint8[:,::1], uint16, uint16[:,:,::1])", nogil=True, cache=True)
+def block_offsets(codes: npt.NDArray[np.uint8], step: int,
+                  out: npt.NDArray[np.uint16]) -> None:
+    """out[k // depth, m, k % depth] = step * codes[m, k]; out has shape [blocks, m, depth]."""
+    depth = out.shape[2]
+    for block in range(out.shape[0]):
+        for m in range(codes.shape[0]):
+            for term in range(min(depth, codes.shape[1] - block * depth)):
+                out[block, m, term] = step * codes[m, block * depth + term]

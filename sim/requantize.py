@@ -1,0 +1,76 @@
+"""Requantisation in integers: the multiplier and shift that the hardware has.
+
+ONNX files give real scales; the array has int32 sums. With r = act_scale * weight_scale /
+out_scale written as multiplier * 2**-shift, multiplier in [2**30, 2**31),
+
+    out = clamp(zero_point + floor((acc * multiplier + 2**(shift - 1)) / 2**shift), low, high)
+
+which rounds halves up (Jacob et al., CVPR 2018, section 2.2, with one rounding instead of two).
+ONNX Runtime computes the same in float32 and rounds halves to even: results differ by at most
+one step, and only where the exact value lies within 2**-23 of a half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+MULTIPLIER_BITS = 31
+MAX_SHIFT = 62  # acc * multiplier stays below 2**62, so the rounding term fits in int64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requantizer:
+    """Fixed-point scaling of accumulators to stored bytes.
+
+    Parameters
+    ----------
+    multiplier : int64[n]
+        In [0, 2**31), one per output channel.
+    shift : int64[n]
+        In [1, 62].
+    zero_point : int
+        Of the output.
+    low, high : int
+        Clamp, ReLU and clip included, in output codes.
+    signed : bool
+        The output is int8.
+    """
+
+    multiplier: npt.NDArray[np.int64]
+    shift: npt.NDArray[np.int64]
+    zero_point: int
+    low: int
+    high: int
+    signed: bool
+
+    @classmethod
+    def from_ratio(cls, ratio: npt.NDArray[np.float64], *, zero_point: int, signed: bool,
+                   low: int | None = None, high: int | None = None) -> Requantizer:
+        """Return the nearest fixed-point form of `ratio` float64[n], positive and below 2**30."""
+        if not ((ratio > 0) & (ratio < 2.0**30) & np.isfinite(ratio)).all():
+            raise ValueError("Requantisation ratio must be positive and below 2**30, "
+                             f"not {ratio.min()} to {ratio.max()}")
+        fraction, exponent = np.frexp(ratio)  # fraction in [0.5, 1)
+        multiplier = np.rint(fraction * 2.0**MULTIPLIER_BITS).astype(np.int64)
+        shift = MULTIPLIER_BITS - exponent.astype(np.int64)
+        carried = multiplier == 2**MULTIPLIER_BITS  # the fraction rounded up to 1
+        multiplier[carried] >>= 1
+        shift[carried] -= 1
+        # Ratios below 2**-31 need a smaller multiplier instead of a longer shift.
+        excess = np.maximum(shift - MAX_SHIFT, 0)
+        multiplier >>= np.minimum(excess, MULTIPLIER_BITS)
+        shift -= excess
+        code_low, code_high = (-128, 127) if signed else (0, 255)
+        return cls(multiplier=multiplier, shift=shift, zero_point=zero_point, signed=signed,
+                   low=code_low if low is None else max(low, code_low),
+                   high=code_high if high is None else min(high, code_high))
+
+    def apply(self, acc: npt.NDArray[np.int32]) -> npt.NDArray[np.int8] | npt.NDArray[np.uint8]:
+        """Return stored codes for accumulators int32[..., n], bias included."""
+        half = np.int64(1) << (self.shift - 1)
+        scaled = (acc.astype(np.int64) * self.multiplier + half) >> self.shift
+        codes = np.clip(scaled + self.zero_point, self.low, self.high)
+        return codes.astype(np.int8 if self.signed else np.uint8)
