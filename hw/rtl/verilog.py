@@ -28,6 +28,7 @@ PRESET_ROWS = PRESET_COLS = 4
 PRESET_PSUM_WIDTH = 24
 PRESET_MULTIPLIERS = ("mul8u_exact", "mul8u_bam_h2v6", "mul8u_optrunc_a2w1")
 FILE_LIST = "bank.f"
+BATCH = 8  # PEs per Yosys run: few starts, yet progress to see
 
 
 def preset() -> Design:
@@ -47,9 +48,22 @@ def emit_design(design: Design, *, prefix: str = "") -> dict[str, str]:
 
     prefix : start of every module and file name, to keep two designs apart.
     """
-    suffixes = module_suffixes([multiplier.name for multiplier in design.arrays])
-    netlists = [multiplier.netlist for multiplier in design.arrays]
-    modules, = modules_of([bank_kind(design.bank, netlists, suffixes)], prefix=prefix)
+    return emit_designs({prefix: design})[prefix]
+
+
+def emit_designs(designs: Mapping[str, Design]) -> dict[str, dict[str, str]]:
+    """Return `emit_design` of each design by prefix; one Yosys run for all of them."""
+    suffixes = {prefix: module_suffixes([multiplier.name for multiplier in design.arrays])
+                for prefix, design in designs.items()}
+    banks = [bank_kind(design.bank, [multiplier.netlist for multiplier in design.arrays],
+                       suffixes[prefix]) for prefix, design in designs.items()]
+    modules = modules_of(banks, prefixes=list(designs))
+    return {prefix: _design_files(design, prefix, suffixes[prefix], texts)
+            for (prefix, design), texts in zip(designs.items(), modules, strict=True)}
+
+
+def _design_files(design: Design, prefix: str, suffixes: Sequence[str],
+                  modules: Mapping[str, str]) -> dict[str, str]:
     comments = {name: [f"Design {design.name}"] for name in modules}
     comments[f"{prefix}bank"] = _bank_comment(design, suffixes)
     for multiplier, suffix in zip(design.arrays, suffixes, strict=True):
@@ -201,12 +215,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif options.multiplier:
         sys.stdout.write(emit_multiplier(get(options.multiplier)))
     elif options.all_pes:
-        with task("Verilog of PEs", 1):
-            multipliers = list(catalogue().values())
-            texts = emit_pes(multipliers, options.psum_width)
-            write_folder(options.all_pes, {f"{multiplier.name}.v": text for multiplier, text
-                                           in zip(multipliers, texts, strict=True)})
-        print(f"{len(texts)} files in {options.all_pes}")
+        files = {}
+        multipliers = list(catalogue().values())
+        with task("Verilog of PEs", len(multipliers)) as progress:
+            for start in range(0, len(multipliers), BATCH):
+                batch = multipliers[start:start + BATCH]
+                texts = emit_pes(batch, options.psum_width)
+                files |= {f"{multiplier.name}.v": text
+                          for multiplier, text in zip(batch, texts, strict=True)}
+                progress.advance(len(batch))
+            write_folder(options.all_pes, files)
+        print(f"{len(files)} files in {options.all_pes}")
     else:
         design = Design.load(options.design) if options.design else preset()
         with task(f"Verilog of design {design.name}", 1):

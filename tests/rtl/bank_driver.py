@@ -82,12 +82,11 @@ class BankDriver:
                                  gap=getattr(stalls, stream), rng=rng)
             for stream, width in widths.items()}
 
-    def release(self) -> None:
-        """Offer nothing and take nothing."""
+    def withdraw(self) -> None:
+        """Offer nothing."""
         for stream in self.streams.values():
             stream.valid.value = 0
             stream.payload.value = 0
-        self.results_ready.value = 0
 
     async def take_results(self) -> None:
         """Be ready for results at random, for ever."""

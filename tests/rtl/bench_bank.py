@@ -5,9 +5,8 @@ The bank under test is named by the environment variable BENCH_DUT.
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
+from dataclasses import replace
 
 import cocotb
 import numpy as np
@@ -19,7 +18,6 @@ from tests.rtl.bank_checker import BankChecker
 from tests.rtl.bank_driver import BankDriver, Stalls, Tile
 from tests.rtl.bank_monitor import BankMonitor
 from tests.rtl.duts import designs
-from tests.rtl.faults import FIRST_GATE_FAULT
 
 SEED = 2022
 SMOOTH = Stalls()
@@ -45,7 +43,7 @@ class Bench:
         self.background: list = []
 
     async def start(self, *, clock: bool = True) -> None:
-        self.driver.release()
+        self.driver.withdraw()
         self.rst.value = 1
         if clock:
             cocotb.start_soon(Clock(self.clk, 2, unit="ns").start())
@@ -71,6 +69,17 @@ class Bench:
         self.checker.mismatches.append(
             f"{len(self.checker.events['results'])} of {wanted} results after {limit} cycles")
 
+    async def interrupt(self, tiles, *, cycles: int) -> None:
+        """Send tiles, reset after so many cycles, whatever is in flight."""
+        jobs = [cocotb.start_soon(job) for job in self.driver.jobs(tiles)]
+        await self.idle(cycles)
+        for job in jobs:
+            job.cancel()
+        self.driver.withdraw()
+        self.rst.value = 1
+        await RisingEdge(self.clk)
+        self.rst.value = 0
+
     async def idle(self, cycles: int) -> None:
         for _ in range(cycles):
             await RisingEdge(self.clk)
@@ -87,6 +96,10 @@ class Bench:
                                        ).astype(np.int16),
                      route=int(rng.integers(len(config.arrays)))
                      if routes and rng.random() < 0.5 else None) for _ in range(count)]
+
+    def unknown_route(self) -> Tile:
+        """Return a random tile behind a ROUTE to an array that is not there."""
+        return replace(self.tiles(1)[0], route=len(self.config.arrays))
 
     def verify(self) -> None:
         mismatches = self.checker.mismatches
@@ -125,7 +138,7 @@ async def weights_load_while_a_tile_streams(dut) -> None:
 async def routes_back_to_back(dut) -> None:
     bench = Bench(dut)
     await bench.start()
-    tiles = [Tile(weights=tile.weights, acts=tile.acts, route=index % len(bench.config.arrays))
+    tiles = [replace(tile, route=index % len(bench.config.arrays))
              for index, tile in enumerate(bench.tiles(12, beats=(1, 4), routes=False))]
     await bench.run(tiles)
     bench.verify()
@@ -158,16 +171,7 @@ async def reset_in_mid_stream(dut) -> None:
     await bench.start()
     for cycles in (bench.config.rows // 2 + 1, bench.config.rows + 3,
                    bench.config.latency_cycles + bench.config.rows + 2):
-        tiles = bench.tiles(4, beats=(8, 12), routes=False)
-        jobs = [cocotb.start_soon(job) for job in bench.driver.jobs(tiles)]
-        await bench.idle(cycles)
-        for job in jobs:
-            job.cancel()
-        bench.rst.value = 1
-        for stream in bench.driver.streams.values():
-            stream.valid.value = 0
-        await RisingEdge(bench.clk)
-        bench.rst.value = 0
+        await bench.interrupt(bench.tiles(4, beats=(8, 12), routes=False), cycles=cycles)
         await bench.run(bench.tiles(3))
     bench.verify()
 
@@ -176,12 +180,10 @@ async def reset_in_mid_stream(dut) -> None:
 async def unknown_route_is_flagged_and_ignored(dut) -> None:
     bench = Bench(dut)
     await bench.start()
-    tile, *rest = bench.tiles(3, routes=False)
     last = len(bench.config.arrays) - 1
-    await bench.run([Tile(weights=tile.weights, acts=tile.acts, route=last)])
-    assert not bench.checker.model.outputs(bench.monitor.sample().inputs).route_error
-    await bench.run([Tile(weights=tile.weights, acts=tile.acts, route=len(bench.config.arrays)),
-                     *rest])
+    await bench.run([replace(bench.tiles(1)[0], route=last)])
+    assert not bench.monitor.sample().outputs.route_error
+    await bench.run([bench.unknown_route(), *bench.tiles(2, routes=False)])
     bench.verify()
     await ReadOnly()
     shown = bench.monitor.sample().outputs
@@ -208,26 +210,3 @@ async def results_are_those_of_whole_tiles(dut) -> None:
         selected = selected if tile.route is None else tile.route
         expected.append(tile_products(tile.acts, tile.weights, bench.tables[selected]))
     np.testing.assert_array_equal(np.stack(shown), np.concatenate(expected))
-
-
-# --- faults ---------------------------------------------------------------------------
-
-
-@cocotb.test()
-async def faults(dut) -> None:
-    """Run one workload per fault number and write how many mismatches each one gave."""
-    numbers = json.loads(os.environ["BENCH_FAULTS"])
-    counts = {}
-    for position, number in enumerate(numbers):
-        dut.fault.value = number
-        bench = Bench(dut, Stalls(results=0.2), seed=SEED)
-        await bench.start(clock=position == 0)
-        tiles = bench.tiles(3 if number >= FIRST_GATE_FAULT else 8)
-        await bench.run([*tiles, *bench.tiles(1)])
-        jobs = [cocotb.start_soon(job) for job in bench.driver.jobs(bench.tiles(2))]
-        await bench.idle(bench.config.latency_cycles)
-        for job in jobs:
-            job.cancel()
-        bench.stop()
-        counts[number] = len(bench.checker.mismatches)
-    Path(os.environ["BENCH_REPORT"]).write_text(json.dumps(counts))

@@ -7,6 +7,7 @@ whose clock stands still costs nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 from amaranth.hdl import Value
@@ -16,9 +17,10 @@ from hw.config import BankConfig, Design
 from hw.multipliers.base import Multiplier
 from hw.rtl.bank import bank_signature
 from hw.rtl.hierarchy import port_name
-from hw.rtl.verilog import emit_design
-from tests.rtl.circuits import EXACT, LOPSIDED, NIBBLE, SKEWED
+from hw.rtl.verilog import emit_designs, preset
+from tests.rtl.circuits import NIBBLE, SKEWED
 from tests.rtl.faults import FAULTY, IDLE, with_faults
+from tests.rtl.sweep import sweep_sources
 
 TOP = "bench"
 PUBLIC_MODULES = (TOP, f"{IDLE}_*")
@@ -34,12 +36,12 @@ def _design(name: str, rows: int, cols: int, *multipliers: Multiplier) -> Design
 def designs() -> Mapping[str, Design]:
     """Return every device under test by name; the name is the prefix of its modules."""
     return {design.name: design for design in (
-        _design("square", 4, 4, EXACT, LOPSIDED, NIBBLE),
+        replace(preset(), name="square"),  # what `make verilog` writes
         _design("wide", 2, 5, SKEWED, NIBBLE),
         _design("tall", 5, 2, NIBBLE, SKEWED),
         _design("single", 1, 1, NIBBLE),
         _design(FAULTY, 3, 3, NIBBLE, SKEWED),  # faults can be switched on, no initial values
-        _design(IDLE, 2, 2, SKEWED, NIBBLE, LOPSIDED),  # every net visible, to count toggles
+        _design(IDLE, 2, 2, SKEWED, NIBBLE),  # every net visible, to count toggles
     )}
 
 
@@ -47,9 +49,10 @@ def bench_sources() -> dict[str, str]:
     """Return the Verilog of the bench by file name: all designs and a top that exposes them."""
     sources: dict[str, str] = {}
     ports, instances = ["input [15:0] fault"], []
+    emitted = emit_designs({f"{name}_": design for name, design in designs().items()})
     for name, design in designs().items():
-        files = emit_design(design, prefix=f"{name}_")
-        sources |= {file: text for file, text in files.items() if file.endswith(".v")}
+        sources |= {file: text for file, text in emitted[f"{name}_"].items()
+                    if file.endswith(".v")}
         ranges = {"clk": "input", "rst": "input"}
         signature = bank_signature(design.bank)
         for path, member, value in signature.flatten(signature.create()):
@@ -59,5 +62,7 @@ def bench_sources() -> dict[str, str]:
         ports += [f"{what} {name}_{port}" for port, what in ranges.items()]
         connections = ", ".join(f".{port}({name}_{port})" for port in ranges)
         instances.append(f"  {name}_bank {name} ({connections});\n")
+    ports += ["input sweep_clk", "output sweep_done"]
+    instances.append("  sweep sweep (.clk(sweep_clk), .done(sweep_done));\n")
     top = f"module {TOP}(\n  " + ",\n  ".join(ports) + ");\n" + "".join(instances) + "endmodule\n"
-    return with_faults(sources) | {f"{TOP}.v": top}
+    return with_faults(sources) | sweep_sources() | {f"{TOP}.v": top}

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from xml.etree import ElementTree
 
-from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Runner, VerilatorControlFile, get_runner
 
 from hw.common.errors import ToolError
@@ -99,24 +99,41 @@ class Build:
     folder: Path
     top: str
 
-    def run(self, module: str, test: str, *, folder: Path, plusargs: Sequence[str] = (),
-            **environment: str) -> None:
-        """Run one cocotb test in `folder`; AssertionError with the end of its log if it fails."""
+    def run(self, module: str, *, folder: Path, only: str = "", plusargs: Sequence[str] = (),
+            **environment: str) -> Outcome:
+        """Run the cocotb tests of `module`, or the one called `only`, in one simulation."""
         folder.mkdir(parents=True, exist_ok=True)
-        log = folder / f"{test}.log"
-        results = folder / f"{test}.xml"
+        log, results = folder / "simulation.log", folder / "results.xml"
         with environment_of(self.simulator):
             try:
                 self.runner.test(
-                    test_module=module, test_filter=rf"\.{test}$", hdl_toplevel=self.top,
-                    hdl_toplevel_lang="verilog", build_dir=self.folder, test_dir=folder,
-                    results_xml=str(results), log_file=log, plusargs=plusargs,
+                    test_module=module, test_filter=rf"\.{only}$" if only else None,
+                    hdl_toplevel=self.top, hdl_toplevel_lang="verilog", build_dir=self.folder,
+                    test_dir=folder, results_xml=str(results), log_file=log, plusargs=plusargs,
                     extra_env=environment)
-                ran, failed = get_results(results)
-            except (SystemExit, RuntimeError) as error:
-                ran, failed = 0, str(error)
-        tail = "".join(log.read_text().splitlines(keepends=True)[-40:]) if log.exists() else ""
-        assert ran == 1 and failed == 0, f"{module}.{test}: {ran} run, {failed} failed\n{tail}"
+            except (SystemExit, RuntimeError):
+                pass  # a failed test or a crash: the results say which, or are not there
+        failures: dict[str, str] = {}
+        if results.exists():
+            for case in ElementTree.parse(results).iter("testcase"):
+                problems = [*case.iter("failure"), *case.iter("error")]
+                failures[case.get("name", "")] = "".join(
+                    f"{problem.get('message', '')}\n{problem.text or ''}" for problem in problems)
+        return Outcome(failures=failures, log=log.read_text() if log.exists() else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a simulation reported: failure text by test (empty if it passed), and its log."""
+
+    failures: Mapping[str, str]
+    log: str
+
+    def verify(self, test: str) -> None:
+        """AssertionError unless `test` ran and passed."""
+        tail = "\n".join(self.log.splitlines()[-40:])
+        assert test in self.failures, f"{test} did not finish:\n{tail}"
+        assert not self.failures[test], f"{test}: {self.failures[test]}"
 
 
 def build(sources: Mapping[str, str], *, top: str, public_modules: Sequence[str]) -> Build:

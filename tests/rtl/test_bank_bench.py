@@ -1,36 +1,32 @@
-"""Starts the cocotb benches of the bank on the emitted Verilog."""
+"""The cocotb benches of the bank, on the emitted Verilog."""
 
 from __future__ import annotations
 
-import pytest
+from functools import cache
 
-from tests.rtl.duts import PUBLIC_MODULES, TOP, bench_sources
-from tests.rtl.simulator import build
+import pytest
 
 pytestmark = pytest.mark.xdist_group("rtl")  # one build, one worker
 
-BENCH = "tests.rtl.bench_bank"
 SHAPES = ("square", "wide", "tall", "single")
+SCENARIOS = (
+    "random_tiles", "random_stalls", "results_are_those_of_whole_tiles",
+    "weights_load_while_a_tile_streams", "routes_back_to_back", "reset_in_mid_stream",
+    "measured_timing_is_the_configured_timing", "unknown_route_is_flagged_and_ignored",
+)
 
 
 @pytest.fixture(scope="session")
-def bench():
-    return build(bench_sources(), top=TOP, public_modules=PUBLIC_MODULES)
+def outcome_of(bench, tmp_path_factory):
+    """Return the outcome of all scenarios of a bank; each bank is simulated once."""
+    @cache
+    def run(dut):
+        return bench.run("tests.rtl.bench_bank", folder=tmp_path_factory.mktemp(dut), BENCH_DUT=dut)
+
+    return run
 
 
 @pytest.mark.parametrize("dut", SHAPES)
-@pytest.mark.parametrize("scenario", ["random_tiles", "random_stalls"])
-def test_random_tiles_match_the_model_in_every_cycle(bench, tmp_path, scenario, dut):
-    bench.run(BENCH, scenario, folder=tmp_path, BENCH_DUT=dut)
-
-
-@pytest.mark.parametrize("dut", SHAPES)
-def test_measured_timing_is_that_of_the_bank_configuration(bench, tmp_path, dut):
-    bench.run(BENCH, "measured_timing_is_the_configured_timing", folder=tmp_path, BENCH_DUT=dut)
-
-
-@pytest.mark.parametrize("scenario", [
-    "weights_load_while_a_tile_streams", "routes_back_to_back", "reset_in_mid_stream",
-    "unknown_route_is_flagged_and_ignored", "results_are_those_of_whole_tiles"])
-def test_scenario(bench, tmp_path, scenario):
-    bench.run(BENCH, scenario, folder=tmp_path, BENCH_DUT="square")
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_bank_matches_the_model_in_every_cycle(outcome_of, scenario, dut):
+    outcome_of(dut).verify(scenario)
