@@ -1,0 +1,140 @@
+"""From a PE to an array: area, delay, and the energy of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hw.common.errors import InputError
+from hw.compiler import ACCUMULATOR_ROWS, LayerShape
+from hw.config import BankConfig
+from hw.ppa.pe import MappedPe
+from hw.ppa.stream import StreamEnergy
+
+NW_PS_TO_FJ = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayCost:
+    """Cost of one array.
+
+    Parameters
+    ----------
+    area_um2 : float
+        `rows * cols` PEs. Synthesis of a whole 16 x 16 array differs by 0.2 %; skew registers,
+        buffers, accumulators and the clock tree are not part of it.
+    delay_ps : float
+        Shortest clock period. A bank runs at that of its slowest array.
+    leakage_nw : float
+    """
+
+    area_um2: float
+    delay_ps: float
+    leakage_nw: float
+
+
+def array_cost(pe: MappedPe, *, rows: int, cols: int) -> ArrayCost:
+    """Return the cost of a `rows` x `cols` array: that of the PE, times their number."""
+    return ArrayCost(area_um2=rows * cols * pe.area_um2, delay_ps=pe.delay_ps,
+                     leakage_nw=rows * cols * pe.leakage_nw)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerEnergy:
+    """Energy of the arrays for one layer and one inference, nJ.
+
+    Parameters
+    ----------
+    data_nj : float
+        Logic and registers of the running array, while beats pass.
+    weights_nj : float
+        Loading weights.
+    clock_nj : float
+        Clock of the running array, in every cycle.
+    leakage_nj : float
+        Of all arrays of the bank, the idle ones included.
+    cycles : float
+        Clock cycles of the bank per inference.
+    pe_cycles : float
+        PE-beats per inference, those of padding included: what `data_nj` was multiplied by.
+    """
+
+    data_nj: float
+    weights_nj: float
+    clock_nj: float
+    leakage_nj: float
+    cycles: float
+    pe_cycles: float
+
+    @property
+    def total_nj(self) -> float:
+        """Sum of the parts."""
+        return self.data_nj + self.weights_nj + self.clock_nj + self.leakage_nj
+
+
+def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: LayerShape, bank: BankConfig, *,
+                 batch: int, clock_ps: float, idle: Sequence[MappedPe] = ()) -> LayerEnergy:
+    """Return the energy of one layer on one array of a bank, per inference.
+
+    With rows R, columns C, and per image P positions of a k x n product in G groups:
+
+        pes     = R * C
+        tiles   = ceil(k / R) * ceil(n / C) * G
+        beats   = P * batch                        activation rows per tile
+        passes  = ceil(beats / ACCUMULATOR_ROWS)   times a tile's weights are loaded
+        cycles  = route_cycles + sum over all tile passes of tile_cycles(beats of the pass),
+                  the last one taking only its beats
+        data    = pes * tiles * ((beats - passes) * (logic + registers)
+                                 + passes * (swap - clock))
+        weights = pes * tiles * passes * (R + 1) / 2 * load
+        clock   = pes * cycles * clock
+        leakage = pes * (leakage of pe + of each idle PE) * cycles * clock_ps
+
+    `swap` is the whole energy of the beat in which new weights take over. A word of weights
+    moves down to its row, so a PE shifts (R + 1) / 2 times per tile on average. Idle arrays
+    are clock-gated at the root and see constant operands: they leak and do nothing else.
+
+    Parameters
+    ----------
+    pe : MappedPe
+        Of the array the layer is routed to.
+    energy : StreamEnergy
+        Of this PE on this layer, with the bank's rows and columns.
+    layer : LayerShape
+        `k`, `n` (per group), `groups`, `positions`.
+    bank : BankConfig
+    batch : int
+        Images per weight loading.
+    clock_ps : float
+        Clock period of the bank: that of its slowest array, or longer.
+    idle : sequence of MappedPe
+        PEs of the other arrays of the bank.
+
+    Raises
+    ------
+    InputError
+        The batch is not positive, or the clock is too fast for the PE.
+    """
+    if batch < 1:
+        raise InputError(f"Batch must be at least 1, not {batch}")
+    if clock_ps < pe.delay_ps * (1 - 1e-9):
+        raise InputError(f"Clock period must be at least the {pe.delay_ps:.1f} ps of "
+                         f"{pe.multiplier.name!r}, not {clock_ps:.1f} ps")
+    pes = bank.rows * bank.cols
+    tiles = -(-layer.k // bank.rows) * -(-layer.n // bank.cols) * layer.groups
+    beats = layer.positions * batch
+    passes = -(-beats // ACCUMULATOR_ROWS)
+    last = beats - (passes - 1) * ACCUMULATOR_ROWS
+    cycles = bank.route_cycles + last + (
+        tiles * ((passes - 1) * bank.tile_cycles(ACCUMULATOR_ROWS) + bank.tile_cycles(last))
+        - bank.tile_cycles(last))
+    data = tiles * ((beats - passes) * energy.data_fj
+                    + passes * (energy.swap_fj - energy.clock_fj))
+    weights = tiles * passes * (bank.rows + 1) / 2 * energy.load_fj
+    leakage_nw = pe.leakage_nw + sum(other.leakage_nw for other in idle)
+    scale = pes * 1e-6 / batch  # fJ to nJ, per inference
+    return LayerEnergy(
+        data_nj=data * scale, weights_nj=weights * scale,
+        clock_nj=cycles * energy.clock_fj * scale,
+        leakage_nj=leakage_nw * cycles * clock_ps * NW_PS_TO_FJ * scale,
+        cycles=cycles / batch, pe_cycles=tiles * beats * pes / batch)

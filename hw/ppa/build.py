@@ -1,0 +1,116 @@
+"""Mapping the catalogue: Verilog from `hw.rtl`, netlists into the store."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from hw.common.errors import ToolError
+from hw.common.progress import task
+from hw.multipliers.base import Multiplier
+from hw.ppa.pe import MappedPe
+from hw.ppa.store import is_current, result_path, save_pe
+from hw.ppa.synthesis import AREA, Recipe, map_multiplier, map_pe
+from hw.ppa.technology import Technology
+
+JOBS = 2  # Yosys processes side by side
+FEW = 5  # up to as many are emitted one by one; the whole catalogue takes as long as ten
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult:
+    """How many PEs were mapped and how many stored results were still valid."""
+
+    mapped: int
+    kept: int
+
+
+def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Path, *,
+          psum_width: int = 24, recipe: Recipe = AREA, force: bool = False, jobs: int = JOBS,
+          quiet: bool = False) -> BuildResult:
+    """Map PEs and store them; one that is stored and current is not mapped again.
+
+    Each result is written as soon as it is there, so an interrupted build goes on where it
+    stopped. Two multipliers with one netlist are mapped once.
+
+    Parameters
+    ----------
+    multipliers : sequence of Multiplier
+        Of the catalogue.
+    technology : Technology
+    folder : Path
+        For the results.
+    psum_width : int
+    recipe : Recipe
+    force : bool
+        Map also what is current.
+    jobs : int
+        Yosys processes side by side.
+    quiet : bool
+        Show no progress.
+
+    Raises
+    ------
+    ToolError
+        Yosys or Amaranth is missing or failed.
+    """
+    unique = list({multiplier.digest: multiplier for multiplier in multipliers}.values())
+    verilog = emit_verilog(unique, psum_width, quiet=quiet)
+    label = f"{recipe.name} {recipe.digest}"
+    waiting = [multiplier for multiplier in unique if force or not is_current(
+        result_path(folder, multiplier, psum_width), recipe=label, technology=technology,
+        verilog_sha256=_sha256(verilog[multiplier.name]))]
+
+    def map_one(multiplier: Multiplier) -> str:
+        text = verilog[multiplier.name]
+        pe = MappedPe(multiplier=multiplier, psum_width=psum_width, technology=technology,
+                      netlist=map_pe(text, psum_width, technology, recipe),
+                      multiplier_netlist=map_multiplier(text, technology, recipe),
+                      recipe=label, verilog_sha256=_sha256(text))
+        save_pe(pe, folder)
+        return multiplier.name
+
+    if waiting:
+        with (task("mapping PEs", len(waiting), quiet=quiet) as progress,
+              ThreadPoolExecutor(jobs) as pool):
+            futures = [pool.submit(map_one, multiplier) for multiplier in waiting]
+            try:
+                for future in as_completed(futures):
+                    progress.advance(note=future.result())
+            finally:
+                for future in futures:
+                    future.cancel()
+    return BuildResult(mapped=len(waiting), kept=len(unique) - len(waiting))
+
+
+def emit_verilog(multipliers: Sequence[Multiplier], psum_width: int, *,
+                 quiet: bool = False) -> dict[str, str]:
+    """Return the Verilog of modules `pe` and `multiplier` by multiplier name.
+
+    `hw.rtl` runs as a program of its own: this package reads Verilog and never imports Amaranth.
+    """
+    command = [sys.executable, "-m", "hw.rtl.verilog", "--psum-width", str(psum_width)]
+    names = [multiplier.name for multiplier in multipliers]
+    with task("Verilog of PEs", 1, quiet=quiet), tempfile.TemporaryDirectory() as folder:
+        if len(names) <= FEW:
+            return {name: _run([*command, "--pe", name]) for name in names}
+        _run([*command, "--all-pes", folder])
+        return {name: (Path(folder) / f"{name}.v").read_text() for name in names}
+
+
+def _run(command: list[str]) -> str:
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        reason = (process.stderr.strip() or "no message").splitlines()[-1]
+        raise ToolError(f"Verilog cannot be emitted: {reason.removeprefix('error: ')}")
+    return process.stdout
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,238 @@
+"""Energy of a mapped netlist from the switching of its nets.
+
+Per cycle, in fJ:
+
+- **net**: C V^2 / 2 per transition, C being the pins and the wire that the net reaches;
+- **gate output**: the internal energy of the arc, at the slew and load of that instance. When
+  several inputs switch with the output it is the mean over them, weighted by how often each
+  does within 64 lanes;
+- **gate input**: the input-only internal energy when the output stays;
+- **register**: when its output switches, internal energy of the output edge, less that of a
+  clock edge without effect (which the clock part has), plus that of the data pin;
+- **clock**: per clocked register C V^2 of the pin and its wire and the internal energy of both
+  clock edges; the same for clock gates, open or closed; and a share of the clock tree.
+
+Energy is spent twice per period of a net: half of C V^2 at each edge, as a convention. The sum
+over a rise and a fall is what the supply delivers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from hw.ppa.activity import MAX_CELL_INPUTS, GateArrays, Words
+from hw.ppa.mapped import ALWAYS, FIRST_NET, MappedNetlist
+from hw.ppa.technology import EdgeEnergy, Technology
+from hw.ppa.timing import CLOCK_SLEW_PS, WIRE_FF_PER_FANOUT, Timing, loads
+
+CLOCK_FANOUT = 16  # sinks per buffer of the clock tree, at every level
+CLOCK_WIRE_FF = 0.2  # per sink: a Steiner tree over a PE's 37 sinks and 55 um2 has 0.8 um each
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CycleEnergy:
+    """Mean energy of the lanes of each word in one cycle, fJ; each float64[words].
+
+    `logic`: gates and the nets they drive. `registers`: data side of registers, the nets they
+    drive and those of input ports (driven by the registers next door). `clock`: clock pins,
+    clock gates, clock tree.
+    """
+
+    logic: Floats
+    registers: Floats
+    clock: Floats
+
+    @property
+    def total(self) -> Floats:
+        """Sum of the parts."""
+        return self.logic + self.registers + self.clock
+
+
+class EnergyModel:
+    """Energy per transition of every net, gate and register of a circuit.
+
+    Parameters
+    ----------
+    netlist : MappedNetlist
+    technology : Technology
+    timing : Timing
+        Slews of this netlist, at which internal energies are read.
+    wire_ff : float
+        Wire capacitance per pin that a net reaches, fF.
+
+    The load of a net is what it reaches inside the circuit. The pins of a neighbour behind an
+    output port are counted at that neighbour's input port.
+    """
+
+    def __init__(self, netlist: MappedNetlist, technology: Technology, timing: Timing, *,
+                 wire_ff: float = WIRE_FF_PER_FANOUT) -> None:
+        self._netlist, self._technology = netlist, technology
+        inside = np.array(loads(netlist, technology, wire_ff))
+        self._square_v = technology.voltage_v ** 2
+        self._half_cv2 = inside * self._square_v / 2
+        self._half_cv2[:FIRST_NET] = 0.0
+        self._arrays = GateArrays(netlist, technology)
+        self._ports = np.array([net for nets in netlist.inputs.values() for net in nets], np.int64)
+        flops = np.array(netlist.flops, np.int64).reshape(-1, 3)
+        self._flop_output, self._flop_domain = flops[:, 1], flops[:, 2]
+        self._gate_energies(timing)
+        self._flop_energies(timing)
+        self._clock_energies()
+
+    # --- coefficients ---------------------------------------------------------------
+
+    def _gate_energies(self, timing: Timing) -> None:
+        """Fill float64[gates, MAX_CELL_INPUTS, 4]: output rise, fall, quiet rise, quiet fall."""
+        gates = self._netlist.gates
+        energy = np.zeros((len(gates), MAX_CELL_INPUTS, 4))
+        for index, gate in enumerate(gates):
+            cell = self._technology.cells[gate.cell]
+            load = timing.loads_ff[gate.output]
+            for position, net in enumerate(gate.inputs):
+                slew = timing.slews_ps[net]
+                mean_slew = (slew.rise + slew.fall) / 2
+                switching, quiet = cell.switching[position], cell.inputs[position].quiet
+                energy[index, position] = (
+                    switching.rise.at(mean_slew, load), switching.fall.at(mean_slew, load),
+                    quiet.rise.at(slew.rise), quiet.fall.at(slew.fall))
+        self._energy = energy
+
+    def _flop_energies(self, timing: Timing) -> None:
+        flop = self._technology.flop
+        rises, falls = [], []
+        clock_rise = flop.clock.quiet.rise.at(CLOCK_SLEW_PS)
+        for data, output, _ in self._netlist.flops:
+            load = timing.loads_ff[output]
+            slew = timing.slews_ps[data]
+            data_rise = flop.data.quiet.rise.at(slew.rise)
+            data_fall = flop.data.quiet.fall.at(slew.fall)
+            if flop.inverted:
+                data_rise, data_fall = data_fall, data_rise
+            rises.append(flop.switching.rise.at(CLOCK_SLEW_PS, load) - clock_rise + data_rise)
+            falls.append(flop.switching.fall.at(CLOCK_SLEW_PS, load) - clock_rise + data_fall)
+        self._flop_rise, self._flop_fall = np.array(rises), np.array(falls)
+
+    def _clock_energies(self) -> None:
+        technology, netlist = self._technology, self._netlist
+        flop_pulse = (_both(technology.flop.clock.quiet, CLOCK_SLEW_PS)
+                      + self._pin_pulse(technology.flop.clock.cap_ff))
+        domains = [flop.domain for flop in netlist.flops]
+        sinks = domains.count(ALWAYS) + len(netlist.clock_gates)
+        self.clock_base_fj = domains.count(ALWAYS) * flop_pulse + sinks * self._tree_share()
+        gate_open, gate_delta = [], 0.0
+        if technology.clock_gate is not None and netlist.clock_gates:
+            gate = technology.clock_gate
+            closed = _both(gate.clock.quiet, CLOCK_SLEW_PS)
+            self.clock_base_fj += len(netlist.clock_gates) * (
+                closed + self._pin_pulse(gate.clock.cap_ff))
+            for index in range(len(netlist.clock_gates)):
+                count = domains.count(index)
+                load = count * (technology.flop.clock.cap_ff + CLOCK_WIRE_FF)
+                gate_delta = (gate.switching.rise.at(CLOCK_SLEW_PS, load)
+                              + gate.switching.fall.at(CLOCK_SLEW_PS, load) - closed)
+                gate_open.append(gate_delta + count * flop_pulse)
+        self._gate_open = np.array(gate_open)
+
+    def _pin_pulse(self, cap_ff: float) -> float:
+        return (cap_ff + CLOCK_WIRE_FF) * self._square_v
+
+    def _tree_share(self) -> float:
+        """Return the energy of the buffers above one sink: 1/f + 1/f^2 + ... = 1/(f - 1)."""
+        buffer = self._technology.cells[self._technology.clock_buffer]
+        load = CLOCK_FANOUT * (self._technology.flop.clock.cap_ff + CLOCK_WIRE_FF)
+        switching = buffer.switching[0]
+        pulse = (switching.rise.at(CLOCK_SLEW_PS, load) + switching.fall.at(CLOCK_SLEW_PS, load)
+                 + self._pin_pulse(buffer.inputs[0].cap_ff))
+        return pulse / (CLOCK_FANOUT - 1)
+
+    # --- energy -------------------------------------------------------------------
+
+    def between(self, before: Words, after: Words, opened: Words | None = None) -> CycleEnergy:
+        """Return the energy of the transition between two settled states.
+
+        before, after : uint64[net_count, words]. opened : lanes whose clock gates were open at
+        the edge in between, uint64[clock_gates, words]; None is all closed.
+        """
+        arrays, words = self._arrays, before.shape[1]
+        logic = np.zeros(words)
+        _gate_energy((before, after), (arrays.inputs, arrays.arity, arrays.outputs),
+                     (self._energy, self._half_cv2), logic)
+        registers = np.zeros(words)
+        if self._ports.size:
+            toggles = np.bitwise_count(before[self._ports] ^ after[self._ports])
+            registers += self._half_cv2[self._ports] @ toggles
+        if self._flop_output.size:
+            old, new = before[self._flop_output], after[self._flop_output]
+            rises, falls = np.bitwise_count(new & ~old), np.bitwise_count(old & ~new)
+            wire = self._half_cv2[self._flop_output]
+            registers += (self._flop_rise + wire) @ rises + (self._flop_fall + wire) @ falls
+        clock = np.full(words, self.clock_base_fj)
+        if opened is not None and self._gate_open.size:
+            clock += self._gate_open @ np.bitwise_count(opened) / 64
+        return CycleEnergy(logic=logic / 64, registers=registers / 64, clock=clock)
+
+
+def _both(energy: EdgeEnergy, slew: float) -> float:
+    return energy.rise.at(slew) + energy.fall.at(slew)
+
+
+def _count_python(word: Any) -> Any:
+    """Return the number of ones in a 64-bit word (compiled to one instruction)."""
+    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    word = ((word & np.uint64(0x3333333333333333))
+            + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333)))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
+
+
+_count = numba.njit(cache=True, nogil=True)(_count_python)
+
+
+def _gate_energy_python(states: tuple[Words, Words], gates: tuple[Any, Any, Any],
+                        coefficients: tuple[Floats, Floats], total: Floats) -> None:
+    """Add to `total` the energy of all gates, summed over the lanes of each word.
+
+    states : before, after. gates : inputs, arity, outputs. coefficients : of gates, of nets.
+    """
+    before, after = states
+    inputs, arity, outputs = gates
+    energy, half_cv2 = coefficients
+    for gate in range(outputs.size):
+        net = outputs[gate]
+        for word in range(before.shape[1]):
+            old, new = before[net, word], after[net, word]
+            rise, fall = new & ~old, old & ~new
+            quiet = ~(rise | fall)
+            shares_rise = shares_fall = 0.0
+            internal_rise = internal_fall = 0.0
+            spent = 0.0
+            for position in range(arity[gate]):
+                source = inputs[gate, position]
+                pin_old, pin_new = before[source, word], after[source, word]
+                toggled = pin_old ^ pin_new
+                if toggled == np.uint64(0):
+                    continue
+                share = float(_count(toggled & rise))
+                shares_rise += share
+                internal_rise += share * energy[gate, position, 0]
+                share = float(_count(toggled & fall))
+                shares_fall += share
+                internal_fall += share * energy[gate, position, 1]
+                stayed = toggled & quiet
+                spent += (float(_count(stayed & pin_new)) * energy[gate, position, 2]
+                          + float(_count(stayed & pin_old)) * energy[gate, position, 3])
+            if shares_rise > 0.0:
+                spent += float(_count(rise)) * (internal_rise / shares_rise + half_cv2[net])
+            if shares_fall > 0.0:
+                spent += float(_count(fall)) * (internal_fall / shares_fall + half_cv2[net])
+            total[word] += spent
+
+
+_gate_energy = numba.njit(cache=True, nogil=True)(_gate_energy_python)

@@ -1,0 +1,116 @@
+"""Stored results: mapped netlists by multiplier digest, so that nobody else needs synthesis."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from hw.common.errors import InputError, ToolError
+from hw.common.files import read_json, write_json_gz
+from hw.multipliers.base import Multiplier
+from hw.ppa.mapped import MappedNetlist
+from hw.ppa.pe import MappedPe
+from hw.ppa.technology import Technology, load_technology
+
+RESULT_FORMAT = "autoapprox-mapped-pe/1"
+PREFIX_DIGITS = 16  # of the netlist digest, in the file name; the file holds all 64
+DEFAULT_PSUM_WIDTH = 24
+
+
+def results_folder(technology: str = "asap7") -> Path:
+    """Return the folder that comes with the project for results in one technology."""
+    return Path(str(resources.files("hw.ppa"))) / "results" / technology
+
+
+def result_path(folder: Path, multiplier: Multiplier, psum_width: int) -> Path:
+    """Return where the result of a multiplier belongs."""
+    suffix = "" if psum_width == DEFAULT_PSUM_WIDTH else f"-{psum_width}"
+    return folder / f"{multiplier.digest[:PREFIX_DIGITS]}{suffix}.json.gz"
+
+
+def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
+            technology: str = "asap7", *, folder: Path | None = None) -> MappedPe:
+    """Return the stored PE of a multiplier.
+
+    Parameters
+    ----------
+    multiplier : Multiplier
+        Found by the digest of its netlist, whatever it is called.
+    psum_width : int
+    technology : str
+        One that comes with the project.
+    folder : Path, optional
+        Of results; by default the one that comes with the project.
+
+    Raises
+    ------
+    ToolError
+        There is no result for this netlist; the message says how to make it.
+    InputError
+        The technology is unknown, or the stored file is malformed.
+    """
+    known = load_technology(technology)
+    path = result_path(folder or results_folder(technology), multiplier, psum_width)
+    command = f"make ppa ARGS='{multiplier.name}'"
+    if psum_width != DEFAULT_PSUM_WIDTH:
+        command = f"make ppa ARGS='{multiplier.name} --psum-width {psum_width}'"
+    if not path.exists():
+        raise ToolError(f"No synthesis result for {multiplier.name!r} with {psum_width}-bit "
+                        f"partial sums in {technology} (netlist {multiplier.digest[:12]}); "
+                        f"run: {command}")
+    content = read_json(path)
+    try:
+        pe = _from_dict(content, multiplier, known)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; run: {command}") from None
+    if pe.psum_width != psum_width:
+        raise InputError(f"{path}: must hold {psum_width}-bit partial sums, not {pe.psum_width}")
+    return pe
+
+
+def save_pe(pe: MappedPe, folder: Path) -> Path:
+    """Write a result atomically and return its path; equal results give equal bytes."""
+    path = result_path(folder, pe.multiplier, pe.psum_width)
+    write_json_gz(path, {
+        "format": RESULT_FORMAT, "multiplier": pe.multiplier.name,
+        "netlist_sha256": pe.multiplier.digest, "psum_width": pe.psum_width,
+        "technology": pe.technology.name, "technology_sha256": pe.technology.digest,
+        "recipe": pe.recipe, "verilog_sha256": pe.verilog_sha256,
+        # For readers of the file; every program computes them from the netlists.
+        "figures": {"area_um2": round(pe.area_um2, 5), "delay_ps": round(pe.delay_ps, 3),
+                    "leakage_nw": round(pe.leakage_nw, 4),
+                    "multiplier_area_um2": round(pe.multiplier_area_um2, 5),
+                    "multiplier_delay_ps": round(pe.multiplier_delay_ps, 3)},
+        "pe": pe.netlist.to_dict(), "multiplier_alone": pe.multiplier_netlist.to_dict()})
+    return path
+
+
+def is_current(path: Path, *, recipe: str, technology: Technology, verilog_sha256: str) -> bool:
+    """Return whether a stored result was made from the same Verilog, recipe and technology."""
+    try:
+        content = read_json(path)
+    except (OSError, InputError):
+        return False
+    return isinstance(content, dict) and (
+        content.get("format"), content.get("recipe"), content.get("technology_sha256"),
+        content.get("verilog_sha256")
+    ) == (RESULT_FORMAT, recipe, technology.digest, verilog_sha256)
+
+
+def _from_dict(content: Any, multiplier: Multiplier, technology: Technology) -> MappedPe:
+    if not isinstance(content, dict) or content.get("format") != RESULT_FORMAT:
+        raise ValueError(f"must be a mapped PE of format {RESULT_FORMAT}")
+    try:
+        if content["netlist_sha256"] != multiplier.digest:
+            raise ValueError(f"must be of netlist {multiplier.digest[:12]}, not "
+                             f"{content['netlist_sha256'][:12]}")
+        if content["technology_sha256"] != technology.digest:
+            raise ValueError(f"must be made with the present {technology.name} figures")
+        return MappedPe(
+            multiplier=multiplier, psum_width=content["psum_width"], technology=technology,
+            netlist=MappedNetlist.from_dict(content["pe"]),
+            multiplier_netlist=MappedNetlist.from_dict(content["multiplier_alone"]),
+            recipe=content["recipe"], verilog_sha256=content["verilog_sha256"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"mapped PE is malformed ({error!r})") from None

@@ -1,0 +1,392 @@
+"""The figures of a cell library that synthesis, timing and energy need, in one small file.
+
+Units everywhere in `hw.ppa`: ps, fF, fJ, nW, um2, V.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib import resources
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from hw.common.errors import InputError, unknown_name
+from hw.common.files import read_json, write_json_gz
+from hw.ppa.expressions import truth_table
+
+TECHNOLOGY_FORMAT = "autoapprox-technology/1"
+UNITS = {"time": "ps", "capacitance": "fF", "energy": "fJ", "leakage": "nW", "area": "um2",
+         "voltage": "V"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A figure over one or two axes, linear between the points and beyond the outermost.
+
+    Parameters
+    ----------
+    x : tuple of float
+        Usually the slew at the input, ps; strictly increasing.
+    y : tuple of float
+        Usually the load at the output, fF; one point when the figure does not depend on it.
+    values : tuple of tuple of float
+        Indexed `[x][y]`.
+    """
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    values: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not self.x or not self.y or len(self.values) != len(self.x) or any(
+                len(row) != len(self.y) for row in self.values):
+            raise ValueError(f"Table must have {len(self.x)} rows of {len(self.y)} values")
+        for axis in (self.x, self.y):
+            if any(high <= low for low, high in pairwise(axis)):
+                raise ValueError(f"Table axis must increase, not {axis}")
+
+    def at(self, x: float, y: float = 0.0) -> float:
+        """Return the figure at one point (the interpolation of the non-linear delay model)."""
+        row, s = _cell(self.x, x)
+        col, t = _cell(self.y, y)
+        low = self.values[row]
+        start = low[col] if t == 0.0 else low[col] + t * (low[col + 1] - low[col])
+        if s == 0.0:
+            return start
+        high = self.values[row + 1]
+        end = high[col] if t == 0.0 else high[col] + t * (high[col + 1] - high[col])
+        return start + s * (end - start)
+
+    def to_list(self) -> list[Any]:
+        """Return the table as JSON."""
+        return [list(self.x), list(self.y), [list(row) for row in self.values]]
+
+    @classmethod
+    def from_list(cls, content: Any) -> Table:
+        """Restore a table."""
+        x, y, values = content
+        return cls(tuple(map(float, x)), tuple(map(float, y)),
+                   tuple(tuple(map(float, row)) for row in values))
+
+    @classmethod
+    def constant(cls, value: float) -> Table:
+        """Return a table that is `value` everywhere."""
+        return cls((0.0,), (0.0,), ((value,),))
+
+
+def _cell(axis: tuple[float, ...], value: float) -> tuple[int, float]:
+    """Return (i, t) such that `value` lies at axis[i] + t * (axis[i + 1] - axis[i])."""
+    if len(axis) == 1:
+        return 0, 0.0
+    index = min(max(bisect_right(axis, value) - 1, 0), len(axis) - 2)
+    return index, (value - axis[index]) / (axis[index + 1] - axis[index])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arc:
+    """Delay from one input to the output, and the slew that results.
+
+    Parameters
+    ----------
+    sense : str
+        `positive`: a rising input makes the output rise; `negative`: fall; `both`.
+    delay_rise, delay_fall, slew_rise, slew_fall : Table
+        By the edge at the *output*, over input slew and output load, in ps.
+    """
+
+    sense: str
+    delay_rise: Table
+    delay_fall: Table
+    slew_rise: Table
+    slew_fall: Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class EdgeEnergy:
+    """Energy inside a cell at a rising and at a falling edge, fJ, beyond charging the load."""
+
+    rise: Table
+    fall: Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """An input of a cell.
+
+    Parameters
+    ----------
+    name : str
+    cap_ff : float
+    quiet : EdgeEnergy
+        When the pin switches and the output does not, over the pin's slew.
+    """
+
+    name: str
+    cap_ff: float
+    quiet: EdgeEnergy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A combinational cell with one output.
+
+    Parameters
+    ----------
+    function : str
+        Of the output, in Liberty's notation, over the pin names.
+    inputs : tuple of Pin
+    arcs : tuple of tuple of Arc
+        Arcs of each input, in the order of `inputs`.
+    switching : tuple of EdgeEnergy
+        When the output switches because of each input, by the edge at the output.
+    """
+
+    name: str
+    area_um2: float
+    leakage_nw: float
+    output: str
+    function: str
+    inputs: tuple[Pin, ...]
+    arcs: tuple[tuple[Arc, ...], ...]
+    switching: tuple[EdgeEnergy, ...]
+
+    @cached_property
+    def truth(self) -> int:
+        """Truth table: bit i is the output when the inputs spell i, `inputs[0]` lowest."""
+        return truth_table(self.function, [pin.name for pin in self.inputs])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flop:
+    """A rising-edge register cell without set, reset or enable.
+
+    Parameters
+    ----------
+    data, clock : Pin
+        `data.quiet` is spent when D switches while the clock is low, `clock.quiet` at each
+        clock edge that leaves the state as it is.
+    output : str
+    inverted : bool
+        The output pin is the inverse of the captured bit.
+    arc : Arc
+        Clock to output.
+    switching : EdgeEnergy
+        Of a clock edge that makes the output rise or fall.
+    setup_rise, setup_fall : Table
+        ps before the clock edge, over data slew and clock slew, by the edge of the data.
+    """
+
+    name: str
+    area_um2: float
+    leakage_nw: float
+    data: Pin
+    clock: Pin
+    output: str
+    inverted: bool
+    arc: Arc
+    switching: EdgeEnergy
+    setup_rise: Table
+    setup_fall: Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockGate:
+    """An integrated clock gate: latch and AND, rising edge.
+
+    Parameters
+    ----------
+    enable, clock : Pin
+        `clock.quiet` is spent at each clock edge while the gate is closed.
+    tie_low : tuple of str
+        Test pins.
+    output : str
+    switching : EdgeEnergy
+        Of the output edges while the gate is open.
+    setup_rise, setup_fall : Table
+        As for `Flop`, of the enable.
+    """
+
+    name: str
+    area_um2: float
+    leakage_nw: float
+    enable: Pin
+    clock: Pin
+    tie_low: tuple[str, ...]
+    output: str
+    switching: EdgeEnergy
+    setup_rise: Table
+    setup_fall: Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Technology:
+    """What is known about a cell library.
+
+    Parameters
+    ----------
+    name, corner : str
+    source : tuple of str
+        The Liberty libraries it was derived from.
+    voltage_v : float
+    cells : mapping of str to Cell
+    flop : Flop
+    clock_gate : ClockGate, optional
+        Without one, clock enables become multiplexers.
+    clock_buffer : str
+        The cell that the clock tree is made of.
+    """
+
+    name: str
+    corner: str
+    source: tuple[str, ...]
+    voltage_v: float
+    cells: Mapping[str, Cell]
+    flop: Flop
+    clock_gate: ClockGate | None
+    clock_buffer: str
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all figures: stored results name the technology they came from."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready description; `from_dict` restores an equal technology."""
+        gate = self.clock_gate
+        return {
+            "format": TECHNOLOGY_FORMAT, "name": self.name, "corner": self.corner,
+            "source": list(self.source), "units": UNITS, "voltage_v": self.voltage_v,
+            "clock_buffer": self.clock_buffer,
+            "flop": {
+                **_common(self.flop), "data": _pin_dict(self.flop.data),
+                "clock": _pin_dict(self.flop.clock), "output": self.flop.output,
+                "inverted": self.flop.inverted, "arc": _arc_dict(self.flop.arc),
+                "switching": _edges(self.flop.switching),
+                "setup": [self.flop.setup_rise.to_list(), self.flop.setup_fall.to_list()]},
+            "clock_gate": None if gate is None else {
+                **_common(gate), "enable": _pin_dict(gate.enable), "clock": _pin_dict(gate.clock),
+                "tie_low": list(gate.tie_low), "output": gate.output,
+                "switching": _edges(gate.switching),
+                "setup": [gate.setup_rise.to_list(), gate.setup_fall.to_list()]},
+            "cells": [
+                {**_common(cell), "output": cell.output, "function": cell.function,
+                 "inputs": [_pin_dict(pin) for pin in cell.inputs],
+                 "arcs": [[_arc_dict(arc) for arc in arcs] for arcs in cell.arcs],
+                 "switching": [_edges(energy) for energy in cell.switching]}
+                for _, cell in sorted(self.cells.items())],
+        }
+
+    @classmethod
+    def from_dict(cls, content: Any) -> Technology:
+        """Restore a technology; raises InputError when the description is malformed."""
+        if not isinstance(content, dict) or content.get("format") != TECHNOLOGY_FORMAT:
+            raise InputError("Technology must be a JSON object with "
+                             f"\"format\": \"{TECHNOLOGY_FORMAT}\"")
+        try:
+            cells = [_cell_from(entry) for entry in content["cells"]]
+            flop, gate = content["flop"], content["clock_gate"]
+            return cls(
+                name=content["name"], corner=content["corner"], source=tuple(content["source"]),
+                voltage_v=float(content["voltage_v"]),
+                cells={cell.name: cell for cell in cells},
+                flop=Flop(**_common_from(flop), data=_pin_from(flop["data"]),
+                          clock=_pin_from(flop["clock"]), output=flop["output"],
+                          inverted=bool(flop["inverted"]), arc=_arc_from(flop["arc"]),
+                          switching=_edges_from(flop["switching"]),
+                          setup_rise=Table.from_list(flop["setup"][0]),
+                          setup_fall=Table.from_list(flop["setup"][1])),
+                clock_gate=None if gate is None else ClockGate(
+                    **_common_from(gate), enable=_pin_from(gate["enable"]),
+                    clock=_pin_from(gate["clock"]), tie_low=tuple(gate["tie_low"]),
+                    output=gate["output"], switching=_edges_from(gate["switching"]),
+                    setup_rise=Table.from_list(gate["setup"][0]),
+                    setup_fall=Table.from_list(gate["setup"][1])),
+                clock_buffer=content["clock_buffer"])
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise InputError(f"Technology is malformed: {error!r}") from None
+
+    @classmethod
+    def load(cls, path: Path) -> Technology:
+        """Read a technology file; every error names the file."""
+        content = read_json(path)
+        try:
+            return cls.from_dict(content)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+    def save(self, path: Path) -> None:
+        """Write the technology file; equal figures give equal bytes."""
+        write_json_gz(path, self.to_dict())
+
+
+@lru_cache
+def load_technology(name: str = "asap7") -> Technology:
+    """Return one of the technologies that come with the project.
+
+    Raises InputError, suggesting the nearest name, when there is none of this name.
+    """
+    folder = Path(str(resources.files("hw.ppa"))) / "technology"
+    known = sorted(path.name.removesuffix(".json.gz") for path in folder.glob("*.json.gz"))
+    if name not in known:
+        raise unknown_name("technology", name, known)
+    return Technology.load(folder / f"{name}.json.gz")
+
+
+# --- JSON of the parts ----------------------------------------------------------------
+
+def _common(cell: Cell | Flop | ClockGate) -> dict[str, Any]:
+    return {"name": cell.name, "area_um2": cell.area_um2, "leakage_nw": cell.leakage_nw}
+
+
+def _common_from(content: dict[str, Any]) -> dict[str, Any]:
+    return {"name": content["name"], "area_um2": float(content["area_um2"]),
+            "leakage_nw": float(content["leakage_nw"])}
+
+
+def _edges(energy: EdgeEnergy) -> list[Any]:
+    return [energy.rise.to_list(), energy.fall.to_list()]
+
+
+def _edges_from(content: Any) -> EdgeEnergy:
+    rise, fall = content
+    return EdgeEnergy(rise=Table.from_list(rise), fall=Table.from_list(fall))
+
+
+def _pin_dict(pin: Pin) -> dict[str, Any]:
+    return {"name": pin.name, "cap_ff": pin.cap_ff, "quiet": _edges(pin.quiet)}
+
+
+def _pin_from(content: dict[str, Any]) -> Pin:
+    return Pin(name=content["name"], cap_ff=float(content["cap_ff"]),
+               quiet=_edges_from(content["quiet"]))
+
+
+def _arc_dict(arc: Arc) -> dict[str, Any]:
+    return {"sense": arc.sense, "delay": [arc.delay_rise.to_list(), arc.delay_fall.to_list()],
+            "slew": [arc.slew_rise.to_list(), arc.slew_fall.to_list()]}
+
+
+def _arc_from(content: dict[str, Any]) -> Arc:
+    if content["sense"] not in ("positive", "negative", "both"):
+        raise ValueError(f"Arc sense must be positive, negative or both, not {content['sense']!r}")
+    delay_rise, delay_fall = map(Table.from_list, content["delay"])
+    slew_rise, slew_fall = map(Table.from_list, content["slew"])
+    return Arc(sense=content["sense"], delay_rise=delay_rise, delay_fall=delay_fall,
+               slew_rise=slew_rise, slew_fall=slew_fall)
+
+
+def _cell_from(content: dict[str, Any]) -> Cell:
+    cell = Cell(**_common_from(content), output=content["output"], function=content["function"],
+                inputs=tuple(_pin_from(pin) for pin in content["inputs"]),
+                arcs=tuple(tuple(_arc_from(arc) for arc in arcs) for arcs in content["arcs"]),
+                switching=tuple(_edges_from(energy) for energy in content["switching"]))
+    if not len(cell.inputs) == len(cell.arcs) == len(cell.switching):
+        raise ValueError(f"Cell {cell.name!r} must have arcs and energies for every input")
+    return cell
