@@ -1,0 +1,132 @@
+"""One layer that the arrays run: its operands, its sums, its requantisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.kernels import TableProduct
+from sim.requantize import Requantizer
+from sim.tables import Table, code_table, code_values
+from sim.windows import Window
+
+Bytes = npt.NDArray[np.uint8]
+MAX_ROWS_BYTES = 2**26  # of im2col held at a time
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MappedLayer:
+    """A convolution or matrix product with constant weights, on stored bytes.
+
+    Parameters
+    ----------
+    name : str
+        Name of the node in the ONNX file; the name in every mapping.
+    kind : str
+        `conv`, `depthwise` or `linear`.
+    input, output : str
+        Tensors read and written.
+    weight_codes : uint8[groups, k, n]
+        Stored bytes of the weights.
+    weights : int16[groups, k, n]
+        The values they stand for.
+    weight_signed, act_signed : bool
+        Bytes are int8.
+    act_zero_point : int
+    bias : int32[groups * n]
+        Added to the accumulators, in units of act_scale * weight_scale.
+    sum_scale : float64[groups * n]
+        act_scale * weight_scale: the value of one unit of the accumulator.
+    window : Window or None
+        Geometry of a convolution; None for a matrix product.
+    requantizer : Requantizer or None
+        None when the network wants the sums as float32.
+    positions : int
+        Output positions per image.
+    """
+
+    name: str
+    kind: str
+    input: str
+    output: str
+    weight_codes: Bytes = field(repr=False)
+    weights: npt.NDArray[np.int16] = field(repr=False)
+    weight_signed: bool
+    act_signed: bool
+    act_zero_point: int
+    bias: npt.NDArray[np.int32] = field(repr=False)
+    sum_scale: npt.NDArray[np.float64] = field(repr=False)
+    window: Window | None
+    requantizer: Requantizer | None = field(repr=False)
+    positions: int = 0
+
+    @property
+    def groups(self) -> int:
+        """Independent products; the depth for a depthwise convolution."""
+        return int(self.weights.shape[0])
+
+    @property
+    def k(self) -> int:
+        """Length of the inner product."""
+        return int(self.weights.shape[1])
+
+    @property
+    def n(self) -> int:
+        """Output channels per group."""
+        return int(self.weights.shape[2])
+
+    @property
+    def macs(self) -> int:
+        """Multiplications per image."""
+        return self.positions * self.groups * self.k * self.n
+
+    @cached_property
+    def act_values(self) -> npt.NDArray[np.int16]:
+        """Value of each activation byte, int16[256]."""
+        return code_values(self.act_zero_point, signed=self.act_signed)
+
+    @cached_property
+    def weight_values(self) -> npt.NDArray[np.int16]:
+        """Value of each weight byte, int16[256]; the zero point is that of `weights`."""
+        zero_point = 0 if self.weight_signed else 128
+        return code_values(zero_point, signed=self.weight_signed)
+
+    def product(self, table: Table) -> TableProduct:
+        """Return the kernel for a multiplier's table int32[256, 256] of magnitudes."""
+        codes = code_table(table, self.act_values, self.weight_values)
+        return TableProduct(codes, self.act_values, self.weight_values)
+
+    def act_rows(self, codes: Bytes) -> tuple[Bytes, tuple[int, ...]]:
+        """Return what enters the array, uint8[groups, m, k], and the shape of the output.
+
+        codes : stored bytes of the input, [n, c, h, w] or [..., k].
+        """
+        if self.window is None:
+            rows = np.ascontiguousarray(codes.reshape(1, -1, self.k))
+            return rows, (*codes.shape[:-1], self.n)
+        zero = np.array(self.act_zero_point).astype(np.uint8)  # int8 -1 is byte 255
+        rows, (height, width) = self.window.rows(codes, int(zero), self.groups)
+        return rows, (codes.shape[0], height, width, self.groups * self.n)
+
+    def accumulate(self, rows: Bytes, product: TableProduct, *,
+                   threads: int) -> npt.NDArray[np.int32]:
+        """Return the accumulators before bias, int32[m, groups * n]."""
+        parts = [product.matmul(rows[group], self.weight_codes[group], threads=threads)
+                 for group in range(self.groups)]
+        return parts[0] if self.groups == 1 else np.concatenate(parts, axis=1)
+
+    def finish(self, acc: npt.NDArray[np.int32],
+               shape: tuple[int, ...]) -> npt.NDArray[np.generic]:
+        """Return the layer's output tensor: codes, or float32 without a requantiser."""
+        total = acc + self.bias
+        if self.requantizer is None:
+            values: npt.NDArray[np.generic] = (total * self.sum_scale).astype(np.float32)
+        else:
+            values = self.requantizer.apply(total)
+        values = values.reshape(shape)
+        if self.window is None:
+            return values
+        return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
