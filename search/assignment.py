@@ -5,11 +5,12 @@
 
     sum_j z[i, j] = 1        z[i, j] <= y[j]        sum_j y[j] <= A
     sum_j area[j] y[j] <= phi area[exact]
-    clock >= delay[j] y[j]   s[j] >= clock - slowest (1 - y[j])
+    clock >= delay[j] y[j]   s[j] >= clock - slowest (1 - y[j])   s[j] >= delay[j] y[j]
 
 so that leakage, the product of a clock and a choice, is linear: leakage[j] x cycles x s[j].
 Accuracy enters as damage[i, j], additive over layers, either limited or minimised.
 Every z <= y is its own row: the aggregated form has a weak relaxation and is many times slower.
+Columns that another beats in everything are left out before solving.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from search.problem import PJ_PER_UW_PS, Assignment, Problem
 
-RELATIVE_GAP = 1e-6
-
 
 class AssignmentModel:
-    """The constraints of a problem, built once and solved for many damage limits."""
+    """The constraints of a problem, built once and solved for many damage limits.
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    relative_gap : how far from the optimum a solution may be, relative to its objective.
+    """
+
+    def __init__(self, problem: Problem, *, relative_gap: float = 1e-6) -> None:
+        self.problem, self._gap = problem, relative_gap
         n, k = problem.dynamic_pj.shape
         self._n, self._k = n, k
         self._y = n * k              # first of k columns
@@ -47,7 +49,7 @@ class AssignmentModel:
         lower = np.zeros(self._columns)
         if problem.keep_exact:
             lower[self._y + problem.reference] = 1
-        self._bounds = Bounds(lower, np.ones(self._columns))
+        self._lower = lower
         self._integer = np.zeros(self._columns)
         self._integer[:self._clock] = 1
 
@@ -71,6 +73,8 @@ class AssignmentModel:
             LinearConstraint(rows(k, (columns, clock, 1), (columns, y + columns, -delay)), 0, 1),
             LinearConstraint(rows(k, (columns, s + columns, 1), (columns, clock, -1),
                                   (columns, y + columns, -1)), -1, np.inf),
+            LinearConstraint(rows(k, (columns, s + columns, 1), (columns, y + columns, -delay)),
+                             0, 1),
         ]
 
     def cheapest(self, damage: npt.NDArray[np.float64], limit: float, *,
@@ -78,20 +82,40 @@ class AssignmentModel:
         """Return the assignment of least energy whose damage sum is within `limit`.
 
         damage : float64[N, K], not negative. excluded : assignments that may not be returned.
-        None when nothing satisfies the constraints.
+        None when nothing satisfies the constraints; assignments that use a dominated column
+        are not considered, whatever is excluded.
         """
-        return self._solve(self._energy, self._damage_row(damage), limit, excluded)
+        return self._solve(self._energy, self._damage_row(damage), limit, excluded,
+                           self.dominated(damage))
 
     def safest(self, damage: npt.NDArray[np.float64], energy: float, *,
                excluded: Iterable[Assignment] = ()) -> Assignment | None:
         """Return the assignment of least damage whose relative energy is at most `energy`."""
-        return self._solve(self._damage_row(damage), self._energy, energy, excluded)
+        return self._solve(self._damage_row(damage), self._energy, energy, excluded,
+                           self.dominated(damage))
+
+    def dominated(self, damage: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Return bool[K]: another column is no worse in any layer, in area, leakage or delay.
+
+        Whatever uses such a column is no better than the same with that other column.
+        """
+        problem = self.problem
+        figures = np.vstack([problem.dynamic_pj, damage, problem.area_um2, problem.leakage_uw,
+                             problem.delay_ps])
+        no_worse = (figures[:, :, None] <= figures[:, None, :]).all(axis=0)  # [other, column]
+        earlier = np.tri(self._k, k=-1, dtype=bool).T
+        # Of columns equal in everything the first stays.
+        beaten = np.asarray((no_worse & (~no_worse.T | earlier)).any(axis=0))
+        if problem.keep_exact:
+            beaten[problem.reference] = False
+        return beaten
 
     def _damage_row(self, damage: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.concatenate([damage.ravel(), np.zeros(self._columns - damage.size)])
 
     def _solve(self, objective: npt.NDArray[np.float64], row: npt.NDArray[np.float64],
-               limit: float, excluded: Iterable[Assignment]) -> Assignment | None:
+               limit: float, excluded: Iterable[Assignment],
+               dominated: npt.NDArray[np.bool_]) -> Assignment | None:
         # Solvers compare with absolute tolerances: bring objective and budget near one.
         scale = float(objective.max()) or 1.0
         budget = limit if limit > 0 else float(row.max()) or 1.0
@@ -101,8 +125,11 @@ class AssignmentModel:
             cut = np.zeros((1, self._columns))
             cut[0, np.arange(self._n) * self._k + np.asarray(assignment)] = 1
             constraints.append(LinearConstraint(cut, 0, self._n - 1))
-        result = milp(objective / scale, integrality=self._integer, bounds=self._bounds,
-                      constraints=constraints, options={"mip_rel_gap": RELATIVE_GAP})
+        upper = np.ones(self._columns)
+        upper[self._y:self._clock] = ~dominated
+        result = milp(objective / scale, integrality=self._integer,
+                      bounds=Bounds(self._lower, upper),
+                      constraints=constraints, options={"mip_rel_gap": self._gap})
         if result.x is None:
             return None
         chosen = result.x[:self._y].reshape(self._n, self._k).argmax(axis=1)

@@ -1,0 +1,29 @@
+"""Search methods, one file each, all behind `search.methods.base.Searcher`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hw.common.errors import unknown_name
+from search.methods import exact, gp, greedy, milp, random, tpe, uniform
+from search.methods.base import Method
+
+METHODS: Mapping[str, Method] = {method.name: method for method in (
+    Method(name="exact", summary="the exact array alone", search=exact.search),
+    Method(name="uniform", summary="the best single array", search=uniform.search),
+    Method(name="random", summary="random banks and mappings", search=random.search),
+    Method(name="greedy", summary="best saving per damage, one layer at a time",
+           search=greedy.search, calibration="study"),
+    Method(name="tpe", summary="Optuna's Parzen estimator, black box", search=tpe.search),
+    Method(name="gp", summary="Optuna's Gaussian process, black box (needs torch)",
+           search=gp.search, check=gp.check),
+    Method(name="milp", summary="integer program on calibrated damage, then refinement",
+           search=milp.search, calibration="probes"),
+)}
+
+
+def get_method(name: str) -> Method:
+    """Return a method by name; InputError suggests the nearest."""
+    if name not in METHODS:
+        raise unknown_name("method", name, METHODS)
+    return METHODS[name]

@@ -1,14 +1,20 @@
 """Small problems whose answer brute force finds, and an accuracy that is known exactly."""
 
+import zlib
 from itertools import product
 
 import numpy as np
 
+from search.oracle import Measured
 from search.problem import Problem
 
 
-def made_up_problem(*, layers=4, multipliers=5, seed=0, leaky=True, **limits):
-    """Return a random problem: column 0 is exact; cheaper columns are mostly smaller."""
+def made_up_problem(*, layers=4, multipliers=5, seed=0, leakage_uw=3.0, **limits):
+    """Return a random problem: column 0 is exact; cheaper columns are mostly smaller.
+
+    leakage_uw : 3 makes leakage a few percent of the energy, as in hardware; 100 makes idle
+    arrays and the clock decide.
+    """
     generator = np.random.default_rng(seed)
     cheap = np.linspace(1, 0.4, multipliers)
     cycles = generator.integers(100, 1000, layers).astype(float)
@@ -19,9 +25,7 @@ def made_up_problem(*, layers=4, multipliers=5, seed=0, leaky=True, **limits):
         multipliers=tuple(f"mul8u_m{index}" for index in range(multipliers)), reference=0,
         dynamic_pj=cycles[:, None] * cheap * noise,
         cycles=cycles,
-        # Large enough that idle arrays and the clock decide some instances.
-        leakage_uw=(generator.uniform(0.2, 1, multipliers) * 1e2 if leaky
-                    else np.zeros(multipliers)),
+        leakage_uw=generator.uniform(0.2, 1, multipliers) * leakage_uw,
         delay_ps=generator.uniform(500, 900, multipliers),
         area_um2=1000 * cheap * generator.uniform(0.9, 1.1, multipliers),
         **limits)
@@ -47,3 +51,29 @@ def every_design(problem):
 
 def total(damage, assignment):
     return float(damage[np.arange(len(assignment)), list(assignment)].sum())
+
+
+class MadeUpNetwork:
+    """A network whose accuracy is a function of the true damage, with a little luck.
+
+    Its true damage differs from the calibrated one by a factor per layer, as a real one would.
+    """
+
+    IMAGES = 300
+    EXACT_RIGHT = 297
+
+    def __init__(self, problem, damage, *, seed=0):
+        self.problem = problem
+        generator = np.random.default_rng(seed + 2000)
+        self.truth = damage * generator.uniform(0.5, 2, (len(problem.layers), 1))
+        self.calls = []
+
+    def measured(self, assignment):
+        damage = total(self.truth, assignment)
+        luck = zlib.crc32(repr(assignment).encode()) % 3 - 1 if damage else 0
+        return Measured(right=self.EXACT_RIGHT - int(max(0, 20 * (damage - 0.5))) - (
+            luck if damage > 0.4 else 0), damage=damage, seconds=0.25)
+
+    def __call__(self, mapping):
+        self.calls.append(dict(mapping))
+        return self.measured(self.problem.from_mapping(mapping))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from search.assignment import AssignmentModel
+from search.problem import Problem
 from tests.search.synthetic import every_design, made_up_damage, made_up_problem, total
 
 LIMITS = {
@@ -18,7 +19,7 @@ LIMITS = {
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
 def test_cheapest_equals_brute_force(limits, seed):
-    problem = made_up_problem(seed=seed, **limits)
+    problem = made_up_problem(seed=seed, leakage_uw=100, **limits)
     damage = made_up_damage(problem, seed=seed)
     model = AssignmentModel(problem)
     for limit in (0.0, 0.3, 1.0, 3.0):
@@ -36,7 +37,7 @@ def test_cheapest_equals_brute_force(limits, seed):
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
 def test_safest_equals_brute_force(limits, seed):
-    problem = made_up_problem(seed=seed, **limits)
+    problem = made_up_problem(seed=seed, leakage_uw=100, **limits)
     damage = made_up_damage(problem, seed=seed)
     model = AssignmentModel(problem)
     for energy in (0.3, 0.6, 0.8, 1.2):
@@ -51,12 +52,14 @@ def test_safest_equals_brute_force(limits, seed):
 
 
 def test_excluded_designs_are_passed_over_in_order_of_energy():
-    problem = made_up_problem(layers=3, multipliers=3, seed=5)
+    problem = made_up_problem(layers=3, multipliers=3, seed=5, leakage_uw=100)
     free = np.zeros((3, 3))
     model, found = AssignmentModel(problem), []
     while (assignment := model.cheapest(free, 1.0, excluded=found)) is not None:
         found.append(assignment)
-    assert sorted(found) == sorted(every_design(problem))
+    kept = np.flatnonzero(~model.dominated(free))
+    assert len(kept) >= 2
+    assert sorted(found) == sorted(a for a in every_design(problem) if set(a) <= set(kept))
     energies = [problem.energy_pj(assignment) for assignment in found]
     assert energies == pytest.approx(sorted(energies), rel=1e-5)
 
@@ -65,9 +68,37 @@ def test_leakage_and_clock_decide():
     """Brute force must disagree with a model that forgets leakage, else nothing was tested."""
     differs = 0
     for seed in range(8):
-        problem = made_up_problem(seed=seed, area_limit=9.0, max_arrays=5)
-        dry = made_up_problem(seed=seed, leaky=False, area_limit=9.0, max_arrays=5)
+        problem = made_up_problem(seed=seed, leakage_uw=100, area_limit=9.0, max_arrays=5)
+        dry = made_up_problem(seed=seed, leakage_uw=0, area_limit=9.0, max_arrays=5)
         free = np.zeros(problem.dynamic_pj.shape)
         differs += AssignmentModel(problem).cheapest(free, 1) != AssignmentModel(dry).cheapest(
             free, 1)
     assert differs >= 2
+
+
+def test_dominated_columns_lose_in_everything():
+    problem = made_up_problem(seed=1)
+    damage = made_up_damage(problem)
+    model = AssignmentModel(problem)
+    assert not model.dominated(damage)[problem.reference]  # nothing else is without damage
+    # A copy of a column is dominated by the original, not both by each other.
+    figures = {name: getattr(problem, name) for name in (
+        "dynamic_pj", "leakage_uw", "delay_ps", "area_um2")}
+    twice = Problem(layers=problem.layers, reference=0, cycles=problem.cycles,
+                    multipliers=(*problem.multipliers, "copy"),
+                    **{name: np.concatenate([value, value[..., 1:2]], axis=-1)
+                       for name, value in figures.items()})
+    damage = np.concatenate([damage, damage[:, 1:2]], axis=1)
+    assert AssignmentModel(twice).dominated(damage)[-1]
+    assert not AssignmentModel(twice).dominated(damage)[0]
+
+
+def test_a_column_better_in_one_layer_is_not_dominated():
+    problem = made_up_problem(seed=1, leakage_uw=0)
+    damage = np.zeros(problem.dynamic_pj.shape)
+    cheap = problem.dynamic_pj.copy()
+    cheap[2, 3] = 0.01
+    changed = Problem(layers=problem.layers, multipliers=problem.multipliers, reference=0,
+                      dynamic_pj=cheap, cycles=problem.cycles, leakage_uw=problem.leakage_uw,
+                      delay_ps=problem.delay_ps, area_um2=problem.area_um2)
+    assert not AssignmentModel(changed).dominated(damage)[3]

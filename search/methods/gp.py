@@ -1,0 +1,27 @@
+"""Black box: Optuna's Gaussian process with constrained expected improvement.
+
+The kind of optimiser that the paper uses (Vizier), with the accuracy as a native constraint.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from hw.common.errors import ToolError
+from search.methods.base import Proposals, SearchTask
+from search.methods.black_box import proposals
+
+
+def check() -> None:
+    """Raise ToolError when torch, which Optuna's GP needs, is not installed."""
+    if find_spec("torch") is None:
+        raise ToolError("Method gp needs torch; install it with: pip install -e '.[torch]'")
+
+
+def search(task: SearchTask) -> Proposals:
+    """Propose what the GP draws, ten random designs first."""
+    check()
+    from optuna.samplers import GPSampler
+
+    yield from proposals(task, GPSampler(seed=task.seed, n_startup_trials=10,
+                                         deterministic_objective=True))

@@ -1,0 +1,13 @@
+"""Black box: Optuna's tree-structured Parzen estimator (Bergstra et al., NIPS 2011)."""
+
+from __future__ import annotations
+
+from search.methods.base import Proposals, SearchTask
+from search.methods.black_box import proposals
+
+
+def search(task: SearchTask) -> Proposals:
+    """Propose what TPE draws, ten random designs first."""
+    from optuna.samplers import TPESampler
+
+    yield from proposals(task, TPESampler(seed=task.seed, n_startup_trials=10))

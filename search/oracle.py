@@ -1,0 +1,78 @@
+"""What a method may ask of the network: how a candidate does on the search split.
+
+A candidate is measured once per run, whoever asks; every answer goes to the trial store, so
+an interrupted run finds it again. Each method is still charged for what it asked: counting
+is the business of `search.methods.base`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from search.problem import Assignment, Problem
+from search.result import Candidate
+
+
+class Measured(NamedTuple):
+    """One pass of the search split.
+
+    right : images classified correctly. damage : mean squared change of the logits divided by
+    the variance of the exact logits. seconds : what the pass took when it was made.
+    """
+
+    right: int
+    damage: float
+    seconds: float
+
+
+class Trials(Protocol):
+    """Where finished candidates are kept; `search.store.TrialStore` is one."""
+
+    def known(self) -> Mapping[str, Measured]:
+        """Return what earlier, interrupted runs measured, by `key`."""
+
+    def add(self, method: str, candidate: Candidate, measured: Measured, *, needed: int) -> None:
+        """Keep one finished candidate of a method; a repeated one is kept once."""
+
+
+class Oracle:
+    """Answers, each computed once.
+
+    Parameters
+    ----------
+    problem : Problem
+    evaluate : callable
+        Mapping of layer to multiplier name -> Measured.
+    images : int
+        Size of the search split.
+    trials : Trials, optional
+        Finished candidates are read from it and kept in it.
+    """
+
+    def __init__(self, problem: Problem, evaluate: Callable[[Mapping[str, str]], Measured], *,
+                 images: int, trials: Trials | None = None) -> None:
+        self.problem, self.images = problem, images
+        self._evaluate, self._trials = evaluate, trials
+        self._known: dict[str, Measured] = dict(trials.known()) if trials else {}
+        self.passes = 0  # really made in this process
+
+    def measure(self, assignment: Assignment) -> Measured:
+        """Return the accuracy of a candidate, measuring it only when nobody has."""
+        mapping = self.problem.to_mapping(assignment)
+        identity = key(mapping)
+        if identity not in self._known:
+            self._known[identity] = self._evaluate(mapping)
+            self.passes += 1
+        return self._known[identity]
+
+    def keep(self, method: str, candidate: Candidate, *, needed: int) -> None:
+        """Mirror a candidate that was measured for `method` into the trial store."""
+        if self._trials is not None:
+            self._trials.add(method, candidate, self._known[key(candidate.mapping)],
+                             needed=needed)
+
+
+def key(mapping: Mapping[str, str]) -> str:
+    """Return a text that equals for equal mappings, whatever their order."""
+    return "\n".join(f"{layer}\t{mapping[layer]}" for layer in sorted(mapping))
