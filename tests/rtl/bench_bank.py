@@ -11,7 +11,7 @@ from dataclasses import replace
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import Combine, ReadOnly, RisingEdge
+from cocotb.triggers import ReadOnly, RisingEdge
 
 from sim.array_model import BankModel, tile_products
 from tests.rtl.bank_checker import BankChecker

@@ -14,7 +14,7 @@ import cocotb
 
 from tests.rtl.bank_driver import Stalls
 from tests.rtl.bench_bank import Bench
-from tests.rtl.faults import FIRST_GATE_FAULT, FAULTY
+from tests.rtl.faults import FAULTY, FIRST_GATE_FAULT
 
 
 @cocotb.test()

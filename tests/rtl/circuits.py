@@ -7,7 +7,10 @@ from hw.netlist import CONST0, Netlist, NetlistBuilder
 
 
 def array_netlist(*, drop: frozenset[tuple[int, int]] = frozenset(), width: int = 8) -> Netlist:
-    """Return an array multiplier without the partial products `drop`, pairs (act, weight) bit."""
+    """Return an array multiplier of the low `width` bits without the partial products `drop`.
+
+    drop : pairs (act bit, weight bit).
+    """
     b = NetlistBuilder()
 
     def partial(i: int, j: int) -> int:
@@ -20,10 +23,7 @@ def array_netlist(*, drop: frozenset[tuple[int, int]] = frozenset(), width: int 
     return b.build(total)
 
 
-EXACT = Multiplier(name="exact", family="test", netlist=array_netlist())
-# Activation bits 0 and 1 lose some weight bits: not commutative.
-LOPSIDED = Multiplier(name="lopsided", family="test", netlist=array_netlist(
-    drop=frozenset({(0, 1), (0, 5), (1, 7), (6, 0), (7, 3)})))
+# Dropped products that have no mirror image: swapping the operands changes the result.
 NIBBLE = Multiplier(name="nibble", family="test", netlist=array_netlist(
     drop=frozenset({(0, 3), (2, 1)}), width=4))
 SKEWED = Multiplier(name="skewed", family="test", netlist=array_netlist(

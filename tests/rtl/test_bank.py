@@ -1,4 +1,9 @@
-"""The bank in Amaranth's own simulator, every port of every cycle against the model."""
+# amaranth: UnusedElaboratable=no
+# A component whose arguments are refused is never elaborated.
+"""The bank in Amaranth's own simulator: every port of every cycle against the model.
+
+Unlike the cocotb benches this one offers anything at any time, in any order.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +14,14 @@ from amaranth.sim import Simulator
 from hw.config import BankConfig
 from hw.rtl.bank import MxuBank
 from sim.array_model import BankInputs, BankModel
-from tests.rtl.circuits import LOPSIDED, NIBBLE
+from tests.rtl.bank_driver import encode
+from tests.rtl.circuits import NIBBLE, SKEWED
 
 
-def encode(values):
-    """Return operands as one bit vector, the first in the low bits."""
-    word = 0
-    for index, value in enumerate(np.asarray(values).tolist()):
-        word |= (abs(value) | (value < 0) << 8) << 9 * index
-    return word
-
-
-@pytest.mark.parametrize(("rows", "cols"), [(2, 3), (3, 2), (1, 1)])
+@pytest.mark.parametrize(("rows", "cols"), [(2, 3), (1, 1)])
 def test_random_streams_match_the_model_in_every_cycle(rows, cols):
-    config = BankConfig(rows=rows, cols=cols, arrays=("lopsided", "nibble"), psum_width=20)
-    multipliers = [LOPSIDED, NIBBLE]
+    config = BankConfig(rows=rows, cols=cols, arrays=("skewed", "nibble"), psum_width=20)
+    multipliers = [SKEWED, NIBBLE]
     bank = MxuBank(config=config, netlists=[m.netlist for m in multipliers])
     model = BankModel(config, [m.table for m in multipliers])
     rng = np.random.default_rng(rows * 10 + cols)
@@ -31,7 +29,7 @@ def test_random_streams_match_the_model_in_every_cycle(rows, cols):
 
     async def bench(ctx):
         nonlocal results
-        for cycle in range(600):
+        for cycle in range(500):
             inputs = BankInputs(
                 route=int(rng.integers(3)) if rng.random() < 0.05 else None,
                 weights=(rng.integers(-127, 128, cols).astype(np.int16)
@@ -72,3 +70,9 @@ def drive(ctx, bank, inputs):
         ctx.set(bank.weights.payload.as_value(), encode(inputs.weights))
     if inputs.acts is not None:
         ctx.set(bank.acts.payload.operands.as_value(), encode(inputs.acts))
+
+
+def test_number_of_netlists_must_match_the_configuration():
+    config = BankConfig(rows=2, cols=2, arrays=("a", "b"))
+    with pytest.raises(ValueError, match=r"^Bank must have one netlist per array \(2\), not 1$"):
+        MxuBank(config=config, netlists=[NIBBLE.netlist])

@@ -1,0 +1,57 @@
+# amaranth: UnusedElaboratable=no
+# A component whose arguments are refused is never elaborated.
+"""The ROUTE register in Amaranth's simulator."""
+
+from __future__ import annotations
+
+import pytest
+from amaranth.sim import Simulator
+
+from hw.config import MAX_ARRAYS
+from hw.rtl.router import ROUTE_BITS, Router
+
+
+def route(arrays, *requests):
+    """Return (selected, enable, route_error) after each request (index, idle)."""
+    router = Router(arrays=arrays)
+    states = []
+
+    async def bench(ctx):
+        ctx.set(router.route.valid, 1)
+        for index, idle in requests:
+            ctx.set(router.route.payload, index)
+            ctx.set(router.idle, idle)
+            assert ctx.get(router.route.ready) == idle
+            await ctx.tick()
+            states.append((ctx.get(router.selected), ctx.get(router.enable),
+                           ctx.get(router.route_error)))
+
+    simulator = Simulator(router)
+    simulator.add_clock(1e-9)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return states
+
+
+@pytest.mark.parametrize("arrays", [1, 3, MAX_ARRAYS])
+def test_every_index_selects_its_array_or_sets_the_sticky_error(arrays):
+    indices = range(1 << ROUTE_BITS)
+    for index, (selected, enable, error) in enumerate(
+            route(arrays, *((index, 1) for index in indices))):
+        assert selected == min(index, arrays - 1)
+        assert enable == 1 << selected
+        assert error == (index >= arrays)
+
+
+def test_error_stays_after_a_good_route():
+    assert route(2, (5, 1), (1, 1)) == [(0, 0b01, 1), (1, 0b10, 1)]
+
+
+def test_route_waits_until_the_bank_is_idle():
+    assert route(3, (2, 0), (2, 0), (2, 1)) == [(0, 0b001, 0), (0, 0b001, 0), (2, 0b100, 0)]
+
+
+@pytest.mark.parametrize("arrays", [0, MAX_ARRAYS + 1])
+def test_number_of_arrays_is_checked(arrays):
+    with pytest.raises(ValueError, match=rf"^Router arrays must be 1 to {MAX_ARRAYS}, not"):
+        Router(arrays=arrays)
