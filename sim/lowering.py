@@ -37,34 +37,34 @@ class Requested(NamedTuple):
     high: int | None
 
 
-class NotMappable(Exception):
+class NotMappableError(Exception):
     """The node cannot run on an array; the text says why."""
 
 
 def lower(graph: Graph, node: onnx.NodeProto) -> MappedLayer:
     """Return the mapped layer of a Conv, Gemm or MatMul node.
 
-    Raises NotMappable when the node stays outside the arrays, InputError when its constants
+    Raises NotMappableError when the node stays outside the arrays, InputError when its constants
     make no sense.
     """
     act = _dequantised(graph, node.input[0])
     if act is None or act.codes in graph.constants:
-        raise NotMappable("its input is not quantised")
+        raise NotMappableError("its input is not quantised")
     weight = _dequantised(graph, node.input[1])
     if weight is None or weight.codes not in graph.constants:
-        raise NotMappable("its weights are not constant int8")
+        raise NotMappableError("its weights are not constant int8")
     act_type = _code_type(graph, node.input[0], act)
     codes = graph.constants[weight.codes]
     if codes.dtype not in (np.int8, np.uint8):
-        raise NotMappable(f"its weights are {codes.dtype}, not int8")
+        raise NotMappableError(f"its weights are {codes.dtype}, not int8")
     signed = codes.dtype == np.int8
     neutral = 0 if signed else 128
     if (weight.zero_point != neutral).any():
-        raise NotMappable(f"its weights have another zero point than {neutral}")
+        raise NotMappableError(f"its weights have another zero point than {neutral}")
     codes, window, kind, channel_axis = _weight_matrix(node, codes)
     groups, _k, n = codes.shape
     if weight.scale.size > 1 and weight.axis != channel_axis:
-        raise NotMappable("its weights are scaled along an inner dimension")
+        raise NotMappableError("its weights are scaled along an inner dimension")
     channels = groups * n
     if weight.scale.size not in (1, channels):
         raise InputError(f"Layer {node.name!r} must have 1 or {channels} weight scales, "
@@ -109,12 +109,12 @@ def _check_scale(name: str, scale: npt.NDArray[np.float64]) -> None:
 def _code_type(graph: Graph, tensor: str, act: Quantised) -> np.dtype[Any]:
     """Return the stored type of an activation: that of its zero point, uint8 without one."""
     if act.scale.size != 1:
-        raise NotMappable("its input is scaled per channel")
+        raise NotMappableError("its input is scaled per channel")
     node = graph.maker[tensor]
     has_zero_point = len(node.input) > 2 and node.input[2]
     kind = graph.constants[node.input[2]].dtype if has_zero_point else np.dtype(np.uint8)
     if kind not in (np.dtype(np.int8), np.dtype(np.uint8)):
-        raise NotMappable(f"its input is stored as {kind}, not in 8 bits")
+        raise NotMappableError(f"its input is stored as {kind}, not in 8 bits")
     return kind
 
 
@@ -123,7 +123,7 @@ def _weight_matrix(node: onnx.NodeProto, codes: npt.NDArray[Any]
     """Return the weights as [groups, k, n], the geometry, the kind and the channel axis."""
     if node.op_type == "Conv":
         if codes.ndim != 4:
-            raise NotMappable("it is not a two-dimensional convolution")
+            raise NotMappableError("it is not a two-dimensional convolution")
         groups = attribute(node, "group", 1)
         channels, per_group = codes.shape[:2]
         window = _window(node, codes.shape)
@@ -131,11 +131,11 @@ def _weight_matrix(node: onnx.NodeProto, codes: npt.NDArray[Any]
         kind = "depthwise" if groups > 1 and per_group == 1 else "conv"
         return np.ascontiguousarray(matrix), window, kind, 0
     if codes.ndim != 2:
-        raise NotMappable("its weights are not a matrix")
+        raise NotMappableError("its weights are not a matrix")
     if node.op_type == "Gemm":
         if (attribute(node, "alpha", 1.0) != 1 or attribute(node, "beta", 1.0) != 1
                 or attribute(node, "transA", 0)):
-            raise NotMappable("it scales or transposes")
+            raise NotMappableError("it scales or transposes")
         if attribute(node, "transB", 0):
             return np.ascontiguousarray(codes.T)[None], None, "linear", 0
     return np.ascontiguousarray(codes)[None], None, "linear", 1
@@ -167,7 +167,7 @@ def _bias(graph: Graph, node: onnx.NodeProto,
     elif name in graph.constants:
         real = graph.constants[name].astype(np.float64)
     else:
-        raise NotMappable("its bias is not constant")
+        raise NotMappableError("its bias is not constant")
     units = np.rint(np.broadcast_to(real.reshape(-1), (sum_scale.size,)) / sum_scale)
     if not (np.abs(units) < 2**31).all():
         raise InputError(f"Layer {node.name!r} must have biases that fit in int32")

@@ -21,7 +21,7 @@ import onnx
 from hw.common.errors import InputError, unknown_name
 from sim.kernels import TableProduct
 from sim.layer import MAX_ROWS_BYTES, MappedLayer
-from sim.lowering import CANDIDATES, NotMappable, lower
+from sim.lowering import CANDIDATES, NotMappableError, lower
 from sim.onnx_file import Graph, is_quantised, load_model, network_input
 from sim.quantise import quantise
 from sim.tables import Table, exact_table
@@ -203,7 +203,7 @@ class QuantNetwork:
             if node.op_type in CANDIDATES:
                 try:
                     layer = lower(graph, node)
-                except NotMappable as reason:
+                except NotMappableError as reason:
                     self.unmapped[node.name or node.output[0]] = str(reason)
                 else:
                     layers[layer.output] = layer

@@ -73,4 +73,4 @@ class Requantizer:
         half = np.int64(1) << (self.shift - 1)
         scaled = (acc.astype(np.int64) * self.multiplier + half) >> self.shift
         codes = np.clip(scaled + self.zero_point, self.low, self.high)
-        return codes.astype(np.int8 if self.signed else np.uint8)
+        return codes.astype(np.int8) if self.signed else codes.astype(np.uint8)

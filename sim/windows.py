@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -44,17 +45,36 @@ class Window:
         Returns uint8[groups, n * out_h * out_w, c / groups * kernel area], the columns in
         the order of ONNX weights (channel, kernel row, kernel column), and (out_h, out_w).
         """
-        top, left, bottom, right = self.padding(*image.shape[2:])
-        if top or left or bottom or right:
-            image = np.pad(image, ((0, 0), (0, 0), (top, bottom), (left, right)),
-                           constant_values=zero)
-        n, channels = image.shape[:2]
-        spans = tuple((kernel - 1) * dilation + 1
-                      for kernel, dilation in zip(self.kernel, self.dilation, strict=True))
-        view = np.lib.stride_tricks.sliding_window_view(image, spans, axis=(2, 3))
-        view = view[:, :, ::self.stride[0], ::self.stride[1],
-                    ::self.dilation[0], ::self.dilation[1]]
-        size = view.shape[2], view.shape[3]
-        view = view.reshape(n, groups, channels // groups, *size, *self.kernel)
-        rows = view.transpose(1, 0, 3, 4, 2, 5, 6).reshape(groups, n * size[0] * size[1], -1)
-        return np.ascontiguousarray(rows), size
+        n, channels, height, width = image.shape
+        top, left, bottom, right = self.padding(height, width)
+        out_h, out_w = (
+            (size + before + after - (kernel - 1) * dilation - 1) // stride + 1
+            for size, before, after, kernel, dilation, stride in (
+                (height, top, bottom, self.kernel[0], self.dilation[0], self.stride[0]),
+                (width, left, right, self.kernel[1], self.dilation[1], self.stride[1])))
+        rows = np.empty((groups, n, out_h, out_w, channels // groups, *self.kernel), np.uint8)
+        copy_windows(np.ascontiguousarray(image), np.uint8(zero), (top, left), self.stride,
+                     self.dilation, rows)
+        return rows.reshape(groups, n * out_h * out_w, -1), (out_h, out_w)
+
+
+@njit("void(uint8[:,:,:,::1], uint8, UniTuple(int64, 2), UniTuple(int64, 2), "
+      "UniTuple(int64, 2), uint8[:,:,:,:,:,:,::1])", nogil=True, cache=True)
+def copy_windows(image: Bytes, zero: int, start: tuple[int, int], stride: tuple[int, int],
+                 dilation: tuple[int, int], rows: Bytes) -> None:
+    """Fill rows[group, image, y, x, channel, kernel row, kernel column]; outside is `zero`."""
+    groups, images, out_h, out_w, channels, kernel_h, kernel_w = rows.shape
+    height, width = image.shape[2], image.shape[3]
+    for group in range(groups):
+        for index in range(images):
+            for y in range(out_h):
+                for x in range(out_w):
+                    row = rows[group, index, y, x]
+                    for channel in range(channels):
+                        plane = image[index, group * channels + channel]
+                        for i in range(kernel_h):
+                            at_y = y * stride[0] - start[0] + i * dilation[0]
+                            for j in range(kernel_w):
+                                at_x = x * stride[1] - start[1] + j * dilation[1]
+                                inside = 0 <= at_y < height and 0 <= at_x < width
+                                row[channel, i, j] = plane[at_y, at_x] if inside else zero

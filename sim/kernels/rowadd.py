@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -77,8 +78,7 @@ def add_rows(acts: npt.NDArray[np.uint8], weights: npt.NDArray[np.uint8], table:
     jobs: list[Callable[[], None]] = []
     for first in range(0, m, ROW_BLOCK):
         offsets = _offsets(acts[first:first + ROW_BLOCK], blocks)
-        jobs += [lambda first=first, tile=tile, offsets=offsets: run(first, tile, offsets)
-                 for tile in range(tiles)]
+        jobs += [partial(run, first, tile, offsets) for tile in range(tiles)]
     if threads == 1 or len(jobs) == 1:
         for job in jobs:
             job()

@@ -41,7 +41,7 @@ def _store(builder: Any, value: Any, base: Any, offset: Any, kind: Any, align: i
     builder.store(value, _at(builder, base, offset, kind)).align = align
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _build_table(_context: Any, _columns: Any, _weights: Any, _table: Any) -> Any:
     """table[a, j] = columns[weights[j], a] for 16 weights: sixteen transposes of 16 x 16."""
     signature = types.void(types.uint64, types.uint64, types.uint64)
@@ -71,7 +71,7 @@ def _build_table(_context: Any, _columns: Any, _weights: Any, _table: Any) -> An
     return signature, generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _add_rows(_context: Any, _tables: Any, _offsets: Any, _sums: Any, _rows: Any) -> Any:
     """sums[m] += table 0 at offsets[m, 0] + ... + table 7 at offsets[m, 7], for every row m."""
     signature = types.void(types.uint64, types.uint64, types.uint64, types.int64)
@@ -92,7 +92,7 @@ def _add_rows(_context: Any, _tables: Any, _offsets: Any, _sums: Any, _rows: Any
     return signature, generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _flush(_context: Any, _sums: Any, _out: Any, _rows: Any, _stride: Any) -> Any:
     """out[m] += sums[m], widened to int32; sums[m] = 0. stride : bytes from row to row of out."""
     signature = types.void(types.uint64, types.uint64, types.int64, types.int64)

@@ -1,0 +1,107 @@
+"""Accuracy of many mappings on the same images, computing nothing twice."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.common.errors import InputError
+from hw.multipliers import EXACT, get
+from sim.network import QuantNetwork, State
+from sim.tables import Table
+
+KEPT_BYTES = 2**30  # of activations
+
+
+class Evaluator:
+    """A network on fixed images; `logits` is a pure function of the mapping.
+
+    The live tensors before each layer are kept, so a mapping is computed from the first layer
+    in which it differs from one seen before; changing late layers is cheap. The least recently
+    used are dropped beyond `kept_bytes`.
+
+    Parameters
+    ----------
+    network : QuantNetwork
+    images : float32[n, c, h, w]
+    labels : int64[n]
+        In [0, classes); checked at the first evaluation.
+    kept_bytes : int
+        Memory for activations (default 1 GiB).
+    """
+
+    def __init__(self, network: QuantNetwork, images: npt.NDArray[np.float32],
+                 labels: npt.NDArray[np.int64], *, kept_bytes: int = KEPT_BYTES) -> None:
+        if labels.shape != (len(images),):
+            raise InputError(f"Labels must be one per image ({len(images)}), "
+                             f"not of shape {list(labels.shape)}")
+        self.network, self.labels = network, labels
+        self._batches = list(network.batches(images))
+        self._kept_bytes, self._bytes = kept_bytes, 0
+        self._states: OrderedDict[tuple[int, tuple[str, ...]], tuple[State, int]] = OrderedDict()
+        self._logits: dict[tuple[str, ...], npt.NDArray[np.float32]] = {}
+        self.layer_runs = 0  # layers computed so far, times batches: what reuse saves
+
+    def logits(self, mapping: Mapping[str, str]) -> npt.NDArray[np.float32]:
+        """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact.
+
+        Raises InputError for an unknown layer or multiplier, with the nearest name.
+        """
+        tables = {layer: get(name).table for layer, name in mapping.items()}
+        self.network.check_tables(tables)
+        names = tuple(mapping.get(layer.name, EXACT) for layer in self.network.layers)
+        if names not in self._logits:
+            parts = [self._run(batch, names, tables) for batch in range(len(self._batches))]
+            logits = np.concatenate(parts)
+            logits.setflags(write=False)
+            self._check_labels(logits.shape[1])
+            self._logits[names] = logits
+        return self._logits[names]
+
+    def right(self, mapping: Mapping[str, str]) -> npt.NDArray[np.bool_]:
+        """Return which images are classified correctly, bool[n]."""
+        return np.asarray(self.logits(mapping).argmax(axis=1) == self.labels)
+
+    def accuracy(self, mapping: Mapping[str, str]) -> float:
+        """Return the fraction of images classified correctly."""
+        return float(self.right(mapping).mean())
+
+    def _check_labels(self, classes: int) -> None:
+        if self.labels.min() < 0 or self.labels.max() >= classes:
+            raise InputError(f"Labels must be 0 to {classes - 1}, "
+                             f"not {self.labels.min()} to {self.labels.max()}")
+
+    def _run(self, batch: int, names: tuple[str, ...],
+             tables: Mapping[str, Table]) -> npt.NDArray[np.float32]:
+        network = self.network
+        steps = [network.layer_steps[layer.name] for layer in network.layers]
+        # The longest prefix of multipliers for which the tensors before the next layer are kept.
+        depth = next((d for d in range(len(names) - 1, -1, -1)
+                      if (batch, names[:d]) in self._states), None)
+        if depth is None:
+            depth = 0
+            state = network.advance({network.input: self._batches[batch]}, 0, steps[0], tables)
+            self._keep(batch, (), state)
+        else:
+            self._states.move_to_end((batch, names[:depth]))
+            state = self._states[batch, names[:depth]][0]
+        ends = [*steps[1:], network.step_count]
+        for index in range(depth, len(names)):
+            state = network.advance(state, steps[index], ends[index], tables)
+            self.layer_runs += 1
+            if index + 1 < len(names):
+                self._keep(batch, names[:index + 1], state)
+        return network.finish(state)
+
+    def _keep(self, batch: int, prefix: tuple[str, ...], state: State) -> None:
+        size = sum(tensor.nbytes for tensor in state.values())
+        if size > self._kept_bytes:
+            return
+        self._states[batch, prefix] = state, size
+        self._bytes += size
+        while self._bytes > self._kept_bytes:
+            _key, (_state, freed) = self._states.popitem(last=False)
+            self._bytes -= freed
