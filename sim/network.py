@@ -83,7 +83,11 @@ class QuantNetwork:
             if calibration is None:
                 raise InputError(f"{path}: a float network must come with calibration images")
             _check_images(calibration, network_input(model)[1])
-            model = quantise(model, calibration)
+            try:
+                model = quantise(model, calibration)
+            except Exception as error:  # ONNX Runtime has a class per failure and no common one
+                reason = str(error).splitlines()[0]
+                raise InputError(f"{path}: cannot be quantised ({reason})") from None
         try:
             return cls(model, source=str(path), threads=threads)
         except InputError as error:

@@ -72,5 +72,5 @@ class Requantizer:
         """Return stored codes for accumulators int32[..., n], bias included."""
         half = np.int64(1) << (self.shift - 1)
         scaled = (acc.astype(np.int64) * self.multiplier + half) >> self.shift
-        codes = np.clip(scaled + self.zero_point, self.low, self.high)
+        codes: npt.NDArray[np.int64] = np.clip(scaled + self.zero_point, self.low, self.high)
         return codes.astype(np.int8) if self.signed else codes.astype(np.uint8)

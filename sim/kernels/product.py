@@ -85,7 +85,8 @@ class TableProduct:
         if k * self._largest > INT32_MAX:
             raise ValueError(f"Accumulators must fit in int32, but {k} products of up to "
                              f"{self._largest} may not")
-        acts, weights = np.ascontiguousarray(acts), np.ascontiguousarray(weights)
+        # The compiled loops take plain arrays: contiguous, and not marked read-only.
+        acts, weights = np.require(acts, None, "CW"), np.require(weights, None, "CW")
         out = np.zeros((m, n), np.int32)
         kernel = self._choose(kernel, m, n)
         if kernel is Kernel.SCALAR and not self.is_exact:

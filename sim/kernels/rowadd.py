@@ -4,7 +4,7 @@ For sixteen output columns and one inner-product term the products of all 256 ac
 codes fit in 8 KiB: T[a, 0:16] = E[a, weights[k, n0:n0+16]]. Eight such tables stay in L1, and
 a row of activations adds eight of their rows. Sums are int16 for as long as they cannot
 overflow: with |E| <= B, after floor((2**15 - 1) / (8 B)) blocks of eight terms they are added
-to int32. Measured facts and the comparison with gathers: docs/kernels.md.
+to int32.
 """
 
 from __future__ import annotations

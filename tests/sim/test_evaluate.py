@@ -1,0 +1,170 @@
+"""`python -m sim.evaluate`: output, and one line for each kind of bad input."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from hw.common.errors import InputError
+from hw.multipliers import get
+from models.data import load_digits_split
+from sim import evaluate
+from sim.data import Preprocessing, load_data
+
+ROOT = Path(__file__).parents[2]
+DIGITS = ROOT / "models" / "zoo" / "digits.onnx"
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["python -m sim.evaluate", *map(str, arguments)])
+    return evaluate.main()
+
+
+def figures(monkeypatch, capsys, *arguments):
+    assert run(monkeypatch, DIGITS, "--data", "digits:search", "--limit", 80, "--json",
+               "--calibration", "digits:calibrate", *arguments) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def pixels(tmp_path):
+    """The digits as a user would bring them: uint8 NHWC."""
+    images, labels = load_digits_split("search")
+    path = tmp_path / "digits.npz"
+    np.savez(path, x=np.rint(images * 16).astype(np.uint8).transpose(0, 2, 3, 1), y=labels)
+    return path
+
+
+def test_a_multiplier_a_mapping_and_a_table_agree(monkeypatch, capsys, tmp_path):
+    name = "mul8u_optrunc_a4w2"
+    named = figures(monkeypatch, capsys, "--multiplier", name)
+    np.save(tmp_path / "t.npy", get(name).table)
+    tabled = figures(monkeypatch, capsys, "--table", tmp_path / "t.npy")
+    (tmp_path / "m.json").write_text(json.dumps(dict.fromkeys(named["layers"], name)))
+    mapped = figures(monkeypatch, capsys, "--mapping", tmp_path / "m.json")
+    assert named["top1"] == tabled["top1"] == mapped["top1"]
+    assert figures(monkeypatch, capsys)["top1"] > named["top1"]
+    assert named["n"] == 80
+    assert named["top5"] >= named["top1"]
+
+
+def test_pixel_files_use_the_preprocessing_beside_the_network(monkeypatch, capsys, pixels):
+    assert run(monkeypatch, DIGITS, "--data", pixels) == 0
+    text = capsys.readouterr().out
+    assert "top-1     99.00 %  (297/300)" in text
+    assert "8 mapped (exact), 0 outside the arrays" in text
+
+
+def test_preprocessing_is_scale_then_mean_then_std():
+    pixels = np.full((1, 2, 2, 3), 100, np.uint8)
+    values = Preprocessing(scale=0.1, mean=(1, 2, 3), std=(1, 2, 4)).apply(pixels)
+    assert values.shape == (1, 3, 2, 2)
+    np.testing.assert_allclose(values[0, :, 0, 0], [9, 4, 7 / 4])
+
+
+@pytest.mark.parametrize(("k", "right"), [(1, 1), (2, 2), (3, 3)])
+def test_top_k_counts_the_label_among_the_largest(k, right):
+    logits = np.array([[3, 1, 2], [3, 1, 2], [3, 1, 2]], np.float32)
+    assert evaluate.top_k(logits, np.array([0, 1, 2]), k) == right
+
+
+X = np.zeros((4, 8, 8, 1), np.uint8)
+Y = np.arange(4)
+
+
+@pytest.mark.parametrize(("arrays", "message"), [
+    ({"x": X}, r"data must be an \.npz file with arrays x and y$"),
+    ({"x": X[0], "y": Y}, r"x must have shape \[n, h, w, c\] \(uint8\) or .*, not \[8, 8, 1\]$"),
+    ({"x": X, "y": Y[:3]}, r"y must have shape \[4\], not \[3\]$"),
+    ({"x": X, "y": Y.astype(float)}, r"y must hold integers, not float64$"),
+    ({"x": X, "y": Y - 1}, r"labels must not be negative, but -1 is$"),
+    ({"x": X.astype(float), "y": Y}, r"x must be uint8 or float32, not float64$"),
+    ({"x": np.full((4, 1, 8, 8), np.nan, np.float32), "y": Y}, r"x must be finite$"),
+    ({"x": np.array([{}]), "y": Y}, r"data must be an \.npz file with arrays x and y$"),
+])
+def test_data_files_that_do_not_fit_are_refused_by_name(tmp_path, arrays, message):
+    np.savez(tmp_path / "d.npz", **arrays)
+    with pytest.raises(InputError, match=rf"d\.npz: {message}"):
+        load_data(str(tmp_path / "d.npz"), Preprocessing())
+
+
+def _onnx_bytes(change):
+    model = onnx.load(DIGITS)
+    change(model)
+    return model.SerializeToString()
+
+
+def _external(model):
+    tensor = model.graph.initializer[0]
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (b"", r"must have 1 to \d+ bytes, not 0$"),
+    (b"nonsense", r"not an ONNX file"),
+    (_onnx_bytes(_external), r"weights must be inside the file, but '\w+\.\w+' is in another$"),
+    (_onnx_bytes(lambda m: m.graph.initializer[1].dims.append(7)), r"must fill its dimensions"),
+    (_onnx_bytes(lambda m: m.graph.output.append(m.graph.output[0])), r"m\.onnx: "),
+    (_onnx_bytes(lambda m: setattr(m.graph.node[0], "op_type", "Konv")), r"invalid ONNX"),
+], ids=["empty", "nonsense", "external", "dims", "outputs", "operator"])
+def test_networks_that_are_none_are_refused_by_name(monkeypatch, tmp_path, content, message):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"m\.onnx: .*{message}|{message}") as refusal:
+        run(monkeypatch, path, "--data", "digits:search")
+    assert "m.onnx" in str(refusal.value)
+
+
+def _quantised_digits(change):
+    from sim.network import QuantNetwork
+
+    model = QuantNetwork.load(DIGITS, load_digits_split("calibrate").images).model
+    change({tensor.name: tensor for tensor in model.graph.initializer})
+    return model
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])
+def test_scales_that_are_none_are_refused(monkeypatch, tmp_path, scale):
+    def change(tensors):
+        tensors["stem_scale"].CopyFrom(
+            onnx.numpy_helper.from_array(np.array(scale, np.float32), "stem_scale"))
+
+    onnx.save(_quantised_digits(change), tmp_path / "m.onnx")
+    with pytest.raises(InputError, match=r"m\.onnx: .*must have finite, positive scales, not"):
+        run(monkeypatch, tmp_path / "m.onnx", "--data", "digits:search")
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("[]", r"m\.json: mapping must be a JSON object of layer to multiplier names$"),
+    ('{"stem": 3}', r"m\.json: mapping must be a JSON object"),
+    ('{"stern": "mul8u_exact"}', r"m\.json: Unknown layer 'stern'; did you mean 'stem'\?$"),
+    ('{"stem": "mul8u_exat"}', r"m\.json: Unknown multiplier 'mul8u_exat'; did you mean"),
+])
+def test_mappings_that_do_not_fit_are_refused_by_name(monkeypatch, tmp_path, text, message):
+    (tmp_path / "m.json").write_text(text)
+    with pytest.raises(InputError, match=message):
+        run(monkeypatch, DIGITS, "--data", "digits:search", "--mapping", tmp_path / "m.json")
+
+
+def test_labels_beyond_the_classes_are_refused(monkeypatch, tmp_path):
+    np.savez(tmp_path / "d.npz", x=X, y=Y + 7)
+    with pytest.raises(InputError, match=r"d\.npz: labels must be 0 to 9, not 10$"):
+        run(monkeypatch, DIGITS, "--data", tmp_path / "d.npz")
+
+
+@pytest.mark.parametrize(("arguments", "line"), [
+    (["missing.onnx", "--data", "digits:search"], "error: missing.onnx: No such file or directory"),
+    ([str(DIGITS), "--data", "digits:search", "--multiplier", "mul8u_exat"],
+     "error: Unknown multiplier 'mul8u_exat'; did you mean 'mul8u_exact'?"),
+])
+def test_a_shell_sees_one_line_and_status_two(arguments, line):
+    done = subprocess.run([sys.executable, "-m", "sim.evaluate", *arguments], cwd=ROOT,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [line]
+    assert done.stdout == ""

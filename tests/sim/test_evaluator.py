@@ -1,0 +1,78 @@
+"""The evaluator: same logits as the network, fewer layers computed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hw.common.errors import InputError
+from hw.multipliers import get
+from models.data import load_digits_split
+from sim.evaluator import Evaluator
+from sim.network import QuantNetwork
+
+DIGITS = Path(__file__).parents[2] / "models" / "zoo" / "digits.onnx"
+MAPPINGS = [{}, {"mix": "mul8u_trunc_c7"}, {"stem": "mul8u_optrunc_a4w2"},
+            {"block1a": "mul8u_drum_k3", "classifier": "mul8u_mitchell_f3"},
+            {"block1a": "mul8u_drum_k3", "down": "mul8u_trunc_c9"}, {"mix": "mul8u_trunc_c7"}]
+
+
+@pytest.fixture(scope="module")
+def network():
+    return QuantNetwork.load(DIGITS, load_digits_split("calibrate").images)
+
+
+@pytest.fixture
+def data():
+    images, labels = load_digits_split("search")
+    return images[:60], labels[:60]
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 10**5, 2**30])
+def test_logits_are_the_networks_whatever_is_kept(network, data, kept_bytes):
+    evaluator = Evaluator(network, *data, kept_bytes=kept_bytes)
+    for mapping in MAPPINGS:
+        tables = {layer: get(name).table for layer, name in mapping.items()}
+        np.testing.assert_array_equal(evaluator.logits(mapping), network.run(data[0], tables))
+
+
+def test_only_layers_from_the_first_change_on_are_computed(network, data):
+    evaluator = Evaluator(network, *data)
+    runs = []
+    for mapping in MAPPINGS:
+        before = evaluator.layer_runs
+        evaluator.logits(mapping)
+        runs.append(evaluator.layer_runs - before)
+    # 8 layers: all; from `mix` on; all; from `block1a` on; from `down` on; known already.
+    assert runs == [8, 2, 8, 7, 5, 0]
+
+
+def test_naming_a_layer_exact_is_the_same_as_not_naming_it(network, data):
+    evaluator = Evaluator(network, *data)
+    assert evaluator.logits({"mix": "mul8u_exact"}) is evaluator.logits({})
+
+
+def test_accuracy_counts_right_answers(network, data):
+    evaluator = Evaluator(network, *data)
+    expected = (network.run(data[0]).argmax(1) == data[1])
+    np.testing.assert_array_equal(evaluator.right({}), expected)
+    assert evaluator.accuracy({}) == expected.mean()
+
+
+@pytest.mark.parametrize(("mapping", "message"), [
+    ({"mixx": "mul8u_exact"}, r"^Unknown layer 'mixx'; did you mean 'mix'\?$"),
+    ({"mix": "mul8u_exakt"}, r"^Unknown multiplier 'mul8u_exakt'; did you mean 'mul8u_exact'\?$"),
+])
+def test_unknown_names_are_refused(network, data, mapping, message):
+    with pytest.raises(InputError, match=message):
+        Evaluator(network, *data).logits(mapping)
+
+
+@pytest.mark.parametrize(("labels", "message"), [
+    (np.zeros(3, np.int64), r"^Labels must be one per image \(60\), not of shape \[3\]$"),
+    (np.full(60, 10), r"^Labels must be 0 to 9, not 10 to 10$"),
+    (np.full(60, -1), r"^Labels must be 0 to 9, not -1 to -1$"),
+])
+def test_labels_that_do_not_fit_are_refused(network, data, labels, message):
+    with pytest.raises(InputError, match=message):
+        Evaluator(network, data[0], labels).logits({})

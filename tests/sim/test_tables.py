@@ -1,0 +1,62 @@
+"""Code tables against the PE's arithmetic, and table files."""
+
+import numpy as np
+import pytest
+
+from hw.common.errors import InputError
+from hw.multipliers import get
+from sim.array_model import tile_products
+from sim.tables import code_table, code_values, exact_table, load_table
+
+LOPSIDED = get("mul8u_optrunc_a4w2").table
+# A circuit that does not keep zero, so that the sign of a zero operand matters.
+NO_ZERO = (LOPSIDED + 3).astype(np.int32)
+
+
+@pytest.mark.parametrize("table", [LOPSIDED, NO_ZERO], ids=["keeps zero", "does not"])
+@pytest.mark.parametrize(("zero_point", "signed"), [
+    (0, False), (1, False), (128, False), (255, False), (0, True), (-128, True), (127, True)])
+def test_every_pair_of_codes_is_what_the_pe_computes(table, zero_point, signed):
+    act, weight = code_values(zero_point, signed=signed), code_values(0, signed=True)
+    expected = np.stack([tile_products(act[:, None], weight[None, column:column + 1], table)[:, 0]
+                         for column in range(256)], axis=1)
+    np.testing.assert_array_equal(code_table(table, act, weight), expected)
+
+
+@pytest.mark.parametrize(("zero_point", "signed", "byte", "value"), [
+    (0, False, 255, 255), (128, False, 0, -128), (0, True, 255, -1), (-128, True, 127, 255),
+    (-128, True, 128, 0)])
+def test_bytes_stand_for_their_values(zero_point, signed, byte, value):
+    assert code_values(zero_point, signed=signed)[byte] == value
+
+
+def test_table_files_are_indexed_by_activation_first(tmp_path):
+    np.save(tmp_path / "t.npy", LOPSIDED)
+    LOPSIDED.astype("<u2").tofile(tmp_path / "t.bin")
+    for name in ("t.npy", "t.bin"):
+        np.testing.assert_array_equal(load_table(tmp_path / name), LOPSIDED)
+    assert (LOPSIDED != LOPSIDED.T).any()
+
+
+@pytest.mark.parametrize(("name", "content", "message"), [
+    ("t.bin", b"\0" * 100, r"t\.bin: product table must have 131072 bytes, not 100$"),
+    ("t.txt", b"", r"t\.txt: product table must end in \.npy or \.bin, not '\.txt'$"),
+    ("t.npy", b"junk", r"t\.npy: not a NumPy array file"),
+    ("t.npy", np.zeros((16, 16), np.int32), r"t\.npy: product table must have shape \(256, 256\)"),
+    ("t.npy", np.zeros((256, 256)), r"t\.npy: product table must hold integers, not float64$"),
+    ("t.npy", exact_table() - 1, r"t\.npy: products must be 0 to 131071, not -1 to 65024$"),
+])
+def test_files_that_are_no_table_are_refused_by_name(tmp_path, name, content, message):
+    path = tmp_path / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.save(path, content)
+    with pytest.raises(InputError, match=message):
+        load_table(path)
+
+
+def test_pickles_are_never_loaded(tmp_path):
+    np.save(tmp_path / "t.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    with pytest.raises(InputError, match=r"t\.npy: not a NumPy array file"):
+        load_table(tmp_path / "t.npy")
