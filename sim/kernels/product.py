@@ -86,7 +86,8 @@ class TableProduct:
             raise ValueError(f"Accumulators must fit in int32, but {k} products of up to "
                              f"{self._largest} may not")
         # The compiled loops take plain arrays: contiguous, and not marked read-only.
-        acts, weights = np.require(acts, None, "CW"), np.require(weights, None, "CW")
+        acts, weights = (np.require(codes, None, ["C", "W"])
+                         for codes in (acts, weights))
         out = np.zeros((m, n), np.int32)
         kernel = self._choose(kernel, m, n)
         if kernel is Kernel.SCALAR and not self.is_exact:
