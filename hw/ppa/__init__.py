@@ -3,7 +3,13 @@
 from hw.ppa.array import ArrayCost, LayerEnergy, array_cost, layer_energy
 from hw.ppa.pe import MappedPe
 from hw.ppa.store import load_pe
-from hw.ppa.stream import StreamEnergy, stream_energy
+from hw.ppa.stream import (
+    OperandSample,
+    StreamEnergy,
+    sample_energy,
+    sample_operands,
+    stream_energy,
+)
 
-__all__ = ["ArrayCost", "LayerEnergy", "MappedPe", "StreamEnergy", "array_cost", "layer_energy",
-           "load_pe", "stream_energy"]
+__all__ = ["ArrayCost", "LayerEnergy", "MappedPe", "OperandSample", "StreamEnergy", "array_cost",
+           "layer_energy", "load_pe", "sample_energy", "sample_operands", "stream_energy"]

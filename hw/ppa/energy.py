@@ -96,12 +96,12 @@ class EnergyModel:
             cell = self._technology.cells[gate.cell]
             load = timing.loads_ff[gate.output]
             for position, net in enumerate(gate.inputs):
-                slew = timing.slews_ps[net]
-                mean_slew = (slew.rise + slew.fall) / 2
+                edges = timing.slews_ps[net]
+                slew = (edges.rise + edges.fall) / 2
                 switching, quiet = cell.switching[position], cell.inputs[position].quiet
                 energy[index, position] = (
-                    switching.rise.at(mean_slew, load), switching.fall.at(mean_slew, load),
-                    quiet.rise.at(slew.rise), quiet.fall.at(slew.fall))
+                    switching.rise.at(slew, load), switching.fall.at(slew, load),
+                    quiet.rise.at(slew), quiet.fall.at(slew))
         self._energy = energy
 
     def _flop_energies(self, timing: Timing) -> None:

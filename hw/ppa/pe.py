@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
+
 from hw.multipliers.base import Multiplier
 from hw.ppa.activity import Simulator
 from hw.ppa.energy import EnergyModel
@@ -15,6 +18,8 @@ from hw.ppa.timing import Timing, analyse
 # In an array every PE is fed by an equal one: to the left and above.
 NEIGHBOURS = {"act_in": "act_out", "swap_in": "swap_out", "load_in": "load_out",
               "weight_in": "weight_out", "psum_in": "psum_out"}
+
+LARGEST = 255  # magnitude of an operand
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,6 +84,14 @@ class MappedPe:
     def multiplier_timing(self) -> Timing:
         """Static timing of the multiplier alone."""
         return analyse(self.multiplier_netlist, self.technology)
+
+    @cached_property
+    def signed_products(self) -> npt.NDArray[np.int32]:
+        """Products of signed operands, int32[511, 511] indexed `[act + 255, weight + 255]`."""
+        operands = np.arange(-LARGEST, LARGEST + 1)
+        magnitudes = self.multiplier.table[np.abs(operands)[:, None], np.abs(operands)]
+        negative = (operands < 0)[:, None] ^ (operands < 0)
+        return np.where(negative, -magnitudes, magnitudes)
 
     @cached_property
     def simulator(self) -> Simulator:

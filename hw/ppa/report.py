@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hw.common.progress import task
 from hw.ppa.pe import MappedPe
-from hw.ppa.stream import stream_energy
+from hw.ppa.stream import sample_energy, sample_operands
 
 ROWS = COLS = 16
 BEATS, DEPTH, CHANNELS = 1024, 64, 64
@@ -45,9 +45,6 @@ def relu_stream() -> Operands:
     return acts, weights.astype(np.int16)
 
 
-STREAMS = {"uniform": uniform_stream, "relu": relu_stream}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Figures:
     """A row of the report: a PE and its multiplier alone; energies per PE-cycle."""
@@ -72,11 +69,11 @@ class Figures:
 def figures(pes: Sequence[MappedPe], *, quiet: bool = False) -> list[Figures]:
     """Return a row per PE."""
     rows = []
-    operands = {name: stream() for name, stream in STREAMS.items()}
+    samples = [sample_operands(*stream(), rows=ROWS, cols=COLS, seed=SEED)
+               for stream in (uniform_stream, relu_stream)]
     with task("energy of PEs", len(pes), quiet=quiet) as progress:
         for pe in pes:
-            uniform, relu = (stream_energy(pe, *operands[name], rows=ROWS, cols=COLS, seed=SEED)
-                             for name in ("uniform", "relu"))
+            uniform, relu = (sample_energy(pe, sample) for sample in samples)
             rows.append(Figures(
                 name=pe.multiplier.name, area_um2=pe.area_um2, delay_ps=pe.delay_ps,
                 leakage_nw=pe.leakage_nw, multiplier_area_um2=pe.multiplier_area_um2,
@@ -93,7 +90,7 @@ def correlations(rows: Sequence[Figures]) -> dict[str, float]:
     Empty when it is undefined: fewer than three rows, or all alike.
     """
     found = {}
-    for stream in STREAMS:
+    for stream in ("uniform", "relu"):
         alone = np.array([getattr(row, f"{stream}_multiplier_fj") for row in rows])
         whole = np.array([getattr(row, f"{stream}_fj") for row in rows])
         if len(rows) > 2 and alone.std() > 0 and whole.std() > 0:

@@ -53,15 +53,29 @@ class Table:
 
     def at(self, x: float, y: float = 0.0) -> float:
         """Return the figure at one point (the interpolation of the non-linear delay model)."""
-        row, s = _cell(self.x, x)
-        col, t = _cell(self.y, y)
+        row, s = self._position(self.x, x)
+        col, t = self._position(self.y, y)
         low = self.values[row]
-        start = low[col] if t == 0.0 else low[col] + t * (low[col + 1] - low[col])
-        if s == 0.0:
+        start = low[col]
+        if t:
+            start += t * (low[col + 1] - start)
+        if not s:
             return start
         high = self.values[row + 1]
-        end = high[col] if t == 0.0 else high[col] + t * (high[col + 1] - high[col])
+        end = high[col]
+        if t:
+            end += t * (high[col + 1] - end)
         return start + s * (end - start)
+
+    @staticmethod
+    def _position(axis: tuple[float, ...], value: float) -> tuple[int, float]:
+        """Return (i, t) such that `value` lies at axis[i] + t * (axis[i + 1] - axis[i])."""
+        last = len(axis) - 1
+        if not last:
+            return 0, 0.0
+        index = bisect_right(axis, value, 1, last) - 1  # an outer interval reaches beyond
+        start = axis[index]
+        return index, (value - start) / (axis[index + 1] - start)
 
     def to_list(self) -> list[Any]:
         """Return the table as JSON."""
@@ -78,14 +92,6 @@ class Table:
     def constant(cls, value: float) -> Table:
         """Return a table that is `value` everywhere."""
         return cls((0.0,), (0.0,), ((value,),))
-
-
-def _cell(axis: tuple[float, ...], value: float) -> tuple[int, float]:
-    """Return (i, t) such that `value` lies at axis[i] + t * (axis[i + 1] - axis[i])."""
-    if len(axis) == 1:
-        return 0, 0.0
-    index = min(max(bisect_right(axis, value) - 1, 0), len(axis) - 2)
-    return index, (value - axis[index]) / (axis[index + 1] - axis[index])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,148 @@
+"""Liberty libraries to a technology."""
+
+import re
+
+import pytest
+
+from hw.common.errors import InputError
+from hw.ppa.characterise import characterise
+from hw.ppa.technology import Technology, load_technology
+from tests.hw.ppa.tiny import LIBRARY
+
+
+def test_smallest_cell_of_each_function_is_kept(tiny):
+    assert sorted(tiny.cells) == ["BUF", "INV", "INV_BIG", "NAND", "XOR"]  # 1-input keep two
+    assert tiny.flop.name == "DFF"  # DFFR is smaller and has a clear
+    assert tiny.clock_gate.name == "GATE"
+    assert (tiny.name, tiny.source, tiny.voltage_v) == ("tiny", ("tiny",), 1.0)
+
+
+def test_excluded_cells_are_left_out(tmp_path):
+    path = tmp_path / "tiny.lib"
+    path.write_text(LIBRARY)
+    cells = characterise([path], name="tiny", exclude=["INV_*", "X*"]).cells
+    assert sorted(cells) == ["BUF", "INV", "NAND"]
+
+
+def test_only_the_power_rail_counts(tiny):
+    assert tiny.cells["INV"].switching[0].rise.at(20, 5) == 0.3
+    assert tiny.cells["INV"].leakage_nw == 1.0  # 1000 pW; the 77 pW are the ground rail's
+
+
+def test_energies_under_conditions_are_averaged(tiny):
+    nand = tiny.cells["NAND"]
+    assert nand.switching[1].rise.at(0, 0) == pytest.approx(0.6)
+    assert nand.switching[1].fall.at(0, 0) == pytest.approx(0.2)
+    assert nand.inputs[0].quiet.fall.at(0) == 0.07
+    assert nand.inputs[1].quiet.fall.at(0) == 0.0
+
+
+def test_delays_keep_their_sense(tiny):
+    assert [[arc.sense for arc in arcs] for arcs in tiny.cells["XOR"].arcs] == [
+        ["negative", "positive"]] * 2
+    assert tiny.cells["NAND"].arcs[0][0].delay_rise.at(50, 5) == pytest.approx(10 + 10 + 5)
+
+
+def test_register_keeps_the_states_that_its_energies_mean(tiny):
+    flop = tiny.flop
+    assert flop.inverted
+    assert (flop.clock.quiet.rise.at(20), flop.clock.quiet.fall.at(20)) == (0.2, 0.3)
+    assert (flop.data.quiet.rise.at(20), flop.data.quiet.fall.at(20)) == (0.5, 0.7)
+    assert (flop.setup_rise.at(10, 10), flop.setup_fall.at(10, 10)) == (7, 9)
+
+
+def test_clock_gate_energies_are_those_of_closed_and_open(tiny):
+    gate = tiny.clock_gate
+    assert (gate.clock.quiet.rise.at(20), gate.clock.quiet.fall.at(20)) == (0.1, 0.2)
+    assert (gate.switching.rise.at(20, 1), gate.switching.fall.at(20, 1)) == (0.6, 0.4)
+
+
+def test_units_are_converted(tmp_path):
+    path = tmp_path / "other.lib"
+    path.write_text(LIBRARY.replace('"1ps"', '"1ns"').replace("(1, ff)", "(1, pf)")
+                    .replace('"1pW"', '"1nW"'))
+    technology = characterise([path], name="other")
+    inverter = technology.cells["INV"]
+    assert inverter.inputs[0].cap_ff == 1000
+    assert inverter.switching[0].rise.at(0, 0) == 300
+    assert inverter.leakage_nw == 1000
+    assert inverter.arcs[0][0].delay_rise.at(0, 5000) == 20_000  # 10 ns + 2 ns/pF x 5 pF
+
+
+@pytest.mark.parametrize(("old", "new", "problem"), [
+    ('"1ps"', '"1 parsec"', "time_unit must be in s, ms, us, ns, ps, fs, not '1 parsec'"),
+    ("(1, ff)", "(1, farad)", "capacitive_load_unit must be in pf or ff, not 'farad'"),
+    ("area : 2;", "area : big;", "area must be a number, not 'big'"),
+    ("area : 2;", "", "cell 'NAND' must have 'area'"),
+    ("cell_rise", "cell_up", "timing must have 'cell_rise'"),
+    ('values ("10, 30"', 'values ("10, x"', "table 'cell_rise' is malformed"),
+    ('values ("10, 30"', 'values ("10"', "table 'cell_rise' is malformed"),
+    ('"!(A * B)"', '"!(A * C)"', "function '!(A * C)' has an unexpected 'C'"),
+    ("setup_rising", "hold_rising", "pin 'D' must have a setup 'rise_constraint'"),
+])
+def test_bad_library_names_file_and_line(tmp_path, old, new, problem):
+    path = tmp_path / "bad.lib"
+    assert old in LIBRARY
+    path.write_text(LIBRARY.replace(old, new))
+    with pytest.raises(InputError, match=rf"^{re.escape(str(path))}:\d+: {re.escape(problem)}"):
+        characterise([path], name="bad")
+
+
+def test_library_without_register_is_rejected(tmp_path):
+    path = tmp_path / "bad.lib"
+    path.write_text(LIBRARY.replace("ff (IQ", "latch (IQ"))
+    with pytest.raises(InputError, match="^Library must have a rising-edge register"):
+        characterise([path], name="bad")
+
+
+def test_technology_survives_a_round_trip(tiny, tmp_path):
+    tiny.save(tmp_path / "a.json.gz")
+    again = Technology.load(tmp_path / "a.json.gz")
+    again.save(tmp_path / "b.json.gz")
+    assert again == tiny
+    assert again.digest == tiny.digest
+    assert (tmp_path / "a.json.gz").read_bytes() == (tmp_path / "b.json.gz").read_bytes()
+
+
+def test_malformed_technology_names_the_file(tmp_path):
+    path = tmp_path / "bad.json"
+    path.write_text('{"format": "autoapprox-technology/1", "cells": []}')
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: Technology is malformed"):
+        Technology.load(path)
+
+
+def test_unknown_technology_suggests_the_nearest():
+    with pytest.raises(InputError, match=r"^Unknown technology 'asap'; did you mean 'asap7'\?$"):
+        load_technology("asap")
+
+
+def test_rail_energies_agree_over_a_full_cycle_in_asap7(asap7_liberty):
+    """The reason for counting one rail: over rise and fall both carry the same charge."""
+    from hw.ppa.liberty import read_liberty
+
+    def cycle(groups, rail):
+        total = 0.0
+        for group in groups:
+            if group.attributes["related_pg_pin"] == rail:
+                for kind in ("rise_power", "fall_power"):
+                    rows = group.children(kind)[0].lists["values"]
+                    total += float(rows[len(rows) // 2].split(",")[3])
+        return total
+
+    library = read_liberty(asap7_liberty / "asap7sc7p5t_SIMPLE_RVT_TT_nldm_211120.lib.gz")
+    nand = next(cell for cell in library.children("cell") if cell.name.startswith("NAND2xp5"))
+    output = next(pin for pin in nand.children("pin") if pin.name == "Y")
+    energies = output.children("internal_power")
+    assert cycle(energies, "VSS") == pytest.approx(cycle(energies, "VDD"), rel=0.1)
+
+
+def test_shipped_technology_is_what_characterise_makes(asap7_liberty, tmp_path):
+    """The inverters and registers of the shipped file, made again from the library."""
+    names = ("SEQ_RVT_TT_nldm_220123", "INVBUF_RVT_TT_nldm_220122")
+    made = characterise([asap7_liberty / f"asap7sc7p5t_{name}.lib.gz" for name in names],
+                        name="asap7", exclude=["HB*"])
+    shipped = load_technology("asap7")
+    assert made.flop == shipped.flop
+    assert made.clock_gate == shipped.clock_gate
+    assert made.clock_buffer == shipped.clock_buffer
+    assert made.cells == {name: shipped.cells[name] for name in made.cells}
