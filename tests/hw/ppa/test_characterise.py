@@ -91,7 +91,7 @@ def test_bad_library_names_file_and_line(tmp_path, old, new, problem):
 def test_library_without_register_is_rejected(tmp_path):
     path = tmp_path / "bad.lib"
     path.write_text(LIBRARY.replace("ff (IQ", "latch (IQ"))
-    with pytest.raises(InputError, match="^Library must have a rising-edge register"):
+    with pytest.raises(InputError, match=r"^Library must have a rising-edge register"):
         characterise([path], name="bad")
 
 

@@ -1,0 +1,151 @@
+"""Stored results: every circuit of the catalogue, gate for gate."""
+
+import gzip
+import json
+import re
+
+import numpy as np
+import pytest
+
+from hw.common.errors import InputError, ToolError
+from hw.multipliers import catalogue, get
+from hw.multipliers.base import Multiplier
+from hw.ppa import load_pe
+from hw.ppa.activity import Simulator, combinational_table, pack_lanes
+from hw.ppa.pe import MappedPe
+from hw.ppa.store import load_pe as load_from
+from hw.ppa.store import result_path, results_folder, save_pe
+from tests.circuits import shift_and_add
+
+NAMES = sorted(catalogue())
+SEED = 3
+
+
+def psums_of_all_pairs(pe: MappedPe, signs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return partial sums (found, expected) for all 65,536 magnitude pairs.
+
+    signs : 0 to 3, bit 0 makes activations negative, bit 1 weights. The partial sums that come
+    in are random over the whole width; sums wrap.
+    """
+    act, weight = (axis.reshape(-1) for axis in np.indices((256, 256)))
+    half = 1 << (pe.psum_width - 1)
+    psum = np.random.default_rng(SEED).integers(-half, half, act.size)
+    sign_a, sign_w = signs & 1, signs >> 1
+    simulator = Simulator(pe.netlist, pe.technology)
+    words = act.size // 64
+    on, off = (np.full((1, words), value, np.uint64) for value in (2**64 - 1, 0))
+    nets = simulator.reset(words)
+    for inputs in (
+            {"load_in": on, "swap_in": off, "weight_in": pack_lanes(weight | sign_w << 8, 9)},
+            {"load_in": off, "swap_in": on, "act_in": pack_lanes(act | sign_a << 8, 9),
+             "weight_in": pack_lanes(weight ^ 511, 9)},
+            {"swap_in": off, "psum_in": pack_lanes(psum, pe.psum_width)}):
+        simulator.apply(nets, inputs)
+        simulator.clock_edge(nets)
+    simulator.apply(nets, {})
+    product = pe.multiplier.table[act, weight].astype(np.int64)
+    expected = psum + np.where(sign_a ^ sign_w, -product, product)
+    return simulator.output(nets, "psum_out", signed=True), (expected + half) % (2 * half) - half
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mapped_multiplier_equals_its_table(name):
+    pe = load_pe(get(name))
+    found = combinational_table(pe.multiplier_netlist, pe.technology)
+    assert (found == get(name).table).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mapped_pe_adds_its_table(name):
+    """Signs rotate over the catalogue; the exact PE gets all four below."""
+    found, expected = psums_of_all_pairs(load_pe(get(name)), NAMES.index(name) % 4)
+    assert (found == expected).all()
+
+
+@pytest.mark.parametrize("signs", range(4))
+def test_mapped_pe_handles_every_sign(signs):
+    found, expected = psums_of_all_pairs(load_pe(get("mul8u_exact")), signs)
+    assert (found == expected).all()
+
+
+def test_swapped_operands_are_noticed():
+    pe = load_pe(get("mul8u_optrunc_a3w1"))
+    swapped = combinational_table(pe.multiplier_netlist, pe.technology).T
+    assert (swapped != pe.multiplier.table).any()
+
+
+def test_a_changed_gate_is_noticed():
+    pe = load_pe(get("mul8u_exact"))
+    index, gate = next((index, gate) for index, gate in enumerate(pe.multiplier_netlist.gates)
+                       if gate.cell.startswith("XOR2"))
+    broken = pe.multiplier_netlist.with_gate(
+        index, gate._replace(cell=gate.cell.replace("XOR2xp5", "XNOR2xp5")))
+    assert (combinational_table(broken, pe.technology) != pe.multiplier.table).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stored_figures_are_those_of_the_netlists(name):
+    pe = load_pe(get(name))
+    content = json.loads(gzip.decompress(result_path(results_folder(), pe.multiplier,
+                                                     24).read_bytes()))
+    figures = content["figures"]
+    assert figures["area_um2"] == pytest.approx(pe.area_um2, abs=1e-4)
+    assert figures["delay_ps"] == pytest.approx(pe.delay_ps, abs=1e-2)
+    assert figures["leakage_nw"] == pytest.approx(pe.leakage_nw, abs=1e-3)
+    assert figures["multiplier_delay_ps"] == pytest.approx(pe.multiplier_delay_ps, abs=1e-2)
+
+
+def test_no_result_is_left_over():
+    expected = {result_path(results_folder(), multiplier, 24).name
+                for multiplier in catalogue().values()}
+    assert {path.name for path in results_folder().iterdir()} == expected
+
+
+def test_result_is_found_by_netlist_whatever_the_name():
+    exact = get("mul8u_exact")
+    renamed = Multiplier(name="mine", family="mine", netlist=exact.netlist)
+    assert load_pe(renamed).area_um2 == load_pe(exact).area_um2
+
+
+def test_missing_result_says_how_to_make_it():
+    multiplier = shift_and_add(1)
+    with pytest.raises(ToolError, match=(
+            r"^No synthesis result for 'test_drop1' with 24-bit partial sums in asap7 \(netlist "
+            rf"{multiplier.digest[:12]}\); run: make ppa ARGS='test_drop1'$")):
+        load_pe(multiplier)
+
+
+def test_missing_width_says_how_to_make_it():
+    with pytest.raises(ToolError, match=r"run: make ppa ARGS='mul8u_exact --psum-width 32'$"):
+        load_pe(get("mul8u_exact"), 32)
+
+
+def test_saving_again_gives_equal_bytes(tmp_path):
+    pe = load_pe(get("mul8u_exact"))
+    path = save_pe(pe, tmp_path)
+    assert path.read_bytes() == result_path(results_folder(), pe.multiplier, 24).read_bytes()
+    assert load_from(pe.multiplier, folder=tmp_path).netlist == pe.netlist
+
+
+@pytest.mark.parametrize(("change", "problem"), [
+    ({"format": "other"}, "must be a mapped PE of format autoapprox-mapped-pe/1"),
+    ({"netlist_sha256": "0" * 64}, "must be of netlist "),
+    ({"technology_sha256": "0" * 64}, "must be made with the present asap7 figures"),
+    ({"pe": {}}, "Mapped netlist is malformed"),
+    ({"psum_width": 32}, "must hold 24-bit partial sums, not 32"),
+])
+def test_stored_file_that_does_not_fit_is_rejected(tmp_path, change, problem):
+    exact = get("mul8u_exact")
+    path = save_pe(load_pe(exact), tmp_path)
+    content = json.loads(gzip.decompress(path.read_bytes())) | change
+    path.write_bytes(gzip.compress(json.dumps(content).encode()))
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: {re.escape(problem)}"):
+        load_from(exact, folder=tmp_path)
+
+
+def test_broken_stored_file_names_itself(tmp_path):
+    exact = get("mul8u_exact")
+    path = save_pe(load_pe(exact), tmp_path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: not valid JSON"):
+        load_from(exact, folder=tmp_path)
