@@ -1,12 +1,13 @@
 """The machine at instruction level: executes a program's words on real operands.
 
-Slow and obvious. It knows instructions, buffers and the bank's product tables, and nothing of
-networks or mappings, so it shows that the *program* computes what the golden model says.
+Slow and obvious. It knows instructions and buffers, and nothing of networks or mappings, so it
+shows that the *program* computes what the golden model says. What multiplies a tile is given:
+product tables, or the RTL of a bank.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,16 @@ Operands = npt.NDArray[np.int16]
 Sums = npt.NDArray[np.int32]
 
 
-def execute(program: Program, tables: Sequence[npt.NDArray[np.int32]],
+# (array, acts int16[m, rows], weights int16[rows, cols]) -> partial sums int32[m, cols]
+Multiply = Callable[[int, Operands, Operands], Sums]
+
+
+def multiply_by_tables(tables: Sequence[npt.NDArray[np.int32]]) -> Multiply:
+    """Return the bank as NumPy has it; tables : int32[256, 256] of each array, `[act, weight]`."""
+    return lambda array, acts, weights: tile_products(acts, weights, tables[array])
+
+
+def execute(program: Program, multiply: Multiply,
             acts: Mapping[str, Sequence[Operands]],
             weights: Mapping[str, Sequence[Operands]]) -> dict[str, Sums]:
     """Run the program and return each layer's accumulators.
@@ -28,8 +38,8 @@ def execute(program: Program, tables: Sequence[npt.NDArray[np.int32]],
     Parameters
     ----------
     program : Program
-    tables : sequence of int32[256, 256]
-        Magnitude product table of each array of the bank, `[act, weight]`.
+    multiply : Multiply
+        Called once per MATMUL, in program order.
     acts, weights : layer name -> one array per group
         int16[rows, k] (quantised value minus zero point) and int16[k, n].
 
@@ -44,7 +54,7 @@ def execute(program: Program, tables: Sequence[npt.NDArray[np.int32]],
         ROUTE names a missing array, MATMUL comes before weights or operands were loaded, or
         the program ends without HALT.
     """
-    machine = _Machine(program, tables, acts, weights)
+    machine = _Machine(program, multiply, acts, weights)
     for instruction in program.instructions:
         if instruction.opcode == Opcode.HALT:
             return machine.finished
@@ -53,10 +63,10 @@ def execute(program: Program, tables: Sequence[npt.NDArray[np.int32]],
 
 
 class _Machine:
-    def __init__(self, program: Program, tables: Sequence[npt.NDArray[np.int32]],
+    def __init__(self, program: Program, multiply: Multiply,
                  acts: Mapping[str, Sequence[Operands]],
                  weights: Mapping[str, Sequence[Operands]]) -> None:
-        self.program, self.tables, self.acts, self.weights = program, tables, acts, weights
+        self.program, self.multiply, self.acts, self.weights = program, multiply, acts, weights
         self.route = 0
         self.layer = program.layers[0] if program.layers else ""
         self.tile: Operands | None = None
@@ -71,8 +81,9 @@ class _Machine:
         a, b, beats = instruction.a, instruction.b, instruction.c
         match instruction.opcode:
             case Opcode.ROUTE:
-                if a >= len(self.tables):
-                    raise InputError(f"ROUTE must name an array below {len(self.tables)}, not {a}")
+                arrays = len(self.program.bank.arrays)
+                if a >= arrays:
+                    raise InputError(f"ROUTE must name an array below {arrays}, not {a}")
                 self.route = a
             case Opcode.LOAD_WEIGHTS:
                 self.tile = self._weight_tile(a)
@@ -116,7 +127,7 @@ class _Machine:
             operands = np.stack([self.act_buffer[act + beat] for beat in range(beats)])
         except KeyError as error:
             raise InputError(f"MATMUL must read loaded rows, not row {error}") from None
-        sums = tile_products(operands, self.tile, self.tables[self.route])
+        sums = self.multiply(self.route, operands, self.tile)
         for beat in range(beats):
             before = self.accumulators[acc + beat] if accumulate else 0
             self.accumulators[acc + beat] = before + sums[beat]

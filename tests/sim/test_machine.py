@@ -10,7 +10,7 @@ from hw.common.errors import InputError
 from hw.compiler import compile_program
 from hw.isa import Instruction, Opcode
 from sim.array_model import tile_products
-from sim.machine import execute
+from sim.machine import execute, multiply_by_tables
 from tests.circuits import small_design
 
 SHAPES = {"first": (9, 7, 5, 1), "second": (4, 3, 2, 2), "third": (6, 2, 11, 1)}
@@ -32,6 +32,14 @@ def workload():
                            tables=[m.table for m in design.arrays])
 
 
+def run(workload, code=None):
+    """Execute the program, or other instructions in its place."""
+    program = workload.program
+    if code is not None:
+        program = replace(program, instructions=tuple(code))
+    return execute(program, multiply_by_tables(workload.tables), workload.acts, workload.weights)
+
+
 def expected(workload, name, table):
     return np.concatenate([tile_products(a, w, table) for a, w in
                            zip(workload.acts[name], workload.weights[name], strict=True)], axis=1)
@@ -46,7 +54,7 @@ def test_exact_rows_are_the_matrix_product(workload):
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_each_layer_runs_on_the_array_it_is_mapped_to(workload, name):
-    sums = execute(workload.program, workload.tables, workload.acts, workload.weights)[name]
+    sums = run(workload)[name]
     assert (sums == expected(workload, name, workload.tables[MAPPING[name]])).all()
 
 
@@ -56,8 +64,7 @@ def test_a_dropped_route_changes_the_sums(workload, dropped):
              if instruction.opcode == Opcode.ROUTE][dropped]
     code = list(workload.program.instructions)
     del code[route]
-    broken = execute(replace(workload.program, instructions=tuple(code)), workload.tables,
-                     workload.acts, workload.weights)
+    broken = run(workload, code)
     name = list(SHAPES)[dropped]
     assert (broken[name] != expected(workload, name, workload.tables[MAPPING[name]])).any()
 
@@ -78,5 +85,4 @@ def test_operands_are_not_interchangeable(workload):
 ])
 def test_programs_that_cannot_run_are_refused(workload, code, message):
     with pytest.raises(InputError, match=message):
-        execute(replace(workload.program, instructions=tuple(code)), workload.tables,
-                workload.acts, workload.weights)
+        run(workload, code)
