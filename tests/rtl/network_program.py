@@ -1,0 +1,46 @@
+"""A real network's layers as a program for the bank that `make verilog` writes."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hw.compiler import Program, compile_program
+from hw.config import Design
+from models.data import load_digits_split
+from sim.network import QuantNetwork
+from tests.rtl.duts import designs
+
+DUT = "square"
+LAYERS = ("stem", "mix", "classifier")  # 3x3, 1x1 and linear
+DIGITS = Path(__file__).parents[2] / "models" / "zoo" / "digits.onnx"
+
+
+class Workload(NamedTuple):
+    """A compiled part of a network, its operands and what the golden model says of it."""
+
+    program: Program
+    design: Design
+    acts: dict[str, list[np.ndarray]]
+    weights: dict[str, list[np.ndarray]]
+    accumulators: dict[str, np.ndarray]
+
+
+@cache
+def workload() -> Workload:
+    """Return one image's layers of the digits network, each on an array of its own."""
+    network = QuantNetwork.load(DIGITS, load_digits_split("calibrate").images)
+    layers = [layer for layer in network.layers if layer.name in LAYERS]
+    base = designs()[DUT]
+    mapping = {layer.name: index % len(base.bank.arrays) for index, layer in enumerate(layers)}
+    design = Design(name=base.name, bank=base.bank, multipliers=base.multipliers, mapping=mapping)
+    tables = {name: design.multiplier_of(name).table for name in mapping}
+    image = load_digits_split("search").images[:1]
+    operands, sums = network.layer_operands(image, tables), network.accumulators(image, tables)
+    return Workload(program=compile_program(layers, design), design=design,
+                    acts={name: list(operands[name]) for name in mapping},
+                    weights={layer.name: list(layer.weights) for layer in layers},
+                    accumulators={name: sums[name] for name in mapping})
