@@ -43,8 +43,6 @@ def _parser() -> argparse.ArgumentParser:
                          help="partial-sum bits, 17 to 32 (default: %(default)s)")
     mapping.add_argument("--recipe", choices=sorted(RECIPES), default=AREA.name,
                          help="what mapping aims at (default: %(default)s)")
-    mapping.add_argument("--technology", type=Path, metavar="FILE",
-                         help="technology file (default: asap7, which comes with the project)")
     mapping.add_argument("-o", "--output", type=Path, metavar="DIR",
                          help="folder for results (default: the store of the project)")
 
@@ -52,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("names", nargs="*", metavar="NAME",
                         help="multiplier of the catalogue (default: all)")
     report.add_argument("--json", action="store_true", help="machine-readable")
+    report.add_argument("-i", "--input", type=Path, metavar="DIR",
+                        help="folder of results (default: the store of the project)")
+    for command in (mapping, report):
+        command.add_argument(
+            "--technology", type=Path, metavar="FILE",
+            help="technology file (default: asap7, which comes with the project)")
     return parser
 
 
@@ -59,6 +63,10 @@ def _chosen(names: Sequence[str]) -> list[Multiplier]:
     from hw.multipliers import catalogue, get
 
     return [get(name) for name in names] if names else list(catalogue().values())
+
+
+def _technology(options: argparse.Namespace) -> Technology:
+    return Technology.load(options.technology) if options.technology else load_technology()
 
 
 def _characterise(options: argparse.Namespace) -> None:
@@ -85,7 +93,7 @@ def _build(options: argparse.Namespace) -> None:
     if own and options.output is None:
         raise InputError("--output must name a folder when --technology or --recipe is not "
                          "that of the project's store")
-    technology = Technology.load(options.technology) if options.technology else load_technology()
+    technology = _technology(options)
     folder = options.output or results_folder(technology.name)
     result = build(_chosen(options.names), technology, folder, psum_width=options.psum_width,
                    recipe=RECIPES[options.recipe], force=options.force)
@@ -95,8 +103,9 @@ def _build(options: argparse.Namespace) -> None:
 def _report(options: argparse.Namespace) -> None:
     from hw.ppa.report import correlations, figures, table
 
-    rows = figures([load_pe(multiplier) for multiplier in _chosen(options.names)],
-                   quiet=options.json)
+    technology = _technology(options)
+    rows = figures([load_pe(multiplier, technology=technology, folder=options.input)
+                    for multiplier in _chosen(options.names)], quiet=options.json)
     found = correlations(rows)
     if options.json:
         print(json.dumps({"pes": [row.to_dict() for row in rows], "correlation": found}, indent=2))

@@ -35,9 +35,9 @@ from hw.ppa.technology import (
     Technology,
 )
 
-DIGITS = 5  # significant, kept of every figure
-DELAY_POINTS = 6  # per axis; the largest slew and load of a library lie far outside a PE
-ENERGY_POINTS = 3
+DIGITS = 4  # significant, kept of every figure
+DELAY_POINTS = 7  # per axis at most; asap7 has seven
+ENERGY_POINTS = 4  # energies hardly depend on slew and load
 ZERO = EdgeEnergy(rise=Table.constant(0.0), fall=Table.constant(0.0))
 TIME_PS = {"s": 1e12, "ms": 1e9, "us": 1e6, "ns": 1e3, "ps": 1.0, "fs": 1e-3}
 POWER_NW = {"w": 1e9, "mw": 1e6, "uw": 1e3, "nw": 1.0, "pw": 1e-3}
@@ -179,7 +179,8 @@ def _smallest_per_function(cells: list[tuple[_Library, Group]], max_inputs: int,
         outputs = _pins(cell, "output")
         state = any(group.kind in ("ff", "latch", "statetable", "ff_bank", "latch_bank")
                     for group in cell.groups)
-        if state or len(outputs) != 1 or not 1 <= len(inputs) <= max_inputs:
+        if state or len(outputs) != 1 or not 1 <= len(inputs) <= max_inputs \
+                or "three_state" in outputs[0].attributes:
             continue
         output = outputs[0]
         function = output.attributes.get("function")
@@ -315,12 +316,13 @@ def _flop(cells: list[tuple[_Library, Group]]) -> Flop:
     # The captured bit as the output shows it, over D: bit d is the output after capturing d.
     captured = truth_table(state.attributes["next_state"], [data])
     variables = {state.arguments[0]: captured, state.arguments[1]: 0b11 & ~captured}
-    shown = evaluate(output.attributes["function"], variables, 0b11)
+    shown = {pin.name: evaluate(pin.attributes["function"], variables, 0b11)
+             for pin in _pins(cell, "output") if "function" in pin.attributes}
     power = _power_rails(cell)
 
     def at_rest(when: str, d: int, c: int) -> bool:
-        """Whether `when` can hold with D = d, clock = c and the output showing d."""
-        values = {data: d, clock: c, **dict.fromkeys(_output_names(cell), shown >> d & 1)}
+        """Whether `when` can hold with D = d, clock = c and the outputs showing d."""
+        values = {data: d, clock: c, **{pin: bits >> d & 1 for pin, bits in shown.items()}}
         return bool(evaluate(when, values, 1))
 
     def stable(group: Group) -> bool:
@@ -339,17 +341,13 @@ def _flop(cells: list[tuple[_Library, Group]]) -> Flop:
     return Flop(
         name=cell.name, area_um2=library.number(cell, "area"),
         leakage_nw=_leakage(library, cell, power), output=output.name,
-        inverted=shown == 0b01, arc=_arc(library, clock_timing, "both"),
+        inverted=shown[output.name] == 0b01, arc=_arc(library, clock_timing, "both"),
         data=Pin(name=data, cap_ff=_cap(library, pins[data]), quiet=_mean_energy(
             library, [group for group in _energies(pins[data], power) if clock_low(group)])),
         clock=Pin(name=clock, cap_ff=_cap(library, pins[clock]), quiet=_mean_energy(
             library, [group for group in _energies(pins[clock], power) if stable(group)])),
         switching=_mean_energy(library, _energies(output, power)),
         setup_rise=setup_rise, setup_fall=setup_fall)
-
-
-def _output_names(cell: Group) -> list[str]:
-    return [pin.name for pin in _pins(cell, "output")]
 
 
 def _setup(library: _Library, pin: Group) -> tuple[Table, Table]:

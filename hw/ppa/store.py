@@ -30,7 +30,8 @@ def result_path(folder: Path, multiplier: Multiplier, psum_width: int) -> Path:
 
 
 def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
-            technology: str = "asap7", *, folder: Path | None = None) -> MappedPe:
+            technology: str | Technology = "asap7", *,
+            folder: Path | None = None) -> MappedPe:
     """Return the stored PE of a multiplier.
 
     Parameters
@@ -38,8 +39,8 @@ def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
     multiplier : Multiplier
         Found by the digest of its netlist, whatever it is called.
     psum_width : int
-    technology : str
-        One that comes with the project.
+    technology : str or Technology
+        Name of one that comes with the project, or one of your own.
     folder : Path, optional
         Of results; by default the one that comes with the project.
 
@@ -50,14 +51,17 @@ def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
     InputError
         The technology is unknown, or the stored file is malformed.
     """
-    known = load_technology(technology)
-    path = result_path(folder or results_folder(technology), multiplier, psum_width)
-    command = f"make ppa ARGS='{multiplier.name}'"
+    known = load_technology(technology) if isinstance(technology, str) else technology
+    path = result_path(folder or results_folder(known.name), multiplier, psum_width)
+    arguments = multiplier.name
     if psum_width != DEFAULT_PSUM_WIDTH:
-        command = f"make ppa ARGS='{multiplier.name} --psum-width {psum_width}'"
+        arguments += f" --psum-width {psum_width}"
+    if folder is not None:
+        arguments += f" -o {folder}"
+    command = f"make ppa ARGS='{arguments}'"
     if not path.exists():
         raise ToolError(f"No synthesis result for {multiplier.name!r} with {psum_width}-bit "
-                        f"partial sums in {technology} (netlist {multiplier.digest[:12]}); "
+                        f"partial sums in {known.name} (netlist {multiplier.digest[:12]}); "
                         f"run: {command}")
     content = read_json(path)
     try:

@@ -7,7 +7,7 @@ import pytest
 from hw.common.errors import InputError
 from hw.ppa.characterise import characterise
 from hw.ppa.technology import Technology, load_technology
-from tests.hw.ppa.tiny import LIBRARY
+from tests.hw.ppa.tiny import LIBRARY, timing
 
 
 def test_smallest_cell_of_each_function_is_kept(tiny):
@@ -51,6 +51,24 @@ def test_register_keeps_the_states_that_its_energies_mean(tiny):
     assert (flop.setup_rise.at(10, 10), flop.setup_fall.at(10, 10)) == (7, 9)
 
 
+def test_register_with_both_outputs_has_the_same_energies(tmp_path, tiny):
+    """In nangate45, conditions name Q and QN; they must not be taken for equal."""
+    text = LIBRARY
+    for condition, both in (('"D * !QN"', '"D * Q * !QN"'), ('"!D * QN"', '"!D * !Q * QN"'),
+                            ('"D * QN"', '"D * !Q * QN"')):
+        assert text.count(condition) == 1
+        text = text.replace(condition, both)
+    text = text.replace('pin (QN) {', 'pin (Q) { direction : output; function : "IQ"; } pin (QN) {')
+    text = text.replace('pin (Q) {', 'pin (Q) {' + timing(
+        "CK", "non_unate", (40,), (50,), (10, 10), "rising_edge"))
+    path = tmp_path / "both.lib"
+    path.write_text(text)
+    flop = characterise([path], name="both").flop
+    assert (flop.output, flop.inverted) == ("Q", False)
+    assert flop.clock == tiny.flop.clock
+    assert flop.data == tiny.flop.data
+
+
 def test_clock_gate_energies_are_those_of_closed_and_open(tiny):
     gate = tiny.clock_gate
     assert (gate.clock.quiet.rise.at(20), gate.clock.quiet.fall.at(20)) == (0.1, 0.2)
@@ -86,6 +104,13 @@ def test_bad_library_names_file_and_line(tmp_path, old, new, problem):
     path.write_text(LIBRARY.replace(old, new))
     with pytest.raises(InputError, match=rf"^{re.escape(str(path))}:\d+: {re.escape(problem)}"):
         characterise([path], name="bad")
+
+
+def test_tristate_cell_is_left_out(tmp_path):
+    path = tmp_path / "tiny.lib"
+    path.write_text(LIBRARY.replace('function : "!(A * B)"',
+                                    'function : "!(A * B)"; three_state : "B"'))
+    assert "NAND" not in characterise([path], name="tiny").cells
 
 
 def test_library_without_register_is_rejected(tmp_path):

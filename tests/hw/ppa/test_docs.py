@@ -1,0 +1,18 @@
+"""`docs/ppa.md` quotes what the report prints."""
+
+from pathlib import Path
+
+from hw.multipliers import get
+from hw.ppa import load_pe
+from hw.ppa.report import figures, table
+
+PAGE = Path(__file__).parents[3] / "docs" / "ppa.md"
+COMMAND = "python -m hw.ppa report "
+
+
+def test_quoted_report_is_the_present_one():
+    lines = iter(PAGE.read_text().splitlines())
+    names = next(line for line in lines if line.startswith(COMMAND)).split()[4:]
+    quoted = [next(lines) for _ in range(2 + len(names))]
+    rows = figures([load_pe(get(name)) for name in names], quiet=True)
+    assert quoted == table(rows).splitlines()
