@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hw.common.errors import ToolError
 from tests.rtl.duts import PUBLIC_MODULES, TOP, bench_sources
-from tests.rtl.simulator import build, find_simulator
+from tests.rtl.simulator import Build, build, find_simulator, locked
 
 
 @pytest.fixture(scope="session")
-def bench():
-    return build(bench_sources(), top=TOP, public_modules=PUBLIC_MODULES)
+def shared_folder(tmp_path_factory, request):
+    """Return a folder of this test run that all of its workers share.
+
+    Each simulation runs once, in a folder of its own below this one, whichever worker asks
+    first. (pytest-xdist's groups would do, but pytest 9.2 ignores them.)
+    """
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if hasattr(request.config, "workerinput") else base
+
+
+@pytest.fixture(scope="session")
+def bench(shared_folder):
+    record = shared_folder / "bench.txt"
+    with locked(record):
+        if record.exists():
+            return Build.at(Path(record.read_text()), top=TOP)
+        built = build(bench_sources(), top=TOP, public_modules=PUBLIC_MODULES)
+        record.write_text(str(built.folder))
+        return built
 
 
 def describe_simulator() -> str:

@@ -6,6 +6,7 @@ fails the tests; it never skips them.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -31,6 +32,14 @@ BUILD_TOOLS = {"g++": "g++", "make": "make", "perl": "perl"}  # program -> Debia
 # have found for g++. Short simulations: compiling takes longer than running, so -O0.
 MAKE_VARIABLES = ("CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_STD=-std=c++20 "
                   "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0")
+
+BUILD_ARGUMENTS = {
+    # Signals are optimised away unless named in the control file. Registers without an initial
+    # value start at random. Not inlined, a PE is compiled once and not once per place.
+    "verilator": ("--no-public-flat-rw", "-Wno-fatal", "--x-initial", "unique", "-fno-inline",
+                  "--output-groups", "4"),
+    "icarus": ("-g2005-sv",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,17 +108,31 @@ class Build:
     folder: Path
     top: str
 
+    @classmethod
+    def at(cls, folder: Path, *, top: str) -> Build:
+        """Return the bench that `build` left in `folder`."""
+        simulator = find_simulator()
+        with environment_of(simulator):
+            return cls(simulator=simulator, runner=get_runner(simulator.name), folder=folder,
+                       top=top)
+
     def run(self, module: str, *, folder: Path, plusargs: Sequence[str] = (),
             **environment: str) -> Outcome:
-        """Run the cocotb tests of `module` in one simulation."""
-        folder.mkdir(parents=True, exist_ok=True)
-        log, results = folder / "simulation.log", folder / "results.xml"
-        # A failed test or a crash ends in an exception; the results say which, or are absent.
-        with environment_of(self.simulator), suppress(SystemExit, RuntimeError):
-            self.runner.test(
-                test_module=module, hdl_toplevel=self.top, hdl_toplevel_lang="verilog",
-                build_dir=self.folder, test_dir=folder, results_xml=str(results), log_file=log,
-                plusargs=plusargs, extra_env=environment)
+        """Run the cocotb tests of `module` in one simulation, once per `folder`.
+
+        Workers that share the folder wait for the first one and read what it found.
+        """
+        log, results, done = (folder / name for name in ("simulation.log", "results.xml", "done"))
+        with locked(folder):
+            if not done.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                # A failed test or a crash ends in an exception; the results say which.
+                with environment_of(self.simulator), suppress(SystemExit, RuntimeError):
+                    self.runner.test(
+                        test_module=module, hdl_toplevel=self.top, hdl_toplevel_lang="verilog",
+                        build_dir=self.folder, test_dir=folder, results_xml=str(results),
+                        log_file=log, plusargs=plusargs, extra_env=environment)
+                done.touch()
         failures: dict[str, str] = {}
         if results.exists():
             for case in ElementTree.parse(results).iter("testcase"):
@@ -142,12 +165,13 @@ def build(sources: Mapping[str, str], *, top: str, public_modules: Sequence[str]
     simulator = find_simulator()
     control = "`verilator_config\n" + "".join(
         f'public_flat_rw -module "{pattern}" -var "*"\n' for pattern in public_modules)
-    content = "\0".join([str(simulator), MAKE_VARIABLES, top, control, *sources, *sources.values()])
+    content = "\0".join([str(simulator), MAKE_VARIABLES, *BUILD_ARGUMENTS[simulator.name], top,
+                         control, *sources, *sources.values()])
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     folder = ROOT / "build" / "rtl-sim" / f"{simulator.name}-{digest}"
     done = folder / "done"
-    with environment_of(simulator):
-        runner = get_runner(simulator.name)
+    bench = Build.at(folder, top=top)
+    with environment_of(simulator), locked(folder):
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)
             source_folder = folder / "src"
@@ -155,24 +179,30 @@ def build(sources: Mapping[str, str], *, top: str, public_modules: Sequence[str]
             for name, text in sources.items():
                 (source_folder / name).write_text(text)
             (source_folder / "public.vlt").write_text(control)
-            _compile(runner, simulator, folder, top, [source_folder / name for name in sources])
+            _compile(bench, [source_folder / name for name in sources])
             done.touch()
-    return Build(simulator=simulator, runner=runner, folder=folder, top=top)
+    return bench
 
 
-def _compile(runner: Runner, simulator: Simulator, folder: Path, top: str,
-             sources: Sequence[Path]) -> None:
-    log = folder / "build.log"
-    verilator = simulator.name == "verilator"
-    control = [VerilatorControlFile(folder / "src" / "public.vlt")] if verilator else []
-    arguments = (["--no-public-flat-rw", "-Wno-fatal", "--x-initial", "unique"] if verilator
-                 else ["-g2005-sv"])
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time fill `folder`; the others wait and find it done."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _compile(bench: Build, sources: Sequence[Path]) -> None:
+    name, folder, log = bench.simulator.name, bench.folder, bench.folder / "build.log"
+    control = [VerilatorControlFile(folder / "src" / "public.vlt")] if name == "verilator" else []
     try:
-        runner.build(sources=[*control, *sources], hdl_toplevel=top, build_dir=folder,
-                     build_args=arguments, timescale=TIMESCALE, always=True, log_file=log)
+        bench.runner.build(sources=[*control, *sources], hdl_toplevel=bench.top, build_dir=folder,
+                           build_args=BUILD_ARGUMENTS[name], timescale=TIMESCALE, always=True,
+                           log_file=log)
     except (SystemExit, RuntimeError, subprocess.CalledProcessError) as error:
         tail = "".join(log.read_text().splitlines(keepends=True)[-40:]) if log.exists() else ""
-        raise ToolError(f"{simulator} could not build {top}: {error}\n{tail}") from None
+        raise ToolError(f"{bench.simulator} could not build {bench.top}: {error}\n{tail}") from None
     for pattern in ("*.gch", "*.o", "*.a"):  # two hundred megabytes that nobody reads again
         for path in folder.glob(pattern):
             path.unlink()

@@ -6,8 +6,6 @@ from functools import cache
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("rtl")  # one build, one worker
-
 SHAPES = ("square", "wide", "tall", "single")
 SCENARIOS = (
     "random_tiles", "random_stalls", "results_are_those_of_whole_tiles",
@@ -17,11 +15,11 @@ SCENARIOS = (
 
 
 @pytest.fixture(scope="session")
-def outcome_of(bench, tmp_path_factory):
+def outcome_of(bench, shared_folder):
     """Return the outcome of all scenarios of a bank; each bank is simulated once."""
     @cache
     def run(dut):
-        return bench.run("tests.rtl.bench_bank", folder=tmp_path_factory.mktemp(dut), BENCH_DUT=dut)
+        return bench.run("tests.rtl.bench_bank", folder=shared_folder / dut, BENCH_DUT=dut)
 
     return run
 

@@ -9,15 +9,13 @@ import pytest
 from tests.rtl.duts import designs
 from tests.rtl.faults import BANK_FAULTS, FAULTY, FIRST_GATE_FAULT, fault_numbers
 
-pytestmark = pytest.mark.xdist_group("rtl")
-
 GATES = len(designs()[FAULTY].multipliers["nibble"].netlist.gates)
 
 
 @pytest.fixture(scope="session")
-def mismatches(bench, tmp_path_factory):
+def mismatches(bench, shared_folder):
     """Return the number of mismatches of each fault, from one simulation."""
-    folder = tmp_path_factory.mktemp("faults")
+    folder = shared_folder / "faults"
     numbers = [0, *(fault_numbers()[fault.name] for fault in BANK_FAULTS),
                *range(FIRST_GATE_FAULT, FIRST_GATE_FAULT + GATES)]
     # Two power-up states: registers of this bank have no initial value.

@@ -8,13 +8,11 @@ import pytest
 
 from tests.rtl.faults import IDLE_FAULTS, fault_numbers
 
-pytestmark = pytest.mark.xdist_group("rtl")
-
 
 @pytest.fixture(scope="session")
-def phases_of(bench, tmp_path_factory):
+def phases_of(bench, shared_folder):
     def run(fault=0):
-        folder = tmp_path_factory.mktemp("idle")
+        folder = shared_folder / f"idle_{fault}"
         outcome = bench.run("tests.rtl.bench_idle", folder=folder, BENCH_FAULT=str(fault),
                             BENCH_REPORT=str(folder / "report.json"))
         outcome.verify("toggles")

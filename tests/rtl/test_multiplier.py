@@ -14,19 +14,17 @@ FAMILIES = {multiplier.family: name for name, multiplier in catalogue().items()}
 
 
 @pytest.fixture(scope="session")
-def rtl_tables(bench, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sweep")
+def rtl_tables(bench, shared_folder):
+    folder = shared_folder / "sweep"
     bench.run("tests.rtl.bench_sweep", folder=folder).verify("sweep")
     return read_tables(folder / PRODUCTS_FILE)
 
 
-@pytest.mark.xdist_group("rtl")
 @pytest.mark.parametrize("name", swept_multipliers())
 def test_rtl_equals_table_for_all_pairs(rtl_tables, name):
     np.testing.assert_array_equal(rtl_tables[name], swept_multipliers()[name].table)
 
 
-@pytest.mark.xdist_group("rtl")
 @pytest.mark.parametrize("name", ["swapped", "one gate"])
 def test_changed_circuit_differs(rtl_tables, name):
     assert (rtl_tables[name] != rtl_tables["mul8u_bam_h2v6"]).any()

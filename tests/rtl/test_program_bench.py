@@ -6,12 +6,10 @@ import pytest
 
 from tests.rtl.network_program import DUT
 
-pytestmark = pytest.mark.xdist_group("rtl")  # one build, one worker
-
 
 @pytest.fixture(scope="session")
-def outcome(bench, tmp_path_factory):
-    return bench.run("tests.rtl.bench_program", folder=tmp_path_factory.mktemp("program"),
+def outcome(bench, shared_folder):
+    return bench.run("tests.rtl.bench_program", folder=shared_folder / "program",
                      BENCH_DUT=DUT)
 
 
