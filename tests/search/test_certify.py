@@ -13,6 +13,7 @@ from search.certify import (
     GAMMA,
     certify_in_sequence,
     compare,
+    identical,
     lower_bound,
     mcnemar_p,
     p_value,
@@ -156,9 +157,22 @@ def test_mcnemar_is_the_exact_binomial_test(lost, gained):
     assert mcnemar_p(lost, gained) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("n", "margin"), [(800, 0.010), (10_000, 0.003), (45_000, 0.001)])
+@pytest.mark.parametrize(("n", "margin"), [
+    (5, 0.5), (60, 0.08), (800, 0.010), (10_000, 0.003), (45_000, 0.001)])
 def test_default_margin_depends_on_the_number_of_images_alone(n, margin):
     assert supported_margin(n) == margin
+
+
+@pytest.mark.parametrize("n", [20, 60, 200, 800])
+def test_default_margin_forgives_one_image(n):
+    assert compare(*right(1, 0, n, both=n - 5), margin=supported_margin(n)).certified
+
+
+def test_the_exact_network_needs_no_statistics():
+    certificate = identical(np.arange(10) < 7, margin=0.001)
+    assert certificate.certified
+    assert (certificate.lower_bound, certificate.approx_right) == (0.0, 7)
+    assert "exact array" in certificate.wording
 
 
 def test_sequence_stops_at_the_first_failure():

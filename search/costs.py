@@ -1,0 +1,118 @@
+"""Energy, area and delay of every array on every layer: the costs of the search problem.
+
+Nothing here is synthesised: mapped PEs come from the store of `hw.ppa`, and their energy is
+that of the operands which the searched network really streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.config import BankConfig
+from hw.multipliers import Multiplier
+from hw.multipliers.metrics import error_metrics
+from hw.ppa import (
+    MappedPe,
+    array_cost,
+    layer_energy,
+    load_pe,
+    sample_energy,
+    sample_operands,
+)
+from search.methods.base import Counter
+from search.problem import Problem
+from search.result import MultiplierFacts
+from sim.layer import MappedLayer
+
+LANES = 4096  # sampled PE-cycles per (layer, multiplier)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the user allows: see `search.problem.Problem`."""
+
+    area_limit: float = 4.0
+    max_arrays: int = 3
+    keep_exact: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """The problem, and the figures of its multipliers for the report."""
+
+    problem: Problem
+    facts: tuple[MultiplierFacts, ...]
+
+
+def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDArray[np.int16]],
+                  multipliers: Mapping[str, Multiplier], *, reference: str, bank: BankConfig,
+                  batch: int, limits: Limits, seed: int, progress: Counter | None = None) -> Costs:
+    """Return the costs of every (layer, multiplier).
+
+    Parameters
+    ----------
+    layers : sequence of MappedLayer
+    operands : mapping of layer name to int16[groups, m, k]
+        Activations as they enter the array, in streaming order.
+    multipliers : mapping of str to Multiplier
+        The columns of the problem, in order; `reference` is one of them.
+    bank : BankConfig
+        Rows, columns and partial-sum width; its `arrays` are not used.
+    batch : int
+        Images per weight loading.
+    seed : int
+        Of the sampled PE-cycles, the same for all multipliers.
+    progress : Counter, optional
+        Advanced once per multiplier.
+
+    Raises
+    ------
+    ToolError
+        A multiplier has no stored synthesis result.
+    """
+    samples = {layer.name: sample_operands(operands[layer.name], layer.weights, rows=bank.rows,
+                                           cols=bank.cols, lanes=LANES, seed=seed)
+               for layer in layers}
+    n, k = len(layers), len(multipliers)
+    dynamic, cycles = np.zeros((n, k)), np.zeros(n)
+    area, leakage, delay = np.zeros(k), np.zeros(k), np.zeros(k)
+    facts = []
+    for column, multiplier in enumerate(multipliers.values()):
+        pe = load_pe(multiplier, bank.psum_width)
+        array = array_cost(pe, rows=bank.rows, cols=bank.cols)
+        area[column], delay[column] = array.area_um2, array.delay_ps
+        leakage[column] = array.leakage_nw * 1e-3
+        pe_cycles = np.zeros(n)
+        pe_energy, alone = np.zeros(n), np.zeros(n)
+        for row, layer in enumerate(layers):
+            stream = sample_energy(pe, samples[layer.name])
+            spent = layer_energy(pe, stream, layer, bank, batch=batch, clock_ps=pe.delay_ps)
+            dynamic[row, column] = 1e3 * (spent.data_nj + spent.weights_nj + spent.clock_nj)
+            cycles[row] = spent.cycles
+            pe_cycles[row] = spent.pe_cycles
+            pe_energy[row], alone[row] = stream.mean_fj, stream.multiplier_fj
+        facts.append(_facts(multiplier, pe, energy_fj=float(np.average(pe_energy,
+                                                                       weights=pe_cycles)),
+                            multiplier_fj=float(np.average(alone, weights=pe_cycles))))
+        if progress is not None:
+            progress.advance(note=multiplier.name)
+    problem = Problem(
+        layers=tuple(layer.name for layer in layers), multipliers=tuple(multipliers),
+        reference=list(multipliers).index(reference), dynamic_pj=dynamic, cycles=cycles,
+        leakage_uw=leakage, delay_ps=delay, area_um2=area, area_limit=limits.area_limit,
+        max_arrays=limits.max_arrays, keep_exact=limits.keep_exact)
+    return Costs(problem=problem, facts=tuple(facts))
+
+
+def _facts(multiplier: Multiplier, pe: MappedPe, *, energy_fj: float, multiplier_fj: float
+           ) -> MultiplierFacts:
+    errors = error_metrics(multiplier.table)
+    return MultiplierFacts(
+        name=multiplier.name, family=multiplier.family, digest=multiplier.digest,
+        mae_percent=errors.mae_percent, wce_percent=errors.wce_percent,
+        pe_area_um2=pe.area_um2, multiplier_area_um2=pe.multiplier_area_um2,
+        pe_delay_ps=pe.delay_ps, pe_energy_fj=energy_fj, multiplier_energy_fj=multiplier_fj)

@@ -1,0 +1,66 @@
+"""A network on one split, on all cores.
+
+The kernels of one network scale poorly over threads at the size of a split, so the images are
+cut into one shard per core, each with its own evaluator. The logits do not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.common.errors import InputError
+from models.data import Labelled
+from sim.evaluator import Evaluator
+from sim.network import QuantNetwork
+
+MIN_SHARD = 32  # images; smaller shards cost more than they save
+KEPT_BYTES = 2**29  # of activations, per split
+
+
+class Workers:
+    """Copies of a network, one per thread, and the threads."""
+
+    def __init__(self, network: QuantNetwork, count: int) -> None:
+        self.networks = [QuantNetwork(network.model, source=network.source, threads=1)
+                         for _ in range(count)]
+        self.pool = ThreadPoolExecutor(count)
+
+
+class SplitRuns:
+    """A network on the images of one split.
+
+    Parameters
+    ----------
+    workers : Workers
+    data : Labelled
+        Images float32[n, c, h, w] and labels int64[n].
+    name : str
+        Of the split or its file, for messages.
+    """
+
+    def __init__(self, workers: Workers, data: Labelled, *, name: str) -> None:
+        self.labels, self._pool, self._name = data.labels, workers.pool, name
+        shards = max(1, min(len(workers.networks), len(data.labels) // MIN_SHARD))
+        edges = np.linspace(0, len(data.labels), shards + 1).astype(int)
+        self._evaluators = [
+            Evaluator(network, data.images[first:last], data.labels[first:last],
+                      kept_bytes=KEPT_BYTES // shards)
+            for network, first, last in zip(workers.networks, edges[:-1], edges[1:],
+                                            strict=False)]
+
+    def logits(self, mapping: Mapping[str, str]) -> npt.NDArray[np.float32]:
+        """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact."""
+        try:
+            parts: Sequence[npt.NDArray[np.float32]] = list(self._pool.map(
+                lambda evaluator: evaluator.logits(mapping), self._evaluators))
+        except InputError as error:
+            raise InputError(f"{self._name}: {error}") from None
+        return np.concatenate(parts)
+
+    def right(self, mapping: Mapping[str, str]) -> npt.NDArray[np.bool_]:
+        """Return which images are classified correctly, bool[n]."""
+        return np.asarray(self.logits(mapping).argmax(axis=1) == self.labels)

@@ -1,0 +1,156 @@
+"""What a run searches: network, images and multipliers, read and checked before any work."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+import models
+from hw.common.errors import InputError, unknown_name
+from hw.config import BankConfig, Design
+from hw.multipliers import EXACT, Multiplier, catalogue
+from models.data import Labelled
+from sim.data import Preprocessing, load_data
+
+DEFAULT_MODEL = Path(models.__file__).parent / "zoo" / "digits.onnx"
+SPLITS = ("calibrate", "search", "certify")
+# Of one file: shares of the images, and what more images would hardly improve.
+SHARES = {"calibrate": (0.08, 256), "search": (0.25, 1000), "certify": (1.0, None)}
+MIN_IMAGES = {"calibrate": 8, "search": 16, "certify": 16}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Splits:
+    """Three disjoint sets of labelled images, and where they come from.
+
+    description : for readers. sources : split -> name for messages.
+    """
+
+    calibrate: Labelled
+    search: Labelled
+    certify: Labelled
+    description: str
+    sources: Mapping[str, str]
+
+    def __iter__(self) -> Iterator[tuple[str, Labelled]]:
+        """Iterate over (name, images with labels)."""
+        return iter((name, getattr(self, name)) for name in SPLITS)
+
+    def digest(self, name: str) -> str:
+        """Return the SHA-256 of a split's images and labels."""
+        data = getattr(self, name)
+        content = hashlib.sha256(np.ascontiguousarray(data.images).tobytes())
+        content.update(np.ascontiguousarray(data.labels).tobytes())
+        return content.hexdigest()
+
+
+def load_splits(model: Path, *, data: str | None, separate: Mapping[str, str], seed: int
+                ) -> Splits:
+    """Read the three splits.
+
+    Parameters
+    ----------
+    model : Path
+        The network; `MODEL.json` beside it may hold the preprocessing of uint8 images.
+    data : str, optional
+        One `.npz` that is cut in three by `seed`.
+    separate : mapping of split to str
+        A source for each of the three splits; all or none.
+    seed : int
+
+    Raises
+    ------
+    InputError
+        A file is malformed, too small, or splits share images; the message names the file.
+    """
+    sidecar = model.with_suffix(".json")
+    preprocessing = Preprocessing.from_sidecar(sidecar) if sidecar.exists() else Preprocessing()
+    if data and separate:
+        raise InputError("--data must not be combined with --calibrate, --search and --certify")
+    if data:
+        splits = _cut(load_data(data, preprocessing), data, seed)
+    elif separate or model.resolve() == DEFAULT_MODEL.resolve():
+        sources = dict(separate) or {name: f"digits:{name}" for name in SPLITS}
+        missing = [name for name in SPLITS if name not in sources]
+        if missing:
+            raise InputError(f"--{missing[0]} must be given when --{next(iter(sources))} is")
+        parts = {name: load_data(source, preprocessing) for name, source in sources.items()}
+        splits = Splits(**parts, sources=sources,
+                        description=", ".join(f"{sources[name]} ({len(parts[name].labels)})"
+                                              for name in SPLITS))
+    else:
+        raise InputError(f"{model}: images must be given for a network of your own: "
+                         "--data FILE.npz")
+    for name in SPLITS:
+        count = len(getattr(splits, name).labels)
+        if count < MIN_IMAGES[name]:
+            raise InputError(f"{splits.sources[name]}: the {name} split must have at least "
+                             f"{MIN_IMAGES[name]} images, not {count}")
+    _check_disjoint(splits)
+    return splits
+
+
+def _cut(data: Labelled, source: str, seed: int) -> Splits:
+    """Cut one set in three, repeated images left out."""
+    _, first = np.unique(_image_keys(data.images), return_index=True)
+    order = np.random.default_rng(seed).permutation(np.sort(first))
+    parts, start = {}, 0
+    for name, (share, most) in SHARES.items():
+        size = max(MIN_IMAGES[name], int(share * order.size))
+        size = min(size, most or order.size)
+        chosen = order[start:start + size]
+        parts[name] = Labelled(data.images[chosen], data.labels[chosen])
+        start += size
+    sizes = "/".join(str(len(part.labels)) for part in parts.values())
+    return Splits(**parts, sources=dict.fromkeys(SPLITS, source), description=(
+        f"{Path(source).name}, cut by seed {seed} into calibrate/search/certify {sizes}"))
+
+
+def _image_keys(images: npt.NDArray[np.float32]) -> npt.NDArray[np.void]:
+    rows = np.ascontiguousarray(images).reshape(len(images), -1)
+    digests = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
+    return np.frombuffer(b"".join(digests), dtype="V16")
+
+
+def _check_disjoint(splits: Splits) -> None:
+    """Refuse an image that two splits share: its certificate would be worth nothing."""
+    keys = {name: set(_image_keys(getattr(splits, name).images).tolist()) for name in SPLITS}
+    for index, one in enumerate(SPLITS):
+        for other in SPLITS[index + 1:]:
+            shared = len(keys[one] & keys[other])
+            if shared:
+                raise InputError(f"{splits.sources[other]}: images must not be in another split, "
+                                 f"but {shared} of {other} are in {one}")
+
+
+def check_labels(splits: Splits, classes: int) -> None:
+    """Refuse labels that the network has no output for."""
+    for name in SPLITS:
+        labels = getattr(splits, name).labels
+        if labels.max() >= classes or labels.min() < 0:
+            raise InputError(f"{splits.sources[name]}: labels must be 0 to {classes - 1}, "
+                             f"not {labels.min()} to {labels.max()}")
+
+
+def choose_multipliers(names: Sequence[str], bank: BankConfig) -> dict[str, Multiplier]:
+    """Return the searched multipliers, the exact one first and always among them.
+
+    names : catalogue names, or `all`. Raises InputError for an unknown name and for a
+    multiplier that cannot sit in an array of this size.
+    """
+    known = catalogue()
+    for name in names:
+        if name != "all" and name not in known:
+            raise unknown_name("multiplier", name, [*known, "all"])
+    wanted = list(known) if "all" in names else [EXACT, *names]
+    chosen = {name: known[name] for name in dict.fromkeys([EXACT, *wanted])}
+    for name, multiplier in chosen.items():
+        # What hardware refuses must not be found by the search.
+        Design(name="check", multipliers={name: multiplier}, bank=BankConfig(
+            rows=bank.rows, cols=bank.cols, psum_width=bank.psum_width, arrays=(name,)))
+    return chosen

@@ -1,0 +1,107 @@
+"""The files of a run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import hw
+from hw.common.errors import ToolError
+from hw.common.files import write_text
+from hw.compiler import LayerShape, compile_program
+from hw.config import BankConfig, Design
+from hw.multipliers import Multiplier
+from search.report import write_report
+from search.result import Candidate, RunResult
+
+ROOT = Path(hw.__file__).resolve().parents[1]
+
+
+def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multiplier], *,
+                bank: BankConfig, kept: str | None, provenance: Mapping[str, Any]) -> Design:
+    """Return the design of a candidate: its arrays in the order in which layers use them.
+
+    kept : a multiplier whose array is built even if no layer uses it.
+    """
+    arrays = list(candidate.arrays)
+    if kept is not None and kept not in arrays:
+        arrays.append(kept)
+    return Design(
+        name=name, multipliers={array: multipliers[array] for array in arrays},
+        bank=BankConfig(rows=bank.rows, cols=bank.cols, psum_width=bank.psum_width,
+                        arrays=tuple(arrays)),
+        mapping={layer: arrays.index(used) for layer, used in candidate.mapping.items()},
+        provenance=provenance)
+
+
+def write_outputs(folder: Path, result: RunResult, design: Design,
+                  layers: Sequence[LayerShape], *, batch: int) -> None:
+    """Write every file of the run but its trials.
+
+    Raises ToolError when the Verilog cannot be emitted.
+    """
+    design.save(folder / "design.json")
+    compile_program(layers, design, batch=batch).save(folder / "program.json")
+    write_text(folder / "mapping.csv", _mapping_csv(result, design))
+    write_text(folder / "pareto.csv", _pareto_csv(result))
+    result.save(folder / "run.json")
+    write_report(result, folder)
+    write_verilog(folder / "design.json", folder / "rtl")
+
+
+def write_verilog(design: Path, folder: Path) -> None:
+    """Emit the Verilog of a design file, in its own process: the search imports no hardware."""
+    command = [sys.executable, "-m", "hw.rtl.verilog", str(design.resolve()), "-o",
+               str(folder.resolve())]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ToolError(f"{design}: Verilog could not be emitted ({reason})")
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def _mapping_csv(result: RunResult, design: Design) -> str:
+    reference = next(iter(result.exact.mapping.values()))
+    rows = []
+    for layer in result.layers:
+        used = design.multiplier_of(layer.name).name
+        energy = result.layer_energy_pj[layer.name]
+        rows.append((layer.name, layer.kind, layer.k, layer.n, layer.groups, layer.positions,
+                     layer.macs, design.mapping[layer.name], used, f"{energy[used]:.6g}",
+                     f"{energy[reference]:.6g}"))
+    return _table(("layer", "kind", "k", "n", "groups", "positions", "macs", "array",
+                   "multiplier", "energy_pj", "exact_energy_pj"), rows)
+
+
+def pareto_front(result: RunResult) -> list[tuple[str, Candidate]]:
+    """Return (method, candidate) that no other measured one beats in energy and accuracy."""
+    measured = [("exact", result.exact)] + [
+        (method.method, candidate) for method in result.methods for candidate in method.history]
+    measured.sort(key=lambda entry: (entry[1].energy, -entry[1].search_right))
+    front: list[tuple[str, Candidate]] = []
+    for method, candidate in measured:
+        if not front or candidate.search_right > front[-1][1].search_right:
+            front.append((method, candidate))
+    return front
+
+
+def _pareto_csv(result: RunResult) -> str:
+    rows = [(method, candidate.evaluation, f"{candidate.energy:.6f}", f"{candidate.area:.6f}",
+             candidate.search_right, candidate.search_n,
+             *(candidate.mapping[layer.name] for layer in result.layers))
+            for method, candidate in pareto_front(result)]
+    return _table(("method", "evaluation", "energy", "area", "search_right", "search_n",
+                   *(layer.name for layer in result.layers)), rows)

@@ -1,0 +1,144 @@
+"""Command line: find an accelerator for a network, with its Verilog and a certificate.
+
+`python -m search.run` with no arguments searches the embedded digits network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from hw.common.errors import run_command_line
+from search.inputs import DEFAULT_MODEL, SPLITS
+from search.methods import METHODS
+from search.pipeline import Finished, Options, run
+
+COMPARED = ("exact", "uniform", "random", "greedy", "tpe")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m search.run", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Find bank and layer-to-array mapping of least energy at no loss of accuracy.")
+    inputs = parser.add_argument_group("network and images")
+    inputs.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE.onnx",
+                        help="float or quantised (QDQ) network")
+    inputs.add_argument("--data", metavar="FILE.npz",
+                        help="x (uint8 NHWC or float32 NCHW) and y, cut in three by the seed")
+    for split, purpose in zip(SPLITS, ("fits quantiser and sensitivities", "judges candidates",
+                                       "certifies, touched once"), strict=True):
+        inputs.add_argument(f"--{split}", metavar="DATA",
+                            help=f"images of their own for one split: {purpose}")
+    hardware = parser.add_argument_group("hardware")
+    hardware.add_argument("--multipliers", default="all", metavar="NAME,...",
+                          help="catalogue multipliers to choose from; the exact one is always in")
+    hardware.add_argument("--rows", type=int, default=16, help="PEs in a column")
+    hardware.add_argument("--cols", type=int, default=16, help="PEs in a row")
+    hardware.add_argument("--batch", type=int, default=16, help="images per weight loading")
+    hardware.add_argument("--area-limit", type=float, default=4.0, metavar="X",
+                          help="largest total array area, relative to the exact array")
+    hardware.add_argument("--max-arrays", type=int, default=3, metavar="A",
+                          help="most arrays in the bank")
+    hardware.add_argument("--keep-exact", action="store_true",
+                          help="build the exact array even if no layer uses it")
+    search = parser.add_argument_group("search")
+    search.add_argument("--method", default="milp", help=f"one of {', '.join(METHODS)}")
+    search.add_argument("--compare", default=",".join(COMPARED), metavar="NAME,...",
+                        help="methods run beside it at the same budget; 'none' for none")
+    search.add_argument("--budget", type=int, default=100, metavar="N",
+                        help="full passes of the search split per method, calibration charged")
+    search.add_argument("--search-loss", type=float, default=0.0, metavar="X",
+                        help="loss allowed on the search split, a fraction of its images")
+    search.add_argument("--margin", type=float, metavar="X",
+                        help="margin of the certificate, a fraction (default: what the number of "
+                        "images supports)")
+    search.add_argument("--seed", type=int, default=0, help="random seed")
+    output = parser.add_argument_group("output")
+    output.add_argument("--name", help="name of the run folder (default: that of the network, "
+                        "numbered)")
+    output.add_argument("--output", type=Path, default=Path("runs"), metavar="DIR",
+                        help="parent of run folders")
+    output.add_argument("--storage", metavar="URL",
+                        help="Optuna storage of the trials (default: a journal in the run folder)")
+    output.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    output.add_argument("--force", action="store_true", help="replace an existing run")
+    output.add_argument("--json", action="store_true", help="print the summary as JSON")
+    return parser
+
+
+def options_of(arguments: argparse.Namespace, command: str) -> Options:
+    """Return the checked options of a command line."""
+    compared = "" if arguments.compare == "none" else arguments.compare
+    return Options(
+        model=arguments.model, data=arguments.data,
+        splits={split: getattr(arguments, split) for split in SPLITS if getattr(arguments, split)},
+        multipliers=tuple(filter(None, arguments.multipliers.split(","))), rows=arguments.rows,
+        cols=arguments.cols, batch=arguments.batch, area_limit=arguments.area_limit,
+        max_arrays=arguments.max_arrays, keep_exact=arguments.keep_exact,
+        margin=arguments.margin, search_loss=arguments.search_loss, method=arguments.method,
+        compare=tuple(filter(None, compared.split(","))), budget=arguments.budget,
+        seed=arguments.seed, name=arguments.name, output=arguments.output,
+        storage=arguments.storage, resume=arguments.resume, force=arguments.force,
+        quiet=arguments.json, command=command)
+
+
+def summary(finished: Finished) -> dict[str, object]:
+    """Return the headline of a run, JSON-ready; energy and area relative to the exact array."""
+    result = finished.result
+    best, certificate = result.winner.best or result.exact, result.winner.certificate
+    return {
+        "run": result.name, "method": result.chosen, "energy": best.energy, "area": best.area,
+        "arrays": list(best.arrays), "mapping": dict(best.mapping),
+        "search_top1": best.search_top1, "exact_search_top1": result.exact.search_top1,
+        "certificate": certificate.wording if certificate else None,
+        "certify_top1": certificate.approx_right / certificate.n if certificate else None,
+        "exact_certify_top1": certificate.exact_right / certificate.n if certificate else None,
+        "evaluations": result.winner.evaluations, "seconds": result.seconds,
+        "folder": str(finished.folder)}
+
+
+def print_summary(finished: Finished) -> None:
+    """Print the headline, the methods side by side and where the files are."""
+    result = finished.result
+    best, certificate = result.winner.best or result.exact, result.winner.certificate
+    print(f"{result.name}: {len(result.layers)} layers, {len(result.multipliers)} multipliers, "
+          f"{result.seconds:.0f} s")
+    print(f"  energy    {best.energy:.3f} of the exact array ({100 * (best.energy - 1):+.1f} %)")
+    print(f"  area      {best.area:.3f} of the exact array, {len(best.arrays)} arrays: "
+          f"{', '.join(best.arrays)}")
+    print(f"  search    {100 * best.search_top1:.2f} % top-1, exact "
+          f"{100 * result.exact.search_top1:.2f} % (n = {best.search_n})")
+    if certificate:
+        print(f"  held out  {100 * certificate.approx_right / certificate.n:.2f} % top-1, exact "
+              f"{100 * certificate.exact_right / certificate.n:.2f} % (n = {certificate.n}, "
+              f"{certificate.lost} lost, {certificate.gained} gained)")
+        print(f"  verdict   {certificate.wording}")
+    print("  method    energy  area   search  held out  evaluations")
+    for method in result.methods:
+        if method.best is None:
+            print(f"  {method.method:9} none kept the accuracy{method.evaluations:28.1f}")
+            continue
+        held = method.certificate
+        held_out = f"{100 * held.approx_right / held.n:6.2f} %" if held else "       -"
+        print(f"  {method.method:9} {method.best.energy:.3f}  {method.best.area:.3f}  "
+              f"{100 * method.best.search_top1:5.2f} % {held_out}  {method.evaluations:9.1f}")
+    print(f"  report    {finished.folder / 'report.html'}")
+
+
+def main() -> int:
+    """Command line of the module."""
+    arguments = _parser().parse_args()
+    command = shlex.join(["python", "-m", "search.run", *sys.argv[1:]])
+    finished = run(options_of(arguments, command))
+    if arguments.json:
+        print(json.dumps(summary(finished), indent=2))
+    else:
+        print_summary(finished)
+    return 0
+
+
+if __name__ == "__main__":
+    run_command_line(main)

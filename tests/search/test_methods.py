@@ -1,0 +1,131 @@
+"""Every method: limits respected, repeatable, and never worse than what it must beat."""
+
+import numpy as np
+import pytest
+
+from hw.common.errors import InputError, ToolError
+from search.methods import METHODS, get_method
+from search.methods.base import SearchTask, run_method
+from search.oracle import Oracle
+from tests.search.synthetic import MadeUpNetwork, every_design, made_up_damage, made_up_problem
+
+LIMITS = {"default": {"area_limit": 4.0, "max_arrays": 3},
+          "tight": {"area_limit": 1.5, "max_arrays": 2},
+          "below_exact": {"area_limit": 0.97, "max_arrays": 2},
+          "exact_kept": {"area_limit": 1.8, "max_arrays": 2, "keep_exact": True},
+          "single": {"area_limit": 4.0, "max_arrays": 1}}
+QUICK = sorted(set(METHODS) - {"gp"})
+
+
+def run(method, *, evaluations=25, seed=0, problem_seed=0, layers=6, multipliers=8, limits=None):
+    problem = made_up_problem(layers=layers, multipliers=multipliers, seed=problem_seed,
+                              **(limits or LIMITS["default"]))
+    damage = made_up_damage(problem, seed=problem_seed)
+    network = MadeUpNetwork(problem, damage, seed=problem_seed)
+    task = SearchTask(problem=problem, needed=network.EXACT_RIGHT, evaluations=evaluations,
+                      seed=seed, damage=damage)
+    result = run_method(METHODS[method], task, Oracle(problem, network, images=network.IMAGES))
+    return problem, network, result
+
+
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+@pytest.mark.parametrize("method", QUICK)
+def test_every_candidate_is_within_the_limits(method, limits):
+    problem, network, result = run(method, limits=limits)
+    for candidate in result.history:
+        assignment = problem.from_mapping(candidate.mapping)
+        assert problem.fits(assignment)
+        assert candidate.area <= limits["area_limit"] + 1e-9
+        assert candidate.energy == pytest.approx(problem.relative_energy(assignment))
+        assert candidate.search_right == network.measured(assignment).right
+    assert len(result.history) <= 25
+    assert len({tuple(c.mapping.items()) for c in result.history}) == len(result.history)
+
+
+@pytest.mark.parametrize("method", QUICK)
+def test_same_seed_same_history(method):
+    first, second = run(method)[2], run(method)[2]
+    assert first.history == second.history
+    assert first.best == second.best
+
+
+@pytest.mark.parametrize("method", ["random", "tpe"])
+def test_another_seed_is_another_search(method):
+    assert run(method)[2].history != run(method, seed=1)[2].history
+
+
+@pytest.mark.parametrize("problem_seed", range(5))
+def test_milp_comes_close_to_the_true_optimum(problem_seed):
+    problem, network, result = run("milp", evaluations=40, layers=4, multipliers=5,
+                                   problem_seed=problem_seed)
+    optimum = min(problem.relative_energy(a) for a in every_design(problem)
+                  if network.measured(a).right >= network.EXACT_RIGHT)
+    assert 1 - result.best.energy >= 0.9 * (1 - optimum)
+
+
+def test_milp_beats_black_boxes_at_the_same_budget():
+    """Mean over problems: saving of milp against random and tpe at 25 evaluations."""
+    saving = {method: np.mean([
+        1 - result.best.energy if result.best else 0.0
+        for result in (run(method, problem_seed=seed, layers=10, multipliers=12)[2]
+                       for seed in range(3))]) for method in ("milp", "random", "tpe", "greedy")}
+    assert saving["milp"] > 1.2 * max(saving["random"], saving["tpe"])
+    assert saving["milp"] >= saving["greedy"]
+
+
+def test_milp_without_any_leeway_falls_back_on_the_exact_array():
+    problem = made_up_problem()
+    damage = np.where(np.arange(5) == problem.reference, 0.0, 1.0) * np.ones((4, 1))
+    network = MadeUpNetwork(problem, 100 * damage)
+    task = SearchTask(problem=problem, needed=network.EXACT_RIGHT, evaluations=8, seed=0,
+                      damage=damage)
+    result = run_method(METHODS["milp"], task, Oracle(problem, network, images=300))
+    assert result.best is None or result.best.energy == 1
+
+
+def test_uniform_measures_every_cheaper_single_array_once():
+    problem, _, result = run("uniform")
+    expected = {(column,) * 6 for column in range(8)
+                if problem.relative_energy((column,) * 6) < 1}
+    assert {problem.from_mapping(c.mapping) for c in result.history} == expected
+    energies = [candidate.energy for candidate in result.history]
+    assert energies == sorted(energies, reverse=True)
+
+
+def test_exact_is_one_evaluation_of_energy_one():
+    _, _, result = run("exact")
+    assert [candidate.energy for candidate in result.history] == [1.0]
+
+
+def test_gp_runs_within_the_limits_and_repeats():
+    pytest.importorskip("torch", reason="Optuna's GP sampler needs torch")
+    problem, _, result = run("gp", evaluations=12)
+    assert len(result.history) == 12
+    assert all(problem.fits(problem.from_mapping(c.mapping)) for c in result.history)
+    assert run("gp", evaluations=12)[2].history == result.history
+
+
+def test_gp_without_torch_names_the_fix(monkeypatch):
+    monkeypatch.setattr("search.methods.gp.find_spec", lambda name: None)
+    with pytest.raises(ToolError, match=r"^Method gp needs torch; install it with: pip install"):
+        METHODS["gp"].check()
+
+
+def test_methods_that_need_calibration_say_so():
+    problem = made_up_problem()
+    network = MadeUpNetwork(problem, made_up_damage(problem))
+    bare = SearchTask(problem=problem, needed=297, evaluations=5, seed=0)
+    for method in METHODS.values():
+        if method.name == "gp":
+            continue
+        oracle = Oracle(problem, network, images=300)
+        if method.calibration == "none":
+            run_method(method, bare, oracle)
+        else:
+            with pytest.raises(ValueError, match=r"^Search task must carry the damage"):
+                run_method(method, bare, oracle)
+
+
+def test_unknown_method_suggests_the_nearest():
+    with pytest.raises(InputError, match=r"^Unknown method 'mlip'; did you mean 'milp'\?$"):
+        get_method("mlip")
