@@ -91,14 +91,15 @@ class BankModel:
         results = self._pipeline[-1]
         advance = results is None or inputs.results_ready
         full = len(self._shadow) == self.config.rows
-        acts_ready = advance and (full if inputs.first else self._tile_open)
+        route_ready = not self._shadow and not any(beat is not None for beat in self._pipeline)
+        ended = route_ready and inputs.route is not None
+        acts_ready = advance and (full if inputs.first else self._tile_open and not ended)
         starts = acts_ready and inputs.acts is not None and inputs.first
         loading = bool(self._shadow) and not full
         may_begin = (not self._shadow or starts) and inputs.route is None
         return BankOutputs(
-            route_ready=not self._shadow and not any(beat is not None for beat in self._pipeline),
-            weights_ready=advance and (loading or may_begin), acts_ready=acts_ready,
-            results=results, selected=self._selected, route_error=self._route_error)
+            route_ready=route_ready, weights_ready=advance and (loading or may_begin),
+            acts_ready=acts_ready, results=results, selected=self._selected, route_error=self._route_error)
 
     def clock(self, inputs: BankInputs) -> None:
         """Take the beats that are both offered and accepted, and move on by one cycle."""

@@ -14,6 +14,7 @@ from sim.kernels.scalar import add_lookups, row_sums
 
 SMALL_ROWS = 192  # below this, building row-add tables costs more than it saves
 NARROW_COLUMNS = 4  # likewise for few output columns (depthwise)
+FEW_FLUSHES = 800  # an E this small is flushed every fifth block: offsets would not pay
 FLOAT32_EXACT = 2**24  # integers up to here are exact in float32
 INT32_MAX = 2**31 - 1
 
@@ -53,14 +54,22 @@ class TableProduct:
         self._largest = int(np.abs(self.table.astype(np.int64)).max())
         self._act_values = act_values.astype(np.float32)
         self._weight_values = weight_values.astype(np.float32)
-        largest_product = int(np.abs(act_values).max()) * int(np.abs(weight_values).max())
+        # Unsigned codes convert faster than they are looked up; the zero point is subtracted.
+        zero_point = -int(act_values[0])
+        self._zero_point = (zero_point if (act_values == np.arange(256) - zero_point).all()
+                            else None)
+        largest_act = max(int(np.abs(act_values).max()), 255 if self._zero_point else 0)
+        largest_product = largest_act * int(np.abs(weight_values).max())
         self._slice = max(1, FLOAT32_EXACT // max(largest_product, 1) - 1)
         error = self.table - np.multiply.outer(act_values.astype(np.int32),
                                                weight_values.astype(np.int32))
         self.is_exact = not error.any()
         self._beta = (error.max(axis=0) + error.min(axis=0)) // 2
         error = error - self._beta
-        self._alpha = np.ascontiguousarray((error.max(axis=1) + error.min(axis=1)) // 2, np.int32)
+        self._alpha = np.zeros(256, np.int32)
+        if int(np.abs(error).max()) > FEW_FLUSHES:
+            self._alpha = np.ascontiguousarray((error.max(axis=1) + error.min(axis=1)) // 2,
+                                               np.int32)
         self._error = np.ascontiguousarray(error - self._alpha[:, None], np.int32)
         self._parts = _int16_parts(self._error)
 
@@ -95,9 +104,10 @@ class TableProduct:
             return out
         self._add_exact_part(acts, weights, out)
         if not self.is_exact:
-            alpha = np.zeros(m, np.int32)
-            row_sums(acts, self._alpha, alpha)
-            out += alpha[:, None]
+            if self._alpha.any():
+                alpha = np.zeros(m, np.int32)
+                row_sums(acts, self._alpha, alpha)
+                out += alpha[:, None]
             out += self._beta[weights].sum(axis=0, dtype=np.int32)
             for scale, part in self._parts:
                 if scale == 1:
@@ -125,8 +135,12 @@ class TableProduct:
                         out: npt.NDArray[np.int32]) -> None:
         for first in range(0, acts.shape[1], self._slice):
             part = slice(first, first + self._slice)
-            product = (self._act_values.take(acts[:, part])
-                       @ self._weight_values.take(weights[part]))
+            values = self._weight_values.take(weights[part])
+            if self._zero_point is None:
+                product = self._act_values.take(acts[:, part]) @ values
+            else:
+                product = acts[:, part].astype(np.float32) @ values
+                product -= self._zero_point * values.sum(axis=0)
             out += product.astype(np.int32)
 
 

@@ -9,15 +9,13 @@ to int32.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.kernels.scalar import block_offsets
-from sim.kernels.vector import DEPTH, LANES, TABLE_BYTES, column_tile
+from sim.kernels.vector import DEPTH, LANES, column_tile
 
 ROW_BLOCK = 8192  # rows whose int16 sums (32 bytes each) stay in L2
 ZERO_WEIGHT = 256  # column of zeros: padding of the inner product and of the last tile
@@ -67,18 +65,20 @@ def add_rows(acts: npt.NDArray[np.uint8], weights: npt.NDArray[np.uint8], table:
     padded_weights[:k, :n] = weights
     padded_out = np.zeros((m, tiles * LANES), np.int32)
 
-    def run(first: int, tile: int, offsets: npt.NDArray[np.uint16]) -> None:
-        rows = offsets.shape[1]
+    codes = acts
+    if k % DEPTH:
+        codes = np.zeros((m, blocks * DEPTH), np.uint8)
+        codes[:, :k] = acts
+
+    def run(first: int, tile: int) -> None:
+        rows = min(ROW_BLOCK, m - first)
         tables, sums = _aligned((DEPTH, 256, LANES)), _aligned((rows, LANES))
         part = padded_out[first:, tile * LANES:]
         column_tile(_address(table.columns), _address(padded_weights[:, tile * LANES:]),
-                    _address(offsets), _address(part), _address(tables), _address(sums),
-                    rows, rows, blocks, tiles * LANES, table.blocks_per_flush)
+                    _address(codes[first:]), _address(part), _address(tables), _address(sums),
+                    rows, blocks, tiles * LANES, table.blocks_per_flush)
 
-    jobs: list[Callable[[], None]] = []
-    for first in range(0, m, ROW_BLOCK):
-        offsets = _offsets(acts[first:first + ROW_BLOCK], blocks)
-        jobs += [partial(run, first, tile, offsets) for tile in range(tiles)]
+    jobs = [partial(run, first, tile) for first in range(0, m, ROW_BLOCK) for tile in range(tiles)]
     if threads == 1 or len(jobs) == 1:
         for job in jobs:
             job()
@@ -86,10 +86,3 @@ def add_rows(acts: npt.NDArray[np.uint8], weights: npt.NDArray[np.uint8], table:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(lambda job: job(), jobs))
     out += padded_out[:, :n]
-
-
-def _offsets(acts: npt.NDArray[np.uint8], blocks: int) -> npt.NDArray[np.uint16]:
-    """Return each code's byte offset in its table, uint16[blocks, rows, DEPTH]."""
-    offsets = np.zeros((blocks, acts.shape[0], DEPTH), np.uint16)
-    block_offsets(acts, TABLE_BYTES // 256, offsets)
-    return offsets

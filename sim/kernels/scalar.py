@@ -30,14 +30,3 @@ def row_sums(codes: npt.NDArray[np.uint8], values: npt.NDArray[np.int32],
         for k in range(codes.shape[1]):
             total += values[codes[m, k]]
         out[m] += total
-
-
-@njit("void(uint8[:,::1], uint16, uint16[:,:,::1])", nogil=True, cache=True)
-def block_offsets(codes: npt.NDArray[np.uint8], step: int,
-                  out: npt.NDArray[np.uint16]) -> None:
-    """out[k // depth, m, k % depth] = step * codes[m, k]; out has shape [blocks, m, depth]."""
-    depth = out.shape[2]
-    for block in range(out.shape[0]):
-        for m in range(codes.shape[0]):
-            for term in range(min(depth, codes.shape[1] - block * depth)):
-                out[block, m, term] = step * codes[m, block * depth + term]

@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 LANES = 16  # int16 values in a vector: one tile of output columns
 DEPTH = 8  # inner-product terms added at a time: eight tables of 8 KiB each fill L1
 TABLE_BYTES = 256 * LANES * 2  # one table: a vector for each activation code
-_I16, _I32, _I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+_I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _VECTOR = ir.VectorType(_I16, LANES)
 _WIDE = ir.VectorType(_I32, LANES)
 
@@ -72,19 +72,24 @@ def _build_table(_context: Any, _columns: Any, _weights: Any, _table: Any) -> An
 
 
 @intrinsic
-def _add_rows(_context: Any, _tables: Any, _offsets: Any, _sums: Any, _rows: Any) -> Any:
-    """sums[m] += table 0 at offsets[m, 0] + ... + table 7 at offsets[m, 7], for every row m."""
-    signature = types.void(types.uint64, types.uint64, types.uint64, types.int64)
+def _add_rows(_context: Any, _tables: Any, _codes: Any, _sums: Any, _rows: Any,
+              _stride: Any) -> Any:
+    """sums[m] += tables[0, codes[m, 0]] + ... + tables[7, codes[m, 7]], for every row m.
+
+    stride : bytes from row to row of codes.
+    """
+    signature = types.void(types.uint64, types.uint64, types.uint64, types.int64, types.int64)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        tables, offsets, sums, rows = arguments
+        tables, codes, sums, rows, stride = arguments
         with cgutils.for_range(builder, rows) as loop:
             at = builder.mul(loop.index, _bytes(2 * LANES))
-            row = builder.mul(loop.index, _bytes(2 * DEPTH))
+            row = builder.mul(loop.index, stride)
             total = _load(builder, sums, at, _VECTOR, 32)
             for term in range(DEPTH):
-                offset = _load(builder, offsets, builder.add(row, _bytes(2 * term)), _I16, 2)
-                offset = builder.add(builder.zext(offset, _I64), _bytes(TABLE_BYTES * term))
+                code = _load(builder, codes, builder.add(row, _bytes(term)), _I8, 1)
+                offset = builder.mul(builder.zext(code, _I64), _bytes(2 * LANES))
+                offset = builder.add(offset, _bytes(TABLE_BYTES * term))
                 total = builder.add(total, _load(builder, tables, offset, _VECTOR, 32))
             _store(builder, total, sums, at, _VECTOR, 32)
         return context.get_dummy_value()
@@ -111,24 +116,23 @@ def _flush(_context: Any, _sums: Any, _out: Any, _rows: Any, _stride: Any) -> An
     return signature, generate
 
 
-@njit("void(uint64, uint64, uint64, uint64, uint64, uint64, int64, int64, int64, int64, int64)",
+@njit("void(uint64, uint64, uint64, uint64, uint64, uint64, int64, int64, int64, int64)",
       nogil=True, cache=True)
-def column_tile(columns: int, weights: int, offsets: int, out: int, tables: int, sums: int,
-                rows: int, row_total: int, blocks: int, out_columns: int,
-                blocks_per_flush: int) -> None:
+def column_tile(columns: int, weights: int, codes: int, out: int, tables: int, sums: int,
+                rows: int, blocks: int, out_columns: int, blocks_per_flush: int) -> None:
     """Add one tile of 16 columns for `rows` rows.
 
     Addresses: columns int16[257, 256] `[weight, act]`; weights uint16[blocks * DEPTH, 16 of
-    out_columns], the tile's; offsets uint16[blocks, row_total, DEPTH] (32 x act code), first
-    row; out int32[rows, out_columns], the tile's; tables int16[DEPTH, 256, 16] and sums
-    int16[rows, 16], zero, both aligned to 32 bytes.
+    out_columns], the tile's; codes uint8[rows, blocks * DEPTH]; out int32[rows, out_columns],
+    the tile's; tables int16[DEPTH, 256, 16] and sums int16[rows, 16], zero, both aligned to 32
+    bytes.
     """
     pending = 0
     for block in range(blocks):
         for term in range(DEPTH):
             _build_table(columns, weights + np.uint64(2 * (block * DEPTH + term) * out_columns),
                          tables + np.uint64(TABLE_BYTES * term))
-        _add_rows(tables, offsets + np.uint64(2 * DEPTH * block * row_total), sums, rows)
+        _add_rows(tables, codes + np.uint64(DEPTH * block), sums, rows, blocks * DEPTH)
         pending += 1
         if pending == blocks_per_flush or block == blocks - 1:
             _flush(sums, out, rows, 4 * out_columns)
