@@ -99,7 +99,8 @@ class BankModel:
         may_begin = (not self._shadow or starts) and inputs.route is None
         return BankOutputs(
             route_ready=route_ready, weights_ready=advance and (loading or may_begin),
-            acts_ready=acts_ready, results=results, selected=self._selected, route_error=self._route_error)
+            acts_ready=acts_ready, results=results, selected=self._selected,
+            route_error=self._route_error)
 
     def clock(self, inputs: BankInputs) -> None:
         """Take the beats that are both offered and accepted, and move on by one cycle."""

@@ -15,7 +15,7 @@ from hw.rtl.hierarchy import ModuleKind, Place, inline
 from hw.rtl.operand import OPERAND_WIDTH, operands
 from hw.rtl.pe import ACT_HOP_CYCLES, PSUM_HOP_CYCLES
 from hw.rtl.router import ROUTE_BITS, router_kind
-from hw.rtl.systolic_array import array_kind
+from hw.rtl.systolic_array import array_kind, psum_cycles
 
 INPUT_CYCLES = 1  # accepted beat to the first skew lane
 OUTPUT_CYCLES = 1  # last column's partial sum to `results`
@@ -75,6 +75,9 @@ class MxuBank(wiring.Component):
         if len(netlists) != len(config.arrays):
             raise ValueError(f"Bank must have one netlist per array ({len(config.arrays)}), "
                              f"not {len(netlists)}")
+        # The description and the structure below it must tell the same latency.
+        assert config.latency_cycles == (INPUT_CYCLES + psum_cycles(config.rows)
+                                         + (config.cols - 1) * ACT_HOP_CYCLES + OUTPUT_CYCLES)
         self.config = config
         suffixes = suffixes or [f"_{index}" for index in range(len(netlists))]
         self._arrays = [array_kind(netlist, config.rows, config.cols, config.psum_width,
@@ -106,12 +109,15 @@ class MxuBank(wiring.Component):
         ]
 
         first = self.acts.payload.first
+        route_beat = Signal()
         act_beat = Signal()
         weight_beat = Signal()
         tile_start = Signal()
         loading = Signal()  # in the middle of a tile's weights
         m.d.comb += [
-            self.acts.ready.eq(advance & Mux(first, fill == rows, tile_open)),
+            route_beat.eq(self.route.valid & self.route.ready),
+            # A late beat of a tile that ROUTE has just ended is held, not sent astray.
+            self.acts.ready.eq(advance & Mux(first, fill == rows, tile_open & ~route_beat)),
             act_beat.eq(self.acts.valid & self.acts.ready),
             tile_start.eq(act_beat & first),
             loading.eq((fill != 0) & (fill != rows)),
@@ -124,7 +130,7 @@ class MxuBank(wiring.Component):
             m.d.sync += fill.eq(weight_beat)
         with m.Elif(weight_beat):
             m.d.sync += fill.eq(fill + 1)
-        with m.If(self.route.valid & self.route.ready):
+        with m.If(route_beat):
             m.d.sync += tile_open.eq(0)
         with m.Elif(tile_start):
             m.d.sync += tile_open.eq(1)

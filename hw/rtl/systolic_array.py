@@ -74,7 +74,7 @@ class SystolicArray(wiring.Component):
     The caller skews: what belongs to one activation beat reaches row r `r * PSUM_HOP_CYCLES`
     after row 0, and its sum leaves column c `c * ACT_HOP_CYCLES` after column 0.
 
-    Latency: `psum_cycles` from act_in[0] to psum_out[0].
+    Latency: `psum_cycles(rows)` from row 0 of act_in to column 0 of psum_out.
 
     Weights: a word enters the top of every column, column c `c * ACT_HOP_CYCLES` later than
     column 0, together with the load tokens of column 0 that shift it down. Word i of a tile
@@ -110,11 +110,6 @@ class SystolicArray(wiring.Component):
         self._place = place
         super().__init__(array_signature(rows, cols, psum_width))
 
-    @property
-    def psum_cycles(self) -> int:
-        """Cycles from act_in[0] to psum_out[0]: the first product, then one per further row."""
-        return PSUM_CYCLES + (self.rows - 1) * PSUM_HOP_CYCLES
-
     def elaborate(self, platform: object) -> Module:
         """Return the rows, chained top to bottom; the first partial sum is 0."""
         m = Module()
@@ -130,6 +125,11 @@ class SystolicArray(wiring.Component):
             weight, psum = row.weight_out, row.psum_out
         m.d.comb += self.psum_out.eq(psum)
         return m
+
+
+def psum_cycles(rows: int) -> int:
+    """Return the latency of a column: its first product, then one hop per further row."""
+    return PSUM_CYCLES + (rows - 1) * PSUM_HOP_CYCLES
 
 
 def row_signature(cols: int, psum_width: int) -> wiring.Signature:

@@ -215,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif options.multiplier:
         sys.stdout.write(emit_multiplier(get(options.multiplier)))
     elif options.all_pes:
-        files = {}
+        files: dict[str, str] = {}
         multipliers = list(catalogue().values())
         with task("Verilog of PEs", len(multipliers)) as progress:
             for start in range(0, len(multipliers), BATCH):

@@ -11,6 +11,10 @@ from hw.config import BankConfig
 from sim.array_model import BankInputs, BankOutputs
 from tests.rtl.bank_driver import SIGN
 
+PORTS = ("rst", "selected", "route_error",
+         *(f"{stream}__{part}" for stream in ("route", "weights", "acts", "results")
+           for part in ("valid", "ready", "payload")))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cycle:
@@ -26,8 +30,9 @@ class BankMonitor:
     """Samples the ports of bank `name` after they have settled."""
 
     def __init__(self, dut, name: str, config: BankConfig) -> None:
-        self.dut, self.name, self.config = dut, name, config
+        self.config = config
         self.clk = getattr(dut, f"{name}_clk")
+        self.ports = {port: getattr(dut, f"{name}_{port}") for port in PORTS}
 
     async def watch(self, report) -> None:
         """Call `report(cycle)` in every cycle, for ever."""
@@ -41,7 +46,7 @@ class BankMonitor:
         unknown: list[str] = []
 
         def read(port: str) -> int:
-            value = getattr(self.dut, f"{self.name}_{port}").value
+            value = self.ports[port].value
             try:
                 return int(value)
             except ValueError:

@@ -119,7 +119,9 @@ def test_route_waits_for_the_last_result_and_ends_the_tile(model):
         shown = drive(model, route=1, weights=weights[0])
         assert not shown.route_ready
         assert not shown.weights_ready
-    assert drive(model, route=1).route_ready
+    shown = drive(model, route=1, acts=acts[0])
+    assert shown.route_ready
+    assert not shown.acts_ready
     assert drive(model).selected == 1
     assert not drive(model, acts=acts[0]).acts_ready
 
