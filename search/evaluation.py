@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from hw.common.errors import InputError
 from models.data import Labelled
@@ -22,9 +23,14 @@ KEPT_BYTES = 2**29  # of activations, per split
 
 
 class Workers:
-    """Copies of a network, one per thread, and the threads."""
+    """Copies of a network, one per thread, and the threads.
+
+    From here on the process computes its matrix products on one thread each: the shards keep
+    all cores busy, and threads of theirs would only wait for each other.
+    """
 
     def __init__(self, network: QuantNetwork, count: int) -> None:
+        threadpool_limits(limits=1, user_api="blas")
         self.networks = [QuantNetwork(network.model, source=network.source, threads=1)
                          for _ in range(count)]
         self.pool = ThreadPoolExecutor(count)

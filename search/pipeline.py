@@ -32,7 +32,7 @@ from search.inputs import Splits, check_labels, choose_multipliers, load_splits
 from search.methods import METHODS, get_method
 from search.methods.base import Method, SearchTask, run_method
 from search.oracle import Measured, Oracle
-from search.outputs import make_design, write_outputs
+from search.outputs import ROOT, make_design, write_outputs
 from search.problem import Problem
 from search.result import Candidate, Certificate, LayerFacts, MethodResult, RunResult
 from search.store import TrialStore
@@ -40,7 +40,7 @@ from sim.network import QuantNetwork
 
 JOURNAL = "trials.journal"
 STREAM_IMAGES = 32  # whose operands are sampled for energy and histograms
-CERTIFIED_SEQUENCE = 4  # designs judged at most, the safest first
+CERTIFIED_SEQUENCE = 8  # designs judged at most, the safest first
 PACKAGES = ("numpy", "numba", "onnx", "onnxruntime", "optuna", "scipy", "amaranth")
 
 
@@ -126,7 +126,7 @@ def run(options: Options) -> Finished:
             methods, certificate_margin = search.methods()
             winner = methods[-1]
             result = RunResult(
-                name=folder.name, chosen=options.method, network=str(options.model),
+                name=folder.name, chosen=options.method, network=_shown(options.model),
                 data=splits.description, layers=search.layer_facts(),
                 multipliers=search.costs.facts, exact=search.exact, methods=methods,
                 sensitivity=search.by_name(search.sensitivity),
@@ -298,6 +298,12 @@ def _hashes(model: Path, splits: Splits, multipliers: Any) -> dict[str, str]:
             "multipliers": circuits.hexdigest()}
 
 
+def _shown(path: Path) -> str:
+    """Return a path as a reader of another machine may see it."""
+    resolved = path.resolve()
+    return str(resolved.relative_to(ROOT) if resolved.is_relative_to(ROOT) else path.name)
+
+
 def _versions() -> dict[str, str]:
     return {"python": platform.python_version(),
             **{name: metadata.version(name) for name in PACKAGES}}
@@ -305,7 +311,7 @@ def _versions() -> dict[str, str]:
 
 def _configuration(options: Options, margin: float) -> dict[str, Any]:
     """Return the options as JSON-ready values, defaults included."""
-    content = asdict(options)
+    content = asdict(options) | {"model": _shown(options.model)}
     for name in ("quiet", "resume", "force", "output", "name"):
         del content[name]
     splits = content.pop("splits")

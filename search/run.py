@@ -16,7 +16,7 @@ from search.inputs import DEFAULT_MODEL, SPLITS
 from search.methods import METHODS
 from search.pipeline import Finished, Options, run
 
-COMPARED = ("exact", "uniform", "random", "greedy", "tpe")
+COMPARED = ("exact", "uniform", "greedy", "tpe")
 
 
 def _parser() -> argparse.ArgumentParser:
