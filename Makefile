@@ -27,13 +27,13 @@ run: $(CORE) ## the main job: find an accelerator for the embedded network (ARGS
 	@$(PY) -m search.run $(ARGS)
 
 test: $(FULL) check-build-tools ## the complete suite, RTL simulation included
-	$(PY) -m pytest -m "not long" -n $(JOBS) --dist loadgroup -q $(ARGS)
+	$(PY) -m pytest -m "not long" -n $(JOBS) -q $(ARGS)
 
 test-long: $(FULL) check-build-tools ## what takes minutes to hours
 	$(PY) -m pytest -m long -q $(ARGS)
 
 sim: $(FULL) check-build-tools ## cocotb benches of the emitted Verilog against the golden model
-	$(PY) -m pytest tests/rtl -m "not long" -v $(ARGS)
+	$(PY) -m pytest tests/rtl -m "not long" -n $(JOBS) -v $(ARGS)
 
 verilog: $(CORE) ## write the RTL of DESIGN (default: a small preset) to OUT
 	@$(PY) -m hw.rtl.verilog $(DESIGN) -o $(OUT)

@@ -9,6 +9,7 @@ import hashlib
 import math
 import os
 import platform
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hw.common.errors import InputError
+from hw.common.errors import InputError, ToolError
 from hw.common.progress import task
 from hw.config import BankConfig
 from hw.multipliers import EXACT
@@ -73,7 +74,8 @@ class Options:
     command: str
 
     def __post_init__(self) -> None:
-        for label, value in (("Budget", self.budget), ("Batch", self.batch)):
+        for label, value in (("Budget", self.budget), ("Batch", self.batch),
+                             ("Number of arrays", self.max_arrays)):
             if value < 1:
                 raise InputError(f"{label} must be at least 1, not {value}")
         if not 0 <= self.search_loss < 1:
@@ -117,39 +119,38 @@ def run(options: Options) -> Finished:
     with task("reading and quantising the network", 1, quiet=options.quiet):
         network = QuantNetwork.load(options.model, splits.calibrate.images)
         check_labels(splits, network.run(splits.calibrate.images[:1]).shape[1])
+    hashes = _hashes(options.model, splits, multipliers)
     work = folder.open()
+    store = TrialStore(options.storage or work / JOURNAL, folder.name, fingerprint=hashes)
     try:
-        hashes = _hashes(options.model, splits, multipliers)
-        store = TrialStore(options.storage or work / JOURNAL, folder.name, fingerprint=hashes)
-        try:
-            search = _Search(options, bank, multipliers, network, splits, store)
-            methods, certificate_margin = search.methods()
-            winner = methods[-1]
-            result = RunResult(
-                name=folder.name, chosen=options.method, network=_shown(options.model),
-                data=splits.description, layers=search.layer_facts(),
-                multipliers=search.costs.facts, exact=search.exact, methods=methods,
-                sensitivity=search.by_name(search.sensitivity),
-                layer_energy_pj=search.by_name(search.problem.layer_energy_pj()),
-                exact_area_um2=float(search.problem.area_um2[search.problem.reference]),
-                clock_ps=search.clock_ps(winner), versions=_versions(), hashes=hashes,
-                configuration=_configuration(options, certificate_margin),
-                seconds=time.monotonic() - started)
-            design = make_design(
-                folder.name, winner.best or search.exact, multipliers, bank=bank,
-                kept=EXACT if options.keep_exact else None,
-                provenance={"method": options.method, "seed": options.seed,
-                            "network": hashes["network"]})
-            with task("writing Verilog, program and report", 1, quiet=options.quiet):
-                write_outputs(work, result, design, network.layers, batch=options.batch)
-        finally:
-            store.close()
-    except (InputError, KeyboardInterrupt):
+        search = _Search(options, bank, multipliers, network, splits, store)
+        methods, margin = search.methods()
+        winner = methods[-1]
+        result = RunResult(
+            name=folder.name, chosen=options.method, network=_shown(options.model),
+            data=splits.description, layers=search.layer_facts(),
+            multipliers=search.costs.facts, exact=search.exact, methods=methods,
+            sensitivity=search.by_name(search.sensitivity),
+            layer_energy_pj=search.by_name(search.problem.layer_energy_pj()),
+            exact_area_um2=float(search.problem.area_um2[search.problem.reference]),
+            clock_ps=search.clock_ps(winner), versions=_versions(), hashes=hashes,
+            configuration=_configuration(options, margin), seconds=time.monotonic() - started)
+        design = make_design(
+            folder.name, winner.best or search.exact, multipliers, bank=bank,
+            kept=EXACT if options.keep_exact else None,
+            provenance={"method": options.method, "seed": options.seed,
+                        "network": hashes["network"]})
+        with task("writing Verilog, program and report", 1, quiet=options.quiet):
+            write_outputs(work, result, design, network.layers, batch=options.batch)
+    except (InputError, ToolError):
+        if not (options.resume or store.known()):
+            folder.discard()  # nothing was measured yet
         raise
-    except BaseException:
-        if not (work / JOURNAL).exists():
-            folder.discard()
+    except KeyboardInterrupt:
+        print(f"what was measured is kept in {work}; continue with --resume", file=sys.stderr)
         raise
+    finally:
+        store.close()
     return Finished(result=result, folder=folder.finish())
 
 

@@ -1,0 +1,206 @@
+"""The main job end to end on a small budget, and one line for each kind of bad input."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hw.common.errors import InputError
+from hw.compiler import Program, routes
+from hw.config import Design
+from models.data import load_digits_split
+from search import run as command
+from search.pipeline import JOURNAL
+from search.result import RunResult
+from sim.network import QuantNetwork
+
+MULTIPLIERS = "mul8u_trunc_c9,mul8u_truncvc_c9,mul8u_optrunc_a3w1,mul8u_drum_k4"
+SMALL = ("--multipliers", MULTIPLIERS, "--budget", "12", "--compare", "uniform,tpe",
+         "--rows", "8", "--cols", "8")
+
+
+def start(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["search.run", *map(str, arguments)])
+    return command.main()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run: its folder."""
+    output = tmp_path_factory.mktemp("runs")
+    patch = pytest.MonkeyPatch()
+    with patch.context() as monkeypatch:
+        assert start(monkeypatch, *SMALL, "--output", output, "--json") == 0
+    return output / "digits"
+
+
+@pytest.fixture(scope="module")
+def result(finished):
+    return RunResult.load(finished / "run.json")
+
+
+def test_the_folder_holds_every_file(finished):
+    names = {path.name for path in finished.iterdir()}
+    assert names == {"design.json", "mapping.csv", "pareto.csv", "program.json", "report.html",
+                     "rtl", "run.json", JOURNAL}
+    assert (finished / "rtl" / "bank.v").stat().st_size > 1000
+    assert list(finished.parent.iterdir()) == [finished]
+
+
+def test_design_program_mapping_and_result_tell_the_same(finished, result):
+    design = Design.load(finished / "design.json")
+    best = result.winner.best
+    mapping = {layer: design.multiplier_of(layer).name for layer in design.mapping}
+    assert mapping == best.mapping
+    assert routes(Program.load(finished / "program.json")) == dict(design.mapping)
+    with (finished / "mapping.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["layer"]: row["multiplier"] for row in rows} == best.mapping
+    for name, multiplier in design.multipliers.items():
+        assert (finished / "rtl" / f"multiplier_{name}.v").exists()
+        assert multiplier.digest in (finished / "rtl" / "bank.v").read_text()
+
+
+def test_accuracy_in_the_result_is_the_golden_models(result):
+    from hw.multipliers import get
+
+    network = QuantNetwork.load(Path("models/zoo/digits.onnx"),
+                                load_digits_split("calibrate").images)
+    best, certificate = result.winner.best, result.winner.certificate
+    tables = {layer: get(name).table for layer, name in best.mapping.items()}
+    for split, right in (("search", best.search_right), ("certify", certificate.approx_right)):
+        images, labels = load_digits_split(split)
+        assert (network.run(images, tables).argmax(1) == labels).sum() == right
+
+
+def test_the_kept_design_saves_energy_and_keeps_the_accuracy(result):
+    best = result.winner.best
+    assert best.energy < 0.95
+    assert best.search_right >= result.exact.search_right
+    assert result.winner.certificate.certified
+    assert [method.method for method in result.methods] == ["uniform", "tpe", "milp"]
+    for method in result.methods:
+        assert method.evaluations <= 12
+        for candidate in method.history:
+            assert candidate.area <= 4
+            assert len(candidate.arrays) <= 3
+
+
+def test_energies_add_up(result):
+    exact = sum(row["mul8u_exact"] for row in result.layer_energy_pj.values())
+    for method in result.methods:
+        for candidate in method.history:
+            dynamic = sum(result.layer_energy_pj[layer][name]
+                          for layer, name in candidate.mapping.items())
+            # Idle arrays add leakage, a slower clock stretches it: little, never less.
+            assert candidate.energy * exact >= dynamic * (1 - 1e-9) or len(candidate.arrays) > 1
+            assert candidate.energy * exact <= dynamic * 1.02
+
+
+def test_the_same_seed_finds_the_same(finished, result, monkeypatch, tmp_path, capsys):
+    assert start(monkeypatch, *SMALL, "--output", tmp_path, "--json") == 0
+    again = RunResult.load(tmp_path / "digits" / "run.json")
+    assert [method.history for method in again.methods] == [
+        method.history for method in result.methods]
+    assert json.loads(capsys.readouterr().out)["mapping"] == result.winner.best.mapping
+    for name in ("mapping.csv", "pareto.csv", "program.json"):
+        assert (tmp_path / "digits" / name).read_bytes() == (finished / name).read_bytes()
+
+
+def test_an_interrupted_run_keeps_its_trials_and_resumes_to_the_same(result, monkeypatch,
+                                                                    tmp_path):
+    from search.oracle import Oracle
+
+    measure, calls = Oracle.measure, []
+
+    def interrupted(self, assignment):
+        if len(calls) == 9:
+            raise KeyboardInterrupt
+        calls.append(assignment)
+        return measure(self, assignment)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Oracle, "measure", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            start(monkeypatch, *SMALL, "--output", tmp_path, "--json")
+    assert [path.name for path in tmp_path.iterdir()] == ["digits.unfinished"]
+    with pytest.raises(InputError, match=r"an interrupted run is here; continue it with --resume"):
+        start(monkeypatch, *SMALL, "--output", tmp_path, "--json", "--name", "digits")
+    measured = []
+    monkeypatch.setattr(Oracle, "_evaluate", None, raising=False)
+    original = Oracle.__init__
+
+    def counting(self, problem, evaluate, **rest):
+        original(self, problem, lambda mapping: measured.append(mapping) or evaluate(mapping),
+                 **rest)
+
+    monkeypatch.setattr(Oracle, "__init__", counting)
+    assert start(monkeypatch, *SMALL, "--output", tmp_path, "--json", "--resume") == 0
+    again = RunResult.load(tmp_path / "digits" / "run.json")
+    assert [m.history for m in again.methods] == [m.history for m in result.methods]
+    total = len({json.dumps(c.mapping, sort_keys=True) for m in result.methods for c in m.history})
+    assert len(measured) == total - 9
+
+
+def _npz(path, **changes):
+    images, labels = load_digits_split("search")
+    arrays = {"x": np.rint(images * 16).astype(np.uint8).transpose(0, 2, 3, 1), "y": labels}
+    np.savez(path, **(arrays | changes))
+    return path
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--method", "mlp"], r"^Unknown method 'mlp'; did you mean 'milp'\?$"),
+    (["--compare", "tpee"], r"^Unknown method 'tpee'; did you mean 'tpe'\?$"),
+    (["--multipliers", "mul8u_exat"], r"^Unknown multiplier 'mul8u_exat'; did you mean"),
+    (["--budget", "0"], r"^Budget must be at least 1, not 0$"),
+    (["--batch", "0"], r"^Batch must be at least 1, not 0$"),
+    (["--rows", "0"], r"^Bank rows must be an integer from 1 to 256, not 0$"),
+    (["--rows", "256"], r"^Partial sums of 'mul8u_\w+' reach \d+ over 256 rows, which must fit"),
+    (["--area-limit", "0.3", "--multipliers", "mul8u_trunc_c9"], r"^Area limit must leave room for one array, not 0\.3"),
+    (["--max-arrays", "0"], r"^Number of arrays must be at least 1, not 0$"),
+    (["--margin", "2"], r"^Margin must be a fraction between 0 and 1, not 2$"),
+    (["--search-loss", "-1"], r"^Search loss must be in \[0, 1\), not -1$"),
+    (["--seed", "-1"], r"^Seed must not be negative, not -1$"),
+    (["--name", "../x"], r"^Run name must be made of letters, digits, '_', '-' and '\.', not"),
+    (["--resume"], r"must hold an interrupted run to resume"),
+    (["--search", "digits:search"], r"^--calibrate must be given when --search is$"),
+    (["--calibrate", "digits:calibrate", "--search", "digits:search", "--certify",
+      "digits:search"], r"^digits:search: images must not be in another split"),
+    (["--model", "README.md"], r"images must be given for a network of your own"),
+])
+def test_bad_options_are_one_line_and_leave_nothing(monkeypatch, tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        start(monkeypatch, "--output", tmp_path / "runs", "--json", *arguments)
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"y": np.full(300, 11)}, r"d\.npz: labels must be 0 to 9, not 11 to 11$"),
+    ({"x": np.zeros((300, 9, 9, 1), np.uint8) + np.arange(300, dtype=np.uint16)[
+        :, None, None, None].astype(np.uint8)}, r"Images must have shape \[n, 1, 8, 8\], not"),
+    ({"y": np.zeros(299, int)}, r"d\.npz: y must have shape \[300\], not \[299\]$"),
+])
+def test_bad_images_are_one_line_and_leave_nothing(monkeypatch, tmp_path, change, message):
+    data = _npz(tmp_path / "d.npz", **change)
+    with pytest.raises(InputError, match=message):
+        start(monkeypatch, "--output", tmp_path / "runs", "--data", data, "--json")
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+def test_an_output_that_cannot_be_written_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(InputError, match=r"runs: must be a folder$"):
+        start(monkeypatch, "--output", tmp_path / "runs", "--json")
+
+
+def test_help_states_defaults(monkeypatch, capsys):
+    with pytest.raises(SystemExit) as stop:
+        start(monkeypatch, "--help")
+    assert stop.value.code == 0
+    text = re.sub(r"\s+", " ", capsys.readouterr().out)
+    for piece in ("(default: 16)", "(default: milp)", "(default: 4.0)", "(default: 100)"):
+        assert piece in text
