@@ -95,10 +95,7 @@ class Program:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description; words are hexadecimal strings."""
-        bank = self.bank
-        return {"format": PROGRAM_FORMAT, "batch": self.batch,
-                "bank": {"rows": bank.rows, "cols": bank.cols, "psum_width": bank.psum_width,
-                         "arrays": list(bank.arrays)},
+        return {"format": PROGRAM_FORMAT, "batch": self.batch, "bank": self.bank.to_dict(),
                 "layers": list(self.layers),
                 "tiles": [[tile.layer, tile.group, tile.k0, tile.n0] for tile in self.tiles],
                 "words": [f"{instruction.encode():016x}" for instruction in self.instructions],
@@ -115,9 +112,7 @@ class Program:
         if not isinstance(content, dict) or content.get("format") != PROGRAM_FORMAT:
             raise InputError(f"{path}: must be a program of format {PROGRAM_FORMAT}")
         try:
-            bank = dict(content["bank"])
-            bank["arrays"] = tuple(bank["arrays"])
-            return cls(bank=BankConfig(**bank), batch=content["batch"],
+            return cls(bank=BankConfig.from_dict(content["bank"]), batch=content["batch"],
                        layers=tuple(content["layers"]),
                        tiles=tuple(Tile(layer=layer, group=group, k0=k0, n0=n0)
                                    for layer, group, k0, n0 in content["tiles"]),

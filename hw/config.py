@@ -55,6 +55,16 @@ class BankConfig:
         if len(set(self.arrays)) != len(self.arrays):
             raise InputError(f"Bank arrays must differ, not {', '.join(self.arrays)}")
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready description; `from_dict` restores an equal bank."""
+        return {"rows": self.rows, "cols": self.cols, "psum_width": self.psum_width,
+                "arrays": list(self.arrays)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> BankConfig:
+        """Restore a bank; raises InputError, KeyError or TypeError when it is none."""
+        return cls(**{**content, "arrays": tuple(content["arrays"])})
+
     # --- timing: the numbers the RTL, the cycle-true model and the energy model share ---
 
     @property
@@ -160,17 +170,14 @@ class Design:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description; `from_dict` restores an equal design."""
-        bank = self.bank
-        return {"format": DESIGN_FORMAT, "name": self.name,
-                "bank": {"rows": bank.rows, "cols": bank.cols, "psum_width": bank.psum_width,
-                         "arrays": list(bank.arrays)},
+        return {"format": DESIGN_FORMAT, "name": self.name, "bank": self.bank.to_dict(),
                 "mapping": dict(self.mapping),
                 "provenance": dict(self.provenance),
                 "multipliers": {
                     name: {"family": m.family, "parameters": dict(m.parameters),
                            "citation": m.citation, "digest": m.digest,
                            "netlist": m.netlist.to_dict()}
-                    for name, m in sorted(self.multipliers.items()) if name in bank.arrays}}
+                    for name, m in sorted(self.multipliers.items()) if name in self.bank.arrays}}
 
     @classmethod
     def from_dict(cls, content: Any) -> Design:
@@ -178,8 +185,6 @@ class Design:
         if not isinstance(content, dict) or content.get("format") != DESIGN_FORMAT:
             raise InputError(f"Design must be a JSON object with \"format\": \"{DESIGN_FORMAT}\"")
         try:
-            bank = dict(content["bank"])
-            bank["arrays"] = tuple(bank["arrays"])
             multipliers = {}
             for name, entry in content["multipliers"].items():
                 netlist = Netlist.from_dict(entry["netlist"])
@@ -189,8 +194,9 @@ class Design:
                 multipliers[name] = Multiplier(
                     name=name, family=entry["family"], netlist=netlist,
                     parameters=entry["parameters"], citation=entry["citation"])
-            return cls(name=content["name"], bank=BankConfig(**bank), multipliers=multipliers,
-                       mapping=content["mapping"], provenance=content.get("provenance", {}))
+            return cls(name=content["name"], bank=BankConfig.from_dict(content["bank"]),
+                       multipliers=multipliers, mapping=content["mapping"],
+                       provenance=content.get("provenance", {}))
         except InputError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -111,15 +111,9 @@ class QuantNetwork:
     def layer_operands(self, images: Images, tables: Mapping[str, Table] | None = None
                        ) -> dict[str, npt.NDArray[np.int16]]:
         """Return what enters the array in each layer, int16[groups, m, k], padding as 0."""
-        chosen = self.check_tables(tables)
         found: dict[str, list[npt.NDArray[np.int16]]] = {layer.name: [] for layer in self.layers}
-        for batch in self.batches(images):
-            state: State = {self.input: batch}
-            for index, step in enumerate(self._steps):
-                if isinstance(step, MappedLayer):
-                    rows, _shape = step.act_rows(state[step.input].view(np.uint8))
-                    found[step.name].append(step.act_values[rows])
-                state = self.advance(state, index, index + 1, chosen)
+        for layer, rows in self._layer_rows(images, self.check_tables(tables)):
+            found[layer.name].append(layer.act_values[rows])
         return {name: np.concatenate(parts, axis=1) for name, parts in found.items()}
 
     def accumulators(self, images: Images, tables: Mapping[str, Table] | None = None
@@ -127,15 +121,20 @@ class QuantNetwork:
         """Return each layer's sums before bias, int32[m, groups * n]."""
         chosen = self.check_tables(tables)
         found: dict[str, list[npt.NDArray[np.int32]]] = {layer.name: [] for layer in self.layers}
+        for layer, rows in self._layer_rows(images, chosen):
+            product = self._product(layer, chosen.get(layer.name))
+            found[layer.name].append(layer.accumulate(rows, product, threads=self.threads))
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
+    def _layer_rows(self, images: Images, tables: Mapping[str, Table]
+                    ) -> Iterator[tuple[MappedLayer, npt.NDArray[np.uint8]]]:
+        """Yield every layer with the bytes that enter it, batch after batch."""
         for batch in self.batches(images):
             state: State = {self.input: batch}
             for index, step in enumerate(self._steps):
                 if isinstance(step, MappedLayer):
-                    rows, _shape = step.act_rows(state[step.input].view(np.uint8))
-                    product = self._product(step, chosen.get(step.name))
-                    found[step.name].append(step.accumulate(rows, product, threads=self.threads))
-                state = self.advance(state, index, index + 1, chosen)
-        return {name: np.concatenate(parts) for name, parts in found.items()}
+                    yield step, step.act_rows(state[step.input].view(np.uint8))[0]
+                state = self.advance(state, index, index + 1, tables)
 
     # --- pieces, for evaluators that keep what they have computed -------------------
 

@@ -5,6 +5,7 @@ The kind of optimiser that the paper uses (Vizier), with the accuracy as a nativ
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 
 from hw.common.errors import ToolError
@@ -21,7 +22,11 @@ def check() -> None:
 def search(task: SearchTask) -> Proposals:
     """Propose what the GP draws, ten random designs first."""
     check()
+    from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import GPSampler
 
-    yield from proposals(task, GPSampler(seed=task.seed, n_startup_trials=10,
-                                         deterministic_objective=True))
+    with warnings.catch_warnings():
+        # The measurements are exact; Optuna calls saying so experimental.
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        sampler = GPSampler(seed=task.seed, n_startup_trials=10, deterministic_objective=True)
+    yield from proposals(task, sampler)
