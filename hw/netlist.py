@@ -11,6 +11,7 @@ Evaluation is bit-parallel: one bit per operand pair, eight pairs per byte, so a
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -261,15 +262,22 @@ class Netlist:
 
     @classmethod
     def from_dict(cls, description: dict[str, Any]) -> Netlist:
-        """Restore a netlist; raises ValueError when the description is malformed."""
+        """Restore a netlist; raises ValueError when the description is malformed.
+
+        Numbers must be whole ones: 2.0 and "2" are refused, not rounded or parsed.
+        """
+        whole = operator.index
         try:
-            gates = tuple(Gate(Op[op], int(a), int(b)) for op, a, b in description["gates"])
-            return cls(act_width=int(description["act_width"]),
-                       weight_width=int(description["weight_width"]),
-                       signed=bool(description["signed"]), gates=gates,
-                       outputs=tuple(int(net) for net in description["outputs"]))
-        except (KeyError, TypeError) as error:
+            gates = tuple(Gate(Op[op], whole(a), whole(b)) for op, a, b in description["gates"])
+            outputs = tuple(whole(net) for net in description["outputs"])
+            widths = whole(description["act_width"]), whole(description["weight_width"])
+            signed = description["signed"]
+            if not isinstance(signed, bool):
+                raise TypeError(f"signed must be true or false, not {signed!r}")
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"Netlist description is malformed: {error!r}") from None
+        return cls(act_width=widths[0], weight_width=widths[1], signed=signed, gates=gates,
+                   outputs=outputs)
 
 
 def pack_bits(values: npt.NDArray[Any], width: int) -> Bits:

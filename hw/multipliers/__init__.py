@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from hw.common.errors import unknown_name
 from hw.multipliers.base import Multiplier
-from hw.multipliers.catalog import CITATIONS, ENTRIES, EXACT
+from hw.multipliers.catalog import ENTRIES, EXACT
 
 __all__ = ["EXACT", "Multiplier", "catalogue", "get"]
 
@@ -20,7 +20,7 @@ def get(name: str) -> Multiplier:
         raise unknown_name("multiplier", name, ENTRIES)
     entry = ENTRIES[name]
     return Multiplier(name=name, family=entry.family, netlist=entry.build(**entry.parameters),
-                      parameters=entry.parameters, citation=CITATIONS[entry.family])
+                      parameters=entry.parameters, citation=entry.citation)
 
 
 @cache

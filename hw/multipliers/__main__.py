@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from hw.common.errors import run_command_line
 from hw.multipliers import catalogue, get
 from hw.multipliers.base import Multiplier
-from hw.multipliers.metrics import error_metrics
+from hw.multipliers.metrics import FULL_SCALE, error_metrics
 
 # Column heading -> (key in --json, how it is printed).
 COLUMNS = {
@@ -18,6 +19,7 @@ COLUMNS = {
     "MRE %": ("mre_percent", "{:.3f}"), "bias %": ("bias_percent", "{:+.4f}"),
     "gates": ("gates", "{}"), "depth": ("depth", "{}"),
 }
+TEXT_COLUMNS = 2  # name and family; the rest are numbers, aligned to the right
 
 
 def facts(multiplier: Multiplier) -> dict[str, object]:
@@ -27,7 +29,7 @@ def facts(multiplier: Multiplier) -> dict[str, object]:
         "name": multiplier.name, "family": multiplier.family,
         "parameters": dict(multiplier.parameters), "citation": multiplier.citation,
         "mae_percent": metrics.mae_percent, "wce_percent": metrics.wce_percent,
-        "ep_percent": 100 * metrics.ep, "mre_percent": 100 * metrics.mre,
+        "ep_percent": metrics.ep_percent, "mre_percent": metrics.mre_percent,
         "bias_percent": metrics.bias_percent, "mse": metrics.mse,
         "commutative": metrics.commutative, "keeps_zero": metrics.keeps_zero,
         "gates": len(multiplier.netlist.gates), "depth": multiplier.netlist.depth,
@@ -35,21 +37,67 @@ def facts(multiplier: Multiplier) -> dict[str, object]:
     }
 
 
-def list_command(sort: str, *, as_json: bool) -> None:
-    """Print the catalogue."""
-    rows = sorted((facts(multiplier) for multiplier in catalogue().values()),
+def catalogue_facts(sort: str) -> list[dict[str, object]]:
+    """Return the facts of every entry, sorted by the fact `sort`."""
+    return sorted((facts(multiplier) for multiplier in catalogue().values()),
                   key=lambda row: row[sort])  # type: ignore[arg-type, return-value]
-    if as_json:
-        print(json.dumps(rows, indent=2))
+
+
+def catalogue_cells(sort: str) -> list[list[str]]:
+    """Return the text of every cell of the table, sorted by the fact `sort`."""
+    return [[pattern.format(row[key]) for key, pattern in COLUMNS.values()]
+            for row in catalogue_facts(sort)]
+
+
+def list_command(sort: str, form: str) -> None:
+    """Print the catalogue as `table`, `json` or `markdown`."""
+    if form == "json":
+        print(json.dumps(catalogue_facts(sort), indent=2))
         return
-    cells = [[form.format(row[key]) for key, form in COLUMNS.values()] for row in rows]
+    cells = catalogue_cells(sort)
+    if form == "markdown":
+        print(markdown(cells))
+        return
+    caption = (f"{len(cells)} multipliers; percentages of the full scale {FULL_SCALE}, "
+               "MRE over non-zero products")
+    if sys.stdout.isatty():
+        print_rich(cells, caption)
+    else:
+        print(plain(cells), caption, sep="\n")
+
+
+def plain(cells: list[list[str]]) -> str:
+    """Return an aligned table, one line per row."""
     table = [list(COLUMNS), *cells]
     widths = [max(len(row[column]) for row in table) for column in range(len(COLUMNS))]
-    for row in table:
-        print("  ".join(cell.ljust(width) if column < 2 else cell.rjust(width)
-                        for column, (cell, width) in enumerate(zip(row, widths, strict=True))))
-    print(f"{len(rows)} multipliers; percentages of the full scale {2**16 - 1}, "
-          "MRE over non-zero products")
+    return "\n".join(
+        "  ".join(cell.ljust(width) if column < TEXT_COLUMNS else cell.rjust(width)
+                  for column, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        for row in table)
+
+
+def markdown(cells: list[list[str]]) -> str:
+    """Return the table of `docs/multipliers.md`."""
+    rule = ["---" if column < TEXT_COLUMNS else "--:" for column in range(len(COLUMNS))]
+    quoted = [[f"`{name}`", *rest] for name, *rest in cells]
+    return "\n".join(f"| {' | '.join(row)} |" for row in ([*COLUMNS], rule, *quoted))
+
+
+def print_rich(cells: list[list[str]], caption: str) -> None:
+    """Print the table for a terminal; where it is narrow the family names are cut first."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, caption=caption, pad_edge=False, padding=(0, 1, 0, 0))
+    for column, heading in enumerate(COLUMNS):
+        family = heading == "family"
+        table.add_column(heading, justify="left" if column < TEXT_COLUMNS else "right",
+                         no_wrap=not family, overflow="ellipsis",
+                         style="bold" if column == 0 else "dim" if family else None)
+    for row in cells:
+        table.add_row(*row)
+    Console().print(table)
 
 
 def show_command(name: str, output: Path | None, *, as_json: bool) -> None:
@@ -96,11 +144,15 @@ def main() -> int:
     showing.add_argument("name", help="name in the catalogue")
     showing.add_argument("-o", "--output", type=Path, default=None,
                          help="heat map to write, .png or .svg (default NAME.png here)")
-    for command in (listing, showing):
-        command.add_argument("--json", action="store_true", help="machine-readable output")
+    formats = listing.add_mutually_exclusive_group()
+    formats.add_argument("--markdown", action="store_const", const="markdown", dest="form",
+                         help="the table of docs/multipliers.md")
+    formats.add_argument("--json", action="store_const", const="json", dest="form",
+                         help="machine-readable output")
+    showing.add_argument("--json", action="store_true", help="machine-readable output")
     arguments = parser.parse_args()
     if arguments.command == "list":
-        list_command(arguments.sort, as_json=arguments.json)
+        list_command(arguments.sort, arguments.form or "table")
     else:
         output = arguments.output or Path(f"{arguments.name}.png")
         get(arguments.name)  # an unknown name is refused before anything is written

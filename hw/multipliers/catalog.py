@@ -30,6 +30,13 @@ class Entry(NamedTuple):
     build: Callable[..., Netlist]
     parameters: dict[str, int | str]
 
+    @property
+    def citation(self) -> str:
+        """The paper that published the construction."""
+        if self.family == "compressor42":
+            return COMPRESSOR_CITATIONS[str(self.parameters["design"])]
+        return CITATIONS[self.family]
+
 
 CITATIONS = {
     "exact": "Dadda, Alta Frequenza 34, 1965",
@@ -43,6 +50,13 @@ CITATIONS = {
     "lower_or": "after Mahdiani et al., IEEE Trans. Circuits and Systems I 57(4), 2010",
     "drum": "Hashemi, Bahar and Reda, ICCAD, 2015",
     "mitchell": "Mitchell, IRE Trans. Electronic Computers EC-11(4), 1962",
+}
+
+COMPRESSOR_CITATIONS = {
+    "saturate": "after Yang, Han and Lombardi, DFTS, 2015 (ACCI1)",
+    "pairs": "after Akbari et al., IEEE Trans. VLSI Systems 25(4), 2017 (DQ4:2C4)",
+    "merge": "after Esposito et al., IEEE Trans. Circuits and Systems I 65(12), 2018",
+    "or4": "after Venkatachalam and Ko, IEEE Trans. VLSI Systems 25(5), 2017",
 }
 
 ENTRIES: dict[str, Entry] = {

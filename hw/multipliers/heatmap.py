@@ -6,7 +6,10 @@ import io
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.style import context
 
 from hw.common.errors import InputError
@@ -16,9 +19,23 @@ from hw.multipliers.metrics import FULL_SCALE, error_metrics
 
 SUFFIXES = (".png", ".svg")
 TICKS = (0, 64, 128, 192, 255)
+PNG_DPI = 216
+THUMBNAIL_IN = 1.2
+# One fixed layout, so that pictures of several multipliers can be laid over each other. The map
+# is three whole pixels per operand pair and starts on a whole one: nothing is resampled.
+WIDTH_IN, HEIGHT_IN = 5.25, 4.625
+LEFT_IN, BOTTOM_IN, SIDE_IN = 0.625, 0.5, 3 * 256 / PNG_DPI
+BAR_GAP_IN, BAR_WIDTH_IN = 0.125, 0.125
+INK, MUTED = "#1c2733", "#5c6b7a"
+STYLE = {
+    "font.size": 9, "font.family": ["DejaVu Sans"], "text.parse_math": False,
+    "svg.hashsalt": "autoapprox", "svg.fonttype": "none",
+    "axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK,
+    "xtick.color": MUTED, "ytick.color": MUTED,
+}
 
 
-def error_percent(multiplier: Multiplier) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def error_percent(multiplier: Multiplier) -> npt.NDArray[np.float64]:
     """Return f(a, w) - a w in percent of the full scale, float64[256, 256], `[act, weight]`."""
     operands = np.arange(256)
     exact = np.multiply.outer(operands, operands)
@@ -29,35 +46,81 @@ def draw(multiplier: Multiplier, suffix: str) -> bytes:
     """Return the heat map as PNG or SVG.
 
     Activation upwards, weight to the right; red where products are too large, blue where they
-    are too small, white where they are right. suffix : `.png` or `.svg`.
+    are too small, white where they are right. The colours reach from minus to plus the worst
+    case. suffix : `.png` or `.svg`.
     """
-    metrics, error = error_metrics(multiplier.table), error_percent(multiplier)
-    limit = float(np.abs(error).max()) or 1.0  # the exact multiplier is white all over
-    style = {"font.size": 9, "svg.hashsalt": "autoapprox", "svg.fonttype": "none",
-             "text.parse_math": False}
-    with context(style):
-        figure = Figure(figsize=(5.2, 4.4), layout="constrained")
-        axes = figure.add_subplot()
-        image = axes.imshow(error, origin="lower", cmap="RdBu_r", interpolation="nearest",
-                            vmin=-limit, vmax=limit)
-        figure.suptitle(f"{multiplier.name}: MAE {metrics.mae_percent:.3g} %, "
-                        f"WCE {metrics.wce_percent:.3g} %, MRE {100 * metrics.mre:.3g} %",
-                        fontsize=9)
-        axes.set_xlabel("weight magnitude")
-        axes.set_ylabel("activation magnitude")
-        axes.set_xticks(TICKS)
-        axes.set_yticks(TICKS)
-        bar = figure.colorbar(image, ax=axes, format=lambda value, _position: f"{value:g}")
-        bar.set_label("error (% of full scale)")
-        stream = io.BytesIO()
-        figure.savefig(stream, format=suffix.removeprefix("."), dpi=160,
-                       metadata={"Date": None} if suffix == ".svg" else {"Software": None})
-    return stream.getvalue()
+    with context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN))
+        _paint(figure, multiplier)
+        return _save(figure, suffix)
+
+
+def thumbnail_svg(multiplier: Multiplier) -> str:
+    """Return the bare picture, without axes and colour bar, as SVG text to embed in HTML."""
+    with context(STYLE):
+        figure = Figure(figsize=(THUMBNAIL_IN, THUMBNAIL_IN))
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        _image(axes, multiplier)
+        svg = _save(figure, ".svg").decode()
+    return svg[svg.index("<svg"):]  # the XML prologue has no place inside HTML
 
 
 def write_heatmap(multiplier: Multiplier, path: Path) -> None:
-    """Write the heat map to `path`, in the format that its suffix names."""
-    if path.suffix not in SUFFIXES:
+    """Write the heat map to `path`, in the format that its suffix names.
+
+    Raises InputError for another suffix, OSError when the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
         raise InputError(f"{path}: heat map must end in {' or '.join(SUFFIXES)}, "
                          f"not {path.suffix or 'nothing'!r}")
-    write_bytes(path, draw(multiplier, path.suffix))
+    if path.is_dir():
+        raise InputError(f"{path}: heat map must be a file, not a folder")
+    write_bytes(path, draw(multiplier, suffix))
+
+
+def _axes(figure: Figure, left_in: float, width_in: float) -> Axes:
+    return figure.add_axes((left_in / WIDTH_IN, BOTTOM_IN / HEIGHT_IN,
+                            width_in / WIDTH_IN, SIDE_IN / HEIGHT_IN))
+
+
+def _image(axes: Axes, multiplier: Multiplier) -> AxesImage:
+    error = error_percent(multiplier)
+    limit = float(np.abs(error).max()) or 1.0  # the exact multiplier is white all over
+    return axes.imshow(error, origin="lower", cmap="RdBu_r", interpolation="none",
+                       vmin=-limit, vmax=limit)
+
+
+def _paint(figure: Figure, multiplier: Multiplier) -> None:
+    metrics = error_metrics(multiplier.table)
+    axes = _axes(figure, LEFT_IN, SIDE_IN)
+    image = _image(axes, multiplier)
+    figure.text(LEFT_IN / WIDTH_IN, 1 - 0.28 / HEIGHT_IN, multiplier.name, fontsize=11,
+                fontweight="bold")
+    figure.text(LEFT_IN / WIDTH_IN, 1 - 0.50 / HEIGHT_IN, color=MUTED, s=(
+        f"MAE {metrics.mae_percent:.3g} %   WCE {metrics.wce_percent:.3g} %   "
+        f"MRE {metrics.mre_percent:.3g} %   bias {_signed(metrics.bias_percent)} %"
+        if metrics.wce else "every product is right"))
+    axes.set_xlabel("weight magnitude")
+    axes.set_ylabel("activation magnitude")
+    axes.set_xticks(TICKS)
+    axes.set_yticks(TICKS)
+    bar_axes = _axes(figure, LEFT_IN + SIDE_IN + BAR_GAP_IN, BAR_WIDTH_IN)
+    bar = figure.colorbar(image, cax=bar_axes, format=lambda value, _position: _signed(value))
+    bar.set_label("error (% of full scale)")
+    if not metrics.wce:
+        bar.set_ticks([0])
+
+
+def _signed(value: float) -> str:
+    """Return three digits with a sign that has the width of a plus; zero has none."""
+    return f"{value:+.3g}".replace("-", "−") if value else "0"
+
+
+def _save(figure: Figure, suffix: str) -> bytes:
+    stream = io.BytesIO()
+    # No date and no version: the same netlist gives the same bytes.
+    figure.savefig(stream, format=suffix.removeprefix("."), dpi=PNG_DPI,
+                   metadata={"Date": None} if suffix == ".svg" else {"Software": None})
+    return stream.getvalue()

@@ -6,8 +6,8 @@
     f(a, w) = sum over i + j >= limit of a_i w_j 2**(i + j)
             + sum over c < limit of [some dot of column c is set] 2**c
 
-Cheaper than truncation's constant would be and better than nothing: a column of few set bits
-is nearly always right.
+Dearer than truncation by one OR gate per partial product, and far closer: a column with at
+most one set bit is right, and short columns nearly always are.
 """
 
 from __future__ import annotations

@@ -58,6 +58,16 @@ class ErrorMetrics:
         return 100 * self.wce / FULL_SCALE
 
     @property
+    def ep_percent(self) -> float:
+        """Error probability in percent."""
+        return 100 * self.ep
+
+    @property
+    def mre_percent(self) -> float:
+        """MRE in percent of the exact product."""
+        return 100 * self.mre
+
+    @property
     def bias_percent(self) -> float:
         """Bias in percent of the full scale."""
         return 100 * self.bias / FULL_SCALE

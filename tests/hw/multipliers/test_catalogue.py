@@ -1,5 +1,8 @@
 """Every catalogue entry against its paper's formula, over all 65,536 operand pairs."""
 
+import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -8,7 +11,9 @@ import pytest
 
 from hw.common.errors import InputError
 from hw.multipliers import EXACT, catalogue, get
-from hw.multipliers.catalog import CITATIONS, ENTRIES
+from hw.multipliers.__main__ import catalogue_cells, markdown
+from hw.multipliers.catalog import CITATIONS, COMPRESSOR_CITATIONS, ENTRIES
+from hw.multipliers.compressor42 import COMPRESSORS
 from hw.multipliers.metrics import error_metrics
 from tests.hw.multipliers import formulas
 
@@ -44,8 +49,14 @@ def test_swapping_the_operands_of_a_lopsided_circuit_shows(name):
 
 
 def test_catalogue_is_large_and_varied():
-    assert len(ENTRIES) >= 20
+    assert len(ENTRIES) >= 32
     assert len({entry.family for entry in ENTRIES.values()}) >= 6
+    inexact = sorted(error_metrics(m.table).mae_percent for m in catalogue().values()
+                     if not m.is_exact)
+    assert inexact[0] < 0.002
+    assert inexact[-1] > 2.5
+    # Mean errors cover the range without a hole: each is at most twice the one before.
+    assert max(np.divide(inexact[1:], inexact[:-1])) < 2
     assert sum(not error_metrics(m.table).commutative for m in catalogue().values()) >= 10
 
 
@@ -61,12 +72,31 @@ def test_only_the_exact_entry_is_exact():
 
 def test_every_entry_has_its_source():
     assert {entry.family for entry in ENTRIES.values()} == set(CITATIONS)
-    assert all(multiplier.citation for multiplier in catalogue().values())
+    assert set(COMPRESSORS) == set(COMPRESSOR_CITATIONS)
+    for name, multiplier in catalogue().items():
+        # A year, or the plain baseline that nobody claims.
+        assert re.search(r"\b(19|20)\d\d\b|baseline", multiplier.citation), name
 
 
 @pytest.mark.parametrize("family", CITATIONS)
-def test_every_family_is_documented(family):
-    assert f"`{family}`" in PAGE.read_text()
+def test_every_family_is_documented_with_a_figure(family):
+    sections = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", PAGE.read_text(),
+                               re.MULTILINE | re.DOTALL))
+    assert "```" in sections[family]
+
+
+def test_documented_catalogue_is_the_catalogue():
+    """When it is not, paste the output of `python -m hw.multipliers list --markdown`."""
+    assert markdown(catalogue_cells("mae_percent")) in PAGE.read_text()
+
+
+def test_importing_the_catalogue_builds_nothing_and_loads_no_plotting():
+    script = ("import sys, hw.multipliers\n"
+              "assert hw.multipliers.get.cache_info().currsize == 0\n"
+              "print([m for m in ('matplotlib', 'rich', 'amaranth', 'torch') if m in sys.modules])")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
+                          check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_an_unknown_name_suggests_the_nearest():

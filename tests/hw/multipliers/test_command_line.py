@@ -1,15 +1,27 @@
 """`python -m hw.multipliers`: tables, heat maps, refusals."""
 
+import io
 import json
+import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
-from hw.common.errors import InputError
+from hw.common.errors import InputError, run_command_line
 from hw.multipliers import __main__ as command
 from hw.multipliers import get
 from hw.multipliers.catalog import ENTRIES
-from hw.multipliers.heatmap import draw, error_percent
+from hw.multipliers.heatmap import (
+    BOTTOM_IN,
+    LEFT_IN,
+    PNG_DPI,
+    SIDE_IN,
+    draw,
+    error_percent,
+    thumbnail_svg,
+)
 
 
 def run(monkeypatch, *arguments):
@@ -33,6 +45,27 @@ def test_list_as_json_has_the_figures(monkeypatch, capsys):
     assert rows["mul8u_exact"]["mae_percent"] == 0
 
 
+@pytest.mark.parametrize(("columns", "family"), [(120, "compressor42"), (80, "")])
+def test_list_on_a_terminal_never_cuts_a_name_or_figure(monkeypatch, capsys, columns, family):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    run(monkeypatch, "list")
+    lines = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
+    row = next(line for line in lines if "mul8u_ac42_saturate_c12" in line)
+    assert row.split() == [word for word in (
+        "mul8u_ac42_saturate_c12", family, "0.0416", "7.849", "6.1", "0.093", "-0.0416", "348",
+        "27") if word]
+    assert max(map(len, lines)) <= columns
+
+
+def test_list_as_markdown_has_a_row_per_entry(monkeypatch, capsys):
+    assert run(monkeypatch, "list", "--markdown", "--sort", "name") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("`")[1] for line in lines[2:]] == sorted(ENTRIES)
+    assert {line.count("|") for line in lines} == {10}
+
+
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_show_writes_the_heat_map(monkeypatch, capsys, tmp_path, suffix):
     path = tmp_path / f"map{suffix}"
@@ -45,6 +78,55 @@ def test_heat_map_error_is_indexed_by_activation_then_weight():
     error = error_percent(get("mul8u_optrunc_a4w2"))
     np.testing.assert_allclose(error[255, 4], -100 * 15 * 4 / 65535)
     np.testing.assert_allclose(error[16, 255], -100 * 16 * 3 / 65535)
+
+
+def test_show_as_json_has_the_source_and_the_netlist_digest(monkeypatch, capsys, tmp_path):
+    assert run(monkeypatch, "show", "mul8u_ac42_pairs_c8", "--json", "-o", tmp_path / "p.PNG") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["citation"].startswith("Akbari et al.")
+    assert facts["digest"] == get("mul8u_ac42_pairs_c8").digest
+    assert (tmp_path / "p.PNG").read_bytes().startswith(b"\x89PNG")
+
+
+def test_thumbnail_is_bare_svg_for_html():
+    svg = thumbnail_svg(get("mul8u_bam_h2v6"))
+    assert svg.startswith("<svg")
+    assert ElementTree.fromstring(svg).tag.endswith("svg")
+    assert "<text" not in svg
+    assert thumbnail_svg(get("mul8u_bam_h2v6")) == svg
+
+
+def test_heat_map_has_the_activation_upwards_and_the_weight_to_the_right():
+    pixels = imread(io.BytesIO(draw(get("mul8u_optrunc_a4w2"), ".png")))
+    pitch = PNG_DPI * SIDE_IN / 256  # pixels per operand pair
+
+    def colour(act, weight):
+        row = pixels.shape[0] - BOTTOM_IN * PNG_DPI - pitch * (act + 0.5)
+        return pixels[int(row), int(LEFT_IN * PNG_DPI + pitch * (weight + 0.5)), :3].tolist()
+
+    white, worst = colour(240, 252), colour(239, 251)
+    assert min(white) == pytest.approx(0.969, abs=0.01)  # both are multiples of what is kept
+    assert worst[2] > worst[0] + 0.3  # too small is blue
+    assert colour(16, 252) == colour(32, 128) == white
+    # 15 is cut to 0 as an activation, to 12 as a weight.
+    assert sum(colour(15, 252)) < sum(colour(252, 15)) < sum(white)
+
+
+@pytest.mark.parametrize(("target", "message"), [
+    ("folder.png", "folder.png: heat map must be a file, not a folder"),
+    ("file/map.png", "file: "),
+])
+def test_unwritable_heat_map_is_one_line_and_exit_2(monkeypatch, capsys, tmp_path, target, message):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr("sys.argv", ["x", "show", "mul8u_exact", "-o", str(tmp_path / target)])
+    with pytest.raises(SystemExit) as stopped:
+        run_command_line(command.main)
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {tmp_path / message}".removesuffix(" "))
+    assert error.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.png"]
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
