@@ -53,8 +53,8 @@ CITATIONS = {
 }
 
 COMPRESSOR_CITATIONS = {
-    "saturate": "after Yang, Han and Lombardi, DFTS, 2015 (ACCI1)",
-    "pairs": "after Akbari et al., IEEE Trans. VLSI Systems 25(4), 2017 (DQ4:2C4)",
+    "saturate": "Yang, Han and Lombardi, DFTS, 2015 (ACCI1)",
+    "pairs": "Akbari et al., IEEE Trans. VLSI Systems 25(4), 2017 (DQ4:2C4)",
     "merge": "after Esposito et al., IEEE Trans. Circuits and Systems I 65(12), 2018",
     "or4": "after Venkatachalam and Ko, IEEE Trans. VLSI Systems 25(5), 2017",
 }

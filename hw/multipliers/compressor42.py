@@ -17,7 +17,7 @@ on. What they make of the count of set bits, inputs in two pairs (x1, x2), (x3, 
     merge     (x1|x2) ^ (x3|x4)          (x1|x2)(x3|x4)          a full pair counts one
     or4       x1 | x2 | x3 | x4          0                       two and more -> 1
 
-`saturate` follows ACCI1 of Yang, Han and Lombardi (DFTS 2015); `pairs` follows the approximate part of DQ4:2C4
+`saturate` is ACCI1 of Yang, Han and Lombardi (DFTS 2015); `pairs` the approximate part of DQ4:2C4
 of Akbari et al. (IEEE Trans. VLSI Systems 25(4), 2017); `merge` puts a half adder behind two of
 the 2/1 compressors, which are ORs, of Esposito et al. (IEEE Trans. Circuits and Systems I 65(12),
 2018); `or4` is the OR of up to four bits that Venkatachalam and Ko (IEEE Trans. VLSI Systems
