@@ -192,7 +192,7 @@ class Design:
                     raise InputError(f"Netlist of {name!r} must have digest "
                                      f"{entry['digest'][:12]}, not {netlist.digest[:12]}")
                 multipliers[name] = Multiplier(
-                    name=name, family=entry["family"], netlist=netlist,
+                    name=name, family=entry["family"], source=netlist,
                     parameters=entry["parameters"], citation=entry["citation"])
             return cls(name=content["name"], bank=BankConfig.from_dict(content["bank"]),
                        multipliers=multipliers, mapping=content["mapping"],

@@ -185,11 +185,15 @@ class Netlist:
         lanes = acts.size
         nets = self.evaluate_nets(pack_bits(acts.reshape(-1), self.act_width),
                                   pack_bits(weights.reshape(-1), self.weight_width))
-        product = np.zeros(lanes, np.int64)
+        # One byte per bit, 32 positions: packed along the positions they are the product's bytes.
+        bits = np.zeros((32, lanes), np.uint8)
         for position, net in enumerate(self.outputs):
-            bit = np.unpackbits(nets[net], count=lanes, bitorder="little").astype(np.int64)
-            sign_bit = self.signed and position == len(self.outputs) - 1
-            product += (-bit if sign_bit else bit) << position
+            bits[position] = np.unpackbits(nets[net], count=lanes, bitorder="little")
+        if self.signed:
+            bits[len(self.outputs):] = bits[len(self.outputs) - 1]
+        words = np.packbits(bits, axis=0, bitorder="little").T.copy().view("<i4" if self.signed
+                                                                          else "<u4")
+        product = words[:, 0].astype(np.int64)
         return product.reshape(acts.shape)
 
     def table(self) -> npt.NDArray[np.int32]:

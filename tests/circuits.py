@@ -19,7 +19,7 @@ def shift_and_add(dropped_act_bits: int = 0) -> Multiplier:
         row = [0] * bit + [builder.and_(builder.act[bit], net) for net in builder.weight]
         total = builder.ripple_add(total, row)[:16]
     name = f"test_drop{dropped_act_bits}" if dropped_act_bits else "test_exact"
-    return Multiplier(name=name, family="test", netlist=builder.build(total))
+    return Multiplier(name=name, family="test", source=builder.build(total))
 
 
 def small_design(*, rows=4, cols=3, drops=(0, 2, 4), mapping=None, psum_width=24):

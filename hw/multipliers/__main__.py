@@ -24,7 +24,7 @@ TEXT_COLUMNS = 2  # name and family; the rest are numbers, aligned to the right
 
 def facts(multiplier: Multiplier) -> dict[str, object]:
     """Return what `list` and `show` print; percentages are of the full scale 2**16 - 1."""
-    metrics = error_metrics(multiplier.table)
+    metrics = error_metrics(multiplier.table, signed=multiplier.signed)
     return {
         "name": multiplier.name, "family": multiplier.family,
         "parameters": dict(multiplier.parameters), "citation": multiplier.citation,

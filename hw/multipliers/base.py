@@ -1,7 +1,8 @@
-"""What every multiplier of the catalogue is: a name, its origin and a netlist."""
+"""What every multiplier is: a name, its origin, and the netlist or table that defines it."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,7 +10,54 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from hw.common.errors import InputError
 from hw.netlist import Netlist
+
+OPERANDS = 256
+
+
+def operand_values(*, signed: bool) -> npt.NDArray[np.int64]:
+    """Return the value of each 8-bit operand pattern, int64[256]: the index of a table axis."""
+    patterns = np.arange(OPERANDS)
+    return patterns - OPERANDS * (patterns >= OPERANDS // 2) if signed else patterns
+
+
+def exact_products(*, signed: bool = False) -> npt.NDArray[np.int64]:
+    """Return the exact products int64[256, 256], indexed by operand pattern."""
+    operands = operand_values(signed=signed)
+    return np.multiply.outer(operands, operands)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductTable:
+    """A multiplier of which only the products are known: it simulates, but has no hardware.
+
+    Parameters
+    ----------
+    values : bytes
+        int32[256, 256], little-endian, indexed `[act, weight]` by operand pattern.
+    signed : bool
+        Operands and products are two's complement.
+    """
+
+    values: bytes
+    signed: bool = False
+
+    @classmethod
+    def of(cls, table: npt.NDArray[np.integer], *, signed: bool = False) -> ProductTable:
+        """Return the product table of an integer array [256, 256]; ValueError otherwise."""
+        if table.shape != (OPERANDS, OPERANDS):
+            raise ValueError(f"Product table must have shape (256, 256), not {table.shape}")
+        return cls(values=table.astype("<i4").tobytes(), signed=signed)
+
+    def table(self) -> npt.NDArray[np.int32]:
+        """Return the products, int32[256, 256]."""
+        return np.frombuffer(self.values, "<i4").reshape(OPERANDS, OPERANDS).astype(np.int32)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of signedness and products, 64 hexadecimal digits."""
+        return hashlib.sha256(bytes([self.signed]) + self.values).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,37 +67,56 @@ class Multiplier:
     Parameters
     ----------
     name : str
-        `mul8u_...` for an unsigned 8x8 circuit, as EvoApproxLib names them.
+        `mul8u_...` for an unsigned 8x8 circuit, `mul8s_...` for a signed one, as EvoApproxLib
+        names them.
     family : str
         The construction it is an instance of, e.g. `truncated`.
-    parameters : mapping of str to int or str
+    source : Netlist or ProductTable
+        What defines it; a netlist unless somebody's file held products only.
+    parameters : mapping of str to int, float or str
         What the family's builder was called with.
     citation : str
         The paper that published the construction.
-    netlist : Netlist
-        The circuit itself.
     """
 
     name: str
     family: str
-    netlist: Netlist
-    parameters: Mapping[str, int | str] = field(default_factory=dict)
+    source: Netlist | ProductTable
+    parameters: Mapping[str, int | float | str] = field(default_factory=dict)
     citation: str = ""
 
     @property
+    def netlist(self) -> Netlist:
+        """The circuit; raises InputError where only a table is known."""
+        if isinstance(self.source, ProductTable):
+            raise InputError(
+                f"Multiplier {self.name!r} must have a netlist for hardware and cost, not only a "
+                "truth table; import its Verilog, BLIF, Yosys JSON or CGP file instead")
+        return self.source
+
+    @property
+    def has_netlist(self) -> bool:
+        """Whether the circuit is known, not only its products."""
+        return isinstance(self.source, Netlist)
+
+    @property
+    def signed(self) -> bool:
+        """Operands and product are two's complement."""
+        return self.source.signed
+
+    @property
     def digest(self) -> str:
-        """Digest of the netlist, the key of every stored result."""
-        return self.netlist.digest
+        """Digest of the netlist (or table), the key of every stored result."""
+        return self.source.digest
 
     @cached_property
     def table(self) -> npt.NDArray[np.int32]:
-        """Product table int32[256, 256] indexed `[act, weight]`, read-only."""
-        table = self.netlist.table()
+        """Product table int32[256, 256] indexed `[act, weight]` by pattern, read-only."""
+        table = self.source.table()
         table.setflags(write=False)
         return table
 
     @property
     def is_exact(self) -> bool:
         """Whether every product is right."""
-        operands = np.arange(256)
-        return bool((self.table == np.multiply.outer(operands, operands)).all())
+        return bool((self.table == exact_products(signed=self.signed)).all())

@@ -93,7 +93,7 @@ def _image(axes: Axes, multiplier: Multiplier) -> AxesImage:
 
 
 def _paint(figure: Figure, multiplier: Multiplier) -> None:
-    metrics = error_metrics(multiplier.table)
+    metrics = error_metrics(multiplier.table, signed=multiplier.signed)
     axes = _axes(figure, LEFT_IN, SIDE_IN)
     image = _image(axes, multiplier)
     figure.text(LEFT_IN / WIDTH_IN, 1 - 0.28 / HEIGHT_IN, multiplier.name, fontsize=11,

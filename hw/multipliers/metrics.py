@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hw.multipliers.base import exact_products
+
 FULL_SCALE = 2**16 - 1
 
 
@@ -73,18 +75,17 @@ class ErrorMetrics:
         return 100 * self.bias / FULL_SCALE
 
 
-def error_metrics(table: npt.NDArray[np.int32]) -> ErrorMetrics:
-    """Return the error figures of an unsigned product table int32[256, 256], `[act, weight]`."""
+def error_metrics(table: npt.NDArray[np.int32], *, signed: bool = False) -> ErrorMetrics:
+    """Return the error figures of a product table int32[256, 256], `[act, weight]` by pattern."""
     if table.shape != (256, 256):
         raise ValueError(f"Product table must have shape (256, 256), not {table.shape}")
-    operands = np.arange(256, dtype=np.int64)
-    exact = np.multiply.outer(operands, operands)
+    exact = exact_products(signed=signed)
     error = table.astype(np.int64) - exact
     nonzero = exact != 0
     return ErrorMetrics(
         mae=float(np.abs(error).mean()), wce=int(np.abs(error).max()),
         ep=float((error != 0).mean()),
-        mre=float((np.abs(error[nonzero]) / exact[nonzero]).mean()),
+        mre=float((np.abs(error[nonzero]) / np.abs(exact[nonzero])).mean()),
         mse=float((error.astype(np.float64) ** 2).mean()), bias=float(error.mean()),
         commutative=bool((table == table.T).all()),
         keeps_zero=bool((table[0] == 0).all() and (table[:, 0] == 0).all()))

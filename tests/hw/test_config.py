@@ -52,14 +52,14 @@ def _design_of(multiplier):
 
 def test_a_circuit_that_does_not_keep_zero_is_refused():
     builder = NetlistBuilder()
-    circuit = Multiplier(name="m", family="test", netlist=builder.build([CONST1]))
+    circuit = Multiplier(name="m", family="test", source=builder.build([CONST1]))
     with pytest.raises(InputError, match=r"^Multiplier 'm' must give 0 for 0 x 0, not 1"):
         _design_of(circuit)
 
 
 def test_a_circuit_of_another_width_is_refused():
     builder = NetlistBuilder(act_width=4, weight_width=8)
-    circuit = Multiplier(name="m", family="test", netlist=builder.build(builder.act))
+    circuit = Multiplier(name="m", family="test", source=builder.build(builder.act))
     with pytest.raises(InputError, match=r"^Multiplier 'm' must be 8x8 to sit in a PE, not 4x8"):
         _design_of(circuit)
 

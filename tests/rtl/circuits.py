@@ -24,7 +24,7 @@ def array_netlist(*, drop: frozenset[tuple[int, int]] = frozenset(), width: int 
 
 
 # Dropped products that have no mirror image: swapping the operands changes the result.
-NIBBLE = Multiplier(name="nibble", family="test", netlist=array_netlist(
+NIBBLE = Multiplier(name="nibble", family="test", source=array_netlist(
     drop=frozenset({(0, 3), (2, 1)}), width=4))
-SKEWED = Multiplier(name="skewed", family="test", netlist=array_netlist(
+SKEWED = Multiplier(name="skewed", family="test", source=array_netlist(
     drop=frozenset({(0, 1), (0, 2), (1, 2), (4, 0), (3, 4)}), width=5))

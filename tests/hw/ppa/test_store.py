@@ -103,7 +103,7 @@ def test_no_result_is_left_over():
 
 def test_result_is_found_by_netlist_whatever_the_name():
     exact = get("mul8u_exact")
-    renamed = Multiplier(name="mine", family="mine", netlist=exact.netlist)
+    renamed = Multiplier(name="mine", family="mine", source=exact.netlist)
     assert load_pe(renamed).area_um2 == load_pe(exact).area_um2
 
 

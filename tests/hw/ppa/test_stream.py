@@ -163,7 +163,7 @@ def test_gates_that_do_not_match_the_table_are_an_error(fault):
     else:
         netlist = (pe.multiplier.netlist.swapped() if fault == "swap"
                    else get("mul8u_exact").netlist)
-        pe = replace(pe, multiplier=Multiplier(name="other", family="", netlist=netlist))
+        pe = replace(pe, multiplier=Multiplier(name="other", family="", source=netlist))
     with pytest.raises(AssertionError, match="must compute its table: partial sum"):
         stream_energy(pe, *uniform_stream(), rows=ROWS, cols=COLS, lanes=1024)
 

@@ -1,0 +1,88 @@
+"""Multiplier files: one circuit as JSON, the form of imported and of evolved multipliers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hw.common.errors import InputError
+from hw.common.files import read_json, write_text
+from hw.multipliers.base import OPERANDS, Multiplier, ProductTable
+from hw.netlist import Netlist
+
+FORMAT = "autoapprox-multiplier/1"
+TABLE_BYTES = 4 * OPERANDS * OPERANDS
+
+
+def save(multiplier: Multiplier, path: Path) -> None:
+    """Write a multiplier atomically; equal multipliers give equal bytes."""
+    write_text(path, to_json(multiplier))
+
+
+def to_json(multiplier: Multiplier) -> str:
+    """Return the text of a multiplier file, a line per field."""
+    import json
+
+    lines = [f'  "{key}": {json.dumps(value, separators=(",", ":"))}'
+             for key, value in to_dict(multiplier).items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def load(path: Path) -> Multiplier:
+    """Return the multiplier of a file; raises InputError when it is missing or malformed."""
+    content = read_json(path)
+    try:
+        return from_dict(content)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def to_dict(multiplier: Multiplier) -> dict[str, Any]:
+    """Return a JSON-ready description; `from_dict` restores an equal multiplier."""
+    source = multiplier.source
+    if isinstance(source, Netlist):
+        form: dict[str, Any] = {"netlist": source.to_dict()}
+    else:
+        packed = base64.b64encode(zlib.compress(source.values, 9)).decode()
+        form = {"table": packed, "signed": source.signed}
+    return {"format": FORMAT, "name": multiplier.name, "family": multiplier.family,
+            "citation": multiplier.citation, "parameters": dict(multiplier.parameters), **form}
+
+
+def from_dict(content: Any) -> Multiplier:
+    """Restore a multiplier; raises ValueError when the description is malformed."""
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"must be a multiplier of format {FORMAT}")
+    for key in ("name", "family", "citation"):
+        if not isinstance(content.get(key), str):
+            raise ValueError(f"multiplier field {key!r} must be text")
+    parameters = content.get("parameters")
+    if not isinstance(parameters, dict) \
+            or not all(type(value) in (int, float, str) for value in parameters.values()):
+        raise ValueError("multiplier field 'parameters' must hold numbers and text")
+    source: Netlist | ProductTable
+    if "netlist" in content:
+        source = Netlist.from_dict(content["netlist"])
+    elif "table" in content:
+        source = ProductTable.of(_unpacked(content["table"]), signed=content.get("signed") is True)
+    else:
+        raise ValueError("multiplier must have a netlist or a table")
+    return Multiplier(name=content["name"], family=content["family"], source=source,
+                      parameters=parameters, citation=content["citation"])
+
+
+def _unpacked(text: Any) -> Any:
+    """Return the table of its text; never more than a table's size is unpacked."""
+    try:
+        stream = zlib.decompressobj()
+        values = stream.decompress(base64.b64decode(text, validate=True), TABLE_BYTES)
+    except (TypeError, binascii.Error, zlib.error) as error:
+        raise ValueError(f"multiplier table is malformed: {error}") from None
+    if len(values) != TABLE_BYTES or stream.unconsumed_tail:
+        raise ValueError(f"multiplier table must hold {TABLE_BYTES} bytes")
+    return np.frombuffer(values, "<i4").reshape(OPERANDS, OPERANDS)
