@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,10 +108,10 @@ class Netlist:
         for label, width in (("act_width", self.act_width), ("weight_width", self.weight_width)):
             if not 1 <= width <= 16:
                 raise ValueError(f"{label} must be 1 to 16, not {width}")
-        for index, gate in enumerate(self.gates):
-            net = self.first_gate_net + index
-            if not (0 <= gate.a < net and 0 <= gate.b < net):
-                raise ValueError(f"Gate {index} must read nets below {net}, not {gate.a}, {gate.b}")
+        for net, (_, a, b) in enumerate(self.gates, start=self.first_gate_net):
+            if not (0 <= a < net and 0 <= b < net):
+                raise ValueError(f"Gate {net - self.first_gate_net} must read nets below {net}, "
+                                 f"not {a}, {b}")
         if not 1 <= len(self.outputs) <= 32:
             raise ValueError(f"Netlist must have 1 to 32 outputs, not {len(self.outputs)}")
         for net in self.outputs:
@@ -185,15 +185,7 @@ class Netlist:
         lanes = acts.size
         nets = self.evaluate_nets(pack_bits(acts.reshape(-1), self.act_width),
                                   pack_bits(weights.reshape(-1), self.weight_width))
-        # One byte per bit, 32 positions: packed along the positions they are the product's bytes.
-        bits = np.zeros((32, lanes), np.uint8)
-        for position, net in enumerate(self.outputs):
-            bits[position] = np.unpackbits(nets[net], count=lanes, bitorder="little")
-        if self.signed:
-            bits[len(self.outputs):] = bits[len(self.outputs) - 1]
-        words = np.packbits(bits, axis=0, bitorder="little").T.copy().view("<i4" if self.signed
-                                                                          else "<u4")
-        product = words[:, 0].astype(np.int64)
+        product = self._products(nets, lanes)
         return product.reshape(acts.shape)
 
     def table(self) -> npt.NDArray[np.int32]:
@@ -205,26 +197,28 @@ class Netlist:
         if self.act_width + self.weight_width > 20:
             raise ValueError("Truth table must have at most 20 operand bits, "
                              f"not {self.act_width + self.weight_width}")
-        act = np.arange(1 << self.act_width)[:, None]
-        weight = np.arange(1 << self.weight_width)[None, :]
-        return self.evaluate(act, weight).astype(np.int32)
+        nets = self.evaluate_nets(*_all_pairs(self.act_width, self.weight_width))
+        shape = (1 << self.act_width, 1 << self.weight_width)
+        return self._products(nets, shape[0] * shape[1]).astype(np.int32).reshape(shape)
+
+    def _products(self, nets: Bits, lanes: int) -> npt.NDArray[np.int64]:
+        """Return the value of the outputs in each of the first `lanes` lanes."""
+        product = np.zeros(lanes, np.uint32)
+        for position, net in enumerate(self.outputs):
+            bit = np.unpackbits(nets[net], count=lanes, bitorder="little").astype(np.uint32)
+            bit <<= np.uint32(position)
+            product |= bit
+        values = product.astype(np.int64)
+        if self.signed:
+            values -= (values >> (len(self.outputs) - 1)) << len(self.outputs)
+        return values
 
     # --- derived netlists ---------------------------------------------------------
 
     def pruned(self) -> Netlist:
         """Return the same function without the gates that no output depends on."""
-        live = set(self.outputs)
-        for net in range(self.net_count - 1, self.first_gate_net - 1, -1):
-            if net in live:
-                live.update(self.gates[net - self.first_gate_net][1:])
-        renumber = {net: net for net in range(self.first_gate_net)}
-        gates: list[Gate] = []
-        for net, gate in enumerate(self.gates, start=self.first_gate_net):
-            if net in live:
-                renumber[net] = self.first_gate_net + len(gates)
-                gates.append(Gate(gate.op, renumber[gate.a], renumber[gate.b]))
-        return replace(self, gates=tuple(gates),
-                       outputs=tuple(renumber[net] for net in self.outputs))
+        gates, outputs = _live(self.gates, self.outputs, self.first_gate_net)
+        return replace(self, gates=tuple(gates), outputs=tuple(outputs))
 
     def swapped(self) -> Netlist:
         """Return the netlist with the operands exchanged: `g(act, weight) = f(weight, act)`."""
@@ -284,6 +278,37 @@ class Netlist:
                    outputs=outputs)
 
 
+def _live(gates: Sequence[Gate], outputs: Sequence[int],
+          first: int) -> tuple[list[Gate], list[int]]:
+    """Return the gates that some output depends on and the outputs, renumbered.
+
+    `first` is the net of gate 0.
+    """
+    count = first + len(gates)
+    live = bytearray(count)
+    for net in outputs:
+        live[net] = 1
+    for net in range(count - 1, first - 1, -1):
+        if live[net]:
+            _, a, b = gates[net - first]
+            live[a] = live[b] = 1
+    number = list(range(first)) + [0] * len(gates)
+    kept: list[Gate] = []
+    for net in range(first, count):
+        if live[net]:
+            number[net] = first + len(kept)
+            op, a, b = gates[net - first]
+            kept.append(Gate(op, number[a], number[b]))
+    return kept, [number[net] for net in outputs]
+
+
+@lru_cache(maxsize=4)
+def _all_pairs(act_width: int, weight_width: int) -> tuple[Bits, Bits]:
+    """Return the packed planes of all operand pairs, weight fastest."""
+    act, weight = np.divmod(np.arange(1 << (act_width + weight_width)), 1 << weight_width)
+    return pack_bits(act, act_width), pack_bits(weight, weight_width)
+
+
 def pack_bits(values: npt.NDArray[Any], width: int) -> Bits:
     """Return `values` as packed bit planes: integers [n] -> uint8[width, ceil(n / 8)]."""
     integers = values.astype(np.int64)
@@ -307,16 +332,17 @@ class NetlistBuilder:
         self.weight = list(range(first, first + weight_width))
         self._first_gate_net = first + weight_width
         self._gates: list[Gate] = []
-        self._known: dict[Gate, int] = {}
+        self._known: dict[tuple[Op, int, int], int] = {}
 
     def _gate(self, op: Op, a: int, b: int) -> int:
         if op in COMMUTATIVE and a > b:
             a, b = b, a
-        gate = Gate(op, a, b)
-        if gate not in self._known:
-            self._known[gate] = self._first_gate_net + len(self._gates)
-            self._gates.append(gate)
-        return self._known[gate]
+        key = (op, a, b)
+        net = self._known.get(key)
+        if net is None:
+            net = self._known[key] = self._first_gate_net + len(self._gates)
+            self._gates.append(Gate(op, a, b))
+        return net
 
     def not_(self, a: int) -> int:
         """Return the net of `~a`."""
@@ -419,5 +445,6 @@ class NetlistBuilder:
 
     def build(self, outputs: Sequence[int], *, signed: bool = False) -> Netlist:
         """Return the netlist of `outputs` (least significant first), dead gates removed."""
+        gates, live_outputs = _live(self._gates, outputs, self._first_gate_net)
         return Netlist(act_width=self.act_width, weight_width=self.weight_width,
-                       gates=tuple(self._gates), outputs=tuple(outputs), signed=signed).pruned()
+                       gates=tuple(gates), outputs=tuple(live_outputs), signed=signed)
