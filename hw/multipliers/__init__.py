@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -12,14 +13,25 @@ from hw.multipliers import files
 from hw.multipliers.base import Multiplier
 from hw.multipliers.catalog import ENTRIES, EXACT
 
-__all__ = ["EXACT", "Multiplier", "catalogue", "get", "resolve"]
+__all__ = ["EXACT", "Multiplier", "catalogue", "default_bank", "get", "names", "resolve"]
+
+FOLDER = Path(__file__).parent
+EVOLVED = FOLDER / "evolved"
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Return the names of the catalogue: the families' instances, then the evolved circuits."""
+    return (*ENTRIES, *sorted(path.stem for path in EVOLVED.glob("*.json")))
 
 
 @cache
 def get(name: str) -> Multiplier:
     """Return a catalogue entry; raises InputError with the nearest name for an unknown one."""
+    if name not in names():
+        raise unknown_name("multiplier", name, names())
     if name not in ENTRIES:
-        raise unknown_name("multiplier", name, ENTRIES)
+        return files.load(EVOLVED / f"{name}.json")
     entry = ENTRIES[name]
     return Multiplier(name=name, family=entry.family, source=entry.build(**entry.parameters),
                       parameters=entry.parameters, citation=entry.citation)
@@ -35,4 +47,13 @@ def resolve(name_or_file: str) -> Multiplier:
 @cache
 def catalogue() -> Mapping[str, Multiplier]:
     """Return every entry by name, the exact multiplier first."""
-    return MappingProxyType({name: get(name) for name in ENTRIES})
+    return MappingProxyType({name: get(name) for name in names()})
+
+
+@cache
+def default_bank() -> tuple[str, ...]:
+    """Return the names that a search considers unless told otherwise, the exact one first.
+
+    They lie near the front of PE energy against error, evenly spread (`docs/multipliers.md`).
+    """
+    return tuple(json.loads((FOLDER / "default_bank.json").read_text()))

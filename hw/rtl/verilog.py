@@ -187,11 +187,11 @@ def _parser() -> argparse.ArgumentParser:
                         help="start of a design's module and file names (default: none)")
     single = parser.add_mutually_exclusive_group()
     single.add_argument("--pe", metavar="NAME",
-                        help="print modules `pe` and `multiplier` of one catalogue multiplier")
+                        help="print modules `pe` and `multiplier` of a catalogue entry or multiplier file")
     single.add_argument("--multiplier", metavar="NAME",
-                        help="print module `multiplier` of one catalogue multiplier")
+                        help="print module `multiplier` of a catalogue entry or multiplier file")
     single.add_argument("--all-pes", type=Path, metavar="DIR",
-                        help="write what --pe prints to DIR/NAME.v for the whole catalogue")
+                        help="write what --pe prints to DIR/NAME.v for all unsigned entries")
     parser.add_argument("--psum-width", type=int, default=PRESET_PSUM_WIDTH, metavar="BITS",
                         help="partial-sum bits of --pe and --all-pes (default: %(default)s)")
     return parser
@@ -199,7 +199,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    from hw.multipliers import catalogue, get
+    from hw.multipliers import catalogue, resolve
 
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -211,12 +211,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise InputError("--prefix must start with a letter and hold only letters, digits and _, "
                          f"not {options.prefix!r}")
     if options.pe:
-        sys.stdout.write(emit_pe(get(options.pe), options.psum_width))
+        sys.stdout.write(emit_pe(resolve(options.pe), options.psum_width))
     elif options.multiplier:
-        sys.stdout.write(emit_multiplier(get(options.multiplier)))
+        sys.stdout.write(emit_multiplier(resolve(options.multiplier)))
     elif options.all_pes:
         files: dict[str, str] = {}
-        multipliers = list(catalogue().values())
+        multipliers = [m for m in catalogue().values() if not m.signed]
         with task("Verilog of PEs", len(multipliers)) as progress:
             for start in range(0, len(multipliers), BATCH):
                 batch = multipliers[start:start + BATCH]
