@@ -7,21 +7,25 @@ with it until at most two bits are left; from `limit` on, Dadda's exact adders t
     column  15 14 13 12 11 10  9  8 | 7  6  5  4  3  2  1  0        limit = 8
             full and half adders    | approximate compressors
 
-The idea is Momeni, Han, Montuschi and Lombardi's (IEEE Trans. Computers 64(4), 2015). Their own
-two designs turn four zeros into a one; those here keep zero, which padding and idle PEs rely
-on. What they make of the count of set bits, inputs in two pairs (x1, x2), (x3, x4):
+The idea is Momeni, Han, Montuschi and Lombardi's (IEEE Trans. Computers 64(4), 2015). What the
+designs make of the count of set bits, inputs in two pairs (x1, x2), (x3, x4):
 
-    name      sum                        carry                   wrong for
-    saturate  x1^x2^x3^x4 | x1x2x3x4     at least two            4 -> 3
-    pairs     (x1^x2) | (x3^x4)          x1x2 | x3x4             one of each pair -> 1, 4 -> 2
-    merge     (x1|x2) ^ (x3|x4)          (x1|x2)(x3|x4)          a full pair counts one
-    or4       x1 | x2 | x3 | x4          0                       two and more -> 1
+    name      sum                               carry             wrong for
+    saturate  x1^x2^x3^x4 | x1x2x3x4            at least two      4 -> 3
+    wrap      x1^x2^x3^x4                       at least two      4 -> 2
+    pairs     (x1^x2) | (x3^x4)                 x1x2 | x3x4       one of each pair -> 1, 4 -> 2
+    pairs3    (x1^x2) | (x3^x4) | x1x2x3x4      x1x2 | x3x4       one of each pair -> 1, 4 -> 3
+    merge     (x1|x2) ^ (x3|x4)                 (x1|x2)(x3|x4)    a full pair counts one
+    or4       x1 | x2 | x3 | x4                 0                 two and more -> 1
+    momeni    ~(x1^x2) | ~(x3^x4)               (x1|x2)(x3|x4)    0 -> 1, one full pair -> 1, 4 -> 3
 
-`saturate` is ACCI1 of Yang, Han and Lombardi (DFTS 2015); `pairs` the approximate part of DQ4:2C4
-of Akbari et al. (IEEE Trans. VLSI Systems 25(4), 2017); `merge` puts a half adder behind two of
-the 2/1 compressors, which are ORs, of Esposito et al. (IEEE Trans. Circuits and Systems I 65(12),
-2018); `or4` is the OR of up to four bits that Venkatachalam and Ko (IEEE Trans. VLSI Systems
-25(5), 2017) use for their rarely set generate terms, here on plain partial products.
+All but `momeni`, Momeni et al.'s design 2, keep zero, which padding and idle PEs rely on.
+`saturate` is ACCI1 of Yang, Han and Lombardi (DFTS 2015); `wrap` the inaccurate 4:2 counter of Lin
+and Lin (ICCD 2013); `pairs` the approximate part of DQ4:2C4 of Akbari et al. (IEEE Trans. VLSI
+Systems 25(4), 2017); `pairs3` that of Venkatachalam and Ko (IEEE Trans. VLSI Systems 25(5), 2017),
+here on plain partial products; `merge` puts a half adder behind two of the 2/1 compressors, which
+are ORs, of Esposito et al. (IEEE Trans. Circuits and Systems I 65(12), 2018); `or4` is the OR of
+up to four bits that Venkatachalam and Ko use for their rarely set generate terms.
 """
 
 from __future__ import annotations
@@ -41,8 +45,20 @@ def _saturate(b: NetlistBuilder, x1: int, x2: int, x3: int, x4: int) -> tuple[in
     return b.or_(odd, b.and_(left, right)), b.or_(across, b.or_(left, right))
 
 
+def _wrap(b: NetlistBuilder, x1: int, x2: int, x3: int, x4: int) -> tuple[int, int]:
+    odd = b.xor(b.xor(x1, x2), b.xor(x3, x4))
+    across = b.and_(b.or_(x1, x2), b.or_(x3, x4))
+    return odd, b.or_(across, b.or_(b.and_(x1, x2), b.and_(x3, x4)))
+
+
 def _pairs(b: NetlistBuilder, x1: int, x2: int, x3: int, x4: int) -> tuple[int, int]:
     return b.or_(b.xor(x1, x2), b.xor(x3, x4)), b.or_(b.and_(x1, x2), b.and_(x3, x4))
+
+
+def _pairs3(b: NetlistBuilder, x1: int, x2: int, x3: int, x4: int) -> tuple[int, int]:
+    left, right = b.and_(x1, x2), b.and_(x3, x4)
+    odd = b.or_(b.xor(x1, x2), b.xor(x3, x4))
+    return b.or_(odd, b.and_(left, right)), b.or_(left, right)
 
 
 def _merge(b: NetlistBuilder, x1: int, x2: int, x3: int, x4: int) -> tuple[int, int]:
@@ -53,8 +69,14 @@ def _or4(b: NetlistBuilder, x1: int, x2: int, x3: int, x4: int) -> tuple[int, in
     return b.or_(b.or_(x1, x2), b.or_(x3, x4)), CONST0
 
 
+def _momeni(b: NetlistBuilder, x1: int, x2: int, x3: int, x4: int) -> tuple[int, int]:
+    return (b.or_(b.xnor(x1, x2), b.xnor(x3, x4)),
+            b.and_(b.or_(x1, x2), b.or_(x3, x4)))
+
+
 COMPRESSORS: dict[str, Compressor] = {
-    "saturate": _saturate, "pairs": _pairs, "merge": _merge, "or4": _or4}
+    "saturate": _saturate, "wrap": _wrap, "pairs": _pairs, "pairs3": _pairs3, "merge": _merge,
+    "or4": _or4, "momeni": _momeni}
 
 
 def compressor42(*, design: str, limit: int, width: int = 8) -> Netlist:

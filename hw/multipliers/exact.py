@@ -11,31 +11,41 @@ All `width x width` bits of the AND array enter (8x8, one dot per partial produc
                                 *  *  *  *  *
                                    *  *  *
                                       *
+
+    f(a, w) = a w
+
+The structures differ in how they add, not in what: all have the same table. `booth.py` has the
+one that recodes the weight first.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
 
-from hw.multipliers.columns import partial_products, sum_columns
+from hw.multipliers.columns import (
+    Columns,
+    add_rows,
+    partial_products,
+    reduce_array,
+    reduce_dadda,
+    reduce_wallace,
+)
 from hw.netlist import Netlist, NetlistBuilder
 
+STRUCTURES: dict[str, Callable[[NetlistBuilder, Columns], Columns]] = {
+    "dadda": reduce_dadda, "wallace": reduce_wallace, "array": reduce_array}
 
-def exact(*, width: int = 8, structure: Literal["dadda", "array"] = "dadda") -> Netlist:
+
+def exact(*, width: int = 8, structure: str = "dadda") -> Netlist:
     """Return `act * weight`, unsigned.
 
-    structure : `dadda` reduces columns with few adders in logarithmic depth (Dadda, Alta
-    Frequenza 1965); `array` adds row after row (Braun, 1963): regular and slower.
+    structure : `dadda` reduces columns in logarithmic depth with few adders (Dadda, Alta
+    Frequenza 34, 1965); `wallace` as early as it can (Wallace, IEEE Trans. Electronic Computers
+    EC-13(1), 1964); `array` adds row after row with carries saved (Braun, Digital Computer
+    Design, 1963): regular and slower.
     """
+    if structure not in STRUCTURES:
+        raise ValueError(f"Structure must be one of {', '.join(STRUCTURES)}, not {structure!r}")
     builder = NetlistBuilder(act_width=width, weight_width=width)
-    if structure == "dadda":
-        return builder.build(sum_columns(builder, partial_products(builder)))
-    if structure != "array":
-        raise ValueError(f"Structure must be dadda or array, not {structure!r}")
-    low: list[int] = []
-    high = [builder.and_(act, builder.weight[0]) for act in builder.act]
-    for weight in builder.weight[1:]:
-        low.append(high[0])
-        row = [builder.and_(act, weight) for act in builder.act]
-        high = builder.ripple_add(high[1:], row)
-    return builder.build([*low, *high][:2 * width])
+    columns = STRUCTURES[structure](builder, partial_products(builder))
+    return builder.build(add_rows(builder, columns))

@@ -24,30 +24,31 @@ of 2, so limit = 14 makes all sixteen blocks approximate:
 from __future__ import annotations
 
 from hw.multipliers.columns import Columns, sum_columns
-from hw.netlist import Netlist, NetlistBuilder
+from hw.netlist import CONST0, Netlist, NetlistBuilder
 
 
 def recursive(*, limit: int, width: int = 8) -> Netlist:
     """Return the multiplier whose 2x2 blocks of weight below 2**limit are approximate.
 
-    Kulkarni, Gupta and Ercegovac, VLSI Design 2011. width must be even.
+    Kulkarni, Gupta and Ercegovac, VLSI Design 2011. An odd width has a zero above its highest
+    bit, and the gates of that zero are not built.
     """
-    if width % 2 or not 0 <= limit <= 2 * width:
-        raise ValueError(f"Recursive width must be even and limit 0 to {2 * width}, "
-                         f"not {width}, {limit}")
+    if not 0 <= limit <= 2 * width:
+        raise ValueError(f"Recursive limit must be 0 to {2 * width}, not {limit}")
     builder = NetlistBuilder(act_width=width, weight_width=width)
     columns: Columns = [[] for _ in range(2 * width)]
     for x in range(0, width, 2):
         for y in range(0, width, 2):
             block = _block(builder, x, y, approximate=x + y < limit)
             for position, net in enumerate(block):
-                columns[x + y + position].append(net)
+                if net != CONST0:
+                    columns[x + y + position].append(net)
     return builder.build(sum_columns(builder, columns))
 
 
 def _block(builder: NetlistBuilder, x: int, y: int, *, approximate: bool) -> list[int]:
-    a0, a1 = builder.act[x], builder.act[x + 1]
-    w0, w1 = builder.weight[y], builder.weight[y + 1]
+    a0, a1 = (*builder.act[x:x + 2], CONST0)[:2]
+    w0, w1 = (*builder.weight[y:y + 2], CONST0)[:2]
     low, high = builder.and_(a0, w0), builder.and_(a1, w1)
     cross_a, cross_w = builder.and_(a1, w0), builder.and_(a0, w1)
     if approximate:

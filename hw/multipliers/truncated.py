@@ -20,19 +20,39 @@ Worst case: every dropped bit set, sum over c < columns of (c + 1) 2**c = (colum
 
 from __future__ import annotations
 
-from hw.multipliers.columns import partial_products, sum_columns
+from hw.multipliers.columns import add_constant, partial_products, sum_columns
 from hw.netlist import Netlist, NetlistBuilder
 
 
 def truncated(*, columns: int, width: int = 8) -> Netlist:
     """Return the multiplier without its `columns` least significant columns.
 
-    Schulte and Swartzlander, VLSI Signal Processing VI, 1993, without the correction constant,
-    so that 0 x 0 stays 0.
+    Schulte and Swartzlander, VLSI Signal Processing VI, 1993, without the correction constant
+    (that is `constant_correction`), so that 0 x 0 stays 0.
     """
     _check(columns, width)
     builder = NetlistBuilder(act_width=width, weight_width=width)
     dots = partial_products(builder, lambda i, j: i + j >= columns)
+    return builder.build(sum_columns(builder, dots))
+
+
+def constant_correction(*, columns: int, width: int = 8) -> Netlist:
+    """Return the truncated multiplier plus the mean of what it drops.
+
+    A dropped bit is set for a quarter of the operand pairs. The mean is rounded to a multiple of
+    2**columns, halves up, because no lower column exists:
+
+        f(a, w) = a w - sum over i + j < columns of a_i w_j 2**(i + j) + C
+        C = round(sum over i + j < columns of 2**(i + j) / 4 / 2**columns) 2**columns
+
+    Schulte and Swartzlander, VLSI Signal Processing VI, 1993. 0 x 0 is C and not 0; nothing is
+    added for the rounding of the product to fewer bits, for it keeps all.
+    """
+    _check(columns, width)
+    builder = NetlistBuilder(act_width=width, weight_width=width)
+    dots = partial_products(builder, lambda i, j: i + j >= columns)
+    dropped = sum(1 << i + j for i in range(width) for j in range(width) if i + j < columns)
+    add_constant(dots, (dropped + (2 << columns)) // (4 << columns) << columns)
     return builder.build(sum_columns(builder, dots))
 
 
