@@ -326,6 +326,7 @@ def test_signed_horizontal_cut_drops_weight_bits(horizontal):
 
 @pytest.mark.parametrize(("build", "message"), [
     (lambda: exact(structure="booth"), "Structure must be one of dadda, wallace, array, not 'bo"),
+    (lambda: exact(width=17), "act_width must be 1 to 16, not 17"),
     (lambda: truncated(columns=16), "Truncated columns must be 0 to 14, not 16"),
     (lambda: variable_correction(columns=-1), "Truncated columns must be 0 to 14, not -1"),
     (lambda: operand_truncated(act_bits=8, weight_bits=0), "Operand act_bits must be 0 to 7, not"),
