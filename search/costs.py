@@ -6,8 +6,11 @@ that of the operands which the searched network really streams.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +20,7 @@ from hw.multipliers import Multiplier
 from hw.multipliers.metrics import error_metrics
 from hw.ppa import (
     MappedPe,
+    StreamEnergy,
     array_cost,
     layer_energy,
     load_pe,
@@ -74,32 +78,35 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
     ToolError
         A multiplier has no stored synthesis result.
     """
-    samples = {layer.name: sample_operands(operands[layer.name], layer.weights, rows=bank.rows,
-                                           cols=bank.cols, lanes=LANES, seed=seed)
-               for layer in layers}
+    samples = [sample_operands(operands[layer.name], layer.weights, rows=bank.rows,
+                               cols=bank.cols, lanes=LANES, seed=seed) for layer in layers]
     n, k = len(layers), len(multipliers)
     dynamic, cycles = np.zeros((n, k)), np.zeros(n)
     area, leakage, delay = np.zeros(k), np.zeros(k), np.zeros(k)
     facts = []
-    for column, multiplier in enumerate(multipliers.values()):
+
+    def measure(multiplier: Multiplier) -> tuple[MappedPe, list[StreamEnergy]]:
         pe = load_pe(multiplier, bank.psum_width)
-        array = array_cost(pe, rows=bank.rows, cols=bank.cols)
-        area[column], delay[column] = array.area_um2, array.delay_ps
-        leakage[column] = array.leakage_nw * 1e-3
-        pe_cycles = np.zeros(n)
-        pe_energy, alone = np.zeros(n), np.zeros(n)
-        for row, layer in enumerate(layers):
-            stream = sample_energy(pe, samples[layer.name])
-            spent = layer_energy(pe, stream, layer, bank, batch=batch, clock_ps=pe.delay_ps)
-            dynamic[row, column] = 1e3 * (spent.data_nj + spent.weights_nj + spent.clock_nj)
-            cycles[row] = spent.cycles
-            pe_cycles[row] = spent.pe_cycles
-            pe_energy[row], alone[row] = stream.mean_fj, stream.multiplier_fj
-        facts.append(_facts(multiplier, pe, energy_fj=float(np.average(pe_energy,
-                                                                       weights=pe_cycles)),
-                            multiplier_fj=float(np.average(alone, weights=pe_cycles))))
-        if progress is not None:
-            progress.advance(note=multiplier.name)
+        return pe, [sample_energy(pe, sample) for sample in samples]
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for column, (pe, streams) in enumerate(threads.map(measure, multipliers.values())):
+            array = array_cost(pe, rows=bank.rows, cols=bank.cols)
+            area[column], delay[column] = array.area_um2, array.delay_ps
+            leakage[column] = array.leakage_nw * 1e-3
+            spent = [layer_energy(pe, stream, layer, bank, batch=batch, clock_ps=pe.delay_ps)
+                     for layer, stream in zip(layers, streams, strict=True)]
+            dynamic[:, column] = [1e3 * (one.data_nj + one.weights_nj + one.clock_nj)
+                                  for one in spent]
+            cycles[:] = [one.cycles for one in spent]
+            pe_cycles = [one.pe_cycles for one in spent]
+            facts.append(_facts(
+                pe.multiplier, pe,
+                energy_fj=np.average([one.mean_fj for one in streams], weights=pe_cycles),
+                multiplier_fj=np.average([one.multiplier_fj for one in streams],
+                                         weights=pe_cycles)))
+            if progress is not None:
+                progress.advance(note=pe.multiplier.name)
     problem = Problem(
         layers=tuple(layer.name for layer in layers), multipliers=tuple(multipliers),
         reference=list(multipliers).index(reference), dynamic_pj=dynamic, cycles=cycles,
@@ -108,11 +115,12 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
     return Costs(problem=problem, facts=tuple(facts))
 
 
-def _facts(multiplier: Multiplier, pe: MappedPe, *, energy_fj: float, multiplier_fj: float
-           ) -> MultiplierFacts:
+def _facts(multiplier: Multiplier, pe: MappedPe, *, energy_fj: np.floating[Any],
+           multiplier_fj: np.floating[Any]) -> MultiplierFacts:
     errors = error_metrics(multiplier.table)
     return MultiplierFacts(
         name=multiplier.name, family=multiplier.family, digest=multiplier.digest,
         mae_percent=errors.mae_percent, wce_percent=errors.wce_percent,
         pe_area_um2=pe.area_um2, multiplier_area_um2=pe.multiplier_area_um2,
-        pe_delay_ps=pe.delay_ps, pe_energy_fj=energy_fj, multiplier_energy_fj=multiplier_fj)
+        pe_delay_ps=pe.delay_ps, pe_energy_fj=float(energy_fj),
+        multiplier_energy_fj=float(multiplier_fj))

@@ -46,23 +46,44 @@ def write_outputs(folder: Path, result: RunResult, design: Design,
     Raises ToolError when the Verilog cannot be emitted.
     """
     design.save(folder / "design.json")
-    compile_program(layers, design, batch=batch).save(folder / "program.json")
-    write_text(folder / "mapping.csv", _mapping_csv(result, design))
-    write_text(folder / "pareto.csv", _pareto_csv(result))
-    result.save(folder / "run.json")
-    write_report(result, folder)
-    write_verilog(folder / "design.json", folder / "rtl")
+    with Verilog(folder / "design.json", folder / "rtl") as verilog:
+        compile_program(layers, design, batch=batch).save(folder / "program.json")
+        write_text(folder / "mapping.csv", _mapping_csv(result, design))
+        write_text(folder / "pareto.csv", _pareto_csv(result))
+        result.save(folder / "run.json")
+        write_report(result, folder)
+        verilog.wait()
 
 
-def write_verilog(design: Path, folder: Path) -> None:
-    """Emit the Verilog of a design file, in its own process: the search imports no hardware."""
-    command = [sys.executable, "-m", "hw.rtl.verilog", str(design.resolve()), "-o",
-               str(folder.resolve())]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False,
-                          stdin=subprocess.DEVNULL)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ToolError(f"{design}: Verilog could not be emitted ({reason})")
+class Verilog:
+    """Emission of a design's Verilog in its own process: the search imports no hardware.
+
+    It runs beside whatever is done in the `with` block; leaving the block early ends it.
+    """
+
+    def __init__(self, design: Path, folder: Path) -> None:
+        self._design = design
+        command = [sys.executable, "-m", "hw.rtl.verilog", str(design.resolve()), "-o",
+                   str(folder.resolve())]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                         text=True)
+
+    def wait(self) -> None:
+        """Wait for it; raises ToolError with its last line when it failed."""
+        _out, messages = self.process.communicate()
+        if self.process.returncode:
+            reason = (messages.strip().splitlines() or ["no message"])[-1]
+            raise ToolError(f"{self._design}: Verilog could not be emitted ({reason})")
+
+    def __enter__(self) -> Verilog:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        with self.process:  # closes its pipe and waits
+            pass
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

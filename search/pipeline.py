@@ -41,7 +41,7 @@ from sim.network import QuantNetwork
 
 JOURNAL = "trials.journal"
 STREAM_IMAGES = 32  # whose operands are sampled for energy and histograms
-CERTIFIED_SEQUENCE = 8  # designs judged at most, the safest first
+CERTIFIED_SEQUENCE = 12  # designs judged at most, the safest first
 PACKAGES = ("numpy", "numba", "onnx", "onnxruntime", "optuna", "scipy", "amaranth")
 
 

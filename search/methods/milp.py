@@ -1,17 +1,23 @@
 """The default: an integer program on calibrated damage, corrected by measurements.
 
-1. Front: the cheapest design for each of a geometric series of damage limits.
-2. Bisection along the front (only the designs it asks for are solved) for the cheapest one
-   that keeps its accuracy.
-3. Refinement: of all designs a little cheaper than the best so far, the one with the least
-   predicted damage. The step grows with success and shrinks with failure; when it has shrunk
-   to nothing it starts anew, for what failed is not proposed again.
+1. Front: the cheapest design for each of a geometric series of damage limits. Bisection along
+   it (only the designs it asks for are solved) for the cheapest one that keeps its accuracy.
+2. Refinement: of all designs a little cheaper than the best so far, the one with the least
+   predicted damage. The step grows with success and shrinks with failure, until too many
+   failures in a row.
+3. Filling: the widest gap in energy between measured designs, from the best a quarter of the
+   way up to the exact array, is halved by the least damaging design of that energy. These are
+   the safer designs that a certificate falls back on: the cheapest accepted one has used up
+   all luck that the search images have to offer.
 
 Each measurement also gives the true damage (change of the logits), which corrects the
 prediction layer by layer: a ridge regression towards "the calibration was right".
 """
 
 from __future__ import annotations
+
+from collections.abc import Generator
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -26,52 +32,112 @@ FRONT_POINTS = 24
 RELATIVE_GAP = 2e-3  # the damage is only predicted: no need for the last digit
 FIRST_STEP, SMALLEST_STEP = 0.02, 0.001  # relative energy below the best so far
 GROWTH, DECAY = 1.5, 0.6
+PATIENCE = 10  # failures in a row that end the refinement
+FINEST_GAP = 0.004  # of energies, between designs of the filled front
+FILLED_SHARE = 0.25  # of the way from the best to the exact array
 # The prediction is trusted to a factor of about two per layer, a measurement to 20 %.
 PRIOR_SPREAD, MEASUREMENT_SPREAD = 1.0, 0.2
 FACTOR_RANGE = (0.1, 10.0)
+ANY_ENERGY = 1e3  # relative: no design comes near
+MAX_PASSED_OVER = 20
 
 
 def search(task: SearchTask) -> Proposals:
-    """Propose along the front, then refine until nothing cheaper exists."""
-    problem = task.problem
-    model = AssignmentModel(problem, relative_gap=RELATIVE_GAP)
-    beliefs = _Beliefs(task.calibrated_damage)
-    measured: dict[Assignment, Measured] = {}
-    best = problem.exact if problem.fits(problem.exact) else None
+    """Propose along the front, then cheaper ones, then what lies between."""
+    state = _State(task)
+    yield from _bisect(state)
+    yield from _refine(state)
+    yield from _fill(state)
 
-    limits = _damage_limits(beliefs.damage)
+
+class _State:
+    """What has been measured, and what is believed of the rest."""
+
+    def __init__(self, task: SearchTask) -> None:
+        self.task, self.problem = task, task.problem
+        self.model = AssignmentModel(task.problem, relative_gap=RELATIVE_GAP)
+        self.beliefs = _Beliefs(task.calibrated_damage)
+        self.measured: dict[Assignment, Measured] = {}
+        exact = self.problem.exact
+        self.best = exact if self.problem.fits(exact) else None
+
+    @property
+    def best_energy(self) -> float:
+        """Relative energy of the cheapest design that keeps the accuracy."""
+        return ANY_ENERGY if self.best is None else self.problem.relative_energy(self.best)
+
+    def ask(self, design: Assignment) -> Generator[Assignment, Measured, bool]:
+        """Have a design measured, learn from it, and return whether it is accepted."""
+        if design not in self.measured:
+            self.measured[design] = yield design
+            self.beliefs.add(design, self.measured[design].damage)
+        accepted = self.task.accepts(self.measured[design])
+        if accepted and self.problem.relative_energy(design) < self.best_energy:
+            self.best = design
+        return accepted
+
+    def safest(self, energy: float, *, above: float = 0.0) -> Assignment | None:
+        """Return the unmeasured design of least believed damage, of energy in (above, energy]."""
+        passed_over: list[Assignment] = []
+        while True:
+            design = self.model.safest(self.beliefs.damage, energy, above=above,
+                                       excluded=[*self.measured, *passed_over])
+            if design is None or len(passed_over) > MAX_PASSED_OVER:
+                return None
+            # The solver keeps limits to its tolerance only.
+            if (self.problem.fits(design)
+                    and above < self.problem.relative_energy(design) <= energy + FINEST_GAP):
+                return design
+            passed_over.append(design)
+
+
+def _bisect(state: _State) -> Proposals:
+    limits = _damage_limits(state.beliefs.damage)
     low, high = 0, len(limits)  # limits[:low] are kept to be safe, limits[high:] to be too much
     while low < high:
         middle = (low + high) // 2
-        design = model.cheapest(beliefs.damage, limits[middle])
-        if design is None:  # nothing so harmless exists
+        design = state.model.cheapest(state.beliefs.damage, limits[middle])
+        # Without a design: nothing so harmless exists.
+        if design is None or not state.problem.fits(design) or (yield from state.ask(design)):
             low = middle + 1
-            continue
-        if design not in measured:
-            measured[design] = yield design
-            beliefs.add(design, measured[design].damage)
-        if task.accepts(measured[design]):
-            low = middle + 1
-            if best is None or problem.energy_pj(design) < problem.energy_pj(best):
-                best = design
         else:
             high = middle
 
-    step = FIRST_STEP
-    while True:
-        energy = (1 - step) * problem.relative_energy(best) if best is not None else np.inf
-        proposal = model.safest(beliefs.damage, min(energy, 1e3), excluded=measured)
-        if proposal is None:  # nothing that cheap exists, or all of it is measured
+
+def _refine(state: _State) -> Proposals:
+    step, failures = FIRST_STEP, 0
+    floor = 0.0  # nothing this cheap exists, or all of it is measured
+    while failures < PATIENCE or state.best is None:
+        energy = (1 - step) * state.best_energy
+        design = state.safest(energy) if energy > floor else None
+        if design is None:
             if step < SMALLEST_STEP:
                 return
+            floor = max(floor, energy)
             step *= DECAY
-            continue
-        measured[proposal] = yield proposal
-        beliefs.add(proposal, measured[proposal].damage)
-        if task.accepts(measured[proposal]):
-            best, step = proposal, step * GROWTH
+        elif (yield from state.ask(design)):
+            step, failures = step * GROWTH, 0
         else:
+            failures += 1
             step = step * DECAY if step * DECAY >= SMALLEST_STEP else FIRST_STEP
+
+
+def _fill(state: _State) -> Proposals:
+    low = state.best_energy
+    if low >= 1:  # nothing saves energy, so nothing is safer
+        return
+    high = low + FILLED_SHARE * (1 - low)
+    marks = {low, high}  # energies that need no further design beside them
+    while True:
+        energies = sorted({e for e in map(state.problem.relative_energy, state.measured)
+                           if low < e < high} | marks)
+        gap, start = max((after - before, before) for before, after in pairwise(energies))
+        if gap < FINEST_GAP:
+            return
+        design = state.safest(start + gap / 2, above=start)
+        marks.add(start + gap / 2)
+        if design is not None:
+            yield from state.ask(design)
 
 
 def _damage_limits(damage: npt.NDArray[np.float64]) -> list[float]:

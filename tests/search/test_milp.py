@@ -1,0 +1,106 @@
+"""The stages of the integer-program method: when each ends, and what it leaves behind."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from search.assignment import AssignmentModel
+from search.methods import METHODS, milp
+from search.methods.base import SearchTask, run_method
+from search.oracle import Measured, Oracle
+from tests.search.synthetic import (
+    MadeUpNetwork,
+    every_design,
+    made_up_damage,
+    made_up_problem,
+    total,
+)
+
+SMALL_LEAKAGE_UW = 0.05
+PERFECT = 300
+
+
+class _Judged:
+    """A network that keeps its accuracy for chosen designs only; damage is as predicted."""
+
+    def __init__(self, problem, damage, accepts):
+        self.problem, self.damage, self.accepts = problem, damage, accepts
+
+    def __call__(self, mapping):
+        assignment = self.problem.from_mapping(mapping)
+        return Measured(right=PERFECT - (not self.accepts(assignment)),
+                        damage=total(self.damage, assignment), seconds=0.01)
+
+
+def search(problem, damage, accepts, *, evaluations):
+    task = SearchTask(problem=problem, needed=PERFECT, evaluations=evaluations, seed=0,
+                      damage=damage)
+    oracle = Oracle(problem, _Judged(problem, damage, accepts), images=PERFECT)
+    return run_method(METHODS["milp"], task, oracle)
+
+
+@pytest.mark.parametrize("leakage_uw", [SMALL_LEAKAGE_UW, 3, 100])
+def test_without_any_leeway_it_ends_on_the_exact_array(leakage_uw):
+    problem = made_up_problem(leakage_uw=leakage_uw)
+    result = search(problem, made_up_damage(problem), lambda a: a == problem.exact,
+                    evaluations=200)
+    assert result.best is None or result.best.energy == 1
+    # The exact design, the front's bisection, and as many failures as it has patience for.
+    assert milp.PATIENCE <= len(result.history) <= milp.PATIENCE + 6
+
+
+def test_it_keeps_looking_while_nothing_is_accepted():
+    """The exact array does not fit: there is nothing to fall back on, so it may not give up."""
+    problem = made_up_problem(layers=6, multipliers=8, leakage_uw=SMALL_LEAKAGE_UW,
+                              area_limit=0.97, max_arrays=2)
+    assert not problem.fits(problem.exact)
+    damage = made_up_damage(problem)
+    designs = sorted(every_design(problem), key=lambda a: total(damage, a))
+    wanted = designs[3 * milp.PATIENCE]
+    result = search(problem, damage, lambda a: a == wanted, evaluations=200)
+    assert problem.from_mapping(result.best.mapping) == wanted
+
+
+def test_a_task_that_everything_passes_ends_on_the_cheapest_design():
+    problem = made_up_problem(leakage_uw=SMALL_LEAKAGE_UW)
+    result = search(problem, made_up_damage(problem), lambda a: True, evaluations=200)
+    least = min(map(problem.relative_energy, every_design(problem)))
+    assert result.best.energy == pytest.approx(least, rel=milp.RELATIVE_GAP)
+
+
+def test_the_front_above_the_best_is_filled_with_the_safest_designs():
+    problem = made_up_problem(layers=5, leakage_uw=SMALL_LEAKAGE_UW)
+    damage = made_up_damage(problem)
+    result = search(problem, damage, lambda a: total(damage, a) <= 0.5, evaluations=200)
+    low = result.best.energy
+    high = low + milp.FILLED_SHARE * (1 - low)
+    dominated = np.flatnonzero(AssignmentModel(problem, relative_gap=milp.RELATIVE_GAP).dominated(
+        damage))
+    designs = {a: (problem.relative_energy(a), total(damage, a)) for a in every_design(problem)
+               if not set(a) & set(dominated.tolist())}
+    measured = {a: designs[a] for a in (problem.from_mapping(c.mapping) for c in result.history)
+                if a in designs}
+    filled = sorted(energy for energy, _harm in measured.values() if low <= energy < high)
+    assert len(filled) > 5
+    for before, after in pairwise([*filled, high]):
+        # A gap was halved until nothing was left in its lower parts.
+        assert not [energy for energy, _harm in designs.values()
+                    if before + milp.RELATIVE_GAP < energy < after - milp.FINEST_GAP]
+    for limit in np.linspace(low, high, 9)[1:]:
+        safest, safest_measured = (min(harm for energy, harm in some.values() if energy <= limit)
+                                   for some in (designs, measured))
+        assert safest_measured <= 1.25 * safest
+
+
+def test_what_is_measured_corrects_the_prediction():
+    """Predicted fourfold too harmless in one layer, it still ends near the optimum."""
+    problem = made_up_problem(leakage_uw=SMALL_LEAKAGE_UW)
+    network = MadeUpNetwork(problem, made_up_damage(problem))
+    network.truth[1] *= 4
+    task = SearchTask(problem=problem, needed=network.EXACT_RIGHT, evaluations=60, seed=0,
+                      damage=made_up_damage(problem))
+    result = run_method(METHODS["milp"], task, Oracle(problem, network, images=network.IMAGES))
+    optimum = min(problem.relative_energy(a) for a in every_design(problem)
+                  if network.measured(a).right >= network.EXACT_RIGHT)
+    assert 1 - result.best.energy >= 0.9 * (1 - optimum)
