@@ -1,4 +1,4 @@
-"""Command line: `python -m hw.multipliers list` and `python -m hw.multipliers show NAME`."""
+"""Command line: `python -m hw.multipliers list`, `show NAME` and `import FILE --name NAME`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from hw.common.errors import run_command_line
-from hw.multipliers import catalogue, get
-from hw.multipliers.base import Multiplier
+from hw.common.errors import InputError, run_command_line
+from hw.multipliers import catalogue, resolve
+from hw.multipliers.base import OPERANDS, Multiplier
+from hw.multipliers.importing import command as import_command
 from hw.multipliers.metrics import FULL_SCALE, error_metrics
 
 # Column heading -> (key in --json, how it is printed).
@@ -23,7 +24,15 @@ TEXT_COLUMNS = 2  # name and family; the rest are numbers, aligned to the right
 
 
 def facts(multiplier: Multiplier) -> dict[str, object]:
-    """Return what `list` and `show` print; percentages are of the full scale 2**16 - 1."""
+    """Return what `list` and `show` print; percentages are of the full scale 2**16 - 1.
+
+    Gates and depth are None where only the products are known.
+    """
+    if multiplier.table.shape != (OPERANDS, OPERANDS):
+        rows, columns = multiplier.table.shape
+        raise InputError(f"Multiplier {multiplier.name!r} must be 8x8 for error figures, not "
+                         f"{rows.bit_length() - 1}x{columns.bit_length() - 1}")
+    netlist = multiplier.netlist if multiplier.has_netlist else None
     metrics = error_metrics(multiplier.table, signed=multiplier.signed)
     return {
         "name": multiplier.name, "family": multiplier.family,
@@ -32,7 +41,7 @@ def facts(multiplier: Multiplier) -> dict[str, object]:
         "ep_percent": metrics.ep_percent, "mre_percent": metrics.mre_percent,
         "bias_percent": metrics.bias_percent, "mse": metrics.mse,
         "commutative": metrics.commutative, "keeps_zero": metrics.keeps_zero,
-        "gates": len(multiplier.netlist.gates), "depth": multiplier.netlist.depth,
+        "gates": netlist and len(netlist.gates), "depth": netlist and netlist.depth,
         "digest": multiplier.digest,
     }
 
@@ -100,9 +109,8 @@ def print_rich(cells: list[list[str]], caption: str) -> None:
     Console().print(table)
 
 
-def show_command(name: str, output: Path | None, *, as_json: bool) -> None:
+def show_command(multiplier: Multiplier, output: Path | None, *, as_json: bool) -> None:
     """Print one multiplier and write its heat map."""
-    multiplier = get(name)
     row = facts(multiplier)
     if output is not None:
         from hw.multipliers.heatmap import write_heatmap
@@ -112,18 +120,15 @@ def show_command(name: str, output: Path | None, *, as_json: bool) -> None:
         print(json.dumps(row, indent=2))
         return
     parameters = ", ".join(f"{key}={value}" for key, value in multiplier.parameters.items())
-    gates = ", ".join(f"{count} {op}" for op, count in
-                      sorted(multiplier.netlist.gate_counts().items()))
     lines = {
-        "name": name, "family": f"{multiplier.family}({parameters})",
+        "name": multiplier.name, "family": f"{multiplier.family}({parameters})",
         "source": multiplier.citation,
         "MAE": f"{row['mae_percent']:.5f} %", "WCE": f"{row['wce_percent']:.4f} %",
         "EP": f"{row['ep_percent']:.2f} %", "MRE": f"{row['mre_percent']:.4f} %",
         "bias": f"{row['bias_percent']:+.5f} %",
         "commutative": "yes" if row["commutative"] else "no",
         "keeps zero": "yes" if row["keeps_zero"] else "no",
-        "gates": f"{row['gates']} ({gates})", "depth": f"{row['depth']} gates",
-        "digest": multiplier.digest,
+        **circuit_lines(multiplier), "digest": multiplier.digest,
     }
     if output is not None:
         lines["heat map"] = str(output)
@@ -131,17 +136,26 @@ def show_command(name: str, output: Path | None, *, as_json: bool) -> None:
         print(f"{label:12} {value}")
 
 
+def circuit_lines(multiplier: Multiplier) -> dict[str, str]:
+    """Return what `show` prints about the circuit."""
+    if not multiplier.has_netlist:
+        return {"circuit": "unknown: only the products are"}
+    netlist = multiplier.netlist
+    gates = ", ".join(f"{count} {op}" for op, count in sorted(netlist.gate_counts().items()))
+    return {"gates": f"{len(netlist.gates)} ({gates})", "depth": f"{netlist.depth} gates"}
+
+
 def main() -> int:
     """Command line of the package."""
     parser = argparse.ArgumentParser(prog="python -m hw.multipliers",
-                                     description="The catalogue of multipliers.")
+                                     description="The catalogue of multipliers, and users' own.")
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="table of all multipliers")
     listing.add_argument("--sort", default="mae_percent",
                          choices=[key for key, _form in COLUMNS.values()],
                          help="column to sort by (default mae_percent)")
     showing = commands.add_parser("show", help="one multiplier, and its error heat map")
-    showing.add_argument("name", help="name in the catalogue")
+    showing.add_argument("name", help="name in the catalogue, or a multiplier file (.json)")
     showing.add_argument("-o", "--output", type=Path, default=None,
                          help="heat map to write, .png or .svg (default NAME.png here)")
     formats = listing.add_mutually_exclusive_group()
@@ -150,13 +164,17 @@ def main() -> int:
     formats.add_argument("--json", action="store_const", const="json", dest="form",
                          help="machine-readable output")
     showing.add_argument("--json", action="store_true", help="machine-readable output")
+    importing = commands.add_parser("import", help="a user's circuit or table to a multiplier file")
+    import_command.add_arguments(importing)
     arguments = parser.parse_args()
     if arguments.command == "list":
         list_command(arguments.sort, arguments.form or "table")
+    elif arguments.command == "import":
+        import_command.run(arguments)
     else:
-        output = arguments.output or Path(f"{arguments.name}.png")
-        get(arguments.name)  # an unknown name is refused before anything is written
-        show_command(arguments.name, output, as_json=arguments.json)
+        multiplier = resolve(arguments.name)  # refused before anything is written
+        output = arguments.output or Path(f"{Path(arguments.name).stem}.png")
+        show_command(multiplier, output, as_json=arguments.json)
     return 0
 
 

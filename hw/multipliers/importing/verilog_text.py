@@ -1,0 +1,68 @@
+"""Verilog text without comments, strings and directives, so that a parser reads code only.
+
+What is removed becomes blanks of the same lines; the result holds no backtick, no quoted text
+and no comment. Directives that change nothing here are dropped; the others are refused by name:
+some open files, and macros can grow without bound.
+"""
+
+from __future__ import annotations
+
+import re
+
+from hw.multipliers.importing.source import Source, shown
+
+HARMLESS = ("timescale", "default_nettype", "celldefine", "endcelldefine", "resetall",
+            "nounconnected_drive", "line")
+WITH_ARGUMENTS = ("timescale", "default_nettype", "line")
+PIECE = re.compile(r"""
+    (?P<comment>//[^\n]*|/\*.*?\*/)
+  | (?P<open>/\*)
+  | (?P<string>"(?:[^"\\\n]|\\.)*")
+  | (?P<quote>")
+  | (?P<escaped>\\[!-~]+)
+  | (?P<directive>`[A-Za-z_]\w*|`)
+""", re.VERBOSE | re.DOTALL)
+ESCAPED = re.compile(r"\\[\w.$<>\[\]()/:-]+", re.ASCII)
+MAX_NAME = 200
+
+
+def cleaned(source: Source) -> str:
+    """Return the code of a file; raises InputError with the line of what is refused."""
+    text = source.text
+    parts: list[str] = []
+    position = 0
+    while match := PIECE.search(text, position):
+        parts.append(text[position:match.start()])
+        line = text.count("\n", 0, match.start()) + 1
+        end = match.end()
+        piece = match[0]
+        match match.lastgroup:
+            case "comment":
+                if re.search(r"(synopsys|synthesis|pragma)\s+translate_o", piece):
+                    raise source.error("translate_off must not be used: tools differ about it",
+                                       line)
+                parts.append(_blank(piece))
+            case "string":
+                parts.append('""' + _blank(piece))
+            case "escaped":
+                if not ESCAPED.fullmatch(piece) or "//" in piece or len(piece) > MAX_NAME:
+                    raise source.error("escaped name must be of letters, digits and "
+                                       f".$<>[]()/:-, not {shown(piece)}", line)
+                parts.append(piece)
+            case "directive":
+                if piece[1:] not in HARMLESS:
+                    raise source.error(f"directive {shown(piece)} must not be used", line)
+                if piece[1:] in WITH_ARGUMENTS:
+                    newline = text.find("\n", end)
+                    end = newline if newline >= 0 else len(text)
+                parts.append(" ")
+            case _:
+                raise source.error("comment or string must be closed", line)
+        position = end
+    parts.append(text[position:])
+    return "".join(parts)
+
+
+def _blank(piece: str) -> str:
+    """Return as many line ends, and at least one blank."""
+    return " " + "\n" * piece.count("\n")
