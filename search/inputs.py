@@ -13,7 +13,7 @@ import numpy.typing as npt
 import models
 from hw.common.errors import InputError, unknown_name
 from hw.config import BankConfig, Design
-from hw.multipliers import EXACT, Multiplier, catalogue
+from hw.multipliers import EXACT, Multiplier, catalogue, default_bank, get, names, resolve
 from models.data import Labelled
 from sim.data import Preprocessing, load_data
 
@@ -137,20 +137,55 @@ def check_labels(splits: Splits, classes: int) -> None:
                              f"not {labels.min()} to {labels.max()}")
 
 
-def choose_multipliers(names: Sequence[str], bank: BankConfig) -> dict[str, Multiplier]:
+def choose_multipliers(wanted: Sequence[str], bank: BankConfig) -> dict[str, Multiplier]:
     """Return the searched multipliers, the exact one first and always among them.
 
-    names : catalogue names, or `all`. Raises InputError for an unknown name and for a
-    multiplier that cannot sit in an array of this size.
+    Parameters
+    ----------
+    wanted : sequence of str
+        Catalogue names, multiplier files (`*.json`), `default` for the default bank, `all` for
+        every entry of the catalogue that a PE takes: unsigned, and 0 for 0 x 0.
+    bank : BankConfig
+        The size of the arrays that each must be able to sit in.
+
+    Raises
+    ------
+    InputError
+        A name is unknown, a file is malformed or carries another circuit's name, or hardware
+        refuses the multiplier: it is signed, not 8x8 or a table only, or its sums do not fit.
     """
-    known = catalogue()
-    for name in names:
-        if name != "all" and name not in known:
-            raise unknown_name("multiplier", name, [*known, "all"])
-    wanted = list(known) if "all" in names else [EXACT, *names]
-    chosen = {name: known[name] for name in dict.fromkeys([EXACT, *wanted])}
-    for name, multiplier in chosen.items():
-        # What hardware refuses must not be found by the search.
-        Design(name="check", multipliers={name: multiplier}, bank=BankConfig(
-            rows=bank.rows, cols=bank.cols, psum_width=bank.psum_width, arrays=(name,)))
+    chosen = {EXACT: get(EXACT)}
+    for choice in wanted:
+        for multiplier in _resolved(choice):
+            try:
+                _check(multiplier, bank)
+            except InputError as error:
+                raise InputError(f"{choice}: {error}" if _is_file(choice) else str(error)
+                                 ) from None
+            same = chosen.setdefault(multiplier.name, multiplier)
+            if same.digest != multiplier.digest:
+                raise InputError(f"{choice}: multiplier must have a name of its own, not "
+                                 f"{multiplier.name!r}, which is another circuit")
     return chosen
+
+
+def _is_file(choice: str) -> bool:
+    return choice.endswith(".json")
+
+
+def _resolved(choice: str) -> list[Multiplier]:
+    """Return the multipliers that one word of `--multipliers` stands for."""
+    if choice == "all":
+        return [multiplier for multiplier in catalogue().values()
+                if not multiplier.signed and multiplier.table[0, 0] == 0]
+    if choice == "default":
+        return [get(name) for name in default_bank()]
+    if not _is_file(choice) and choice not in names():
+        raise unknown_name("multiplier", choice, [*names(), "all", "default"])
+    return [resolve(choice)]
+
+
+def _check(multiplier: Multiplier, bank: BankConfig) -> None:
+    """Refuse what hardware refuses: the search must not find it."""
+    Design(name="check", multipliers={multiplier.name: multiplier}, bank=BankConfig(
+        rows=bank.rows, cols=bank.cols, psum_width=bank.psum_width, arrays=(multiplier.name,)))

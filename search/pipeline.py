@@ -161,7 +161,7 @@ class _Search:
                  network: QuantNetwork, splits: Splits, store: TrialStore) -> None:
         self.options, self.network, self.splits, self.store = options, network, splits, store
         workers = Workers(network, os.cpu_count() or 1)
-        self.runs = {name: SplitRuns(workers, data, name=splits.sources[name])
+        self.runs = {name: SplitRuns(workers, multipliers, data, name=splits.sources[name])
                      for name, data in splits}
         layers, quiet = network.layers, options.quiet
         operands = network.layer_operands(splits.calibrate.images[:STREAM_IMAGES])

@@ -33,8 +33,10 @@ def _parser() -> argparse.ArgumentParser:
         inputs.add_argument(f"--{split}", metavar="DATA",
                             help=f"images of their own for one split: {purpose}")
     hardware = parser.add_argument_group("hardware")
-    hardware.add_argument("--multipliers", default="all", metavar="NAME,...",
-                          help="catalogue multipliers to choose from; the exact one is always in")
+    hardware.add_argument("--multipliers", default="default", metavar="NAME,...",
+                          help="what to choose from: catalogue names, multiplier files (*.json), "
+                          "'default' for the default bank, 'all' for all of the catalogue that "
+                          "the PE takes; the exact one is always in")
     hardware.add_argument("--rows", type=int, default=16, help="PEs in a column")
     hardware.add_argument("--cols", type=int, default=16, help="PEs in a row")
     hardware.add_argument("--batch", type=int, default=16, help="images per weight loading")

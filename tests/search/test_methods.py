@@ -69,7 +69,8 @@ def test_milp_comes_close_to_the_true_optimum(problem_seed):
 def test_milp_beats_black_boxes_at_the_same_budget():
     """Mean over problems: saving of milp against random and tpe at 16 evaluations."""
     def saving(method, problem_seed):
-        best = run(method, problem_seed=problem_seed, evaluations=16, layers=8, multipliers=6)[2].best
+        best = run(method, problem_seed=problem_seed, evaluations=16, layers=8,
+                   multipliers=6)[2].best
         return 1 - best.energy if best else 0.0
 
     mean = {method: np.mean([saving(method, seed) for seed in range(3)])

@@ -3,14 +3,17 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hw.common.errors import InputError
+from hw.common.errors import InputError, ToolError
 from hw.compiler import Program, routes
 from hw.config import Design
+from hw.multipliers import files, get
+from hw.multipliers.base import Multiplier
 from models.data import load_digits_split
 from search import run as command
 from search.pipeline import JOURNAL
@@ -65,8 +68,6 @@ def test_design_program_mapping_and_result_tell_the_same(finished, result):
 
 
 def test_accuracy_in_the_result_is_the_golden_models(result):
-    from hw.multipliers import get
-
     network = QuantNetwork.load(Path("models/zoo/digits.onnx"),
                                 load_digits_split("calibrate").images)
     best, certificate = result.winner.best, result.winner.certificate
@@ -108,6 +109,35 @@ def test_the_same_seed_finds_the_same(finished, result, monkeypatch, tmp_path, c
     assert json.loads(capsys.readouterr().out)["mapping"] == result.winner.best.mapping
     for name in ("mapping.csv", "pareto.csv", "program.json"):
         assert (tmp_path / "digits" / name).read_bytes() == (finished / name).read_bytes()
+
+
+def test_a_multiplier_file_is_searched_as_if_it_were_of_the_catalogue(monkeypatch, tmp_path):
+    ours = replace(get("mul8u_trunc_c9"), name="ours")
+    files.save(ours, tmp_path / "ours.json")
+    found = {}
+    for choice in (tmp_path / "ours.json", "mul8u_trunc_c9"):
+        assert start(monkeypatch, "--multipliers", choice, "--compare", "uniform", "--budget", "6",
+                     "--rows", "8", "--cols", "8", "--output", tmp_path / "runs", "--json",
+                     "--name", Path(choice).stem) == 0
+        result = RunResult.load(tmp_path / "runs" / Path(choice).stem / "run.json")
+        found[choice] = [
+            (c.energy, c.search_right, [name != "mul8u_exact" for name in c.mapping.values()])
+            for method in result.methods for c in method.history]
+    assert len(set(map(str, found.values()))) == 1
+    assert any(any(approximate) for *_figures, approximate in next(iter(found.values())))
+    design = Design.load(tmp_path / "runs" / "ours" / "design.json")
+    assert ours.digest in {multiplier.digest for multiplier in design.multipliers.values()}
+
+
+def test_a_file_without_stored_synthesis_is_refused_and_leaves_nothing(monkeypatch, tmp_path):
+    source = get("mul8u_trunc_c9").netlist
+    files.save(Multiplier(name="fresh", family="own", source=replace(
+        source, outputs=(*source.outputs[:14], source.outputs[15], source.outputs[14]))),
+        tmp_path / "fresh.json")
+    with pytest.raises(ToolError, match=r"^No synthesis result for 'fresh' .*; run: make ppa"):
+        start(monkeypatch, "--multipliers", tmp_path / "fresh.json", "--output",
+              tmp_path / "runs", "--json")
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_an_interrupted_run_keeps_its_trials_and_resumes_to_the_same(result, monkeypatch,
