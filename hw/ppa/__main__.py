@@ -1,4 +1,4 @@
-"""`python -m hw.ppa`: characterise a cell library, map the catalogue, report figures."""
+"""`python -m hw.ppa`: characterise a cell library, map multipliers, report and compare figures."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hw.common.errors import InputError, run_command_line
-from hw.multipliers.base import Multiplier
+from hw.ppa.alone import AIMS, DEFAULT_CLOCK_MHZ
+from hw.ppa.alone_cache import DEFAULT_FOLDER
+from hw.ppa.portfolio import PORTFOLIO
 from hw.ppa.store import DEFAULT_PSUM_WIDTH, load_pe, results_folder
-from hw.ppa.synthesis import AREA, RECIPES
+from hw.ppa.synthesis import AREA, RECIPES, Recipe
 from hw.ppa.technology import Technology, load_technology
+
+PE_MULTIPLIERS = ("unsigned multiplier of the catalogue or multiplier file (.json) "
+                  "(default: all unsigned ones of the catalogue)")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,8 +41,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="cell names to leave out, e.g. 'HB*' (default: none)")
 
     mapping = commands.add_parser("build", help="map PEs and store them")
-    mapping.add_argument("names", nargs="*", metavar="NAME",
-                         help="multiplier of the catalogue (default: all)")
+    mapping.add_argument("names", nargs="*", metavar="NAME_OR_FILE",
+                         help=PE_MULTIPLIERS)
     mapping.add_argument("--force", action="store_true", help="map also what is up to date")
     mapping.add_argument("--psum-width", type=int, default=DEFAULT_PSUM_WIDTH, metavar="BITS",
                          help="partial-sum bits, 17 to 32 (default: %(default)s)")
@@ -47,22 +52,47 @@ def _parser() -> argparse.ArgumentParser:
                          help="folder for results (default: the store of the project)")
 
     report = commands.add_parser("report", help="print the figures of stored PEs")
-    report.add_argument("names", nargs="*", metavar="NAME",
-                        help="multiplier of the catalogue (default: all)")
+    report.add_argument("names", nargs="*", metavar="NAME_OR_FILE",
+                        help=PE_MULTIPLIERS)
     report.add_argument("--json", action="store_true", help="machine-readable")
     report.add_argument("-i", "--input", type=Path, metavar="DIR",
                         help="folder of results (default: the store of the project)")
-    for command in (mapping, report):
+
+    alone = commands.add_parser(
+        "multiplier", help="map multipliers alone, without a PE, signed ones too")
+    alone.add_argument("names", nargs="*", metavar="NAME_OR_FILE",
+                       help="multiplier of the catalogue or file (default: the whole catalogue)")
+    alone.add_argument("--json", action="store_true", help="machine-readable")
+
+    versus = commands.add_parser(
+        "compare-published", help="compare unsigned multipliers with published figures")
+    versus.add_argument("names", nargs="*", metavar="NAME_OR_FILE",
+                        help="unsigned multiplier of the catalogue or file; the exact one is "
+                        "always added")
+    versus.add_argument("--all", action="store_true",
+                        help="all unsigned multipliers of the catalogue, besides those named")
+    versus.add_argument("--figures", type=Path, required=True, metavar="FILE",
+                        help="table of published figures (.csv)")
+    versus.add_argument("-o", "--output", type=Path, required=True, metavar="DIR",
+                        help="folder for tables and pictures")
+    versus.add_argument("--technology", type=Path, required=True, metavar="FILE",
+                        help="technology file, of the node of the published figures")
+    for command in (mapping, report, alone):
         command.add_argument(
             "--technology", type=Path, metavar="FILE",
             help="technology file (default: asap7, which comes with the project)")
+    for command in (alone, versus):
+        command.add_argument("--recipe", choices=[*sorted(RECIPES), "best"], default="best",
+                             help="how to map; best: several ways, keeping one "
+                             "(default: %(default)s)")
+        command.add_argument("--aim", choices=sorted(AIMS), default="product",
+                             help="what the mapping that is kept is the smallest of; product: "
+                             "area x power x delay (default: %(default)s)")
+        command.add_argument("--clock-mhz", type=float, default=DEFAULT_CLOCK_MHZ, metavar="MHZ",
+                             help="operations per microsecond for power (default: %(default)g)")
+        command.add_argument("--cache", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
+                             help="folder in which mappings are kept (default: %(default)s)")
     return parser
-
-
-def _chosen(names: Sequence[str]) -> list[Multiplier]:
-    from hw.multipliers import catalogue, get
-
-    return [get(name) for name in names] if names else list(catalogue().values())
 
 
 def _technology(options: argparse.Namespace) -> Technology:
@@ -86,6 +116,7 @@ def _characterise(options: argparse.Namespace) -> None:
 
 def _build(options: argparse.Namespace) -> None:
     from hw.ppa.build import build
+    from hw.ppa.selection import for_pes
 
     if not 17 <= options.psum_width <= 32:
         raise InputError(f"--psum-width must be 17 to 32, not {options.psum_width}")
@@ -95,17 +126,18 @@ def _build(options: argparse.Namespace) -> None:
                          "that of the project's store")
     technology = _technology(options)
     folder = options.output or results_folder(technology.name)
-    result = build(_chosen(options.names), technology, folder, psum_width=options.psum_width,
+    result = build(for_pes(options.names), technology, folder, psum_width=options.psum_width,
                    recipe=RECIPES[options.recipe], force=options.force)
     print(f"{folder}: {result.mapped} PEs mapped, {result.kept} up to date")
 
 
 def _report(options: argparse.Namespace) -> None:
     from hw.ppa.report import correlations, figures, table
+    from hw.ppa.selection import for_pes
 
     technology = _technology(options)
     rows = figures([load_pe(multiplier, technology=technology, folder=options.input)
-                    for multiplier in _chosen(options.names)], quiet=options.json)
+                    for multiplier in for_pes(options.names)], quiet=options.json)
     found = correlations(rows)
     if options.json:
         print(json.dumps({"pes": [row.to_dict() for row in rows], "correlation": found}, indent=2))
@@ -116,10 +148,60 @@ def _report(options: argparse.Namespace) -> None:
               + ", ".join(f"{value:.3f} ({stream})" for stream, value in found.items()))
 
 
+def _multiplier(options: argparse.Namespace) -> None:
+    from hw.ppa.alone import best
+    from hw.ppa.alone_cache import map_alone
+    from hw.ppa.alone_report import table, to_dict
+    from hw.ppa.selection import for_mapping
+
+    _check_clock(options)
+    multipliers, technology = for_mapping(options.names), _technology(options)
+    found = map_alone(multipliers, technology, _recipes(options), options.cache,
+                      quiet=options.json)
+    rows = [(multiplier.name, best(mappings, options.aim).figures)
+            for multiplier, mappings in zip(multipliers, found, strict=True)]
+    if options.json:
+        print(json.dumps(to_dict(rows, technology, options.clock_mhz), indent=2))
+        return
+    print(f"{technology.name}, {technology.corner}")
+    print(table(rows, options.clock_mhz))
+
+
+def _compare_published(options: argparse.Namespace) -> None:
+    from hw.ppa.comparison import compare_all, text, write
+    from hw.ppa.published import circuits_of, read_published
+    from hw.ppa.selection import for_comparison
+
+    _check_clock(options)
+    published, technology = read_published(options.figures), _technology(options)
+    ours = circuits_of(for_comparison(options.names, everything=options.all), technology,
+                       _recipes(options), aim=options.aim, clock_mhz=options.clock_mhz,
+                       folder=options.cache)
+    found = compare_all(ours, published)
+    paths = write(options.output, found, ours, published, {
+        "technology": technology.name, "corner": technology.corner,
+        "technology_sha256": technology.digest, "clock_mhz": options.clock_mhz,
+        "aim": options.aim, "figures": options.figures.name,
+        "recipes": [f"{recipe.name} {recipe.digest}" for recipe in _recipes(options)]})
+    print(text(found))
+    print("\n" + "\n".join(map(str, paths)))
+
+
+def _recipes(options: argparse.Namespace) -> Sequence[Recipe]:
+    return PORTFOLIO if options.recipe == "best" else (RECIPES[options.recipe],)
+
+
+def _check_clock(options: argparse.Namespace) -> None:
+    if not 0 < options.clock_mhz < float("inf"):
+        raise InputError(f"--clock-mhz must be above 0, not {options.clock_mhz:g}")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     options = _parser().parse_args(arguments)
-    {"characterise": _characterise, "build": _build, "report": _report}[options.command](options)
+    run = {"characterise": _characterise, "build": _build, "report": _report,
+           "multiplier": _multiplier, "compare-published": _compare_published}
+    run[options.command](options)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from hw.common.errors import ToolError
 from hw.common.progress import task
+from hw.multipliers import files, get, names
 from hw.multipliers.base import Multiplier
 from hw.ppa.pe import MappedPe
+from hw.ppa.selection import check_for_pe
 from hw.ppa.store import is_current, result_path, save_pe
 from hw.ppa.synthesis import AREA, Recipe, map_multiplier, map_pe
 from hw.ppa.technology import Technology
@@ -42,7 +44,7 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
     Parameters
     ----------
     multipliers : sequence of Multiplier
-        Of the catalogue.
+        Unsigned, of the catalogue or not.
     technology : Technology
     folder : Path
         For the results.
@@ -57,18 +59,22 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
 
     Raises
     ------
+    InputError
+        A multiplier cannot be used in a PE.
     ToolError
         Yosys or Amaranth is missing or failed.
     """
+    for multiplier in multipliers:
+        check_for_pe(multiplier)
     unique = list({multiplier.digest: multiplier for multiplier in multipliers}.values())
     verilog = emit_verilog(unique, psum_width, quiet=quiet)
     label = f"{recipe.name} {recipe.digest}"
     waiting = [multiplier for multiplier in unique if force or not is_current(
         result_path(folder, multiplier, psum_width), recipe=label, technology=technology,
-        verilog_sha256=_sha256(verilog[multiplier.name]))]
+        verilog_sha256=_sha256(verilog[multiplier.digest]))]
 
     def map_one(multiplier: Multiplier) -> str:
-        text = verilog[multiplier.name]
+        text = verilog[multiplier.digest]
         pe = MappedPe(multiplier=multiplier, psum_width=psum_width, technology=technology,
                       netlist=map_pe(text, psum_width, technology, recipe),
                       multiplier_netlist=map_multiplier(text, technology, recipe),
@@ -89,19 +95,35 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
     return BuildResult(mapped=len(waiting), kept=len(unique) - len(waiting))
 
 
-def emit_verilog(multipliers: Sequence[Multiplier], psum_width: int, *,
+def emit_verilog(multipliers: Sequence[Multiplier], psum_width: int, *, jobs: int = JOBS,
                  quiet: bool = False) -> dict[str, str]:
-    """Return the Verilog of modules `pe` and `multiplier` by multiplier name.
+    """Return the Verilog of modules `pe` and `multiplier` by netlist digest.
 
     `hw.rtl` runs as a program of its own: this package reads Verilog and never imports Amaranth.
+    A multiplier that is not one of the catalogue reaches it as a file.
     """
     command = [sys.executable, "-m", "hw.rtl.verilog", "--psum-width", str(psum_width)]
-    names = [multiplier.name for multiplier in multipliers]
-    with task("Verilog of PEs", 1, quiet=quiet), tempfile.TemporaryDirectory() as folder:
-        if len(names) <= FEW:
-            return {name: _run([*command, "--pe", name]) for name in names}
-        _run([*command, "--all-pes", folder])
-        return {name: (Path(folder) / f"{name}.v").read_text() for name in names}
+    known = [multiplier for multiplier in multipliers if multiplier.name in names()
+             and get(multiplier.name).digest == multiplier.digest]
+    with (task("Verilog of PEs", len(multipliers), quiet=quiet) as progress,
+          tempfile.TemporaryDirectory() as name):
+        folder = Path(name)
+        found: dict[str, str] = {}
+        if len(known) > FEW:
+            _run([*command, "--all-pes", str(folder)])
+            found = {multiplier.digest: (folder / f"{multiplier.name}.v").read_text()
+                     for multiplier in known}
+            progress.advance(len(known))
+        rest = [multiplier for multiplier in multipliers if multiplier.digest not in found]
+        for multiplier in rest:
+            files.save(multiplier, folder / f"{multiplier.digest}.json")
+        commands = [[*command, "--pe", multiplier.name if multiplier in known
+                     else str(folder / f"{multiplier.digest}.json")] for multiplier in rest]
+        with ThreadPoolExecutor(jobs) as pool:
+            for multiplier, text in zip(rest, pool.map(_run, commands), strict=True):
+                found[multiplier.digest] = text
+                progress.advance(note=multiplier.name)
+    return found
 
 
 def _run(command: list[str]) -> str:

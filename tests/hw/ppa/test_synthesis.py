@@ -3,32 +3,39 @@
 import pytest
 
 from hw.common.errors import InputError, ToolError
-from hw.multipliers import catalogue, get
+from hw.multipliers import get
+from hw.multipliers.base import Multiplier
 from hw.ppa import build as building
 from hw.ppa import load_pe
 from hw.ppa.cell_library import cell_library
 from hw.ppa.liberty import parse_liberty
+from hw.ppa.portfolio import PORTFOLIO
+from hw.ppa.selection import for_pes
 from hw.ppa.store import load_pe as load_from
 from hw.ppa.store import result_path, results_folder
 from hw.ppa.synthesis import AREA, RECIPES, SPEED, map_circuit
 from hw.ppa.technology import load_technology
+from tests.circuits import shift_and_add
+from tests.hw.ppa.circuits import signed_multiplier
 
 NAMES = ("mul8u_exact", "mul8u_drum_k4")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_stored_result_is_of_the_verilog_that_hw_rtl_emits(name):
-    verilog = building.emit_verilog([get(name)], 24, quiet=True)[name]
+    verilog = building.emit_verilog([get(name)], 24, quiet=True)[get(name).digest]
     assert building._sha256(verilog) == load_pe(get(name)).verilog_sha256
 
 
-@pytest.mark.parametrize("name", sorted(catalogue()))
-def test_stored_result_is_of_the_present_recipe(name):
-    assert load_pe(get(name)).recipe == f"area {AREA.digest}"
+@pytest.mark.parametrize("multiplier", for_pes([]), ids=lambda multiplier: multiplier.name)
+def test_stored_result_is_of_the_present_recipe(multiplier):
+    assert load_pe(multiplier).recipe == f"area {AREA.digest}"
 
 
 def test_recipes_differ_in_digest():
-    assert len({recipe.digest for recipe in RECIPES.values()}) == len(RECIPES)
+    recipes = [*RECIPES.values(), *PORTFOLIO]
+    assert len({recipe.digest for recipe in recipes}) == len(recipes)
+    assert len({recipe.name for recipe in recipes}) == len(recipes)
 
 
 def test_library_for_mapping_holds_the_same_cells(tiny):
@@ -63,6 +70,28 @@ def test_failing_emission_is_reported(monkeypatch):
     monkeypatch.setattr(building.sys, "executable", "/bin/false")
     with pytest.raises(ToolError, match=r"^Verilog cannot be emitted: no message$"):
         building.emit_verilog([get("mul8u_exact")], 24, quiet=True)
+
+
+def test_multiplier_that_is_not_of_the_catalogue_is_emitted_from_a_file():
+    """The same name as an entry of the catalogue does not make it that entry."""
+    own = shift_and_add(3)
+    borrowed = Multiplier(name="mul8u_exact", family="test", source=shift_and_add(1).netlist)
+    known = get("mul8u_trunc_c8")
+    verilog = building.emit_verilog([own, borrowed, known], 24, quiet=True)
+    assert set(verilog) == {own.digest, borrowed.digest, known.digest}
+    for multiplier in (own, borrowed, known):
+        assert f"{multiplier.name}: netlist sha256 {multiplier.digest}" in verilog[
+            multiplier.digest]
+
+
+@pytest.mark.parametrize("operation", [
+    lambda multiplier, folder: building.build([multiplier], load_technology(), folder, quiet=True),
+    lambda multiplier, folder: load_from(multiplier, folder=folder)])
+def test_signed_multiplier_is_refused_for_a_pe(operation, tmp_path):
+    with pytest.raises(InputError, match=(
+            r"^Multiplier 'test_signed' must be unsigned for a PE, which multiplies sign and "
+            r"magnitude$")):
+        operation(signed_multiplier(), tmp_path)
 
 
 def test_missing_yosys_is_named(monkeypatch):

@@ -1,0 +1,83 @@
+"""Which multipliers a command is about: names of the catalogue, multiplier files, or all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from hw.common.errors import InputError
+from hw.multipliers import EXACT, catalogue, get, resolve
+from hw.multipliers.base import Multiplier
+
+
+def check_for_pe(multiplier: Multiplier) -> None:
+    """Raise InputError for a multiplier that a PE cannot use.
+
+    A PE multiplies magnitudes and folds the sign into its adder.
+    """
+    if multiplier.signed:
+        raise InputError(f"Multiplier {multiplier.name!r} must be unsigned for a PE, which "
+                         "multiplies sign and magnitude")
+    check_size(multiplier)
+
+
+def check_size(multiplier: Multiplier) -> None:
+    """Raise InputError for a multiplier without a netlist, or with operands not of 8 bits."""
+    netlist = multiplier.netlist
+    if (netlist.act_width, netlist.weight_width) != (8, 8):
+        raise InputError(f"Multiplier {multiplier.name!r} must have operands of 8 bits, not "
+                         f"{netlist.act_width} and {netlist.weight_width}")
+
+
+def for_pes(names_or_files: Sequence[str]) -> list[Multiplier]:
+    """Return the named multipliers, or all of the catalogue that a PE can use.
+
+    Raises InputError for an unknown name, a malformed file, or a named multiplier that a PE
+    cannot use.
+    """
+    return _selected(names_or_files, check_for_pe)
+
+
+def for_mapping(names_or_files: Sequence[str]) -> list[Multiplier]:
+    """Return the named multipliers, or all 8x8 netlists of the catalogue, signed ones too.
+
+    Raises InputError for an unknown name, a malformed file, or another width.
+    """
+    return _selected(names_or_files, check_size)
+
+
+def for_comparison(names_or_files: Sequence[str], *, everything: bool) -> list[Multiplier]:
+    """Return unsigned multipliers to set against published ones.
+
+    The exact multiplier comes first. One that always returns the same number is left out:
+    published tables hold such a circuit, it costs nothing and is of no use.
+
+    everything : all unsigned ones of the catalogue, besides those named.
+
+    Raises InputError as `for_pes` does.
+    """
+    chosen = [get(EXACT)]
+    if everything:
+        chosen += for_pes([])
+    if names_or_files:
+        chosen += for_pes(names_or_files)
+    unique = {multiplier.digest: multiplier for multiplier in chosen}
+    return [multiplier for multiplier in unique.values()
+            if (multiplier.table != multiplier.table[0, 0]).any()]
+
+
+def _selected(names_or_files: Sequence[str],
+              check: Callable[[Multiplier], None]) -> list[Multiplier]:
+    if names_or_files:
+        named = [resolve(name) for name in names_or_files]
+        for multiplier in named:
+            check(multiplier)
+        return named
+    return [multiplier for multiplier in catalogue().values() if _passes(check, multiplier)]
+
+
+def _passes(check: Callable[[Multiplier], None], multiplier: Multiplier) -> bool:
+    try:
+        check(multiplier)
+    except InputError:
+        return False
+    return True
