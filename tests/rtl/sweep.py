@@ -26,8 +26,8 @@ def swept_multipliers() -> Mapping[str, Multiplier]:
     gate = next(index for index, gate in enumerate(origin.netlist.gates) if gate.op == Op.XOR)
     _, a, b = origin.netlist.gates[gate]
     return {**catalogue(),
-            "swapped": replace(origin, name="swapped", netlist=origin.netlist.swapped()),
-            "one gate": replace(origin, name="one gate", netlist=origin.netlist.with_gate(
+            "swapped": replace(origin, name="swapped", source=origin.netlist.swapped()),
+            "one gate": replace(origin, name="one gate", source=origin.netlist.with_gate(
                 gate, Gate(Op.OR, a, b)))}
 
 
