@@ -60,7 +60,9 @@ def for_comparison(names_or_files: Sequence[str], *, everything: bool) -> list[M
         chosen += for_pes([])
     if names_or_files:
         chosen += for_pes(names_or_files)
-    unique = {multiplier.digest: multiplier for multiplier in chosen}
+    unique: dict[str, Multiplier] = {}
+    for multiplier in chosen:
+        unique.setdefault(multiplier.digest, multiplier)
     return [multiplier for multiplier in unique.values()
             if (multiplier.table != multiplier.table[0, 0]).any()]
 
