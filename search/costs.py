@@ -121,6 +121,8 @@ def _facts(multiplier: Multiplier, pe: MappedPe, *, energy_fj: np.floating[Any],
     return MultiplierFacts(
         name=multiplier.name, family=multiplier.family, digest=multiplier.digest,
         mae_percent=errors.mae_percent, wce_percent=errors.wce_percent,
+        ep_percent=errors.ep_percent, mre_percent=errors.mre_percent,
+        bias_percent=errors.bias_percent,
         pe_area_um2=pe.area_um2, multiplier_area_um2=pe.multiplier_area_um2,
         pe_delay_ps=pe.delay_ps, pe_energy_fj=float(energy_fj),
         multiplier_energy_fj=float(multiplier_fj))

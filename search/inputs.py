@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ DEFAULT_MODEL = Path(models.__file__).parent / "zoo" / "digits.onnx"
 SPLITS = ("calibrate", "search", "certify")
 # Of one file: shares of the images, and what more images would hardly improve.
 SHARES = {"calibrate": (0.08, 256), "search": (0.25, 1000), "certify": (1.0, None)}
+NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 MIN_IMAGES = {"calibrate": 8, "search": 16, "certify": 16}
 
 
@@ -187,5 +189,9 @@ def _resolved(choice: str) -> list[Multiplier]:
 
 def _check(multiplier: Multiplier, bank: BankConfig) -> None:
     """Refuse what hardware refuses: the search must not find it."""
+    # It becomes the name of files and of a Verilog module.
+    if not NAME.fullmatch(multiplier.name):
+        raise InputError("Multiplier name must be made of letters, digits and '_', 64 at most, "
+                         f"not {multiplier.name!r}")
     Design(name="check", multipliers={multiplier.name: multiplier}, bank=BankConfig(
         rows=bank.rows, cols=bank.cols, psum_width=bank.psum_width, arrays=(multiplier.name,)))

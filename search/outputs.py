@@ -16,6 +16,7 @@ from hw.common.files import write_text
 from hw.compiler import LayerShape, compile_program
 from hw.config import BankConfig, Design
 from hw.multipliers import Multiplier
+from search.circuits import save_bank
 from search.report import write_report
 from search.result import Candidate, RunResult
 
@@ -40,8 +41,11 @@ def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multi
 
 
 def write_outputs(folder: Path, result: RunResult, design: Design,
-                  layers: Sequence[LayerShape], *, batch: int) -> None:
+                  bank: Mapping[str, Multiplier], layers: Sequence[LayerShape], *,
+                  batch: int) -> None:
     """Write every file of the run but its trials.
+
+    bank : the multipliers that were chosen from.
 
     Raises ToolError when the Verilog cannot be emitted.
     """
@@ -51,7 +55,8 @@ def write_outputs(folder: Path, result: RunResult, design: Design,
         write_text(folder / "mapping.csv", _mapping_csv(result, design))
         write_text(folder / "pareto.csv", _pareto_csv(result))
         result.save(folder / "run.json")
-        write_report(result, folder)
+        save_bank(folder, bank)
+        write_report(result, bank, folder)
         verilog.wait()
 
 

@@ -141,7 +141,7 @@ def run(options: Options) -> Finished:
             provenance={"method": options.method, "seed": options.seed,
                         "network": hashes["network"]})
         with task("writing Verilog, program and report", 1, quiet=options.quiet):
-            write_outputs(work, result, design, network.layers, batch=options.batch)
+            write_outputs(work, result, design, multipliers, network.layers, batch=options.batch)
     except (InputError, ToolError):
         if not (options.resume or store.known()):
             folder.discard()  # nothing was measured yet

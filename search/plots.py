@@ -15,12 +15,16 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.style import context
+from matplotlib.ticker import NullLocator
 
+from search.gallery import places
 from search.result import Candidate, RunResult
 
 WIDTH_IN = 5.2
 INK, MUTED, GRID = "#1c2733", "#5c6b7a", "#e3e8ee"
 CHOSEN, EXACT = "#c2410c", "#1c2733"
+FRONT, OFF_FRONT = "#0f7a4f", "#8795a3"
+MOST_NUMBERED = 60  # multipliers; the numbers of more would lie on one another
 # Okabe and Ito's palette, distinct to colour-blind readers, in a fixed order of methods.
 METHOD_COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d3b", "#7b61a8")
 STYLE: Mapping[str, Any] = {
@@ -115,8 +119,16 @@ def convergence(run: RunResult) -> str:
     return _draw(3.4, paint, "Convergence of the methods")
 
 
+def anything_matters(run: RunResult) -> bool:
+    """Return whether some multiplier does damage in some layer."""
+    return any(damage > 0 for row in run.sensitivity.values() for damage in row.values())
+
+
 def sensitivity(run: RunResult) -> str:
-    """Return the damage of each multiplier in each layer alone (Figure 9)."""
+    """Return the damage of each multiplier in each layer alone (Figure 9).
+
+    Raises ValueError where nothing does any.
+    """
     layers = [layer.name for layer in run.layers]
     order = sorted(run.multipliers, key=lambda facts: facts.mae_percent)
     names = [facts.name for facts in order if not all(
@@ -174,6 +186,41 @@ def multiplier_against_array(run: RunResult) -> str:
         axes.set_ylabel("energy of the whole PE (exact = 1)")
 
     return _draw(3.7, paint, "Multiplier energy against array energy")
+
+
+def front(run: RunResult) -> str:
+    """Return PE energy against mean error of the bank, numbered as in the gallery."""
+    exact, located = reference(run), places(run)
+    erring = [place.facts.mae_percent for place in located if place.facts.mae_percent > 0]
+    # The logarithmic axis has no zero: what makes no error stands left of the smallest one.
+    none = min(erring, default=1.0) / 3
+    numbered = len(located) <= MOST_NUMBERED
+
+    def paint(_figure: Figure, axes: Axes) -> None:
+        points = [(max(place.facts.mae_percent, none), place.facts.pe_energy_fj
+                   / exact.pe_energy_fj) for place in located]
+        steps = [point for point, place in zip(points, located, strict=True) if place.on_front]
+        axes.step(*zip(*steps, strict=True), where="post", color=FRONT, linewidth=1, zorder=2)
+        kinds = [CHOSEN if place.layers else FRONT if place.on_front else OFF_FRONT
+                 for place in located]
+        for colour, label in ((OFF_FRONT, "beaten by another"), (FRONT, "on the front"),
+                              (CHOSEN, "used by the kept design")):
+            some = [point for point, kind in zip(points, kinds, strict=True) if kind == colour]
+            axes.scatter([x for x, _y in some], [y for _x, y in some], s=92 if numbered else 30,
+                         color=colour, edgecolors="white", linewidths=0.7, zorder=3, label=label)
+        if numbered:
+            for point, place in zip(points, located, strict=True):
+                axes.text(*point, str(place.number), color="white", fontsize=6.5, ha="center",
+                          va="center_baseline", zorder=4, url=f"#m{place.number}")
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda value, _position: f"{value:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.axvline(none * 1.7, color=GRID, linewidth=0.8)
+        axes.set_xlabel("mean error (% of full scale); at the very left none")
+        axes.set_ylabel("energy of the whole PE (exact = 1)")
+        axes.legend(loc="lower left")
+
+    return _draw(4.2, paint, "PE energy and mean error of every multiplier")
 
 
 def reference(run: RunResult) -> Any:

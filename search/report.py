@@ -1,12 +1,12 @@
 """The report of a run: one HTML file that needs nothing else.
 
-`python -m search.report RUN_FOLDER` draws it again from `run.json`.
+`python -m search.report RUN_FOLDER` draws it again from `run.json` and `multipliers/`.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from markupsafe import Markup
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.files import write_text
-from search import plots
+from hw.multipliers import Multiplier
+from search import gallery, plots
+from search.circuits import load_bank
 from search.result import LayerFacts, RunResult
 
 TEMPLATE = "report.html.j2"
@@ -86,19 +88,22 @@ def array_cards(run: RunResult) -> list[ArrayCard]:
             for index, name in enumerate((run.winner.best or run.exact).arrays)]
 
 
-def render(run: RunResult) -> str:
-    """Return the report as HTML text."""
+def render(run: RunResult, bank: Mapping[str, Multiplier]) -> str:
+    """Return the report as HTML text; bank : the circuit of each of `run.multipliers`."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("search"), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters["percent"] = lambda value, digits=1: f"{100 * value:.{digits}f} %"
     environment.filters["signed_percent"] = _signed_percent
+    environment.filters["error"] = error_text
     figures = {"pareto": plots.pareto(run), "convergence": plots.convergence(run),
-               "sensitivity": plots.sensitivity(run),
+               "sensitivity": plots.sensitivity(run) if plots.anything_matters(run) else "",
+               "front": plots.front(run),
                "multiplier_against_array": plots.multiplier_against_array(run)}
     return environment.get_template(TEMPLATE).render(
         run=run, best=run.winner.best or run.exact, rows=layer_rows(run), cards=array_cards(run),
-        paper_rows=PAPER_ROWS, macs=sum(layer.macs for layer in run.layers),
+        gallery=gallery.cards(run, bank, plots.reference(run)), paper_rows=PAPER_ROWS,
+        macs=sum(layer.macs for layer in run.layers),
         # Our own SVG, whose text matplotlib has escaped.
         figures={name: Markup(svg) for name, svg in figures.items()})  # noqa: S704
 
@@ -111,10 +116,18 @@ def _signed_percent(value: Any, digits: int = 1) -> str:
     return f"{'+' if change > 0 else '−'}{abs(change):.{digits}f} %"
 
 
-def write_report(run: RunResult, folder: Path) -> Path:
+def error_text(percent: float) -> str:
+    """Return an error with three digits: -0.01234 -> '−0.0123'."""
+    if not percent:
+        return "0"
+    text = f"{percent:.3g}" if abs(percent) >= 1e-4 else f"{percent:.1e}"
+    return text.replace("-", "−")
+
+
+def write_report(run: RunResult, bank: Mapping[str, Multiplier], folder: Path) -> Path:
     """Write `report.html` into `folder` and return its path."""
     path = Path(folder) / "report.html"
-    write_text(path, render(run))
+    write_text(path, render(run, bank))
     return path
 
 
@@ -126,7 +139,8 @@ def main() -> int:
     folder = parser.parse_args().folder
     if not folder.is_dir():
         raise InputError(f"{folder}: must be a run folder")
-    print(write_report(RunResult.load(folder / "run.json"), folder))
+    run = RunResult.load(folder / "run.json")
+    print(write_report(run, load_bank(folder, run), folder))
     return 0
 
 

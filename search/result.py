@@ -14,7 +14,7 @@ from typing import Any
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_json
 
-RUN_FORMAT = "autoapprox-run/1"
+RUN_FORMAT = "autoapprox-run/2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +38,9 @@ class LayerFacts:
 class MultiplierFacts:
     """One multiplier of the searched bank: error, cost of its PE, energy on the real streams.
 
-    error percentages are of the full scale (2**16 - 1); energies are femtojoules per PE and
-    cycle, averaged over the layers of the network by their PE-cycles.
+    mae, wce and bias are in percent of the full scale (2**16 - 1), mre in percent of the exact
+    product, ep in percent of the operand pairs; energies are femtojoules per PE and cycle,
+    averaged over the layers of the network by their PE-cycles.
     """
 
     name: str
@@ -47,6 +48,9 @@ class MultiplierFacts:
     digest: str
     mae_percent: float
     wce_percent: float
+    ep_percent: float
+    mre_percent: float
+    bias_percent: float
     pe_area_um2: float
     multiplier_area_um2: float
     pe_delay_ps: float

@@ -1,7 +1,11 @@
 """A made-up run for tests of what reads runs."""
 
+from dataclasses import replace
+from functools import cache
+
 import numpy as np
 
+from hw.multipliers import catalogue, get
 from search.result import (
     Candidate,
     Certificate,
@@ -12,14 +16,24 @@ from search.result import (
 )
 
 
+@cache
+def made_up_bank():
+    """Return the circuits of `made_up_run`: an exact one, and twelve of other catalogue entries."""
+    others = [name for name in catalogue() if name.startswith("mul8u_trunc")][:12]
+    return {"mul8u_exact": get("mul8u_exact"),
+            **{f"mul8u_m{index}": replace(get(name), name=f"mul8u_m{index}")
+               for index, name in enumerate(others)}}
+
+
 def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed=1):
     """Return a run with random but consistent contents."""
     generator = np.random.default_rng(seed)
-    names = ["mul8u_exact", *(f"mul8u_m{index}" for index in range(12))]
+    names = list(made_up_bank())
     cheap = np.linspace(1, 0.4, len(names))
     multipliers = [MultiplierFacts(
-        name=name, family="made-up", digest=f"{index:064x}", mae_percent=0.01 * index,
-        wce_percent=0.1 * index, pe_area_um2=90 * (0.5 + 0.5 * saving),
+        name=name, family="made-up", digest=made_up_bank()[name].digest,
+        mae_percent=0.01 * index, wce_percent=0.1 * index, ep_percent=index,
+        mre_percent=0.02 * index, bias_percent=-0.01 * index, pe_area_um2=90 * (0.5 + 0.5 * saving),
         multiplier_area_um2=40 * saving, pe_delay_ps=700, pe_energy_fj=300 * (0.5 + 0.5 * saving),
         multiplier_energy_fj=150 * saving)
         for index, (name, saving) in enumerate(zip(names, cheap, strict=True))]

@@ -79,6 +79,13 @@ def _narrow():
     return builder.build([builder.and_(builder.act[0], builder.weight[0])])
 
 
+@pytest.mark.parametrize("name", ["", "../x", "a b", "a,b", "9lives", "a\n", "ä", "a" * 65])
+def test_a_name_that_is_no_file_name_is_refused(tmp_path, own, name):
+    path = saved(tmp_path / "m.json", replace(own[0], name=name))
+    with pytest.raises(InputError, match=r"^\S+m\.json: Multiplier name must be made of letters, "):
+        choose(path)
+
+
 REFUSED = {
     "table_only": (lambda exact: ProductTable.of(exact.table()), r"must have a netlist"),
     "signed": (lambda exact: replace(exact, signed=True), r"must be unsigned: the PE"),

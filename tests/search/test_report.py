@@ -1,20 +1,22 @@
 """The report: self-contained, escaped, and telling what the run holds."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from hw.common.errors import InputError
-from search import report
+from search import gallery, plots, report
+from search.circuits import load_bank, save_bank
 from search.report import layer_rows, render, write_report
 from search.result import RunResult
-from tests.search.runs import made_up_run
+from tests.search.runs import made_up_bank, made_up_run
 
 
 @pytest.fixture(scope="module")
 def html():
-    return render(made_up_run())
+    return render(made_up_run(), made_up_bank())
 
 
 class _Checker(HTMLParser):
@@ -69,6 +71,36 @@ def test_every_layer_and_method_has_its_row(html):
         assert f'<td class="l">{method.method}</td>' in html
 
 
+def test_every_multiplier_has_its_card_and_every_link_its_target(html):
+    for card in gallery.cards(made_up_run(), made_up_bank(), plots.reference(made_up_run())):
+        assert html.count(card.heat_map) >= 1
+        assert f'<code>{card.place.facts.name}</code></h3>' in html
+    numbers = re.findall(r'<article class="circuit[^"]*" id="m(\d+)">', html)
+    assert numbers == [str(number + 1) for number in range(len(made_up_bank()))]
+    targets = set(re.findall(r'(?<!:)href="(#[^"]+)"', html)) | set(
+        re.findall(r'<a xlink:href="(#[^"]+)"', html))
+    assert {f"#m{number}" for number in numbers} <= targets
+    assert all(f'id="{target[1:]}"' in html for target in targets)
+
+
+def test_a_bank_without_any_error_is_drawn():
+    """Nothing is more or less sensitive to multipliers that are all exact."""
+    run = made_up_run()
+    names = [facts.name for facts in run.multipliers]
+    harmless = replace(
+        run, sensitivity={layer.name: dict.fromkeys(names, 0.0) for layer in run.layers},
+        multipliers=[replace(facts, mae_percent=0.0, wce_percent=0.0)
+                     for facts in run.multipliers])
+    assert "No multiplier changes any output" in render(harmless, made_up_bank())
+
+
+@pytest.mark.parametrize(("percent", "text"), [
+    (0, "0"), (-0.0, "0"), (0.012345, "0.0123"), (-1.5, "−1.5"), (0.0000123, "1.2e−05"),
+    (12.345, "12.3")])
+def test_errors_have_three_digits(percent, text):
+    assert report.error_text(percent) == text
+
+
 def test_layer_rows_show_the_mapping_of_the_design():
     run = made_up_run()
     rows = layer_rows(run)
@@ -79,25 +111,27 @@ def test_layer_rows_show_the_mapping_of_the_design():
 
 
 def test_a_run_that_found_nothing_says_so():
-    html = render(made_up_run(found=False))
+    html = render(made_up_run(found=False), made_up_bank())
     assert "no design kept the accuracy" in html
     assert "±0 %" in html
 
 
 def test_same_run_same_bytes(html):
-    assert render(made_up_run()) == html
+    assert render(made_up_run(), made_up_bank()) == html
 
 
 def test_run_survives_a_round_trip_and_draws_the_same_report(tmp_path, html, monkeypatch, capsys):
     made_up_run().save(tmp_path / "run.json")
-    assert render(RunResult.load(tmp_path / "run.json")) == html
+    save_bank(tmp_path, made_up_bank())
+    run = RunResult.load(tmp_path / "run.json")
+    assert render(run, load_bank(tmp_path, run)) == html
     monkeypatch.setattr("sys.argv", ["report", str(tmp_path)])
     assert report.main() == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text() == html
 
 
-@pytest.mark.parametrize("content", ["{}", '{"format": "autoapprox-run/1"}', "nonsense"])
+@pytest.mark.parametrize("content", ["{}", '{"format": "autoapprox-run/2"}', "nonsense"])
 def test_files_that_are_no_run_are_refused_by_name(tmp_path, content):
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(InputError, match=r"run\.json: "):
@@ -105,7 +139,7 @@ def test_files_that_are_no_run_are_refused_by_name(tmp_path, content):
 
 
 def test_report_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    monkeypatch.setattr("search.report.render", lambda run: 1 / 0)
+    monkeypatch.setattr("search.report.render", lambda run, bank: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        write_report(made_up_run(), tmp_path)
+        write_report(made_up_run(), made_up_bank(), tmp_path)
     assert list(tmp_path.iterdir()) == []
