@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from hw.multipliers.importing.circuit import Circuit, Port
 from hw.multipliers.importing.source import shown
 
+OWN_NAMES = ("act", "weight")
 BIT = re.compile(r"(?P<stem>.*?[^\d\[(<_])(?:[\[(<_])?(?P<index>\d{1,4})(?:[\])>])?")
 
 
 def choose(circuit: Circuit, operands: Sequence[str] | None) -> tuple[Port, Port, Port]:
     """Return (first operand, second operand, product).
 
-    operands : names of the two operands, first one first; None for the order of the file.
+    operands : names of the two operands, first one first; None for the order of the file, unless
+    the names are `act` and `weight`, as in this project's own Verilog.
 
     Raises
     ------
@@ -30,6 +32,8 @@ def choose(circuit: Circuit, operands: Sequence[str] | None) -> tuple[Port, Port
     if len(outputs) != 1:
         raise ValueError(f"circuit must have one product, not {len(outputs)} outputs"
                          f"{_named(outputs)}")
+    if operands is None and sorted(port.name for port in inputs) == list(OWN_NAMES):
+        operands = OWN_NAMES
     if operands is not None:
         inputs = _named_operands(inputs, operands)
     if len(inputs) != 2:

@@ -14,6 +14,7 @@ from hw.multipliers.importing.source import Source, shown
 HARMLESS = ("timescale", "default_nettype", "celldefine", "endcelldefine", "resetall",
             "nounconnected_drive", "line")
 WITH_ARGUMENTS = ("timescale", "default_nettype", "line")
+DPI = ('"DPI"', '"DPI-C"')
 PIECE = re.compile(r"""
     (?P<comment>//[^\n]*|/\*.*?\*/)
   | (?P<open>/\*)
@@ -43,7 +44,8 @@ def cleaned(source: Source) -> str:
                                        line)
                 parts.append(_blank(piece))
             case "string":
-                parts.append('""' + _blank(piece))
+                kept = piece if piece in DPI else '""'  # the parser then names the construct
+                parts.append(kept + _blank(piece))
             case "escaped":
                 if not ESCAPED.fullmatch(piece) or "//" in piece or len(piece) > MAX_NAME:
                     raise source.error("escaped name must be of letters, digits and "

@@ -7,6 +7,7 @@ folder, under fixed file names, and is given text that this package has written.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,14 +15,19 @@ from typing import Any
 
 from hw.common.errors import ToolError
 from hw.common.files import read_json
+from hw.multipliers.importing.cells import MAX_CELL_BITS
 from hw.multipliers.importing.child import ChildError, run_child
+from hw.multipliers.importing.circuit import MAX_NODES
 
-TIMEOUT_S = 300  # a circuit takes one second; the very first start compiles for about a minute
+TIMEOUT_S = 180  # a circuit takes one second; the very first start compiles for about a minute
 ELABORATE = """\
 read_verilog -sv circuit.v
 hierarchy -check -top {top}
 proc
 flatten
+select -assert-max {nodes} c:*
+select -assert-none r:A_WIDTH>{bits} r:B_WIDTH>{bits} r:Y_WIDTH>{bits} r:WIDTH>{bits}
+check
 opt_clean
 write_json out.json
 """
@@ -29,6 +35,7 @@ TO_GATES = """\
 read_json circuit.json
 hierarchy -check -top m0
 flatten
+check -assert
 opt -full
 alumacc
 opt
@@ -40,13 +47,18 @@ write_json out.json
 """
 
 
+CONFLICT = re.compile(r"Warning: multiple conflicting drivers for \w+\.\\?([^:\n]*)")
+PROBLEM = re.compile(r"Warning: ([^\n]*?):?\n")
+
+
 class YosysError(ValueError):
     """Yosys refuses the circuit; the message is its own, the names are ours."""
 
 
 def elaborate(verilog: str, top: str) -> dict[str, Any]:
     """Return module `top` of checked Verilog as word-level cells, hierarchy flattened."""
-    return _run({"circuit.v": verilog}, ELABORATE.format(top=top), top)
+    script = ELABORATE.format(top=top, bits=MAX_CELL_BITS, nodes=MAX_NODES)
+    return _run({"circuit.v": verilog}, script, top)
 
 
 def to_gates(netlist: dict[str, Any]) -> dict[str, Any]:
@@ -76,15 +88,25 @@ def _run(files: dict[str, str], script: str, top: str) -> dict[str, Any]:
                       folder=folder, timeout_s=TIMEOUT_S)
         except ChildError as error:
             raise YosysError(_reason(folder, str(error))) from None
+        if conflict := CONFLICT.search(_log(folder)):  # two wires in one: gone from the netlist
+            raise YosysError(f"net {conflict[1]} must have one driver, not several")
         return read_json(folder / "out.json")["modules"][top]  # type: ignore[no-any-return]
 
 
 def _reason(folder: Path, otherwise: str) -> str:
     """Return what is wrong: the line in which Yosys says so, or that it ran out of something."""
-    log = folder / "log.txt"
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    for line in lines:
+    log = _log(folder)
+    for line in log.splitlines():
         place, error, message = line.partition("ERROR:")
+        if error and "Assertion failed" in message:
+            return (f"cells must have at most {MAX_CELL_BITS} bits and be at most {MAX_NODES} "
+                    "(Yosys)")
         if error:
-            return f"{place}{message.strip()} (Yosys)"
+            problem = PROBLEM.search(log) if "check -assert" in message else None
+            return f"{place}{(problem[1] if problem else message).strip()} (Yosys)"
     return f"circuit must be smaller or less deeply nested for Yosys ({otherwise.strip()[:80]})"
+
+
+def _log(folder: Path) -> str:
+    log = folder / "log.txt"
+    return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
