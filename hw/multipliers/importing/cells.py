@@ -27,7 +27,7 @@ SIMPLE: dict[str, tuple[str, int]] = {
     "$_ANDNOT_": ("AB", truth.ANDNOT), "$_ORNOT_": ("AB", truth.ORNOT),
     "$_MUX_": ("ABS", truth.MUX), "$_NMUX_": ("ABS", truth.MUX ^ 0xFF),
     "$_AOI3_": ("ABC", 0b0000_0111), "$_OAI3_": ("ABC", 0b0001_1111),
-    "$_AOI4_": ("ABCD", 0b0000_0111_0111_0111), "$_OAI4_": ("ABCD", 0b0001_1111_1111_1111),
+    "$_AOI4_": ("ABCD", 0b0000_0111_0111_0111), "$_OAI4_": ("ABCD", 0b0001_0001_0001_1111),
 }
 # Word cells that act on each bit alone; operands are extended to the width of the result.
 BITWISE: dict[str, tuple[str, int]] = {

@@ -61,7 +61,8 @@ class Expectation:
         if abs(Decimal(found) - written) <= half_digit * (1 + Decimal("1e-9")):
             return None
         unit = "%" if self.percent else ""
-        return f"{self.name} must be {self.text}{unit} as published, not {found:.6g}{unit}"
+        digits = len(written.as_tuple().digits) + 2  # enough to tell them apart
+        return f"{self.name} must be {self.text}{unit} as published, not {found:.{digits}g}{unit}"
 
 
 def check(metrics: ErrorMetrics, expectations: Iterable[Expectation]) -> None:

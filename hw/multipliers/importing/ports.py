@@ -13,7 +13,7 @@ from hw.multipliers.importing.circuit import Circuit, Port
 from hw.multipliers.importing.source import shown
 
 OWN_NAMES = ("act", "weight")
-BIT = re.compile(r"(?P<stem>.*?[^\d\[(<_])(?:[\[(<_])?(?P<index>\d{1,4})(?:[\])>])?")
+BIT = re.compile(r"(?P<stem>.+?)(?:[\[(<_]|(?<=[^\d_]))(?P<index>\d{1,4})[\])>]?")
 
 
 def choose(circuit: Circuit, operands: Sequence[str] | None) -> tuple[Port, Port, Port]:

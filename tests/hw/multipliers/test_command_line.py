@@ -11,8 +11,8 @@ from matplotlib.image import imread
 
 from hw.common.errors import InputError, run_command_line
 from hw.multipliers import __main__ as command
-from hw.multipliers import get
-from hw.multipliers.catalog import ENTRIES
+from hw.multipliers import files, get, names
+from hw.multipliers.base import Multiplier, ProductTable
 from hw.multipliers.heatmap import (
     BOTTOM_IN,
     LEFT_IN,
@@ -22,6 +22,7 @@ from hw.multipliers.heatmap import (
     error_percent,
     thumbnail_svg,
 )
+from tests.hw.multipliers.importing import writers
 
 
 def run(monkeypatch, *arguments):
@@ -33,7 +34,7 @@ def test_list_has_every_entry_sorted(monkeypatch, capsys):
     assert run(monkeypatch, "list", "--sort", "gates") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:2] == ["name", "family"]
-    assert {line.split()[0] for line in lines[1:-1]} == set(ENTRIES)
+    assert {line.split()[0] for line in lines[1:-1]} == set(names())
     gates = [int(line.split()[-2]) for line in lines[1:-1]]
     assert gates == sorted(gates)
 
@@ -62,7 +63,7 @@ def test_list_on_a_terminal_never_cuts_a_name_or_figure(monkeypatch, capsys, col
 def test_list_as_markdown_has_a_row_per_entry(monkeypatch, capsys):
     assert run(monkeypatch, "list", "--markdown", "--sort", "name") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("`")[1] for line in lines[2:]] == sorted(ENTRIES)
+    assert [line.split("`")[1] for line in lines[2:]] == sorted(names())
     assert {line.count("|") for line in lines} == {10}
 
 
@@ -136,3 +137,93 @@ def test_unwritable_heat_map_is_one_line_and_exit_2(monkeypatch, capsys, tmp_pat
 def test_bad_input_is_refused(monkeypatch, arguments, message):
     with pytest.raises(InputError, match=message):
         run(monkeypatch, *arguments)
+
+
+def test_show_accepts_a_file(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "mine.json"
+    files.save(get("mul8u_bam_h2v6"), path)
+    assert run(monkeypatch, "show", path, "-o", tmp_path / "map.png") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("name         mul8u_bam_h2v6\n")
+    assert "\ngates        " in shown
+    assert (tmp_path / "map.png").exists()
+
+
+def test_show_of_products_alone_says_so(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "mine.json"
+    table = get("mul8u_bam_h2v6").table
+    files.save(Multiplier(name="mine", family="imported", source=ProductTable.of(table)), path)
+    run(monkeypatch, "show", path, "-o", tmp_path / "map.png")
+    assert "\ncircuit      unknown: only the products are\n" in capsys.readouterr().out
+    run(monkeypatch, "show", path, "--json", "-o", tmp_path / "map.png")
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["gates"], facts["depth"]) == (None, None)
+    assert facts["wce_percent"] == 100 * np.abs(table - np.multiply.outer(
+        np.arange(256), np.arange(256))).max() / 65535
+
+
+def test_show_of_another_width_is_refused(monkeypatch, tmp_path):
+    path = tmp_path / "small.blif"
+    path.write_text(".model m\n.inputs a0 a1 b0 b1\n.outputs o\n.names a0 b0 o\n11 1\n")
+    run(monkeypatch, "import", path, "--name", "small", "--unsigned", "-o", tmp_path / "m.json")
+    with pytest.raises(InputError, match=r"^Multiplier 'small' must be 8x8 for error figures, not"):
+        run(monkeypatch, "show", tmp_path / "m.json", "-o", tmp_path / "map.png")
+    assert not (tmp_path / "map.png").exists()
+
+
+def test_import_says_what_it_found_and_writes_the_file(monkeypatch, capsys, tmp_path):
+    multiplier = get("mul8u_optrunc_a2w1")
+    source, output = tmp_path / "mul.blif", tmp_path / "out" / "mine.json"
+    source.write_text(writers.blif(multiplier.netlist))
+    run(monkeypatch, "import", source, "--name", "mul8u_mine", "-o", output, "--order",
+        "weight,act", "--operands", "b,a", "--expect", "WCE=1017", "EP=87.0%")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "mul8u_mine: BLIF mul.blif, 8x8, unsigned"
+    assert lines[1] == ("act = a, weight = b, product = o (not commutative: the order matters)")
+    assert lines[2].startswith(f"{len(multiplier.netlist.gates)} gates, depth ")
+    assert lines[3].endswith("as published")
+    assert lines[4] == str(output)
+    imported = files.load(output)
+    assert (imported.name, imported.family) == ("mul8u_mine", "imported")
+    assert imported.parameters["file"] == "mul.blif"
+    np.testing.assert_array_equal(imported.table, multiplier.table)
+
+
+def test_import_writes_equal_bytes_twice(monkeypatch, tmp_path):
+    source = tmp_path / "mul.cgp"
+    source.write_text(writers.cgp(get("mul8u_trunc_c4").netlist, numbered=True))
+    monkeypatch.chdir(tmp_path)
+    texts = []
+    for _ in range(2):
+        run(monkeypatch, "import", source, "--name", "mul8u_mine")
+        texts.append((tmp_path / "mul8u_mine.json").read_bytes())
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("--expect", "WCE=50"), "mul.cgp: WCE must be 50 as published, not 49"),
+    (("--expect", "WCE"), "Expected figure must be NAME=NUMBER or NAME=NUMBER%, not WCE"),
+    (("--expect", "BIAS=3"), "Unknown error figure 'BIAS'; known: EP, MAE, MRE, MSE, WCE"),
+    (("--operands", "a"), "Operands must be two names, not a"),
+    (("-o", "out.txt"), "out.txt: multiplier file must end in .json"),
+])
+def test_refused_import_is_one_line_and_writes_nothing(monkeypatch, capsys, tmp_path, arguments,
+                                                       message):
+    source = tmp_path / "mul.cgp"
+    source.write_text(writers.cgp(get("mul8u_trunc_c4").netlist, numbered=True))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["x", "import", "mul.cgp", "--name", "mine", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        run_command_line(command.main)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == f"error: {message}\n"
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_import_never_replaces_its_own_file(monkeypatch, tmp_path):
+    source = tmp_path / "mul.json"
+    source.write_text(writers.yosys_json(get("mul8u_trunc_c4").netlist))
+    before = source.read_text()
+    with pytest.raises(InputError, match=r"must not replace the file that is imported$"):
+        run(monkeypatch, "import", source, "--name", "mine", "-o", source)
+    assert source.read_text() == before
