@@ -22,7 +22,7 @@ from hw.ppa.synthesis import AREA, Recipe, map_multiplier, map_pe
 from hw.ppa.technology import Technology
 
 JOBS = 2  # Yosys processes side by side
-FEW = 5  # up to as many are emitted one by one; the whole catalogue takes as long as ten
+ALL_AT_ONCE = 1 / 3  # of the catalogue: emitting it takes as long as that many one by one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def emit_verilog(multipliers: Sequence[Multiplier], psum_width: int, *, jobs: in
           tempfile.TemporaryDirectory() as name):
         folder = Path(name)
         found: dict[str, str] = {}
-        if len(known) > FEW:
+        if len(known) > ALL_AT_ONCE * len(names()):
             _run([*command, "--all-pes", str(folder)])
             found = {multiplier.digest: (folder / f"{multiplier.name}.v").read_text()
                      for multiplier in known}

@@ -16,12 +16,13 @@ from matplotlib.style import context
 
 from hw.common.files import write_bytes, write_json, write_text
 from hw.ppa.front import pareto_front
-from hw.ppa.published import COSTS, ERRORS, Axis, Circuit, Comparison, Row, compare
+from hw.ppa.published import COSTS, ERRORS, Axis, Circuit, Comparison, Row, compare, exact_cost
 
 FORMAT = "autoapprox-published-comparison/1"
 PNG_DPI = 160
-OURS_COLOUR, PUBLISHED_COLOUR, MUTED, INK, GRID = "#c2410c", "#0072b2", "#5c6b7a", "#1c2733", \
-    "#e3e8ee"
+TOP = 1.15  # of the cost axes, over the dearer exact multiplier
+OURS_COLOUR, PUBLISHED_COLOUR = "#c2410c", "#0072b2"
+INK, MUTED, GRID = "#1c2733", "#5c6b7a", "#e3e8ee"
 STYLE = {
     "font.size": 9, "font.family": ["DejaVu Sans"], "svg.fonttype": "none",
     "svg.hashsalt": "autoapprox", "text.parse_math": False,
@@ -175,10 +176,12 @@ def draw(ours: Sequence[Circuit], published: Sequence[Circuit], suffix: str) -> 
 
 def _paint(axes: Axes, ours: Sequence[Circuit], published: Sequence[Circuit], error: Axis,
            cost: Axis, *, relative: bool) -> None:
-    """Draw both sets and the stairs of their fronts."""
+    """Draw both sets and the stairs of their fronts; say how many cost too much to be seen."""
+    top = hidden = 0.0
     for circuits, colour, marker, label in ((published, PUBLISHED_COLOUR, "s", "published"),
                                             (ours, OURS_COLOUR, "o", "ours")):
-        full = min(circuit.figure(cost) for circuit in circuits if circuit.is_exact)
+        full = exact_cost(circuits, cost)
+        top = max(top, TOP * (1.0 if relative else full))
         points = [(max(circuit.figure(error), error.floor),
                    circuit.figure(cost) / (full if relative else 1.0)) for circuit in circuits]
         errors, costs = zip(*points, strict=True)
@@ -189,5 +192,11 @@ def _paint(axes: Axes, ours: Sequence[Circuit], published: Sequence[Circuit], er
                   marker=marker, markersize=3.5, label=label)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _position: f"{value:g}")
-    axes.set_ylim(bottom=0)
+    for circuits in (published, ours):
+        full = exact_cost(circuits, cost) if relative else 1.0
+        hidden += sum(circuit.figure(cost) / full > top for circuit in circuits)
+    if hidden:
+        axes.text(0.02, 0.02, f"{hidden:g} circuits above", transform=axes.transAxes, fontsize=8,
+                  color=MUTED)
+    axes.set_ylim(0, top)
     axes.set_ylabel(f"{cost.label}, exact multiplier = 1" if relative else _title(cost))

@@ -53,8 +53,10 @@ def for_comparison(names_or_files: Sequence[str], *, everything: bool) -> list[M
 
     everything : all unsigned ones of the catalogue, besides those named.
 
-    Raises InputError as `for_pes` does.
+    Raises InputError as `for_pes` does, or when there is nothing to compare.
     """
+    if not (names_or_files or everything):
+        raise InputError("Multipliers must be named, or all be asked for with --all")
     chosen = [get(EXACT)]
     if everything:
         chosen += for_pes([])

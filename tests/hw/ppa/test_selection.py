@@ -76,3 +76,9 @@ def test_comparison_of_everything_has_all_unsigned_of_the_catalogue():
     expected = {multiplier.digest for multiplier in catalogue().values()
                 if not multiplier.signed and multiplier.has_netlist}
     assert {multiplier.digest for multiplier in found} == expected
+
+
+def test_comparison_of_nothing_is_refused():
+    with pytest.raises(InputError, match=(
+            r"^Multipliers must be named, or all be asked for with --all$")):
+        for_comparison([], everything=False)
