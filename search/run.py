@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
+import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hw.common.errors import run_command_line
@@ -130,11 +134,28 @@ def print_summary(finished: Finished) -> None:
     print(f"  report    {finished.folder / 'report.html'}")
 
 
+@contextmanager
+def library_output_aside() -> Iterator[None]:
+    """Send to stderr what libraries print below Python: HiGHS remarks on some solves."""
+    flush = ctypes.CDLL(None).fflush  # C has buffers of its own
+    sys.stdout.flush()
+    flush(None)
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        flush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def main() -> int:
     """Command line of the module."""
     arguments = _parser().parse_args()
     command = shlex.join(["python", "-m", "search.run", *sys.argv[1:]])
-    finished = run(options_of(arguments, command))
+    with library_output_aside():
+        finished = run(options_of(arguments, command))
     if arguments.json:
         print(json.dumps(summary(finished), indent=2))
     else:

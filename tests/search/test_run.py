@@ -1,6 +1,7 @@
 """The main job end to end on a small budget, and one line for each kind of bad input."""
 
 import csv
+import ctypes
 import json
 import re
 from dataclasses import replace
@@ -226,6 +227,15 @@ def test_an_output_that_cannot_be_written_is_refused(monkeypatch, tmp_path):
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(InputError, match=r"runs: must be a folder$"):
         start(monkeypatch, "--output", tmp_path / "runs", "--json")
+
+
+def test_what_libraries_print_does_not_mix_with_the_summary(capfd):
+    with command.library_output_aside():
+        ctypes.CDLL(None).puts(b"a remark")
+    ctypes.CDLL(None).puts(b"an answer")
+    ctypes.CDLL(None).fflush(None)
+    out, err = capfd.readouterr()
+    assert (out, err) == ("an answer\n", "a remark\n")
 
 
 def test_help_states_defaults(monkeypatch, capsys):
