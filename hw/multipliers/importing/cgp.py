@@ -3,10 +3,10 @@
 A chromosome is `{inputs,outputs,rows,columns,2,1,l-back}`, a triplet per node and the outputs.
 
 - Numbered: `([18]2,10,2)...`. Nets 0 and 1 are the constants, the inputs start at 2; the
-  outputs are the least significant first (ariths-gen, Klhufek and Mrazek, 2022).
-- Plain: `(0,8,2)...`. The inputs start at 0; the outputs are the most significant first
-  (the older form). A numbered chromosome may start at the number of inputs too: then it
-  counts as plain.
+  outputs are the least significant first (ariths-gen, Klhufek and Mrazek, 2022). A chromosome
+  numbered from its number of inputs has no constants, and the inputs start at 0.
+- Plain: `(2,10,2)...`, as earlier releases wrote. The inputs start at 2 where a net is read that
+  would not exist otherwise, else at 0; the outputs are the most significant first.
 
 Releases disagree about the order of the outputs, so the caller tries both
 (`hw.multipliers.importing.meaning`). The first half of the inputs is the first operand, least
@@ -70,7 +70,12 @@ def read(source: Source) -> Circuit:
         raise fault(f"chromosome must end in its {output_count} outputs, "
                     f"not {shown(text[position:position + 20]) or 'nothing'}", position)
     numbered = bool(found) and found[0][1] is not None
-    first_node = int(found[0][1]) if numbered else input_count
+    read_nets = [int(net) for match in found for net in match.group(2, 3)]
+    read_nets += [int(word) for word in outputs]
+    if numbered:
+        first_node = int(found[0][1])
+    else:
+        first_node = input_count + 2 * (max(read_nets) >= input_count + len(found))
     if first_node not in (input_count, input_count + 2):
         raise fault(f"chromosome must number its nodes from {input_count + 2} (0 and 1 are "
                     f"constants) or {input_count}, not {first_node}", header.end())
@@ -95,8 +100,10 @@ def read(source: Source) -> Circuit:
                         position)
     nets = [str(first_input + bit) for bit in range(input_count)]
     half = input_count // 2
-    product = [str(int(word)) for word in outputs]
+    product = tuple(str(int(word)) for word in outputs)
+    if not (numbered and first_input):
+        product = product[::-1]
     return Circuit(
         inputs=(Port(name="a", nets=tuple(nets[:half])), Port(name="b", nets=tuple(nets[half:]))),
-        outputs=(Port(name="product", nets=tuple(product if first_input else product[::-1])),),
+        outputs=(Port(name="product", nets=product),),
         nodes=nodes)

@@ -38,7 +38,7 @@ def choose(circuit: Circuit, operands: Sequence[str] | None) -> tuple[Port, Port
         inputs = _named_operands(inputs, operands)
     if len(inputs) != 2:
         raise ValueError(f"circuit must have two operands, not {len(inputs)} inputs"
-                         f"{_named(inputs)}")
+                         f"{_named(inputs)} (--operands can name them)")
     return inputs[0], inputs[1], outputs[0]
 
 

@@ -213,3 +213,16 @@ def test_the_order_of_a_chromosomes_outputs_is_found(tmp_path, reverse):
     imported = import_file(path, name="x")
     np.testing.assert_array_equal(imported.multiplier.table, multiplier.table)
     assert imported.product == "product" + " (outputs reversed)" * reverse
+
+
+def test_an_input_that_nothing_uses_may_stay_when_the_operands_are_named(tmp_path):
+    text = writers.blif(get("mul8u_trunc_c4").netlist).replace(".inputs ", ".inputs clock ")
+    path = tmp_path / "mul.blif"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"must have two operands, not 3 inputs: clock, a, b \("):
+        import_file(path, name="x")
+    imported = import_file(path, name="x", operands=("a", "b"))
+    np.testing.assert_array_equal(imported.multiplier.table, get("mul8u_trunc_c4").table)
+    path.write_text(text.replace(".names a[0]", ".names clock", 1))
+    with pytest.raises(InputError, match=r"net clock must have a driver$"):
+        import_file(path, name="x", operands=("a", "b"))

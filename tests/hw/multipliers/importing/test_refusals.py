@@ -56,7 +56,7 @@ def yosys(*args, **kwargs):
     ("a.blif", TWO + ".frob", ":4: .frob is not a construct of combinational BLIF"),
     ("a.blif", TWO + ".names a0\n1", ": input a0 must have no driver inside the model"),
     ("a.blif", TWO.replace("b1", "b1 cin") + ".names o0\n.names o1\n",
-     ": circuit must have two operands, not 3 inputs: a, b, cin"),
+     ": circuit must have two operands, not 3 inputs: a, b, cin (--operands can"),
     ("a.blif", TWO.replace("o1", "carry") + ".names o0\n.names carry\n",
      ": circuit must have one product, not 2 outputs: o0, carry"),
     ("a.blif", TWO + ".names o0\n.names o1\n1", ": product must depend on the operands, not be"),

@@ -13,7 +13,8 @@ TEXTS = {
     "blif.blif": writers.blif,
     "letters.blif": lambda netlist: writers.blif(netlist, bit="{port}{index}"),
     "numbered.cgp": lambda netlist: writers.cgp(netlist, numbered=True),
-    "plain.chr": lambda netlist: writers.cgp(netlist, numbered=False),
+    "plain.cgp": lambda netlist: writers.cgp(netlist, numbered=False),
+    "from_zero.chr": lambda netlist: writers.cgp(netlist, numbered=False, constants=False),
     "cells.json": writers.yosys_json,
 }
 

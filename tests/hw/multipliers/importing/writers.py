@@ -79,12 +79,16 @@ def blif(netlist, *, bit="{port}[{index}]"):
     return "\n".join([*lines, ".end", ""])
 
 
-def cgp(netlist, *, numbered):
-    """A chromosome: numbered and least significant output first, or plain and reversed."""
+def cgp(netlist, *, numbered, constants=True):
+    """A chromosome: numbered and least significant output first, or plain and reversed.
+
+    constants : nets 0 and 1 are constants and the inputs start at 2 (always so when numbered).
+    """
     gates, number = [], {net: net for net in range(netlist.first_gate_net)}
-    shift = 0 if numbered else FIRST_INPUT
+    constants = constants or numbered
+    shift = 0 if constants else FIRST_INPUT
     first = netlist.first_gate_net
-    if not numbered:  # no constants: two nodes make them
+    if not constants:  # two nodes make them
         number |= {0: first, 1: first + 1}
         gates += [(2, 2, 9), (2, 2, 8)]
     for net, gate in _gates(netlist):
