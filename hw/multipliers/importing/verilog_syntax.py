@@ -201,6 +201,9 @@ def _check_node(writer: _Writer, node: Any, kind: str, place: _Place) -> None:
         raise refuse("assignment inside an expression")
     if kind == "PostincrementExpression" and place.parent != "LoopGenerate":
         raise refuse("increment")
+    if kind == "LoopGenerate" and not _counts_up(node):
+        raise Refused("generate loop must count up, as for (i = 0; i < N; i = i + 1) does",
+                      node.getFirstToken().location.offset)
     if kind == "InvocationExpression" and _kind(node.left) != "SystemName":
         raise refuse("function call")
     if kind == "HierarchyInstantiation":
@@ -209,6 +212,22 @@ def _check_node(writer: _Writer, node: Any, kind: str, place: _Place) -> None:
             raise Refused(f"module {name[:40]} must be in this file",
                           node.getFirstToken().location.offset)
         writer.contains[place.module].add(name)
+
+
+def _counts_up(loop: Any) -> bool:
+    """Whether a generate loop adds a positive number until a bound: it ends."""
+    step = loop.iterationExpr
+    if _kind(loop.stopExpr) not in ("LessThanExpression", "LessThanEqualExpression"):
+        return False
+    if _kind(step) == "AssignmentExpression" and _kind(step.right) == "AddExpression":
+        name, addend = str(step.left).strip(), step.right.right
+        counts = str(step.right.left).strip() == name \
+            and _kind(addend) == "IntegerLiteralExpression" and bool(str(addend).strip(" \n\t0_"))
+    else:
+        counts = _kind(step) == "PostincrementExpression"
+        name = str(step.operand).strip() if counts else ""
+    return counts and name == str(loop.identifier.valueText) \
+        and str(loop.stopExpr.left).strip() == name
 
 
 def _check_attribute(node: Any) -> None:

@@ -101,6 +101,9 @@ def _reason(folder: Path, otherwise: str) -> str:
         if error and "Assertion failed" in message:
             return (f"cells must have at most {MAX_CELL_BITS} bits and be at most {MAX_NODES} "
                     "(Yosys)")
+        if error and message.lstrip().startswith("Assert"):
+            otherwise = "one of its own limits"
+            break
         if error:
             problem = PROBLEM.search(log) if "check -assert" in message else None
             return f"{place}{(problem[1] if problem else message).strip()} (Yosys)"

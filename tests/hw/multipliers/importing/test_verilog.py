@@ -80,7 +80,7 @@ def test_the_first_declared_operand_is_the_activation(tmp_path):
     (HEAD + "assign O = A * B; endmodule", False),
     (HEAD + "wire signed [15:0] t; assign t = $signed(A) * $signed(B); assign O = t; endmodule",
      True),
-    (ROWS, False),
+    (ROWS.replace("i = i + 1", "i++"), False),
 ], ids=["product", "signed", "generate"])
 def test_behavioural_verilog_is_exact(tmp_path, text, signed):
     multiplier = load(tmp_path, text).multiplier
@@ -124,6 +124,10 @@ def test_cases_attributes_escaped_names_and_ascending_ranges(tmp_path):
     ("reg r;\nalways @* (* full_case *) case (A) 1: r = 0; endcase", 3,
      "attribute full_case must not be used"),
     ("reg r;\nalways @* while (A) r = 0;", 3, "loop statement must not be used"),
+    *[(f"genvar i, j;\ngenerate for (i = 0; {stop}; {step}) begin : g end endgenerate", 3,
+       "generate loop must count up") for stop, step in (
+        ("i < 2", "i = i"), ("i < 2", "i = i + 0"), ("i < 2", "i = i - 1"),
+        ("j < 2", "i = i + 1"), ("i != 3", "i = i + 2"), ("i < 2", "i = j + 1"), ("1", "i++"))],
     ("wire [99999999:0] t;", 2, "number without a width must be at most 65535, not 99999999"),
     ("NAND2X1 g(O[0], A[0], B[0]);", 2, "module NAND2X1 must be in this file"),
     ("m again(A, B, O);", None, "module m must not contain itself"),
@@ -180,12 +184,15 @@ def test_comments_and_strings_leave_no_text_and_no_line_behind():
     ("wire u;\nassign u = A[0]; assign u = B[0];\nassign O = A & u;",
      r": net B \[0\] must have one driver, not several$"),
     ("wire [3:0] A;\nassign O = A * B;", r"Incompatible re-declaration of wire A\."),
+    ("wire [60000*30000:0] t;\nassign O = A * B + t[0];",
+     r": circuit must be smaller or less deeply"),
     ("assign O = 77;", r": product must depend on the operands, not be constant"),
     ("wire [60000:0] t = {60001{A[0]}};\nassign O = A * B + t;",
      r": cells must have at most 1024 bits and be at most 200000 \(Yosys\)$"),
     ("assign O = " + "+".join(["A"] * 20_000) + ";", r": circuit must be smaller or less deeply"),
 ], ids=["undriven", "latch", "division", "index", "variable index", "loop", "two drivers",
-        "declared twice", "constant", "wide", "long"])
+        "declared twice", "gigabits",
+        "constant", "wide", "long"])
 def test_circuits_that_are_no_function_are_refused(tmp_path, body, message):
     with pytest.raises(InputError, match=message) as refused:
         load(tmp_path, f"{HEAD}{body}\nendmodule\n")
