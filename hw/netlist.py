@@ -197,9 +197,16 @@ class Netlist:
         if self.act_width + self.weight_width > 20:
             raise ValueError("Truth table must have at most 20 operand bits, "
                              f"not {self.act_width + self.weight_width}")
-        nets = self.evaluate_nets(*_all_pairs(self.act_width, self.weight_width))
+        nets = self.all_nets()
         shape = (1 << self.act_width, 1 << self.weight_width)
         return self._products(nets, shape[0] * shape[1]).astype(np.int32).reshape(shape)
+
+    def all_nets(self) -> Bits:
+        """Return the value of every net for all operand pairs, weight fastest.
+
+        uint8[net_count, 2**(act_width + weight_width) / 8], eight pairs per byte.
+        """
+        return self.evaluate_nets(*_all_pairs(self.act_width, self.weight_width))
 
     def _products(self, nets: Bits, lanes: int) -> npt.NDArray[np.int64]:
         """Return the value of the outputs in each of the first `lanes` lanes."""
@@ -406,6 +413,21 @@ class NetlistBuilder:
         if CONST0 in (a, b) or CONST1 in (a, b) or a == b:
             return self.and_(a, self.not_(b)) if a != b else CONST0
         return self._gate(Op.ANDNOT, a, b)
+
+    def ornot(self, a: int, b: int) -> int:
+        """Return the net of `a | ~b`."""
+        if CONST0 in (a, b) or CONST1 in (a, b) or a == b:
+            return self.or_(a, self.not_(b)) if a != b else CONST1
+        return self._gate(Op.ORNOT, a, b)
+
+    def gate(self, op: Op, a: int, b: int) -> int:
+        """Return the net of `op` applied to `a` and `b`; NOT ignores `b`."""
+        if op == Op.NOT:
+            return self.not_(a)
+        build = {Op.AND: self.and_, Op.OR: self.or_, Op.XOR: self.xor, Op.NAND: self.nand,
+                 Op.NOR: self.nor, Op.XNOR: self.xnor, Op.ANDNOT: self.andnot,
+                 Op.ORNOT: self.ornot}
+        return build[op](a, b)
 
     def mux(self, select: int, low: int, high: int) -> int:
         """Return the net of `high if select else low`."""

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from hw.common.errors import unknown_name
 from hw.multipliers import files
 from hw.multipliers.base import Multiplier
-from hw.multipliers.catalog import ENTRIES, EXACT
+from hw.multipliers.catalog import ENTRIES, EXACT, SIGNED_ENTRIES
 
 __all__ = ["EXACT", "Multiplier", "catalogue", "default_bank", "get", "names", "resolve"]
 
@@ -21,8 +21,8 @@ EVOLVED = FOLDER / "evolved"
 
 @cache
 def names() -> tuple[str, ...]:
-    """Return the names of the catalogue: the families' instances, then the evolved circuits."""
-    return (*ENTRIES, *sorted(path.stem for path in EVOLVED.glob("*.json")))
+    """Return the names of the catalogue: unsigned instances of families, evolved, signed."""
+    return (*ENTRIES, *sorted(path.stem for path in EVOLVED.glob("*.json")), *SIGNED_ENTRIES)
 
 
 @cache
@@ -30,9 +30,9 @@ def get(name: str) -> Multiplier:
     """Return a catalogue entry; raises InputError with the nearest name for an unknown one."""
     if name not in names():
         raise unknown_name("multiplier", name, names())
-    if name not in ENTRIES:
+    entry = ENTRIES.get(name) or SIGNED_ENTRIES.get(name)
+    if entry is None:
         return files.load(EVOLVED / f"{name}.json")
-    entry = ENTRIES[name]
     return Multiplier(name=name, family=entry.family, source=entry.build(**entry.parameters),
                       parameters=entry.parameters, citation=entry.citation)
 

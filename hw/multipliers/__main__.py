@@ -1,4 +1,4 @@
-"""Command line: `python -m hw.multipliers list`, `show NAME` and `import FILE --name NAME`."""
+"""Command line: `python -m hw.multipliers list`, `show NAME`, `evolve` and `import FILE`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from hw.common.errors import InputError, run_command_line
 from hw.multipliers import catalogue, resolve
 from hw.multipliers.base import OPERANDS, Multiplier
+from hw.multipliers.evolution import command as evolve_command
 from hw.multipliers.importing import command as import_command
 from hw.multipliers.metrics import FULL_SCALE, error_metrics
 
@@ -164,11 +165,15 @@ def main() -> int:
     formats.add_argument("--json", action="store_const", const="json", dest="form",
                          help="machine-readable output")
     showing.add_argument("--json", action="store_true", help="machine-readable output")
+    evolving = commands.add_parser("evolve", help="a cheaper circuit within error limits")
+    evolve_command.add_arguments(evolving)
     importing = commands.add_parser("import", help="a user's circuit or table to a multiplier file")
     import_command.add_arguments(importing)
     arguments = parser.parse_args()
     if arguments.command == "list":
         list_command(arguments.sort, arguments.form or "table")
+    elif arguments.command == "evolve":
+        evolve_command.run(arguments)
     elif arguments.command == "import":
         import_command.run(arguments)
     else:

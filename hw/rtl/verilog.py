@@ -187,9 +187,9 @@ def _parser() -> argparse.ArgumentParser:
                         help="start of a design's module and file names (default: none)")
     single = parser.add_mutually_exclusive_group()
     single.add_argument("--pe", metavar="NAME",
-                        help="print modules `pe` and `multiplier` of a catalogue entry or multiplier file")
+                        help="print modules `pe` and `multiplier` of a catalogue entry or file")
     single.add_argument("--multiplier", metavar="NAME",
-                        help="print module `multiplier` of a catalogue entry or multiplier file")
+                        help="print module `multiplier` of a catalogue entry or file (.json)")
     single.add_argument("--all-pes", type=Path, metavar="DIR",
                         help="write what --pe prints to DIR/NAME.v for all unsigned entries")
     parser.add_argument("--psum-width", type=int, default=PRESET_PSUM_WIDTH, metavar="BITS",

@@ -114,10 +114,10 @@ def test_each_gate_is_one_named_net():
 
 
 def test_changed_gate_and_swapped_operands_change_the_text():
-    swapped = replace(SKEWED, netlist=SKEWED.netlist.swapped())
+    swapped = replace(SKEWED, source=SKEWED.netlist.swapped())
     _, mutant = next(SKEWED.netlist.mutants())
     texts = {emit_multiplier(circuit)
-             for circuit in (SKEWED, swapped, replace(SKEWED, netlist=mutant))}
+             for circuit in (SKEWED, swapped, replace(SKEWED, source=mutant))}
     assert len(texts) == 3
 
 

@@ -1,0 +1,1 @@
+"""Evolution of multiplier circuits under an error limit."""

@@ -1,0 +1,277 @@
+"""`python -m hw.multipliers evolve`: cheaper circuits within error limits."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+from hw.common.errors import InputError, ToolError
+from hw.common.progress import task
+from hw.multipliers import files
+from hw.multipliers.base import Multiplier
+from hw.multipliers.evolution.objective import Limits, Objective, weighted_errors
+from hw.multipliers.evolution.operands import BUILT_IN
+from hw.multipliers.evolution.run import STAGES, Schedule, keeps_limits, proxy_cost_fj
+from hw.multipliers.evolution.settings import Settings
+
+SAVE_EVERY = 10  # stages
+POLL_S = 0.5
+AUTO = "auto"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `evolve`."""
+    defaults = Schedule()
+    parser.add_argument("--name", help="name of the result, e.g. mul8u_mine")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE",
+                        help="multiplier file to write (default NAME.json here)")
+    parser.add_argument("--start", default=AUTO, metavar="NAME",
+                        help="circuit to start from: catalogue entry, multiplier file, or auto, "
+                             "the cheapest family circuit within the limits (default auto)")
+    parser.add_argument("--limit", action="append", default=[], metavar="ERROR=PERCENT",
+                        help="largest error allowed, as often as wanted: MAE, WCE, RMSE and BIAS "
+                             "in percent of 65535, MRE of the exact product, EP of the pairs")
+    stream = f"{', '.join(BUILT_IN)}, or an .npz file with act, next_act and weight"
+    parser.add_argument("--errors", default="uniform", metavar="OPERANDS",
+                        help=f"what errors are weighted by: {stream} (default uniform)")
+    parser.add_argument("--energy", default="typical", metavar="OPERANDS",
+                        help=f"what switching is counted on: {stream} (default typical)")
+    parser.add_argument("--lose-zero", action="store_true",
+                        help="allow products of 0 that are not 0 (default: refused)")
+    parser.add_argument("--mutants", type=int, default=defaults.mutants,
+                        help="mutants per seed (default %(default)s)")
+    parser.add_argument("--temperature", type=float, default=defaults.temperature,
+                        help="annealing at the start, in parts of the cost (default %(default)s)")
+    parser.add_argument("--price", type=float, default=defaults.price,
+                        help="cost of using all of the error limits at the start, in parts of the "
+                             "cost (default %(default)s)")
+    parser.add_argument("--spare", type=int, default=defaults.spare,
+                        help="free nodes beyond the gates of the start (default %(default)s)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1],
+                        help="seeds; the best result is kept (default 1)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1,
+                        help="seeds at a time (default %(default)s)")
+    parser.add_argument("--no-map", action="store_true",
+                        help="choose among seeds by the proxy, not by mapped PEs")
+    parser.add_argument("--again", type=Path, metavar="FILE",
+                        help="evolve a multiplier file again by its settings and compare")
+    parser.add_argument("--catalogue", type=Path, metavar="DIR",
+                        help="evolve the circuits of the catalogue that DIR does not hold (hours)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evolve, choose, write; see `add_arguments`."""
+    if arguments.jobs < 1:
+        raise InputError(f"--jobs must be at least 1, not {arguments.jobs}")
+    if arguments.again:
+        _again(arguments.again)
+    elif arguments.catalogue:
+        _catalogue(arguments)
+    else:
+        _evolve(arguments)
+
+
+# --- one target ---------------------------------------------------------------------
+
+
+def evolve_one(settings: Settings, state: Path) -> Multiplier:
+    """Evolve one seed, going on from `state` where there is one, and return the result."""
+    from hw.multipliers import resolve
+
+    evolution = settings.evolution(resolve(settings.start).netlist)
+    evolution.resume(state)
+    for stage in evolution.run():
+        if stage % SAVE_EVERY == 0:
+            evolution.save(state)
+    return settings.multiplier(f"seed {settings.seed}", evolution.best)
+
+
+def _limits(texts: list[str]) -> Limits:
+    given = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        try:
+            given[name.strip().lower()] = float(value.strip().removesuffix("%"))
+        except ValueError:
+            equals = ""
+        if not equals or name.strip().lower() not in Limits.__dataclass_fields__:
+            known = ", ".join(field.upper() for field in Limits.__dataclass_fields__)
+            raise InputError(f"--limit must be one of {known}, then = and percent, not {text!r}")
+    return Limits(**given)
+
+
+def _evolve(arguments: argparse.Namespace) -> None:
+    from hw.multipliers import resolve
+
+    if not arguments.name:
+        raise InputError("--name must be given, for example mul8u_mine")
+    output: Path = arguments.output or Path(f"{arguments.name}.json")
+    if output.suffix != ".json":
+        raise InputError(f"{output}: multiplier file must end in .json")
+    folder = output.with_suffix(".evolving")
+    schedule = Schedule(mutants=arguments.mutants, temperature=arguments.temperature,
+                        price=arguments.price, spare=arguments.spare)
+    seeds = sorted(set(arguments.seeds))
+    settings = Settings(start=arguments.start, limits=_limits(arguments.limit),
+                        errors=arguments.errors, energy=arguments.energy,
+                        keep_zero=not arguments.lose_zero, schedule=schedule, seed=seeds[0])
+    if settings.start == AUTO:
+        settings = replace(settings, start=_cheapest(settings.objective()))
+    start = resolve(settings.start)
+    settings.evolution(start.netlist)  # refused before it takes long
+    objective = settings.objective(signed=start.signed)
+    runs = {folder / f"seed{seed}.json": replace(settings, seed=seed) for seed in seeds}
+    try:
+        found = _side_by_side(runs, arguments.jobs)
+    except KeyboardInterrupt:
+        print(f"stopped; the same command goes on from {folder}", file=sys.stderr)
+        raise
+    by_proxy = arguments.no_map or start.signed  # the PE is sign-magnitude
+    scores = _proxy_scores([start, *found], objective) if by_proxy \
+        else _mapped_scores([start, *found])
+    best = min(found, key=lambda candidate: scores[candidate.name])
+    files.save(replace(best, name=arguments.name), output)
+    for state in runs:
+        state.unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+    unit = "fJ per PE-cycle by the proxy" if by_proxy else "fJ per cycle of the mapped PE"
+    for label, candidate in ((f"start {start.name}", start), *((m.name, m) for m in found)):
+        print(f"{label}: {scores[candidate.name]:.2f} {unit}, {len(candidate.netlist.gates)} gates")
+    errors = weighted_errors(best.table, objective.probability(), signed=start.signed)
+    print(", ".join(f"{name.upper()} {value:.4g} %" for name, value in errors.items())
+          + f" ({arguments.errors} operands)")
+    print(output)
+
+
+def _cheapest(objective: Objective) -> str:
+    """Return the family circuit within the limits that costs least by the proxy."""
+    from hw.multipliers import get
+    from hw.multipliers.catalog import ENTRIES
+
+    costs = {name: proxy_cost_fj(get(name).netlist, objective) for name in ENTRIES
+             if keeps_limits(get(name).netlist, objective)}
+    if not costs:
+        raise InputError("--start must name a circuit: no family circuit keeps these limits")
+    return min(costs, key=costs.__getitem__)
+
+
+def _side_by_side(runs: Mapping[Path, Settings], jobs: int) -> list[Multiplier]:
+    """Evolve several seeds, `jobs` at a time in processes of their own; runs by their state."""
+    pool = ProcessPoolExecutor(min(jobs, len(runs)), mp_context=get_context("spawn"),
+                               initializer=_leave_interrupts)
+    first = next(iter(runs.values()))
+    total = sum(settings.schedule.mutants for settings in runs.values())
+    try:
+        with task(f"evolving {first.start}", total) as progress:
+            futures = [pool.submit(evolve_one, settings, state)
+                       for state, settings in runs.items()]
+            seen = 0
+            while not all(future.done() for future in futures):
+                _wait(futures)
+                now = sum(_mutants_done(settings, state, future) for (state, settings), future
+                          in zip(runs.items(), futures, strict=True))
+                progress.advance(max(now - seen, 0))
+                seen = max(now, seen)
+        return [future.result() for future in futures]
+    except BaseException:
+        for process in list(pool._processes.values()):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    """Let the parent alone act on Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _wait(futures: list[Future[Multiplier]]) -> None:
+    from concurrent.futures import FIRST_EXCEPTION, wait
+
+    done, _ = wait(futures, timeout=POLL_S, return_when=FIRST_EXCEPTION)
+    for future in done:
+        future.result()  # a failure is reported now
+
+
+def _mutants_done(settings: Settings, state: Path, future: Future[Multiplier]) -> int:
+    if future.done():
+        return settings.schedule.mutants
+    try:
+        stage = json.loads(state.read_text())["stage"]
+    except (OSError, ValueError, KeyError):
+        return 0
+    return int(settings.schedule.mutants * stage / STAGES)
+
+
+def _proxy_scores(candidates: list[Multiplier], objective: Objective) -> dict[str, float]:
+    return {candidate.name: proxy_cost_fj(candidate.netlist, objective)
+            for candidate in candidates}
+
+
+def _mapped_scores(candidates: list[Multiplier]) -> dict[str, float]:
+    """Return the energy per cycle of the mapped PEs, as `python -m hw.ppa report` gives it.
+
+    `hw.ppa` runs as a program of its own: this package is below it.
+    """
+    with tempfile.TemporaryDirectory(prefix="autoapprox-") as name:
+        folder = Path(name)
+        paths = []
+        for index, candidate in enumerate(candidates):
+            path = folder / f"candidate{index}.json"
+            files.save(candidate, path)
+            paths.append(str(path))
+        store = str(folder / "store")
+        _ppa("build", *paths, "-o", store)
+        report = json.loads(_ppa("report", *paths, "-i", store, "--json"))
+    return {candidate.name: float(row["relu_fj"])
+            for candidate, row in zip(candidates, report["pes"], strict=True)}
+
+
+def _ppa(*arguments: str) -> str:
+    process = subprocess.run([sys.executable, "-m", "hw.ppa", *arguments], text=True,
+                             capture_output=True, check=False)
+    if process.returncode:
+        reason = (process.stderr.strip() or "no message").splitlines()[-1]
+        raise ToolError(f"PEs cannot be mapped: {reason.removeprefix('error: ')} "
+                        "(or use --no-map)")
+    return process.stdout
+
+
+# --- the circuits of the catalogue -----------------------------------------------------------
+
+
+def _again(path: Path) -> None:
+    multiplier = files.load(path)
+    with tempfile.TemporaryDirectory(prefix="autoapprox-") as folder:
+        [result] = _side_by_side({Path(folder) / "state.json": Settings.of(multiplier)}, 1)
+    if result.digest != multiplier.digest:
+        raise InputError(f"{path}: evolution must give netlist {multiplier.digest[:12]}, not "
+                         f"{result.digest[:12]}")
+    print(f"{path}: the same netlist again, {multiplier.digest[:12]}")
+
+
+def _catalogue(arguments: argparse.Namespace) -> None:
+    from hw.multipliers import get
+    from hw.multipliers.catalog import ENTRIES
+    from hw.multipliers.evolution.portfolio import LADDERS, climb
+
+    schedule = Schedule(mutants=arguments.mutants, temperature=arguments.temperature,
+                        price=arguments.price, spare=arguments.spare)
+    families = {name: get(name) for name in ENTRIES}
+    for ladder in LADDERS:
+        with task(f"ladder {ladder.name}", len(ladder.limits) * STAGES) as progress:
+            for name, _stage in climb(ladder, families, arguments.catalogue, schedule):
+                progress.advance(note=name)
+    print(arguments.catalogue)

@@ -1,0 +1,103 @@
+"""Operand streams: what evolution weighs errors and switching by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.common.errors import InputError
+from hw.multipliers.base import OPERANDS
+
+STREAM_BEATS = 65536
+ZERO_SHARE, ACT_SIGMA, WEIGHT_SIGMA, WEIGHT_MAX = 0.5, 38.0, 37.0, 127
+
+Patterns = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OperandStream:
+    """Operands of many PE-cycles: a weight, an activation and the activation of the next beat.
+
+    Parameters
+    ----------
+    name : str
+        What they are of.
+    act, next_act, weight : uint8[beats]
+        Magnitudes, or two's-complement patterns for a signed multiplier.
+    """
+
+    name: str
+    act: Patterns
+    next_act: Patterns
+    weight: Patterns
+
+    def probability(self) -> npt.NDArray[np.float64]:
+        """Return float64[256, 256], indexed `[act, weight]`, of the operands taken as independent.
+
+        No pair that can occur gets probability 0 for not having been seen: every operand counts
+        as seen once more than it was.
+        """
+        marginals = [np.bincount(values, minlength=OPERANDS) + 1.0
+                     for values in (self.act, self.weight)]
+        act, weight = (counts / counts.sum() for counts in marginals)
+        probability: npt.NDArray[np.float64] = act[:, None] * weight
+        return probability
+
+
+def uniform(seed: int = 0) -> OperandStream:
+    """Return a stream in which all operands are equally likely and independent."""
+    random = np.random.default_rng(seed)
+    act, next_act, weight = random.integers(0, OPERANDS, (3, STREAM_BEATS)).astype(np.uint8)
+    return OperandStream(name="uniform", act=act, next_act=next_act, weight=weight)
+
+
+def typical(seed: int = 0) -> OperandStream:
+    """Return a stream like those of a quantised network with ReLU.
+
+    Half of the activations are 0, the others half-normal with a deviation of 38; weights are
+    half-normal with a deviation of 37. These are the means over the layers of the CIFAR-10
+    ResNet-20 of Akamaster, quantised with a scale per output channel.
+    """
+    random = np.random.default_rng(seed)
+    acts = np.abs(random.normal(0, ACT_SIGMA, (2, STREAM_BEATS))).round()
+    acts *= random.random(acts.shape) >= ZERO_SHARE
+    weight = np.abs(random.normal(0, WEIGHT_SIGMA, STREAM_BEATS)).round()
+    act, next_act = np.minimum(acts, OPERANDS - 1).astype(np.uint8)
+    return OperandStream(name="typical", act=act, next_act=next_act,
+                         weight=np.minimum(weight, WEIGHT_MAX).astype(np.uint8))
+
+
+BUILT_IN = {"uniform": uniform, "typical": typical}
+
+
+def load(path: Path) -> OperandStream:
+    """Return the stream of a `.npz` file with `act`, `next_act` and `weight`.
+
+    Signs are dropped: the PE multiplies magnitudes. Raises InputError when the file is not one.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            columns = {key: _magnitudes(content[key], key) for key in ("act", "next_act", "weight")}
+    except (ValueError, KeyError, EOFError, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        reason = f"{error.args[0]}" if error.args else type(error).__name__
+        raise InputError(f"{path}: must be an .npz file with act, next_act and weight "
+                         f"({reason})") from None
+    sizes = {key: values.size for key, values in columns.items()}
+    if len(set(sizes.values())) != 1 or not sizes["act"]:
+        raise InputError(f"{path}: act, next_act and weight must be equally long, not {sizes}")
+    return OperandStream(name=path.stem, **columns)
+
+
+def _magnitudes(values: npt.NDArray[Any], key: str) -> Patterns:
+    if not np.issubdtype(values.dtype, np.integer) or values.ndim != 1:
+        raise ValueError(f"{key} must be a row of integers, not {values.dtype}{values.shape}")
+    magnitudes = np.abs(values.astype(np.int64))
+    if magnitudes.size and magnitudes.max() >= OPERANDS:
+        raise ValueError(f"{key} must be -255 to 255, not {values.min()} to {values.max()}")
+    return magnitudes.astype(np.uint8)

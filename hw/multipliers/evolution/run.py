@@ -1,0 +1,220 @@
+"""One evolution, from a seed circuit to the best that was found: interruptible and repeatable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hw.common.errors import InputError
+from hw.multipliers.evolution import kernel
+from hw.multipliers.evolution.genome import INPUTS, Genome
+from hw.multipliers.evolution.lanes import WORDS
+from hw.multipliers.evolution.objective import BEATS, BLOCKS, PAIRS, Objective, weighted_errors
+from hw.netlist import Netlist
+
+STAGES = 200  # temperatures
+MIXER = 0x9E3779B97F4A7C15  # spreads small seeds over 64 bits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How long to search and how.
+
+    Parameters
+    ----------
+    mutants : int
+        Number of mutants to try.
+    temperature : float
+        Of annealing at the start, in parts of the cost of the seed circuit; it falls to 0 with
+        the square of the time left.
+    spare : int
+        Free nodes beyond the gates of the seed circuit.
+    price : float
+        What using all of the error limits costs at the start, in parts of the cost of the seed
+        circuit; it falls to 0 with the time left.
+    """
+
+    mutants: int = 1_000_000
+    temperature: float = 0.002
+    spare: int = 40
+    price: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.mutants < STAGES:
+            raise InputError(f"Mutants must be at least {STAGES}, not {self.mutants}")
+        if not 0 <= self.temperature <= 1:
+            raise InputError(f"Temperature must be 0 to 1, not {self.temperature}")
+        if self.price < 0:
+            raise InputError(f"Price must be at least 0, not {self.price}")
+        if self.spare < 0:
+            raise InputError(f"Spare nodes must be at least 0, not {self.spare}")
+
+
+class Evolution:
+    """A search for the cheapest circuit within the limits of an objective.
+
+    Equal seed circuit, objective, schedule and seed give an equal result, interrupted or not.
+
+    Parameters
+    ----------
+    circuit : Netlist
+        Where to start: 8x8, and within the limits.
+    objective : Objective
+    schedule : Schedule
+    seed : int
+        Of the mutations.
+
+    Raises
+    ------
+    InputError
+        The circuit is of another width or signedness, or breaks the limits.
+    """
+
+    def __init__(self, circuit: Netlist, objective: Objective, schedule: Schedule,
+                 seed: int) -> None:
+        if circuit.signed != objective.signed:
+            raise InputError("Seed circuit must be " + ("signed" if objective.signed
+                                                        else "unsigned"))
+        broken = broken_limit(circuit, objective)
+        if broken is not None:
+            raise InputError(f"Seed circuit must {broken}")
+        self.objective, self.schedule, self.seed = objective, schedule, seed
+        self._fingerprint = _fingerprint(circuit, objective, schedule, seed)
+        self.stage = 0
+        self._state, self._problem = _start(Genome.of(circuit, spare=schedule.spare), objective,
+                                            seed)
+        self._start_cost = int(self._state.costs[0])
+
+    @property
+    def best(self) -> Netlist:
+        """The cheapest circuit so far."""
+        best = self._state.best
+        genome = Genome(op=best.op, a=best.a, b=best.b, outs=best.outs)
+        return genome.netlist(signed=self.objective.signed)
+
+    @property
+    def cost_ratio(self) -> float:
+        """Proxy cost of the best circuit over that of the seed circuit."""
+        return int(self._state.costs[1]) / self._start_cost
+
+    @property
+    def cost_fj(self) -> float:
+        """Proxy cost of the best circuit: energy per PE-cycle that depends on the multiplier."""
+        return int(self._state.costs[1]) / BEATS / 1000
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What became of the mutants."""
+        names = ("mutants", "too_costly", "too_wrong", "kept", "improved")
+        return dict(zip(names, self._state.counters.tolist(), strict=True))
+
+    stages = STAGES
+
+    def run(self) -> Iterator[int]:
+        """Search to the end of the schedule; yields the stage, 1 to STAGES, after each."""
+        schedule = self.schedule
+        while self.stage < STAGES:
+            left = 1 - self.stage / STAGES
+            temperature = int(schedule.temperature * left * left * self._start_cost)
+            price = schedule.price * left * self._start_cost
+            done, next_done = (schedule.mutants * stage // STAGES
+                               for stage in (self.stage, self.stage + 1))
+            kernel.evolve(self._problem, self._state, temperature, price,
+                          next_done - done)
+            self.stage += 1
+            yield self.stage
+
+    # --- interruption -------------------------------------------------------------
+
+    def save(self, path: Path) -> None:
+        """Write where the search stands, atomically."""
+        from hw.common.files import write_json
+
+        state = self._state
+        write_json(path, {
+            "fingerprint": self._fingerprint, "stage": self.stage,
+            "genes": [gene.tolist() for gene in state.genes],
+            "best": [gene.tolist() for gene in state.best],
+            "best_cost": int(state.costs[1]), "random": int(state.random[0]),
+            "counters": state.counters.tolist()}, indent=None)
+
+    def resume(self, path: Path) -> bool:
+        """Go on where a saved search stood; False when there is none of this very search."""
+        from hw.common.files import read_json
+
+        if not path.exists():
+            return False
+        saved = read_json(path)
+        if not isinstance(saved, dict) or saved.get("fingerprint") != self._fingerprint:
+            return False
+        state = self._state
+        for gene, values in zip(state.genes, saved["genes"], strict=True):
+            gene[:] = values
+        longest = int(state.longest[0])
+        kernel.start(self._problem, state)
+        state.longest[0] = longest
+        for gene, values in zip(state.best, saved["best"], strict=True):
+            gene[:] = values
+        state.costs[1] = saved["best_cost"]
+        state.random[0] = saved["random"]
+        state.counters[:] = saved["counters"]
+        self.stage = saved["stage"]
+        return True
+
+
+def broken_limit(circuit: Netlist, objective: Objective) -> str | None:
+    """Return what is wrong with a circuit by the limits of an objective; None if it keeps them."""
+    table = circuit.table()
+    errors = weighted_errors(table, objective.probability(), signed=objective.signed)
+    for name, limit in objective.limits.given().items():
+        if abs(errors[name]) > limit:
+            return f"keep {name.upper()} within {limit:g} %, not {errors[name]:.4g} %"
+    if objective.keep_zero and (table[0].any() or table[:, 0].any()):
+        return "give 0 for 0 times anything (or use --lose-zero)"
+    return None
+
+
+def keeps_limits(circuit: Netlist, objective: Objective) -> bool:
+    """Return whether a circuit keeps the limits of an objective."""
+    return broken_limit(circuit, objective) is None
+
+
+def proxy_cost_fj(circuit: Netlist, objective: Objective) -> float:
+    """Return the cost of a circuit by the proxy of evolution; limits do not matter."""
+    state, _ = _start(Genome.of(circuit), objective, seed=0)
+    return int(state.costs[0]) / BEATS / 1000
+
+
+def _start(genome: Genome, objective: Objective,
+           seed: int) -> tuple[kernel.State, kernel.Problem]:
+    """Return the state of a search that stands at `genome`, and its problem."""
+    nets = genome.op.size
+    values = np.zeros((BLOCKS + 2 * PAIRS, 2 * nets, WORDS), np.uint64)
+    values[:, :INPUTS] = objective.operand_planes()
+    genes = kernel.Genes(genome.op, genome.a, genome.b, genome.outs)
+    state = kernel.State(
+        genes=genes, best=kernel.Genes(*(gene.copy() for gene in genes)), values=values,
+        toggles=np.zeros(nets, np.int64), costs=np.zeros(2, np.int64),
+        longest=np.zeros(1, np.int64), totals=np.zeros(kernel.TERMS, np.int64),
+        random=np.array([((seed + 1) * MIXER) % 2**64], np.uint64),
+        counters=np.zeros(kernel.COUNTERS, np.int64))
+    problem = objective.problem()
+    kernel.start(problem, state)
+    return state, problem
+
+
+def _fingerprint(circuit: Netlist, objective: Objective, schedule: Schedule, seed: int) -> str:
+    """Return what tells a search from another."""
+    hashed = hashlib.sha256(json.dumps([
+        circuit.digest, objective.limits.given(), objective.signed, objective.keep_zero,
+        objective.max_level, objective.seed, schedule.mutants, schedule.temperature,
+        schedule.spare, schedule.price, seed]).encode())
+    for stream in (objective.energy_stream, objective.error_stream):
+        for values in () if stream is None else (stream.act, stream.next_act, stream.weight):
+            hashed.update(values.tobytes())
+    return hashed.hexdigest()
