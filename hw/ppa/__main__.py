@@ -92,6 +92,11 @@ def _parser() -> argparse.ArgumentParser:
                              help="operations per microsecond for power (default: %(default)g)")
         command.add_argument("--cache", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
                              help="folder in which mappings are kept (default: %(default)s)")
+    choice = commands.add_parser(
+        "choose-bank", help="choose the multipliers that a search considers by default")
+    choice.add_argument("-o", "--output", type=Path, metavar="FILE",
+                        help="JSON list to write (default: print)")
+    commands.add_parser("fit-proxy", help="fit the cost that evolution minimises to mapped PEs")
     return parser
 
 
@@ -196,11 +201,36 @@ def _check_clock(options: argparse.Namespace) -> None:
         raise InputError(f"--clock-mhz must be above 0, not {options.clock_mhz:g}")
 
 
+def _choose_bank(options: argparse.Namespace) -> None:
+    from hw.common.files import write_json
+    from hw.ppa.default_bank import candidates, choose_bank
+    from hw.ppa.selection import for_pes
+
+    names = choose_bank(candidates(for_pes([])))
+    if options.output is None:
+        print("\n".join(names))
+    else:
+        write_json(options.output, names)
+        print(f"{options.output}: {len(names)} multipliers")
+
+
+def _fit_proxy(_options: argparse.Namespace) -> None:
+    from hw.ppa.fit_proxy import fit_proxy
+    from hw.ppa.selection import for_pes
+
+    families = [multiplier for multiplier in for_pes([]) if multiplier.family != "evolved"]
+    fit = fit_proxy(families)
+    for term, energy_fj in fit.terms_fj.items():
+        print(f"{term:20} {energy_fj:7.3f} fJ")
+    print(f"{fit.circuits} PEs, correlation {fit.correlation:.4f}, residue {fit.rms_fj:.2f} fJ rms")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     options = _parser().parse_args(arguments)
     run = {"characterise": _characterise, "build": _build, "report": _report,
-           "multiplier": _multiplier, "compare-published": _compare_published}
+           "multiplier": _multiplier, "compare-published": _compare_published,
+           "choose-bank": _choose_bank, "fit-proxy": _fit_proxy}
     run[options.command](options)
 
 
