@@ -55,7 +55,7 @@ def _steps(first: float, last: float, count: int) -> list[float]:
 
 LADDERS = (
     Ladder(name="mae", errors="uniform", energy="typical", seed=1,
-           limits=tuple(Limits(mae=value) for value in _steps(0.0005, 4, 22))),
+           limits=tuple(Limits(mae=value) for value in (*_steps(0.0005, 4, 22), 5.5, 8.0))),
     Ladder(name="mre", errors="uniform", energy="typical", seed=2,
            limits=tuple(Limits(mre=value) for value in _steps(0.02, 30, 18))),
     Ladder(name="rmse", errors="uniform", energy="typical", seed=3,

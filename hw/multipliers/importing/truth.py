@@ -33,9 +33,9 @@ _TWO: dict[int, Callable[[NetlistBuilder, int, int], int]] = {
     AND: lambda m, a, b: m.and_(a, b),
     XNOR: lambda m, a, b: m.xnor(a, b),
     0b1010: lambda _m, a, _b: a,
-    ORNOT: lambda m, a, b: m.or_(a, m.not_(b)),
+    ORNOT: lambda m, a, b: m.ornot(a, b),
     0b1100: lambda _m, _a, b: b,
-    0b1101: lambda m, a, b: m.or_(m.not_(a), b),
+    0b1101: lambda m, a, b: m.ornot(b, a),
     OR: lambda m, a, b: m.or_(a, b),
     0b1111: lambda _m, _a, _b: CONST1,
 }

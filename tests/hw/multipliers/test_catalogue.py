@@ -14,7 +14,7 @@ from hw.common.errors import InputError
 from hw.multipliers import EXACT, catalogue, get
 from hw.multipliers.__main__ import catalogue_cells, markdown
 from hw.multipliers.approximate_booth import ENCODERS
-from hw.multipliers.base import Multiplier, operand_values
+from hw.multipliers.base import operand_values
 from hw.multipliers.catalog import (
     BOOTH_CITATIONS,
     CITATIONS,
