@@ -14,7 +14,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from hw.common.errors import InputError
-from hw.multipliers import EXACT, Multiplier
+from hw.multipliers import Multiplier
 from models.data import Labelled
 from sim.evaluator import Evaluator
 from sim.network import QuantNetwork
@@ -37,28 +37,6 @@ class Workers:
         self.pool = ThreadPoolExecutor(count)
 
 
-class BankEvaluator(Evaluator):
-    """An evaluator that takes its multipliers from a bank, which may hold some of files."""
-
-    def __init__(self, network: QuantNetwork, data: Labelled, multipliers: Mapping[str, Multiplier],
-                 *, kept_bytes: int) -> None:
-        super().__init__(network, data.images, data.labels, kept_bytes=kept_bytes)
-        self._multipliers = multipliers
-
-    def logits(self, mapping: Mapping[str, str]) -> npt.NDArray[np.float32]:
-        """Return float32[n, classes] under layer -> name in the bank; unnamed layers are exact."""
-        names = tuple(mapping.get(layer.name, EXACT) for layer in self.network.layers)
-        if names not in self._logits:
-            tables = {layer: self._multipliers[name].table for layer, name in mapping.items()}
-            self.network.check_tables(tables)
-            logits = np.concatenate([self._run(batch, names, tables)
-                                     for batch in range(len(self._batches))])
-            logits.setflags(write=False)
-            self._check_labels(logits.shape[1])
-            self._logits[names] = logits
-        return self._logits[names]
-
-
 class SplitRuns:
     """A network on the images of one split.
 
@@ -79,8 +57,8 @@ class SplitRuns:
         shards = max(1, min(len(workers.networks), len(data.labels) // MIN_SHARD))
         edges = np.linspace(0, len(data.labels), shards + 1).astype(int)
         self._evaluators = [
-            BankEvaluator(network, Labelled(data.images[first:last], data.labels[first:last]),
-                          multipliers, kept_bytes=KEPT_BYTES // shards)
+            Evaluator(network, data.images[first:last], data.labels[first:last],
+                      multipliers=multipliers, kept_bytes=KEPT_BYTES // shards)
             for network, first, last in zip(workers.networks, edges[:-1], edges[1:],
                                             strict=False)]
 

@@ -17,10 +17,10 @@ import numpy.typing as npt
 from hw.common.errors import InputError, run_command_line
 from hw.common.files import read_json
 from hw.common.progress import task
-from hw.multipliers import get
+from hw.multipliers import get, resolve
 from sim.data import Preprocessing, load_data
 from sim.network import QuantNetwork
-from sim.tables import Table, load_table
+from sim.tables import Table, load_table, magnitude_table
 
 CALIBRATION_IMAGES = 128
 
@@ -32,9 +32,19 @@ def read_mapping(path: Path, network: QuantNetwork) -> dict[str, Table]:
         raise InputError(f"{path}: mapping must be a JSON object of layer to multiplier names")
     try:
         network.check_tables(dict.fromkeys(content, np.zeros((0,), np.int32)))
-        return {layer: get(name).table for layer, name in content.items()}
+        return {layer: magnitude_table(get(name)) for layer, name in content.items()}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def multiplier_table(name_or_file: str) -> Table:
+    """Return the table of a catalogue entry or of a multiplier file, by its ending `.json`."""
+    multiplier = resolve(name_or_file)
+    try:
+        return magnitude_table(multiplier)
+    except InputError as error:
+        subject = f"{name_or_file}: " if name_or_file.endswith(".json") else ""
+        raise InputError(f"{subject}{error}") from None
 
 
 def top_k(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], k: int) -> int:
@@ -63,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
                         help=".npz with x (uint8 NHWC or float32 NCHW) and y, or digits:SPLIT")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--multiplier", metavar="NAME",
-                        help="catalogue multiplier for every layer (default: exact)")
+                        help="multiplier for every layer: catalogue entry or multiplier file "
+                        "(default: exact)")
     chosen.add_argument("--mapping", type=Path, metavar="FILE",
                         help="JSON object, layer to multiplier name; other layers exact")
     chosen.add_argument("--table", type=Path, metavar="FILE",
@@ -106,8 +117,8 @@ def main() -> int:
     elif arguments.table:
         tables = dict.fromkeys(names, load_table(arguments.table))
     else:
-        tables = dict.fromkeys(names, get(arguments.multiplier).table) if arguments.multiplier \
-            else {}
+        tables = dict.fromkeys(names, multiplier_table(arguments.multiplier)) \
+            if arguments.multiplier else {}
     started = time.monotonic()
     logits = evaluate(network, data.images, tables, quiet=arguments.json)
     seconds = time.monotonic() - started

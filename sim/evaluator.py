@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from hw.common.errors import InputError
-from hw.multipliers import EXACT, get
+from hw.common.errors import InputError, unknown_name
+from hw.multipliers import EXACT, Multiplier, get
 from sim.network import QuantNetwork, State
-from sim.tables import Table
+from sim.tables import Table, magnitude_table
 
 KEPT_BYTES = 2**30  # of activations
 
@@ -29,17 +29,24 @@ class Evaluator:
     images : float32[n, c, h, w]
     labels : int64[n]
         In [0, classes); checked at the first evaluation.
+    multipliers : mapping of str to Multiplier, optional
+        What mappings may name (default: the catalogue); unnamed layers are exact in any case.
     kept_bytes : int
         Memory for activations (default 1 GiB).
     """
 
     def __init__(self, network: QuantNetwork, images: npt.NDArray[np.float32],
-                 labels: npt.NDArray[np.int64], *, kept_bytes: int = KEPT_BYTES) -> None:
+                 labels: npt.NDArray[np.int64], *,
+                 multipliers: Mapping[str, Multiplier] | None = None,
+                 kept_bytes: int = KEPT_BYTES) -> None:
         if labels.shape != (len(images),):
             raise InputError(f"Labels must be one per image ({len(images)}), "
                              f"not of shape {list(labels.shape)}")
         self.network, self.labels = network, labels
+        if multipliers is not None and EXACT in multipliers and not multipliers[EXACT].is_exact:
+            raise InputError(f"Multiplier {EXACT!r} must be exact: it stands for unnamed layers")
         self._batches = list(network.batches(images))
+        self._multipliers = multipliers
         self._kept_bytes, self._bytes = kept_bytes, 0
         self._states: OrderedDict[tuple[int, tuple[str, ...]], tuple[State, int]] = OrderedDict()
         self._logits: dict[tuple[str, ...], npt.NDArray[np.float32]] = {}
@@ -48,9 +55,11 @@ class Evaluator:
     def logits(self, mapping: Mapping[str, str]) -> npt.NDArray[np.float32]:
         """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact.
 
-        Raises InputError for an unknown layer or multiplier, with the nearest name.
+        Raises InputError for an unknown layer or multiplier, with the nearest name, and for a
+        multiplier that no PE takes.
         """
-        tables = {layer: get(name).table for layer, name in mapping.items()}
+        tables = {layer: magnitude_table(self._multiplier(name))
+                  for layer, name in mapping.items()}
         self.network.check_tables(tables)
         names = tuple(mapping.get(layer.name, EXACT) for layer in self.network.layers)
         if names not in self._logits:
@@ -68,6 +77,13 @@ class Evaluator:
     def accuracy(self, mapping: Mapping[str, str]) -> float:
         """Return the fraction of images classified correctly."""
         return float(self.right(mapping).mean())
+
+    def _multiplier(self, name: str) -> Multiplier:
+        if self._multipliers is None:
+            return get(name)
+        if name not in self._multipliers:
+            raise unknown_name("multiplier", name, self._multipliers)
+        return self._multipliers[name]
 
     def _check_labels(self, classes: int) -> None:
         if self.labels.min() < 0 or self.labels.max() >= classes:

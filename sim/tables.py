@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
+from hw.multipliers import Multiplier
 
 Table = npt.NDArray[np.int32]
 BINARY_BYTES = 2 * 65536
@@ -21,6 +22,22 @@ BINARY_BYTES = 2 * 65536
 def exact_table() -> Table:
     """Return the table of the exact multiplier, int32[256, 256]."""
     return np.multiply.outer(np.arange(256, dtype=np.int32), np.arange(256, dtype=np.int32))
+
+
+def magnitude_table(multiplier: Multiplier) -> Table:
+    """Return a multiplier's table int32[256, 256] of magnitudes, `[act, weight]`.
+
+    Raises InputError for a signed multiplier, whose table is indexed by other patterns, and for
+    one that is not 8x8.
+    """
+    if multiplier.signed:
+        raise InputError(f"Multiplier {multiplier.name!r} must be unsigned: the PE multiplies "
+                         "magnitudes and adds the sign itself")
+    if multiplier.table.shape != (256, 256):
+        rows, columns = multiplier.table.shape
+        raise InputError(f"Multiplier {multiplier.name!r} must be 8x8, not "
+                         f"{rows.bit_length() - 1}x{columns.bit_length() - 1}")
+    return multiplier.table
 
 
 def code_values(zero_point: int, *, signed: bool) -> npt.NDArray[np.int16]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import onnx
 import pytest
 
 from hw.common.errors import InputError
-from hw.multipliers import get
+from hw.multipliers import files, get
 from models.data import load_digits_split
 from sim import evaluate
 from sim.data import Preprocessing, load_data
@@ -39,14 +40,16 @@ def pixels(tmp_path):
     return path
 
 
-def test_a_multiplier_a_mapping_and_a_table_agree(monkeypatch, capsys, tmp_path):
+def test_a_multiplier_its_file_a_mapping_and_a_table_agree(monkeypatch, capsys, tmp_path):
     name = "mul8u_optrunc_a4w2"
     named = figures(monkeypatch, capsys, "--multiplier", name)
     np.save(tmp_path / "t.npy", get(name).table)
     tabled = figures(monkeypatch, capsys, "--table", tmp_path / "t.npy")
     (tmp_path / "m.json").write_text(json.dumps(dict.fromkeys(named["layers"], name)))
     mapped = figures(monkeypatch, capsys, "--mapping", tmp_path / "m.json")
-    assert named["top1"] == tabled["top1"] == mapped["top1"]
+    files.save(replace(get(name), name="mine"), tmp_path / "mine.json")
+    filed = figures(monkeypatch, capsys, "--multiplier", tmp_path / "mine.json")
+    assert named["top1"] == tabled["top1"] == mapped["top1"] == filed["top1"]
     assert figures(monkeypatch, capsys)["top1"] > named["top1"]
     assert named["n"] == 80
     assert named["top5"] >= named["top1"]
@@ -144,11 +147,23 @@ def test_scales_that_are_none_are_refused(monkeypatch, tmp_path, scale):
     ('{"stem": 3}', r"m\.json: mapping must be a JSON object"),
     ('{"stern": "mul8u_exact"}', r"m\.json: Unknown layer 'stern'; did you mean 'stem'\?$"),
     ('{"stem": "mul8u_exat"}', r"m\.json: Unknown multiplier 'mul8u_exat'; did you mean"),
+    ('{"stem": "mul8s_exact"}', r"m\.json: Multiplier 'mul8s_exact' must be unsigned"),
 ])
 def test_mappings_that_do_not_fit_are_refused_by_name(monkeypatch, tmp_path, text, message):
     (tmp_path / "m.json").write_text(text)
     with pytest.raises(InputError, match=message):
         run(monkeypatch, DIGITS, "--data", "digits:search", "--mapping", tmp_path / "m.json")
+
+
+@pytest.mark.parametrize(("named", "message"), [
+    ("mul8s_exact", "^Multiplier 'mul8s_exact' must be unsigned: the PE multiplies magnitudes"),
+    ("s.json", "^s.json: Multiplier 'mul8s_exact' must be unsigned: the PE multiplies magnitudes"),
+])
+def test_signed_multipliers_are_refused(monkeypatch, tmp_path, named, message):
+    monkeypatch.chdir(tmp_path)
+    files.save(get("mul8s_exact"), Path("s.json"))
+    with pytest.raises(InputError, match=message):
+        run(monkeypatch, DIGITS, "--data", "digits:search", "--multiplier", named)
 
 
 def test_labels_beyond_the_classes_are_refused(monkeypatch, tmp_path):

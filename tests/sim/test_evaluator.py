@@ -1,12 +1,13 @@
 """The evaluator: same logits as the network, fewer layers computed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hw.common.errors import InputError
-from hw.multipliers import get
+from hw.multipliers import EXACT, get
 from models.data import load_digits_split
 from sim.evaluator import Evaluator
 from sim.network import QuantNetwork
@@ -59,8 +60,33 @@ def test_accuracy_counts_right_answers(network, data):
     assert evaluator.accuracy({}) == expected.mean()
 
 
+BANK = {EXACT: get(EXACT), "mine": replace(get("mul8u_optrunc_a4w2"), name="mine")}
+
+
+def test_a_bank_may_hold_multipliers_of_no_catalogue(network, data):
+    evaluator = Evaluator(network, *data, multipliers=BANK)
+    expected = network.run(data[0], {"mix": BANK["mine"].table})
+    np.testing.assert_array_equal(evaluator.logits({"mix": "mine", "stem": EXACT}), expected)
+    assert (expected != network.run(data[0])).any()
+
+
+@pytest.mark.parametrize(("mapping", "message"), [
+    ({"mix": "min"}, r"^Unknown multiplier 'min'; did you mean 'mine'\?$"),
+    ({"mix": "mul8u_drum_k3"}, r"^Unknown multiplier 'mul8u_drum_k3'; "),
+])
+def test_only_what_the_bank_holds_may_be_named(network, data, mapping, message):
+    with pytest.raises(InputError, match=message):
+        Evaluator(network, *data, multipliers=BANK).logits(mapping)
+
+
+def test_a_bank_cannot_call_another_circuit_exact(network, data):
+    with pytest.raises(InputError, match=r"^Multiplier 'mul8u_exact' must be exact: it stands"):
+        Evaluator(network, *data, multipliers={EXACT: BANK["mine"]})
+
+
 @pytest.mark.parametrize(("mapping", "message"), [
     ({"mixx": "mul8u_exact"}, r"^Unknown layer 'mixx'; did you mean 'mix'\?$"),
+    ({"mix": "mul8s_exact"}, r"^Multiplier 'mul8s_exact' must be unsigned: the PE multiplies"),
     ({"mix": "mul8u_exakt"}, r"^Unknown multiplier 'mul8u_exakt'; did you mean 'mul8u_exact'\?$"),
 ])
 def test_unknown_names_are_refused(network, data, mapping, message):

@@ -5,8 +5,10 @@ import pytest
 
 from hw.common.errors import InputError
 from hw.multipliers import get
+from hw.multipliers.base import Multiplier
+from hw.multipliers.exact import exact
 from sim.array_model import tile_products
-from sim.tables import code_table, code_values, exact_table, load_table
+from sim.tables import code_table, code_values, exact_table, load_table, magnitude_table
 
 LOPSIDED = get("mul8u_optrunc_a4w2").table
 # A circuit that does not keep zero, so that the sign of a zero operand matters.
@@ -60,3 +62,17 @@ def test_pickles_are_never_loaded(tmp_path):
     np.save(tmp_path / "t.npy", np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(InputError, match=r"t\.npy: not a NumPy array file"):
         load_table(tmp_path / "t.npy")
+
+
+def test_the_table_of_an_unsigned_multiplier_is_its_own():
+    np.testing.assert_array_equal(magnitude_table(get("mul8u_optrunc_a4w2")), LOPSIDED)
+
+
+@pytest.mark.parametrize(("multiplier", "message"), [
+    (get("mul8s_exact"), r"^Multiplier 'mul8s_exact' must be unsigned: the PE multiplies magn"),
+    (Multiplier(name="small", family="exact", source=exact(width=4)),
+     r"^Multiplier 'small' must be 8x8, not 4x4$"),
+], ids=["signed", "small"])
+def test_a_multiplier_that_no_pe_takes_has_no_table_of_magnitudes(multiplier, message):
+    with pytest.raises(InputError, match=message):
+        magnitude_table(multiplier)
