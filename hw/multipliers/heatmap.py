@@ -14,17 +14,17 @@ from matplotlib.style import context
 
 from hw.common.errors import InputError
 from hw.common.files import write_bytes
-from hw.multipliers.base import Multiplier
+from hw.multipliers.base import OPERANDS, Multiplier, exact_products, operand_values
 from hw.multipliers.metrics import FULL_SCALE, error_metrics
 
 SUFFIXES = (".png", ".svg")
 TICKS = (0, 64, 128, 192, 255)
+SIGNED_TICKS = (-128, -64, 0, 64, 127)
 PNG_DPI = 216
-THUMBNAIL_IN = 1.2
 # One fixed layout, so that pictures of several multipliers can be laid over each other. The map
 # is three whole pixels per operand pair and starts on a whole one: nothing is resampled.
 WIDTH_IN, HEIGHT_IN = 5.25, 4.625
-LEFT_IN, BOTTOM_IN, SIDE_IN = 0.625, 0.5, 3 * 256 / PNG_DPI
+LEFT_IN, BOTTOM_IN, SIDE_IN = 0.625, 0.5, 3 * OPERANDS / PNG_DPI
 BAR_GAP_IN, BAR_WIDTH_IN = 0.125, 0.125
 INK, MUTED = "#1c2733", "#5c6b7a"
 STYLE = {
@@ -36,10 +36,14 @@ STYLE = {
 
 
 def error_percent(multiplier: Multiplier) -> npt.NDArray[np.float64]:
-    """Return f(a, w) - a w in percent of the full scale, float64[256, 256], `[act, weight]`."""
-    operands = np.arange(256)
-    exact = np.multiply.outer(operands, operands)
-    return np.asarray(100.0 * (multiplier.table - exact) / FULL_SCALE)
+    """Return f(a, w) - a w in percent of the full scale 2**16 - 1, float64[256, 256].
+
+    Indexed `[act, weight]`, operands ascending: 0 to 255, or -128 to 127 for a signed multiplier,
+    whose table is indexed by two's complement patterns.
+    """
+    error = multiplier.table - exact_products(signed=multiplier.signed)
+    ascending = np.argsort(operand_values(signed=multiplier.signed))
+    return np.asarray(100.0 * error[np.ix_(ascending, ascending)] / FULL_SCALE)
 
 
 def draw(multiplier: Multiplier, suffix: str) -> bytes:
@@ -53,17 +57,6 @@ def draw(multiplier: Multiplier, suffix: str) -> bytes:
         figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN))
         _paint(figure, multiplier)
         return _save(figure, suffix)
-
-
-def thumbnail_svg(multiplier: Multiplier) -> str:
-    """Return the bare picture, without axes and colour bar, as SVG text to embed in HTML."""
-    with context(STYLE):
-        figure = Figure(figsize=(THUMBNAIL_IN, THUMBNAIL_IN))
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set_axis_off()
-        _image(axes, multiplier)
-        svg = _save(figure, ".svg").decode()
-    return svg[svg.index("<svg"):]  # the XML prologue has no place inside HTML
 
 
 def write_heatmap(multiplier: Multiplier, path: Path) -> None:
@@ -88,8 +81,9 @@ def _axes(figure: Figure, left_in: float, width_in: float) -> Axes:
 def _image(axes: Axes, multiplier: Multiplier) -> AxesImage:
     error = error_percent(multiplier)
     limit = float(np.abs(error).max()) or 1.0  # the exact multiplier is white all over
+    first = operand_values(signed=multiplier.signed).min() - 0.5
     return axes.imshow(error, origin="lower", cmap="RdBu_r", interpolation="none",
-                       vmin=-limit, vmax=limit)
+                       vmin=-limit, vmax=limit, extent=(first, first + OPERANDS) * 2)
 
 
 def _paint(figure: Figure, multiplier: Multiplier) -> None:
@@ -102,10 +96,12 @@ def _paint(figure: Figure, multiplier: Multiplier) -> None:
         f"MAE {metrics.mae_percent:.3g} %   WCE {metrics.wce_percent:.3g} %   "
         f"MRE {metrics.mre_percent:.3g} %   bias {_signed(metrics.bias_percent)} %"
         if metrics.wce else "every product is right"))
-    axes.set_xlabel("weight magnitude")
-    axes.set_ylabel("activation magnitude")
-    axes.set_xticks(TICKS)
-    axes.set_yticks(TICKS)
+    # The PE multiplies magnitudes, so those are the operands of an unsigned circuit.
+    kind, ticks = ("", SIGNED_TICKS) if multiplier.signed else (" magnitude", TICKS)
+    axes.set_xlabel(f"weight{kind}")
+    axes.set_ylabel(f"activation{kind}", labelpad=0 if multiplier.signed else None)  # -128 is wide
+    axes.set_xticks(ticks)
+    axes.set_yticks(ticks)
     bar_axes = _axes(figure, LEFT_IN + SIDE_IN + BAR_GAP_IN, BAR_WIDTH_IN)
     bar = figure.colorbar(image, cax=bar_axes, format=lambda value, _position: _signed(value))
     bar.set_label("error (% of full scale)")

@@ -1,27 +1,16 @@
-"""`python -m hw.multipliers`: tables, heat maps, refusals."""
+"""`python -m hw.multipliers`: tables, files, refusals."""
 
-import io
 import json
 import re
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
 
 from hw.common.errors import InputError, run_command_line
 from hw.multipliers import __main__ as command
 from hw.multipliers import files, get, names
 from hw.multipliers.base import Multiplier, ProductTable
-from hw.multipliers.heatmap import (
-    BOTTOM_IN,
-    LEFT_IN,
-    PNG_DPI,
-    SIDE_IN,
-    draw,
-    error_percent,
-    thumbnail_svg,
-)
+from hw.multipliers.heatmap import draw
 from tests.hw.multipliers.importing import writers
 
 
@@ -75,42 +64,12 @@ def test_show_writes_the_heat_map(monkeypatch, capsys, tmp_path, suffix):
     assert "broken_array(horizontal=2, vertical=6)" in capsys.readouterr().out
 
 
-def test_heat_map_error_is_indexed_by_activation_then_weight():
-    error = error_percent(get("mul8u_optrunc_a4w2"))
-    np.testing.assert_allclose(error[255, 4], -100 * 15 * 4 / 65535)
-    np.testing.assert_allclose(error[16, 255], -100 * 16 * 3 / 65535)
-
-
 def test_show_as_json_has_the_source_and_the_netlist_digest(monkeypatch, capsys, tmp_path):
     assert run(monkeypatch, "show", "mul8u_ac42_pairs_c8", "--json", "-o", tmp_path / "p.PNG") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["citation"].startswith("Akbari et al.")
     assert facts["digest"] == get("mul8u_ac42_pairs_c8").digest
     assert (tmp_path / "p.PNG").read_bytes().startswith(b"\x89PNG")
-
-
-def test_thumbnail_is_bare_svg_for_html():
-    svg = thumbnail_svg(get("mul8u_bam_h2v6"))
-    assert svg.startswith("<svg")
-    assert ElementTree.fromstring(svg).tag.endswith("svg")
-    assert "<text" not in svg
-    assert thumbnail_svg(get("mul8u_bam_h2v6")) == svg
-
-
-def test_heat_map_has_the_activation_upwards_and_the_weight_to_the_right():
-    pixels = imread(io.BytesIO(draw(get("mul8u_optrunc_a4w2"), ".png")))
-    pitch = PNG_DPI * SIDE_IN / 256  # pixels per operand pair
-
-    def colour(act, weight):
-        row = pixels.shape[0] - BOTTOM_IN * PNG_DPI - pitch * (act + 0.5)
-        return pixels[int(row), int(LEFT_IN * PNG_DPI + pitch * (weight + 0.5)), :3].tolist()
-
-    white, worst = colour(240, 252), colour(239, 251)
-    assert min(white) == pytest.approx(0.969, abs=0.01)  # both are multiples of what is kept
-    assert worst[2] > worst[0] + 0.3  # too small is blue
-    assert colour(16, 252) == colour(32, 128) == white
-    # 15 is cut to 0 as an activation, to 12 as a weight.
-    assert sum(colour(15, 252)) < sum(colour(252, 15)) < sum(white)
 
 
 @pytest.mark.parametrize(("target", "message"), [
