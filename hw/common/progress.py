@@ -29,9 +29,12 @@ class _PlainTask:
         if now - self.printed < PLAIN_INTERVAL_S or self.done >= self.total:
             return
         self.printed = now
-        left = (now - self.started) / max(self.done, 1) * (self.total - self.done)
-        suffix = f", {note}" if note else ""
-        _say(f"  {self.label}: {self.done}/{self.total}, {left:.0f} s left{suffix}")
+        words = [f"{self.done}/{self.total}"]
+        if self.done:  # before that nothing is known
+            left = (now - self.started) / self.done * (self.total - self.done)
+            words.append(f"{left:.0f} s left")
+        words += [note] * bool(note)
+        _say(f"  {self.label}: {', '.join(words)}")
 
 
 class _BarTask:
