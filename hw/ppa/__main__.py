@@ -223,6 +223,7 @@ def _fit_proxy(_options: argparse.Namespace) -> None:
     for term, energy_fj in fit.terms_fj.items():
         print(f"{term:20} {energy_fj:7.3f} fJ")
     print(f"{fit.circuits} PEs, correlation {fit.correlation:.4f}, residue {fit.rms_fj:.2f} fJ rms")
+    print(f"the proxy that evolution uses: correlation {fit.in_use_correlation:.4f}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,7 +11,9 @@ from scipy.optimize import nnls
 
 from hw.common.progress import task
 from hw.multipliers.base import Multiplier
+from hw.multipliers.evolution.objective import Limits, Objective
 from hw.multipliers.evolution.operands import OperandStream, typical
+from hw.multipliers.evolution.run import proxy_cost_fj
 from hw.netlist import Op, pack_bits
 from hw.ppa.store import load_pe
 from hw.ppa.stream import OperandSample, sample_energy
@@ -33,12 +35,15 @@ class ProxyFit:
         Of fitted and mapped PE energies.
     rms_fj : float
         Of the residues.
+    in_use_correlation : float
+        Of the proxy as evolution has it, area included, with mapped PE energies.
     circuits : int
     """
 
     terms_fj: dict[str, float]
     correlation: float
     rms_fj: float
+    in_use_correlation: float
     circuits: int
 
 
@@ -46,18 +51,22 @@ def fit_proxy(multipliers: Sequence[Multiplier]) -> ProxyFit:
     """Return the non-negative least-squares fit over the stored PEs of some multipliers."""
     stream = typical()
     sample = _sample(stream)
-    rows, energies = [], []
+    rows, energies, in_use = [], [], []
+    objective = Objective(limits=Limits(mae=100), energy_stream=stream)
     with task("energy of PEs", len(multipliers)) as progress:
         for multiplier in multipliers:
             energies.append(sample_energy(load_pe(multiplier), sample).mean_fj)
             rows.append(_features(multiplier, stream))
+            in_use.append(proxy_cost_fj(multiplier.netlist, objective))
             progress.advance(note=multiplier.name)
     features, energy = np.array(rows), np.array(energies)
     weights, _ = nnls(features, energy)
     fitted = features @ weights
     return ProxyFit(terms_fj=dict(zip(TERMS, weights.tolist(), strict=True)),
                     correlation=float(np.corrcoef(fitted, energy)[0, 1]),
-                    rms_fj=float(np.sqrt(np.mean((fitted - energy) ** 2))), circuits=len(rows))
+                    rms_fj=float(np.sqrt(np.mean((fitted - energy) ** 2))),
+                    in_use_correlation=float(np.corrcoef(in_use, energy)[0, 1]),
+                    circuits=len(rows))
 
 
 def _sample(stream: OperandStream) -> OperandSample:

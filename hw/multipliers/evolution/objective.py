@@ -28,9 +28,11 @@ WEIGHT_SCALE = 2**24
 RELATIVE_SCALE = 2**12  # further, for relative errors, where 31 bits can hold it
 LARGEST_WEIGHT = 2**31 - 1
 
-# What a PE-cycle costs beyond a fixed part, in fJ: a fit to the mapped PEs of the families
-# (asap7, typical operands), repeated by `python -m hw.ppa fit-proxy`. A product bit that is not
-# constant needs an adder of its own in the PE. Area counts a little: it costs leakage and money.
+# What a PE-cycle costs beyond a fixed part, in fJ: a fit to the mapped PEs of 61 family circuits
+# (asap7, typical operands). `python -m hw.ppa fit-proxy` repeats it for the families there are now
+# and says how well these constants follow them; other constants would evolve other circuits. A
+# product bit that is not constant needs an adder of its own in the PE. Area counts a little: it
+# costs leakage and money.
 GATE_TOGGLE_FJ = (0.1, 0.31, 0.31, 0.81, 0.31, 0.31, 0.81, 0.31, 0.31)
 OUTPUT_FJ, OUTPUT_TOGGLE_FJ = 1.38, 0.08
 GATE_AREA_UM2 = (0.02, 0.06, 0.06, 0.12, 0.05, 0.05, 0.12, 0.06, 0.06)
