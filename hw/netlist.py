@@ -43,6 +43,9 @@ class Op(IntEnum):
 
 
 COMMUTATIVE = frozenset({Op.AND, Op.OR, Op.XOR, Op.NAND, Op.NOR, Op.XNOR})
+_OPS = tuple(Op)
+_NOT, _AND, _OR, _XOR, _NAND, _NOR, _XNOR, _ANDNOT, _ORNOT = range(len(_OPS))
+_COMMUTATIVE_CODES = frozenset(map(int, COMMUTATIVE))
 
 
 class Gate(NamedTuple):
@@ -339,86 +342,87 @@ class NetlistBuilder:
         self.weight = list(range(first, first + weight_width))
         self._first_gate_net = first + weight_width
         self._gates: list[Gate] = []
-        self._known: dict[tuple[Op, int, int], int] = {}
+        self._known: dict[tuple[int, int, int], int] = {}
 
-    def _gate(self, op: Op, a: int, b: int) -> int:
-        if op in COMMUTATIVE and a > b:
+    def _gate(self, code: int, a: int, b: int) -> int:
+        """Return the net of a gate; `code` is the number of an Op, which hashes far faster."""
+        if a > b and code in _COMMUTATIVE_CODES:
             a, b = b, a
-        key = (op, a, b)
+        key = (code, a, b)
         net = self._known.get(key)
         if net is None:
             net = self._known[key] = self._first_gate_net + len(self._gates)
-            self._gates.append(Gate(op, a, b))
+            self._gates.append(Gate(_OPS[code], a, b))
         return net
 
     def not_(self, a: int) -> int:
         """Return the net of `~a`."""
-        if a in (CONST0, CONST1):
+        if a <= CONST1:
             return 1 - a
         source = self._driver(a)
         if source is not None and source.op == Op.NOT:
             return source.a
-        return self._gate(Op.NOT, a, a)
+        return self._gate(_NOT, a, a)
 
     def _driver(self, net: int) -> Gate | None:
         index = net - self._first_gate_net
         return self._gates[index] if index >= 0 else None
 
+    # Gates of two different nets are the rule; what a constant or equal inputs leave comes after.
+
     def and_(self, a: int, b: int) -> int:
         """Return the net of `a & b`."""
+        if a > CONST1 and b > CONST1 and a != b:
+            return self._gate(_AND, a, b)
         if CONST0 in (a, b):
             return CONST0
-        if CONST1 in (a, b) or a == b:
-            return max(a, b) if a != b else a
-        return self._gate(Op.AND, a, b)
+        return max(a, b)
 
     def or_(self, a: int, b: int) -> int:
         """Return the net of `a | b`."""
+        if a > CONST1 and b > CONST1 and a != b:
+            return self._gate(_OR, a, b)
         if CONST1 in (a, b):
             return CONST1
-        if CONST0 in (a, b) or a == b:
-            return max(a, b)
-        return self._gate(Op.OR, a, b)
+        return max(a, b)
 
     def xor(self, a: int, b: int) -> int:
         """Return the net of `a ^ b`."""
+        if a > CONST1 and b > CONST1 and a != b:
+            return self._gate(_XOR, a, b)
         if a == b:
             return CONST0
-        if CONST0 in (a, b):
-            return max(a, b)
-        if CONST1 in (a, b):
-            return self.not_(max(a, b))
-        return self._gate(Op.XOR, a, b)
+        return max(a, b) if CONST0 in (a, b) else self.not_(max(a, b))
 
     def nand(self, a: int, b: int) -> int:
         """Return the net of `~(a & b)`."""
-        if CONST0 in (a, b) or CONST1 in (a, b) or a == b:
-            return self.not_(self.and_(a, b))
-        return self._gate(Op.NAND, a, b)
+        if a > CONST1 and b > CONST1 and a != b:
+            return self._gate(_NAND, a, b)
+        return self.not_(self.and_(a, b))
 
     def nor(self, a: int, b: int) -> int:
         """Return the net of `~(a | b)`."""
-        if CONST0 in (a, b) or CONST1 in (a, b) or a == b:
-            return self.not_(self.or_(a, b))
-        return self._gate(Op.NOR, a, b)
+        if a > CONST1 and b > CONST1 and a != b:
+            return self._gate(_NOR, a, b)
+        return self.not_(self.or_(a, b))
 
     def xnor(self, a: int, b: int) -> int:
         """Return the net of `~(a ^ b)`."""
-        if CONST0 in (a, b) or CONST1 in (a, b) or a == b:
-            return self.not_(self.xor(a, b))
-        return self._gate(Op.XNOR, a, b)
+        if a > CONST1 and b > CONST1 and a != b:
+            return self._gate(_XNOR, a, b)
+        return self.not_(self.xor(a, b))
 
     def andnot(self, a: int, b: int) -> int:
         """Return the net of `a & ~b`."""
-        if CONST0 in (a, b) or CONST1 in (a, b) or a == b:
-            return self.and_(a, self.not_(b)) if a != b else CONST0
-        return self._gate(Op.ANDNOT, a, b)
+        if a > CONST1 and b > CONST1 and a != b:
+            return self._gate(_ANDNOT, a, b)
+        return self.and_(a, self.not_(b)) if a != b else CONST0
 
     def ornot(self, a: int, b: int) -> int:
         """Return the net of `a | ~b`."""
-        if CONST0 in (a, b) or CONST1 in (a, b) or a == b:
-            return self.or_(a, self.not_(b)) if a != b else CONST1
-        return self._gate(Op.ORNOT, a, b)
+        if a > CONST1 and b > CONST1 and a != b:
+            return self._gate(_ORNOT, a, b)
+        return self.or_(a, self.not_(b)) if a != b else CONST1
 
     def gate(self, op: Op, a: int, b: int) -> int:
         """Return the net of `op` applied to `a` and `b`; NOT ignores `b`."""
