@@ -10,11 +10,13 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+import models
 from hw.common.errors import InputError
 from hw.common.files import read_json
 from models.data import Labelled, load_digits_split
 
 DIGITS_PREFIX = "digits:"
+DIGITS_MODEL = Path(models.__file__).parent / "zoo" / "digits.onnx"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,17 @@ def _numbers(value: Any) -> tuple[float, ...]:
     return tuple(map(float, value)) if isinstance(value, list) else (float(value),)
 
 
+def load_images(source: str, preprocessing: Preprocessing, *,
+                limit: int | None = None) -> npt.NDArray[np.float32]:
+    """Return images float32[n, c, h, w]; the arguments of `load_data`, but no `y` is needed."""
+    _check_limit(limit)
+    if source.startswith(DIGITS_PREFIX):
+        return load_digits_split(source.removeprefix(DIGITS_PREFIX)).images[:limit]
+    path = Path(source)
+    [x] = _arrays(path, "x", what="images must be an .npz file with array x", limit=limit)
+    return _images(path, x, preprocessing)
+
+
 def load_data(source: str, preprocessing: Preprocessing, *, limit: int | None = None) -> Labelled:
     """Return images float32[n, c, h, w] and labels int64[n].
 
@@ -67,36 +80,50 @@ def load_data(source: str, preprocessing: Preprocessing, *, limit: int | None = 
 
     Raises InputError naming the file and what is wrong with it.
     """
-    if limit is not None and limit < 1:
-        raise InputError(f"Limit must be at least 1, not {limit}")
+    _check_limit(limit)
     if source.startswith(DIGITS_PREFIX):
         data = load_digits_split(source.removeprefix(DIGITS_PREFIX))
         return Labelled(data.images[:limit], data.labels[:limit])
     path = Path(source)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if isinstance(archive, np.ndarray) or not {"x", "y"} <= set(archive.files):
-                raise InputError(f"{path}: data must be an .npz file with arrays x and y")
-            x, y = archive["x"][:limit], archive["y"][:limit]
-    except InputError:
-        raise
-    except (BadZipFile, ValueError, EOFError, AttributeError, TypeError):
-        raise InputError(f"{path}: data must be an .npz file with arrays x and y") from None
-    if x.ndim != 4 or not len(x):
-        raise InputError(f"{path}: x must have shape [n, h, w, c] (uint8) or [n, c, h, w] "
-                         f"(float32), not {list(x.shape)}")
+    x, y = _arrays(path, "x", "y", what="data must be an .npz file with arrays x and y",
+                   limit=limit)
+    images = _images(path, x, preprocessing)
     if y.shape != (len(x),):
         raise InputError(f"{path}: y must have shape [{len(x)}], not {list(y.shape)}")
     if not np.issubdtype(y.dtype, np.integer):
         raise InputError(f"{path}: y must hold integers, not {y.dtype}")
     if y.min() < 0:
         raise InputError(f"{path}: labels must not be negative, but {y.min()} is")
-    if x.dtype == np.uint8:
-        images = preprocessing.apply(x)
-    elif x.dtype == np.float32:
-        if not np.isfinite(x).all():
-            raise InputError(f"{path}: x must be finite")
-        images = x
-    else:
-        raise InputError(f"{path}: x must be uint8 or float32, not {x.dtype}")
     return Labelled(images, y.astype(np.int64))
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise InputError(f"Limit must be at least 1, not {limit}")
+
+
+def _arrays(path: Path, *names: str, what: str, limit: int | None) -> list[npt.NDArray[Any]]:
+    """Return the first entries of arrays of an `.npz` file; `what` it must be, for messages."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if isinstance(archive, np.ndarray) or not set(names) <= set(archive.files):
+                raise InputError(f"{path}: {what}")
+            return [archive[name][:limit] for name in names]
+    except InputError:
+        raise
+    except (BadZipFile, ValueError, EOFError, AttributeError, TypeError, IndexError):
+        raise InputError(f"{path}: {what}") from None
+
+
+def _images(path: Path, x: npt.NDArray[Any],
+            preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
+    if x.ndim != 4 or not len(x):
+        raise InputError(f"{path}: x must have shape [n, h, w, c] (uint8) or [n, c, h, w] "
+                         f"(float32), not {list(x.shape)}")
+    if x.dtype == np.uint8:
+        return preprocessing.apply(x)
+    if x.dtype != np.float32:
+        raise InputError(f"{path}: x must be uint8 or float32, not {x.dtype}")
+    if not np.isfinite(x).all():
+        raise InputError(f"{path}: x must be finite")
+    return x

@@ -18,11 +18,10 @@ from hw.common.errors import InputError, run_command_line
 from hw.common.files import read_json
 from hw.common.progress import task
 from hw.multipliers import get, resolve
-from sim.data import Preprocessing, load_data
+from sim.data import load_data
 from sim.network import QuantNetwork
+from sim.options import add_options, load_network, preprocessing
 from sim.tables import Table, load_table, magnitude_table
-
-CALIBRATION_IMAGES = 128
 
 
 def read_mapping(path: Path, network: QuantNetwork) -> dict[str, Table]:
@@ -80,37 +79,17 @@ def _parser() -> argparse.ArgumentParser:
     chosen.add_argument("--table", type=Path, metavar="FILE",
                         help="product table for every layer, .npy or .bin, [activation, weight]")
     parser.add_argument("--limit", type=int, metavar="N", help="first N images (default: all)")
-    parser.add_argument("--calibration", metavar="DATA",
-                        help="images a float network is quantised on "
-                        f"(default: the first {CALIBRATION_IMAGES} of --data)")
-    parser.add_argument("--calibrate", type=int, default=CALIBRATION_IMAGES, metavar="N",
-                        help=f"calibration images (default {CALIBRATION_IMAGES})")
-    for name, meaning, default in (("scale", "factor of a uint8 pixel", 1),
-                                   ("mean", "subtracted after scaling, per channel", 0),
-                                   ("std", "divided by after that, per channel", 1)):
-        parser.add_argument(f"--{name}", type=float, nargs=1 if name == "scale" else "+",
-                            metavar="X", help=f"{meaning} (default: from MODEL.json beside the "
-                            f"network, or {default})")
+    add_options(parser, images="--data")
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
-
-
-def _preprocessing(arguments: argparse.Namespace) -> Preprocessing:
-    sidecar = arguments.model.with_suffix(".json")
-    base = Preprocessing.from_sidecar(sidecar) if sidecar.exists() else Preprocessing()
-    return Preprocessing(scale=arguments.scale[0] if arguments.scale else base.scale,
-                         mean=tuple(arguments.mean or base.mean),
-                         std=tuple(arguments.std or base.std))
 
 
 def main() -> int:
     """Command line of the module."""
     arguments = _parser().parse_args()
-    preprocessing = _preprocessing(arguments)
-    data = load_data(arguments.data, preprocessing, limit=arguments.limit)
-    calibration = load_data(arguments.calibration or arguments.data, preprocessing,
-                            limit=arguments.calibrate)
-    network = QuantNetwork.load(arguments.model, calibration.images)
+    pixels = preprocessing(arguments, arguments.model)
+    data = load_data(arguments.data, pixels, limit=arguments.limit)
+    network = load_network(arguments, arguments.model, arguments.data, pixels)
     names = [layer.name for layer in network.layers]
     if arguments.mapping:
         tables = read_mapping(arguments.mapping, network)

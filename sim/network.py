@@ -112,7 +112,7 @@ class QuantNetwork:
                        ) -> dict[str, npt.NDArray[np.int16]]:
         """Return what enters the array in each layer, int16[groups, m, k], padding as 0."""
         found: dict[str, list[npt.NDArray[np.int16]]] = {layer.name: [] for layer in self.layers}
-        for layer, rows in self._layer_rows(images, self.check_tables(tables)):
+        for layer, rows in self.layer_rows(images, tables):
             found[layer.name].append(layer.act_values[rows])
         return {name: np.concatenate(parts, axis=1) for name, parts in found.items()}
 
@@ -121,20 +121,22 @@ class QuantNetwork:
         """Return each layer's sums before bias, int32[m, groups * n]."""
         chosen = self.check_tables(tables)
         found: dict[str, list[npt.NDArray[np.int32]]] = {layer.name: [] for layer in self.layers}
-        for layer, rows in self._layer_rows(images, chosen):
+        for layer, rows in self.layer_rows(images, chosen):
             product = self._product(layer, chosen.get(layer.name))
             found[layer.name].append(layer.accumulate(rows, product, threads=self.threads))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
-    def _layer_rows(self, images: Images, tables: Mapping[str, Table]
-                    ) -> Iterator[tuple[MappedLayer, npt.NDArray[np.uint8]]]:
-        """Yield every layer with the bytes that enter it, batch after batch."""
+    def layer_rows(self, images: Images, tables: Mapping[str, Table] | None = None
+                   ) -> Iterator[tuple[MappedLayer, npt.NDArray[np.uint8]]]:
+        """Yield every layer with the bytes that enter it, uint8[groups, m, k], batch by batch."""
+        chosen = self.check_tables(tables)
+        _check_images(images, self.input_shape)
         for batch in self.batches(images):
             state: State = {self.input: batch}
             for index, step in enumerate(self._steps):
                 if isinstance(step, MappedLayer):
                     yield step, step.act_rows(state[step.input].view(np.uint8))[0]
-                state = self.advance(state, index, index + 1, tables)
+                state = self.advance(state, index, index + 1, chosen)
 
     # --- pieces, for evaluators that keep what they have computed -------------------
 
