@@ -1,6 +1,8 @@
 """Sampled operands: real ones, equally likely, in files that evolution reads."""
 
 import json
+import shlex
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -16,6 +18,7 @@ from sim.network import QuantNetwork
 from sim.operands import ALL, Operands, file_names, mixture, sample_layers
 from tests.sim.nets import NETS
 
+PAGE = Path(__file__).parents[2] / "docs" / "multipliers.md"
 SIGMAS = 5
 
 
@@ -224,23 +227,29 @@ def test_no_beats_are_refused(tmp_path):
         sample_layers(*build(tmp_path, "plain"), beats=0)
 
 
-def test_evolution_weighs_errors_by_a_layers_operands(monkeypatch, capsys, tmp_path):
-    run(monkeypatch, "-o", tmp_path, "--json")
-    sample, output = str(tmp_path / "block1b.npz"), tmp_path / "mul8u_mine.json"
-    monkeypatch.setattr("sys.argv", [
-        "python -m hw.multipliers", "evolve", "--name", "mul8u_mine", "--start", "mul8u_trunc_c5",
-        "--limit", "MAE=0.02", "--errors", sample, "--energy", sample, "--mutants", "2000",
-        "--no-map", "--jobs", "1", "-o", str(output)])
+def documented_commands():
+    """Return the commands of the section in docs/multipliers.md as lists of words."""
+    section = PAGE.read_text().partition("## Operands of a layer\n")[2].split("\n## ")[0]
+    block = section.split("```")[1].replace("\\\n", " ")
+    return [shlex.split(line) for line in block.strip().splitlines()]
+
+
+def test_evolution_weighs_errors_by_a_layers_operands_as_documented(monkeypatch, capsys, tmp_path):
+    sampling, evolving = documented_commands()
+    monkeypatch.chdir(tmp_path)
+    assert sampling[:3] == ["python", "-m", "sim.operands"]
+    run(monkeypatch, *sampling[3:])
+    assert evolving[:3] == ["python", "-m", "hw.multipliers"]
+    monkeypatch.setattr("sys.argv", [*evolving[2:], "--mutants", "2000", "--no-map", "--jobs", "1"])
     multipliers.main()
-    found = files.load(output)
+    sample = evolving[evolving.index("--errors") + 1]
+    found = files.load(tmp_path / f"{evolving[evolving.index('--name') + 1]}.json")
     assert (found.parameters["errors"], found.parameters["energy"]) == (sample, sample)
     error = np.abs(found.table - np.multiply.outer(np.arange(256), np.arange(256)))
     with np.load(sample) as content:
         share = {key: np.bincount(np.abs(content[key]), minlength=256) / content[key].size
                  for key in ("act", "weight")}
     weighted = 100 * (share["act"] @ error @ share["weight"]) / 65535
-    assert 0 < weighted <= 0.02
+    assert 0 < weighted <= found.parameters["limit_mae"] == 0.02
     assert 100 * error.mean() / 65535 > 2 * weighted  # rare operands may err more
-    shown = capsys.readouterr().out
-    assert shown.rstrip().endswith(str(output))
-    assert f"({sample} operands)" in shown
+    assert f"({sample} operands)" in capsys.readouterr().out
