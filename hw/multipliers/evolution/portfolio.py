@@ -67,7 +67,7 @@ LADDERS = (
 
 def climb(ladder: Ladder, families: Mapping[str, Multiplier], folder: Path,
           plan: Schedule) -> Iterator[tuple[str, int]]:
-    """Evolve the rungs that `folder` does not hold yet and write them.
+    """Evolve the rungs that `folder` does not hold yet and write those that are new circuits.
 
     Yields (name of the rung, stage) after every stage of an evolution.
     """
@@ -86,7 +86,10 @@ def climb(ladder: Ladder, families: Mapping[str, Multiplier], folder: Path,
             evolution = settings.evolution(pool[start].netlist)
             for stage in evolution.run():
                 yield name, stage
-            files.save(settings.multiplier(name, evolution.best), path)
+            found = settings.multiplier(name, evolution.best)
+            if any((found.table == known.table).all() for known in pool.values()):
+                continue  # no cheaper circuit was found
+            files.save(found, path)
         pool[name] = files.load(path)
         costs[name] = proxy_cost_fj(pool[name].netlist, example)
 
