@@ -14,6 +14,8 @@ from hw.multipliers.base import OPERANDS
 
 STREAM_BEATS = 65536
 ZERO_SHARE, ACT_SIGMA, WEIGHT_SIGMA, WEIGHT_MAX = 0.5, 38.0, 37.0, 127
+SIGNED_MAX = 127
+SEED = 0
 
 Patterns = npt.NDArray[np.uint8]
 
@@ -48,40 +50,48 @@ class OperandStream:
         return probability
 
 
-def uniform(seed: int = 0) -> OperandStream:
-    """Return a stream in which all operands are equally likely and independent."""
-    random = np.random.default_rng(seed)
+def uniform(*, signed: bool = False) -> OperandStream:
+    """Return a stream in which all operand patterns are equally likely and independent."""
+    del signed  # every pattern is an operand either way
+    random = np.random.default_rng(SEED)
     act, next_act, weight = random.integers(0, OPERANDS, (3, STREAM_BEATS)).astype(np.uint8)
     return OperandStream(name="uniform", act=act, next_act=next_act, weight=weight)
 
 
-def typical(seed: int = 0) -> OperandStream:
+def typical(*, signed: bool = False) -> OperandStream:
     """Return a stream like those of a quantised network with ReLU.
 
     Half of the activations are 0, the others half-normal with a deviation of 38; weights are
     half-normal with a deviation of 37. These are the means over the layers of the CIFAR-10
-    ResNet-20 of Akamaster, quantised with a scale per output channel.
+    ResNet-20 of Akamaster, quantised with a scale per output channel. For a signed multiplier
+    activations end at 127 and weights have both signs.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(SEED)
     acts = np.abs(random.normal(0, ACT_SIGMA, (2, STREAM_BEATS))).round()
     acts *= random.random(acts.shape) >= ZERO_SHARE
     weight = np.abs(random.normal(0, WEIGHT_SIGMA, STREAM_BEATS)).round()
-    act, next_act = np.minimum(acts, OPERANDS - 1).astype(np.uint8)
+    weight = np.minimum(weight, WEIGHT_MAX)
+    largest = SIGNED_MAX if signed else OPERANDS - 1
+    act, next_act = np.minimum(acts, largest).astype(np.uint8)
+    if signed:
+        weight *= random.choice([-1, 1], STREAM_BEATS)
     return OperandStream(name="typical", act=act, next_act=next_act,
-                         weight=np.minimum(weight, WEIGHT_MAX).astype(np.uint8))
+                         weight=weight.astype(np.int64).astype(np.uint8))
 
 
 BUILT_IN = {"uniform": uniform, "typical": typical}
 
 
-def load(path: Path) -> OperandStream:
+def load(path: Path, *, signed: bool = False) -> OperandStream:
     """Return the stream of a `.npz` file with `act`, `next_act` and `weight`.
 
-    Signs are dropped: the PE multiplies magnitudes. Raises InputError when the file is not one.
+    For an unsigned multiplier signs are dropped: the PE multiplies magnitudes. For a signed one
+    operands must be -128 to 127. Raises InputError when the file is not one.
     """
     try:
         with np.load(path, allow_pickle=False) as content:
-            columns = {key: _magnitudes(content[key], key) for key in ("act", "next_act", "weight")}
+            columns = {key: _patterns(content[key], key, signed=signed)
+                       for key in ("act", "next_act", "weight")}
     except (ValueError, KeyError, EOFError, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
@@ -94,10 +104,11 @@ def load(path: Path) -> OperandStream:
     return OperandStream(name=path.stem, **columns)
 
 
-def _magnitudes(values: npt.NDArray[Any], key: str) -> Patterns:
+def _patterns(values: npt.NDArray[Any], key: str, *, signed: bool) -> Patterns:
     if not np.issubdtype(values.dtype, np.integer) or values.ndim != 1:
         raise ValueError(f"{key} must be a row of integers, not {values.dtype}{values.shape}")
-    magnitudes = np.abs(values.astype(np.int64))
-    if magnitudes.size and magnitudes.max() >= OPERANDS:
-        raise ValueError(f"{key} must be -255 to 255, not {values.min()} to {values.max()}")
-    return magnitudes.astype(np.uint8)
+    wide = values.astype(np.int64)
+    least, most = (-SIGNED_MAX - 1, SIGNED_MAX) if signed else (1 - OPERANDS, OPERANDS - 1)
+    if wide.size and not least <= wide.min() <= wide.max() <= most:
+        raise ValueError(f"{key} must be {least} to {most}, not {wide.min()} to {wide.max()}")
+    return (wide if signed else np.abs(wide)).astype(np.uint8)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,9 @@ LADDERS = (
 
 def climb(ladder: Ladder, families: Mapping[str, Multiplier], folder: Path,
           plan: Schedule) -> Iterator[tuple[str, int]]:
-    """Evolve the rungs that `folder` does not hold yet and write those that are new circuits.
+    """Evolve the rungs that `folder` does not hold yet and write them.
+
+    One whose products some circuit has already is not written: that circuit stands for it.
 
     Yields (name of the rung, stage) after every stage of an evolution.
     """
@@ -87,11 +90,25 @@ def climb(ladder: Ladder, families: Mapping[str, Multiplier], folder: Path,
             for stage in evolution.run():
                 yield name, stage
             found = settings.multiplier(name, evolution.best)
-            if any((found.table == known.table).all() for known in pool.values()):
-                continue  # no cheaper circuit was found
-            files.save(found, path)
-        pool[name] = files.load(path)
+            twin = _twin(found, families, folder)
+            if twin is None:
+                files.save(found, path)
+            else:
+                name = twin.name
+                pool[name] = twin
+        if path.exists():
+            pool[name] = files.load(path)
         costs[name] = proxy_cost_fj(pool[name].netlist, example)
+
+
+def _twin(found: Multiplier, families: Mapping[str, Multiplier],
+          folder: Path) -> Multiplier | None:
+    """Return the circuit of the families or of `folder` that has the same products, if any."""
+    evolved = (files.load(path) for path in sorted(folder.glob("*.json")))
+    for known in chain(families.values(), evolved):
+        if (known.table == found.table).all():
+            return known
+    return None
 
 
 def _best_start(pool: Mapping[str, Multiplier], costs: Mapping[str, float],

@@ -17,9 +17,11 @@ UNIFORM = "uniform"
 LIMIT = "limit_"
 
 
-def operand_stream(name: str) -> OperandStream:
+def operand_stream(name: str, *, signed: bool = False) -> OperandStream:
     """Return a built-in operand stream or that of an `.npz` file."""
-    return BUILT_IN[name]() if name in BUILT_IN else load(Path(name))
+    if name in BUILT_IN:
+        return BUILT_IN[name](signed=signed)
+    return load(Path(name), signed=signed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +50,10 @@ class Settings:
 
     def objective(self, *, signed: bool = False) -> Objective:
         """Return the objective for unsigned or signed circuits."""
-        errors = None if self.errors == UNIFORM else operand_stream(self.errors)
-        return Objective(limits=self.limits, energy_stream=operand_stream(self.energy),
-                         error_stream=errors, keep_zero=self.keep_zero, signed=signed)
+        errors = None if self.errors == UNIFORM else operand_stream(self.errors, signed=signed)
+        energy = operand_stream(self.energy, signed=signed)
+        return Objective(limits=self.limits, energy_stream=energy, error_stream=errors,
+                         keep_zero=self.keep_zero, signed=signed)
 
     def evolution(self, circuit: Netlist) -> Evolution:
         """Return the evolution of `circuit`, that of `start`; InputError when it cannot begin."""

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from hw.common.errors import run_command_line
+from hw.common.errors import InputError, run_command_line
 from hw.multipliers import files, get
 from hw.multipliers.__main__ import main
 from hw.multipliers.evolution import operands
@@ -91,6 +91,19 @@ def test_operands_of_a_file_weigh_errors_and_switching(tmp_path):
     assert "(layer.npz operands)" in done.stdout
     found = files.load(tmp_path / "m.json")
     assert found.parameters["errors"] == found.parameters["energy"] == "layer.npz"
+
+
+def test_signed_circuits_get_signed_operands(tmp_path):
+    values = np.array([-128, -1, 0, 127], np.int16)
+    np.savez(tmp_path / "s.npz", act=values, next_act=values, weight=values)
+    assert operands.load(tmp_path / "s.npz", signed=True).weight.tolist() == [128, 255, 0, 127]
+    assert operands.load(tmp_path / "s.npz").weight.tolist() == [128, 1, 0, 127]
+    np.savez(tmp_path / "wide.npz", act=values + 1, next_act=values, weight=values)
+    with pytest.raises(InputError, match=r"wide.npz: .*act must be -128 to 127, not -127 to 128"):
+        operands.load(tmp_path / "wide.npz", signed=True)
+    weights = operands.typical(signed=True).weight.astype(np.int8)
+    assert weights.min() < -100 < 100 < weights.max()
+    assert operands.typical(signed=True).act.max() <= 127
 
 
 def test_signed_circuits_are_scored_by_the_proxy(tmp_path):
