@@ -178,8 +178,11 @@ def multiplier_against_array(run: RunResult) -> str:
             if facts.name in used:
                 axes.scatter([x_value], [y_value], marker="*", s=130, color=CHOSEN,
                              edgecolors="white", linewidths=0.6, zorder=4)
+                # Beside the axis there is room on the right only, below the other points.
+                left = x_value < 0.3
                 axes.annotate(facts.name.removeprefix("mul8u_"), (x_value, y_value), fontsize=8,
-                              xytext=(-6, 7), textcoords="offset points", ha="right")
+                              xytext=(7, -9) if left else (-6, 7), textcoords="offset points",
+                              ha="left" if left else "right")
         axes.set_xlim(0, high)
         axes.set_ylim(0, high)
         axes.set_xlabel("energy of the multiplier alone (exact = 1)")
