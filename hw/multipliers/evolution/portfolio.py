@@ -1,8 +1,9 @@
 """The evolved circuits of the catalogue: ladders of error limits, each rung an evolution.
 
 A rung starts from the cheapest of the family circuits and of the lower rungs of its ladder that
-keep its limit: the three cheapest are tried for a while and the best is evolved to the end. Every
-file holds the settings of its last evolution, so that it can be made again by itself.
+keep its limit, the last ladder from those of all ladders: the three cheapest are tried for a while
+and the best is evolved to the end. Every file holds the settings of its last evolution, so that it
+can be made again by itself.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Ladder:
     errors, energy : str
         Operand streams that weigh errors and count switching, of `operands.BUILT_IN`.
     seed : int
+    from_all : bool
+        Rungs may start from the circuits of other ladders too.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Ladder:
     errors: str
     energy: str
     seed: int
+    from_all: bool = False
 
     def rung_name(self, limits: Limits) -> str:
         """Return the name of the circuit of a rung."""
@@ -63,6 +67,9 @@ LADDERS = (
            limits=tuple(Limits(rmse=value, bias=value / 8) for value in _steps(0.002, 4, 18))),
     Ladder(name="tmae", errors="typical", energy="typical", seed=4,
            limits=tuple(Limits(mae=value, bias=value / 3) for value in _steps(0.0003, 0.2, 16))),
+    # Published comparisons are on uniform operands.
+    Ladder(name="umae", errors="uniform", energy="uniform", seed=5, from_all=True,
+           limits=tuple(Limits(mae=value) for value in (0.43, 0.85, 2.15, 2.27, 4.8, 7.4))),
 )
 
 
@@ -75,6 +82,8 @@ def climb(ladder: Ladder, families: Mapping[str, Multiplier], folder: Path,
     Yields (name of the rung, stage) after every stage of an evolution.
     """
     pool = dict(families)
+    if ladder.from_all:
+        pool |= {path.stem: files.load(path) for path in sorted(folder.glob("*.json"))}
     example = Objective(limits=ladder.limits[0], energy_stream=operand_stream(ladder.energy))
     costs = {name: proxy_cost_fj(multiplier.netlist, example) for name, multiplier in pool.items()}
     for limits in ladder.limits:
