@@ -94,20 +94,24 @@ def markdown(cells: list[list[str]]) -> str:
 
 
 def print_rich(cells: list[list[str]], caption: str) -> None:
-    """Print the table for a terminal; where it is narrow the family names are cut first."""
+    """Print the table for a terminal; a narrow one does without the family."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
+    console = Console()
+    width = sum(1 + max(map(len, column)) for column in zip(list(COLUMNS), *cells, strict=True))
+    shown = [column for column, heading in enumerate(COLUMNS)
+             if heading != "family" or width < console.width]
     table = Table(box=SIMPLE_HEAD, caption=caption, pad_edge=False, padding=(0, 1, 0, 0))
-    for column, heading in enumerate(COLUMNS):
-        family = heading == "family"
+    for column in shown:
+        heading = list(COLUMNS)[column]
         table.add_column(heading, justify="left" if column < TEXT_COLUMNS else "right",
-                         no_wrap=not family, overflow="ellipsis",
-                         style="bold" if column == 0 else "dim" if family else None)
+                         no_wrap=True,
+                         style="bold" if column == 0 else "dim" if heading == "family" else None)
     for row in cells:
-        table.add_row(*row)
-    Console().print(table)
+        table.add_row(*(row[column] for column in shown))
+    console.print(table)
 
 
 def show_command(multiplier: Multiplier, output: Path | None, *, as_json: bool) -> None:

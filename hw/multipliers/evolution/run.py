@@ -88,11 +88,19 @@ class Evolution:
         self.stage = 0
         self._state, self._problem = _start(Genome.of(circuit, spare=schedule.spare), objective,
                                             seed)
+        # Weights of errors are rounded up, which is safe for all but a bias of unequal weights:
+        # there each stage's result is checked, and the last that passes is the result.
+        self._verify = objective.limits.bias is not None and objective.error_stream is not None
+        self._verified, self._verified_cost = self._found, int(self._state.costs[0])
         self._start_cost = int(self._state.costs[0])
 
     @property
     def best(self) -> Netlist:
         """The cheapest circuit so far."""
+        return self._verified if self._verify else self._found
+
+    @property
+    def _found(self) -> Netlist:
         best = self._state.best
         genome = Genome(op=best.op, a=best.a, b=best.b, outs=best.outs)
         return genome.netlist(signed=self.objective.signed)
@@ -100,12 +108,16 @@ class Evolution:
     @property
     def cost_ratio(self) -> float:
         """Proxy cost of the best circuit over that of the seed circuit."""
-        return int(self._state.costs[1]) / self._start_cost
+        return self._best_cost / self._start_cost
 
     @property
     def cost_fj(self) -> float:
         """Proxy cost of the best circuit: energy per PE-cycle that depends on the multiplier."""
-        return int(self._state.costs[1]) / BEATS / 1000
+        return self._best_cost / BEATS / 1000
+
+    @property
+    def _best_cost(self) -> int:
+        return self._verified_cost if self._verify else int(self._state.costs[1])
 
     @property
     def counters(self) -> dict[str, int]:
@@ -127,6 +139,9 @@ class Evolution:
             kernel.evolve(self._problem, self._state, temperature, price,
                           next_done - done)
             self.stage += 1
+            if self._verify and int(self._state.costs[1]) < self._verified_cost \
+                    and keeps_limits(self._found, self.objective):
+                self._verified, self._verified_cost = self._found, int(self._state.costs[1])
             yield self.stage
 
     # --- interruption -------------------------------------------------------------
@@ -140,7 +155,8 @@ class Evolution:
             "fingerprint": self._fingerprint, "stage": self.stage,
             "genes": [gene.tolist() for gene in state.genes],
             "best": [gene.tolist() for gene in state.best],
-            "best_cost": int(state.costs[1]), "random": int(state.random[0]),
+            "best_cost": int(state.costs[1]), "verified": self._verified.to_dict(),
+            "verified_cost": self._verified_cost, "random": int(state.random[0]),
             "counters": state.counters.tolist()}, indent=None)
 
     def resume(self, path: Path) -> bool:
@@ -163,6 +179,8 @@ class Evolution:
         state.costs[1] = saved["best_cost"]
         state.random[0] = saved["random"]
         state.counters[:] = saved["counters"]
+        self._verified = Netlist.from_dict(saved["verified"])
+        self._verified_cost = saved["verified_cost"]
         self.stage = saved["stage"]
         return True
 

@@ -59,7 +59,7 @@ def test_a_file_that_its_settings_do_not_give_is_noticed(tmp_path):
 
 def test_interrupted_command_goes_on_to_the_same_result(tmp_path):
     arguments = ["--name", "m", "--limit", "mre=2", "--start", "mul8u_exact", "--no-map",
-                 "--mutants", "100000"]
+                 "--mutants", "300000"]
     process = subprocess.Popen([*COMMAND, *arguments], cwd=tmp_path, stderr=subprocess.PIPE,
                                text=True, start_new_session=True)
     state = tmp_path / "m.evolving" / "seed1.json"

@@ -72,6 +72,16 @@ def test_errors_can_be_weighted_by_operands():
     assert weighted_errors(best.table(), weighted.probability())["mae"] <= 0.005 < plain
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_bias_of_unequal_operands_is_kept_exactly(seed):
+    """Rounded weights cannot promise that: each stage's result is checked."""
+    task = objective(Limits(mae=0.03, bias=0.001), error_stream=TYPICAL)
+    evolution = finished(get("mul8u_exact").netlist, task, Schedule(mutants=20000), seed)
+    assert keeps_limits(evolution.best, task)
+    assert evolution.cost_ratio < 0.97
+    assert proxy_cost_fj(evolution.best, task) <= evolution.cost_fj * (1 + 1e-12)
+
+
 def test_zero_may_be_lost_only_when_that_is_asked_for():
     task = objective(Limits(mae=0.3), keep_zero=False)
     lost = [finished(get("mul8u_exact").netlist, task, SHORT, seed).best for seed in (1, 2, 3)]
