@@ -19,7 +19,7 @@ COLUMNS = {
     "name": ("name", "{}"), "family": ("family", "{}"), "MAE %": ("mae_percent", "{:.4f}"),
     "WCE %": ("wce_percent", "{:.3f}"), "EP %": ("ep_percent", "{:.1f}"),
     "MRE %": ("mre_percent", "{:.3f}"), "bias %": ("bias_percent", "{:+.4f}"),
-    "gates": ("gates", "{}"), "depth": ("depth", "{}"),
+    "gates": ("gates", "{}"), "depth": ("depth", "{}"), "facts": ("facts", "{}"),
 }
 TEXT_COLUMNS = 2  # name and family; the rest are numbers, aligned to the right
 
@@ -42,6 +42,7 @@ def facts(multiplier: Multiplier) -> dict[str, object]:
         "ep_percent": metrics.ep_percent, "mre_percent": metrics.mre_percent,
         "bias_percent": metrics.bias_percent, "mse": metrics.mse,
         "commutative": metrics.commutative, "keeps_zero": metrics.keeps_zero,
+        "facts": "0" * metrics.keeps_zero + "c" * metrics.commutative or "-",
         "gates": netlist and len(netlist.gates), "depth": netlist and netlist.depth,
         "digest": multiplier.digest,
     }
@@ -69,7 +70,7 @@ def list_command(sort: str, form: str) -> None:
         print(markdown(cells))
         return
     caption = (f"{len(cells)} multipliers; percentages of the full scale {FULL_SCALE}, "
-               "MRE over non-zero products")
+               "MRE over non-zero products; facts: 0 keeps zero, c is commutative")
     if sys.stdout.isatty():
         print_rich(cells, caption)
     else:
@@ -100,10 +101,11 @@ def print_rich(cells: list[list[str]], caption: str) -> None:
     from rich.table import Table
 
     console = Console()
-    width = sum(1 + max(map(len, column)) for column in zip(list(COLUMNS), *cells, strict=True))
-    shown = [column for column, heading in enumerate(COLUMNS)
-             if heading != "family" or width < console.width]
-    table = Table(box=SIMPLE_HEAD, caption=caption, pad_edge=False, padding=(0, 1, 0, 0))
+    widths = [max(map(len, column)) for column in zip(list(COLUMNS), *cells, strict=True)]
+    wide = sum(widths) + 2 * len(widths) <= console.width
+    shown = [column for column, heading in enumerate(COLUMNS) if wide or heading != "family"]
+    # The box puts one space between columns; where there is room a second one is easier to read.
+    table = Table(box=SIMPLE_HEAD, caption=caption, pad_edge=False, padding=(0, int(wide), 0, 0))
     for column in shown:
         heading = list(COLUMNS)[column]
         table.add_column(heading, justify="left" if column < TEXT_COLUMNS else "right",
