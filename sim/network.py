@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -157,9 +158,7 @@ class QuantNetwork:
         for index in range(first, last):
             step = self._steps[index]
             if isinstance(step, MappedLayer):
-                product = self._product(step, tables.get(step.name))
-                rows, shape = step.act_rows(state[step.input].view(np.uint8))
-                acc = step.accumulate(rows, product, threads=self.threads)
+                acc, shape = self.sums(step, state, tables.get(step.name))
                 state[step.output] = step.finish(acc, shape)
             else:
                 results = step.session.run(list(step.outputs),
@@ -168,6 +167,38 @@ class QuantNetwork:
             for name in self._last_use[index]:
                 state.pop(name, None)
         return state
+
+    def sums(self, layer: MappedLayer, state: State, table: Table | None = None
+             ) -> tuple[npt.NDArray[np.int32], tuple[int, ...]]:
+        """Return a layer's sums before bias, int32[m, groups * n], and the shape of its output.
+
+        layer : of this network, or one that replaces it. state : before the layer's step.
+        """
+        product = self._product(layer, table)
+        rows, shape = layer.act_rows(state[layer.input].view(np.uint8))
+        return layer.accumulate(rows, product, threads=self.threads), shape
+
+    def put(self, state: State, layer: MappedLayer, values: npt.NDArray[np.generic]) -> State:
+        """Return the live tensors after a layer whose output tensor is `values`."""
+        after = {**state, layer.output: values}
+        for name in self._last_use[self.layer_steps[layer.name]]:
+            after.pop(name, None)
+        return after
+
+    def with_layers(self, layers: Mapping[str, MappedLayer]) -> QuantNetwork:
+        """Return this network with other constants in the named layers, such as weights or bias.
+
+        Operators between layers and prepared kernels are shared, so this costs nothing.
+        Raises InputError for an unknown layer.
+        """
+        for name in layers:
+            if name not in self.layer_steps:
+                raise unknown_name("layer", name, self.layer_steps)
+        view = copy(self)
+        view._steps = [layers.get(step.name, step) if isinstance(step, MappedLayer) else step
+                       for step in self._steps]
+        view.layers = tuple(step for step in view._steps if isinstance(step, MappedLayer))
+        return view
 
     def finish(self, state: State) -> Images:
         """Return the logits float32[n, classes] from the state after the last step."""
