@@ -1,0 +1,1 @@
+"""The simulator against other ways of computing the same sums: `python -m sim.bench`."""
