@@ -63,10 +63,11 @@ def test_interrupted_command_goes_on_to_the_same_result(tmp_path):
     process = subprocess.Popen([*COMMAND, *arguments], cwd=tmp_path, stderr=subprocess.PIPE,
                                text=True, start_new_session=True)
     state = tmp_path / "m.evolving" / "seed1.json"
-    for _ in range(1200):
-        if state.exists():
+    for _ in range(6000):
+        if state.exists() or process.poll() is not None:
             break
-        time.sleep(0.05)
+        time.sleep(0.01)
+    assert state.exists()
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=20)
     assert process.returncode == 130
