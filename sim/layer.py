@@ -35,7 +35,8 @@ class MappedLayer:
         The values they stand for.
     weight_signed, act_signed : bool
         Bytes are int8.
-    act_zero_point : int
+    act_zero_point, weight_zero_point : int
+        Stored codes of the value 0.
     bias : int32[groups * n]
         Added to the accumulators, in units of act_scale * weight_scale.
     sum_scale : float64[groups * n]
@@ -43,7 +44,9 @@ class MappedLayer:
     window : Window or None
         Geometry of a convolution; None for a matrix product.
     requantizer : Requantizer or None
-        None when the network wants the sums as float32.
+        None when the network wants the sums themselves.
+    sums_as_int32 : bool
+        Without a requantiser the output is the sums, int32; otherwise they are scaled to float32.
     positions : int
         Output positions per image.
     """
@@ -61,6 +64,8 @@ class MappedLayer:
     sum_scale: npt.NDArray[np.float64] = field(repr=False)
     window: Window | None
     requantizer: Requantizer | None = field(repr=False)
+    weight_zero_point: int = 0
+    sums_as_int32: bool = False
     positions: int = 0
 
     @property
@@ -91,8 +96,7 @@ class MappedLayer:
     @cached_property
     def weight_values(self) -> npt.NDArray[np.int16]:
         """Value of each weight byte, int16[256]; the zero point is that of `weights`."""
-        zero_point = 0 if self.weight_signed else 128
-        return code_values(zero_point, signed=self.weight_signed)
+        return code_values(self.weight_zero_point, signed=self.weight_signed)
 
     def product(self, table: Table) -> TableProduct:
         """Return the kernel for a multiplier's table int32[256, 256] of magnitudes."""
@@ -102,14 +106,15 @@ class MappedLayer:
     def act_rows(self, codes: Bytes) -> tuple[Bytes, tuple[int, ...]]:
         """Return what enters the array, uint8[groups, m, k], and the shape of the output.
 
-        codes : stored bytes of the input, [n, c, h, w] or [..., k].
+        codes : stored bytes of the input, [n, c, h, w], [n, c, w] or [..., k].
         """
         if self.window is None:
             rows = np.ascontiguousarray(codes.reshape(1, -1, self.k))
             return rows, (*codes.shape[:-1], self.n)
         zero = np.array(self.act_zero_point).astype(np.uint8)  # int8 -1 is byte 255
-        rows, (height, width) = self.window.rows(codes, int(zero), self.groups)
-        return rows, (codes.shape[0], height, width, self.groups * self.n)
+        image = codes[:, :, None] if codes.ndim == 3 else codes  # one row high
+        rows, size = self.window.rows(image, int(zero), self.groups)
+        return rows, (len(codes), *size[4 - codes.ndim:], self.groups * self.n)
 
     def accumulate(self, rows: Bytes, product: TableProduct, *,
                    threads: int) -> npt.NDArray[np.int32]:
@@ -120,13 +125,15 @@ class MappedLayer:
 
     def finish(self, acc: npt.NDArray[np.int32],
                shape: tuple[int, ...]) -> npt.NDArray[np.generic]:
-        """Return the layer's output tensor: codes, or float32 without a requantiser."""
+        """Return the layer's output tensor: codes, or the sums without a requantiser."""
         total = acc + self.bias
-        if self.requantizer is None:
-            values: npt.NDArray[np.generic] = (total * self.sum_scale).astype(np.float32)
+        if self.sums_as_int32:
+            values: npt.NDArray[np.generic] = total
+        elif self.requantizer is None:
+            values = (total * self.sum_scale).astype(np.float32)
         else:
             values = self.requantizer.apply(total)
         values = values.reshape(shape)
         if self.window is None:
             return values
-        return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+        return np.ascontiguousarray(np.moveaxis(values, -1, 1))  # channels first

@@ -83,7 +83,7 @@ def lower(graph: Graph, node: onnx.NodeProto) -> MappedLayer:
         weight_codes=np.ascontiguousarray(codes.view(np.uint8)), weights=values,
         weight_signed=signed, act_signed=act_type == np.int8,
         act_zero_point=int(act.zero_point.item()), bias=bias, sum_scale=sum_scale,
-        window=window, requantizer=requantizer)
+        window=window, requantizer=requantizer, weight_zero_point=neutral)
 
 
 def _dequantised(graph: Graph, tensor: str) -> Quantised | None:
