@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sim.data import Preprocessing, load_images
+from hw.common.errors import InputError
+from sim.data import PRESETS, Preprocessing, load_images
+from sim.data.preprocessing import CHANNELS, LAYOUTS
 from sim.network import QuantNetwork
 
 CALIBRATION_IMAGES = 128
+SETTINGS = ("scale", "mean", "std", "channels", "resize", "crop", "size", "layout")
+# What an option that takes images says of its argument.
+DATA_HELP = ".npz with x and y, folder of class folders, CIFAR or IDX files, " \
+    "imagenet:FOLDER,LIST or digits:SPLIT (docs/data.md)"
 
 
 def add_options(parser: argparse.ArgumentParser, *, images: str) -> None:
@@ -21,21 +27,43 @@ def add_options(parser: argparse.ArgumentParser, *, images: str) -> None:
                         f"(default: the first {CALIBRATION_IMAGES} of {images})")
     parser.add_argument("--calibrate", type=int, default=CALIBRATION_IMAGES, metavar="N",
                         help=f"calibration images (default {CALIBRATION_IMAGES})")
-    for name, meaning, default in (("scale", "factor of a uint8 pixel", 1),
-                                   ("mean", "subtracted after scaling, per channel", 0),
-                                   ("std", "divided by after that, per channel", 1)):
-        parser.add_argument(f"--{name}", type=float, nargs=1 if name == "scale" else "+",
-                            metavar="X", help=f"{meaning} (default: from MODEL.json beside the "
-                            f"network, or {default})")
+    group = parser.add_argument_group(
+        "preprocessing of images", "Each default is what MODEL.json beside the network says, or "
+        "else the last one given here (docs/data.md).")
+    group.add_argument("--preset", metavar="NAME",
+                       help=f"instead of MODEL.json: {', '.join(PRESETS)}")
+    group.add_argument("--channels", metavar="NAME",
+                       help=f"{', '.join(CHANNELS)} (default: as stored)")
+    group.add_argument("--resize", type=int, metavar="N",
+                       help="pixels of the shorter side, aspect ratio kept (default: as stored)")
+    for name, meaning in (("crop", "pixels cut from the centre, one side or height and width "
+                           "(default: all)"),
+                          ("size", "pixels to resize to at last, one side or height and width "
+                           "(default: as stored)")):
+        group.add_argument(f"--{name}", type=int, nargs="+", metavar="N", help=meaning)
+    group.add_argument("--scale", type=float, metavar="X",
+                       help="factor of a uint8 pixel (default 1)")
+    group.add_argument("--mean", type=float, nargs="+", metavar="X",
+                       help="subtracted after scaling, per channel (default 0)")
+    group.add_argument("--std", type=float, nargs="+", metavar="X",
+                       help="divided by after that, per channel (default 1)")
+    group.add_argument("--layout", metavar="NAME",
+                       help=f"of the network's input, {' or '.join(LAYOUTS)} "
+                       f"(default {LAYOUTS[0]})")
 
 
 def preprocessing(arguments: argparse.Namespace, model: Path) -> Preprocessing:
     """Return the preprocessing of the options, the rest from the file beside the network."""
     sidecar = model.with_suffix(".json")
-    base = Preprocessing.from_sidecar(sidecar) if sidecar.exists() else Preprocessing()
-    return Preprocessing(scale=arguments.scale[0] if arguments.scale else base.scale,
-                         mean=tuple(arguments.mean or base.mean),
-                         std=tuple(arguments.std or base.std))
+    given = {name: getattr(arguments, name) for name in SETTINGS
+             if getattr(arguments, name) is not None}
+    for name in ("crop", "size"):
+        if len(given.get(name, ())) > 2:
+            raise InputError(f"--{name} must have one side or height and width, "
+                             f"not {len(given[name])} numbers")
+    if arguments.preset is None and sidecar.exists():
+        return Preprocessing.from_sidecar(sidecar, changes=given)
+    return Preprocessing.from_settings({**given, "preset": arguments.preset})
 
 
 def load_network(arguments: argparse.Namespace, model: Path, source: str,

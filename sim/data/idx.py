@@ -1,0 +1,106 @@
+"""IDX files, the format of MNIST: images, and labels beside them."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import re
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.common.errors import InputError, unknown_name
+from sim.data.content import Content, Request, check_bytes, checked_labels
+
+UNSIGNED_BYTE = 0x08
+SPLITS = {"train": "train", "test": "t10k"}  # split -> how the names of its files begin
+_IMAGES = re.compile(r"(?P<name>.*)images(?P<mark>[-.]idx)[34]-ubyte(?:\.gz)?")
+
+
+def read(request: Request) -> Content:
+    """Return the images of an IDX file with 3 dimensions (grey) or 4 (uint8[n, h, w, c]).
+
+    The labels are in the file after the comma, or else in the one that is called the same but for
+    `labels` and `idx1`, plain or compressed. Of a folder, `#train` or `#test` (files `t10k-...`)
+    chooses.
+    """
+    images = _images_file(request)
+    pixels, count = _array(images, dimensions=(3, 4), limit=request.limit)
+    if pixels.ndim == 3:
+        pixels = pixels[..., None]
+    if not request.labelled:
+        return Content(pixels=pixels, labels=None)
+    path = request.source.files[0] if request.source.files else _labels_file(images)
+    labels, _count = _array(path, dimensions=(1,))
+    if len(labels) != count:
+        raise InputError(f"{path}: must have a label for each of {count} images of {images}, "
+                         f"not {len(labels)}")
+    return Content(pixels=pixels, labels=checked_labels(labels, name=str(path))[:request.limit])
+
+
+def _images_file(request: Request) -> Path:
+    path, split = request.source.path, request.source.split
+    if not path.is_dir():
+        if split is not None:
+            raise InputError(f"{request.source.text}: one IDX file has no splits")
+        return path
+    if split not in SPLITS:
+        if split is not None:
+            raise unknown_name("split", split, SPLITS)
+        raise InputError(f"{path}: must be followed by #{' or #'.join(SPLITS)}")
+    found = sorted(entry for entry in path.iterdir() if entry.name.startswith(SPLITS[split])
+                   and _IMAGES.fullmatch(entry.name))
+    if not found:
+        raise InputError(f"{path}: must have a file {SPLITS[split]}-images-idx3-ubyte")
+    return found[0]
+
+
+def _labels_file(images: Path) -> Path:
+    match = _IMAGES.fullmatch(images.name)
+    if match is None:
+        raise InputError(f"{images}: labels must be named: idx:{images},LABELS")
+    name = f"{match['name']}labels{match['mark']}1-ubyte"
+    for path in (images.with_name(name), images.with_name(f"{name}.gz")):
+        if path.exists():
+            return path
+    raise InputError(f"{images.with_name(name)}: No such file or directory")
+
+
+def _read_shape(stream: BinaryIO | gzip.GzipFile, path: Path) -> tuple[int, ...]:
+    magic = stream.read(4)
+    if len(magic) != 4 or magic[:2] != b"\0\0" or magic[2] != UNSIGNED_BYTE:
+        raise InputError(f"{path}: must be an IDX file of unsigned bytes (00 00 08 ...), "
+                         f"not {magic.hex(' ') or 'empty'}")
+    raw = stream.read(4 * magic[3])
+    if len(raw) != 4 * magic[3]:
+        raise InputError(f"{path}: is cut short")
+    return tuple(np.frombuffer(raw, ">u4").tolist())
+
+
+def _array(path: Path, *, dimensions: tuple[int, ...], limit: int | None = None
+           ) -> tuple[npt.NDArray[np.uint8], int]:
+    """Return the first `limit` entries, and how many there are."""
+    try:
+        with _opened(path) as stream:
+            shape = _read_shape(stream, path)
+            if len(shape) not in dimensions or 0 in shape:
+                wanted = " or ".join(map(str, dimensions))
+                raise InputError(f"{path}: must have {wanted} dimensions that are not 0, "
+                                 f"not {list(shape)}")
+            count = shape[0]
+            shape = (min(limit or count, count), *shape[1:])
+            size = math.prod(shape)
+            check_bytes(size, shape[0], str(path))
+            raw = stream.read(size)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: damaged gzip file ({error})") from None
+    if len(raw) != size:
+        raise InputError(f"{path}: must have {size} bytes for {list(shape)}, not {len(raw)}")
+    return np.frombuffer(raw, np.uint8).reshape(shape), count
+
+
+def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")

@@ -1,0 +1,173 @@
+"""Images of a source, decoded and preprocessed part by part."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.common.errors import InputError
+from models.data import Labelled, load_digits_split
+from sim.data import cifar, folder, idx, imagenet, npz
+from sim.data.content import Content, Request, check_bytes
+from sim.data.parallel import for_each
+from sim.data.pictures import decode, strict
+from sim.data.preprocessing import Preprocessing
+from sim.data.source import Source, parse
+
+BLOCK = 64  # images of an array that are preprocessed at once
+
+
+def _digits(request: Request) -> Content:
+    assert request.source.split is not None
+    data = load_digits_split(request.source.split)
+    return Content(ready=data.images[:request.limit], labels=data.labels[:request.limit])
+
+
+READERS = {"digits": _digits, "npz": npz.read, "folder": folder.read, "cifar10": cifar.read,
+           "cifar100": cifar.read, "idx": idx.read, "imagenet": imagenet.read}
+
+
+class Images:
+    """Images, and labels where they were asked for, that become arrays when they are read.
+
+    Use `open_images`. What has to be decoded stays encoded until then, so any number of images
+    can be gone through in parts of bounded size.
+
+    Attributes
+    ----------
+    source : Source
+        Where they are.
+    labels : int64[n], optional
+        The classes.
+    shape : tuple of int
+        Of one image as the network takes it: (c, h, w), or (h, w, c) in layout `nhwc`.
+    """
+
+    def __init__(self, content: Content, source: Source, preprocessing: Preprocessing) -> None:
+        self.source = source
+        self.labels = content.labels
+        self._content = content
+        self._preprocessing = preprocessing
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Of one image as the network takes it; the first image is decoded for it."""
+        if self._content.ready is not None:
+            return self._content.ready.shape[1:]
+        height, width, channels = self._picture_shape
+        return (channels, height, width) if self._preprocessing.layout == "nchw" \
+            else (height, width, channels)
+
+    def read(self, start: int = 0, stop: int | None = None, *, threads: int | None = None,
+             quiet: bool = False) -> npt.NDArray[np.float32]:
+        """Return images start to stop, float32[stop - start, *shape].
+
+        threads : that decode (default: all cores); the result does not depend on it.
+        quiet : show no progress.
+
+        Raises InputError naming the image that is damaged or differs from the first in shape.
+        """
+        start, stop, _step = slice(start, stop).indices(len(self))
+        if self._content.ready is not None:
+            return self._content.ready[start:stop]
+        out = np.empty((max(0, stop - start), *self.shape), np.float32)
+        step = 1 if self._content.pixels is None else BLOCK
+
+        def fill(index: int) -> None:
+            first = start + index * step
+            last = min(first + step, stop)
+            pixels = self._pixels(first, last)
+            if pixels.shape[1:] != self._picture_shape:
+                raise self._differs(first, pixels.shape[1:])
+            self._preprocessing.normalise(pixels, out[first - start:last - start])
+
+        for_each(fill, -(-len(out) // step), label=f"reading {self.source.path.name}", threads=threads,
+                 quiet=quiet)
+        return out
+
+    @cached_property
+    def _picture_shape(self) -> tuple[int, ...]:
+        """(h, w, c) of the first image, which all others must have."""
+        with strict():
+            return self._pixels(0, 1).shape[1:]
+
+    def _pixels(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
+        """Return uint8[stop - start, h, w, c] in the network's colour and size."""
+        name = self.source.text
+        try:
+            if self._content.pixels is not None:
+                return self._preprocessing.pictures(self._content.pixels[start:stop])
+            name, read = self._content.encoded[start]
+            image = decode(read(), name)
+            return self._preprocessing.picture(image)[None]
+        except InputError as error:
+            message = str(error)
+            raise InputError(message if name in message else f"{name}: {message}") from None
+
+    def _differs(self, index: int, shape: tuple[int, ...]) -> InputError:
+        name = self._content.encoded[index].name
+        height, width, channels = self._picture_shape
+        if shape[:2] != (height, width):
+            return InputError(f"{name}: images must have one size, {height}x{width} as the first, "
+                              f"not {shape[0]}x{shape[1]}; resize and crop make them equal")
+        return InputError(f"{name}: images must all have {channels} channels as the first, not "
+                          f"{shape[2]}; channels rgb or grey makes them equal")
+
+
+def open_images(source: str, preprocessing: Preprocessing, *, limit: int | None = None,
+                labelled: bool = True) -> Images:
+    """Return the images of a source without decoding them.
+
+    source : `[KIND:]PATH[,FILE...][#SPLIT]`, see docs/data.md.
+    limit : the first `limit` images. labelled : refuse a source without labels.
+
+    Raises InputError naming the file and what is wrong with it.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"Limit must be at least 1, not {limit}")
+    found = parse(source)
+    content = READERS[found.kind](Request(source=found, limit=limit, labelled=labelled))
+    return Images(content, found, preprocessing)
+
+
+def load_images(source: str, preprocessing: Preprocessing, *, limit: int | None = None,
+                threads: int | None = None) -> npt.NDArray[np.float32]:
+    """Return images float32[n, c, h, w]; the arguments of `load_data`, but no labels are needed."""
+    return _whole(open_images(source, preprocessing, limit=limit, labelled=False), threads)
+
+
+def load_data(source: str, preprocessing: Preprocessing, *, limit: int | None = None,
+              threads: int | None = None) -> Labelled:
+    """Return images float32[n, c, h, w] and labels int64[n].
+
+    Parameters
+    ----------
+    source : str
+        `[KIND:]PATH[,FILE...][#SPLIT]`: `digits:SPLIT`, an `.npz` file, a folder of class
+        folders, CIFAR batches, IDX files or an image folder with a list; see docs/data.md.
+    preprocessing : Preprocessing
+        What the network takes; float32 arrays of an `.npz` file are taken as they are.
+    limit : int, optional
+        Keep the first `limit` images.
+    threads : int, optional
+        That decode (default: all cores); the result does not depend on it.
+
+    Raises
+    ------
+    InputError
+        A file is missing, damaged or does not fit, or the images would not fit in memory (see
+        `open_images` for going through them in parts); the message names the file.
+    """
+    images = open_images(source, preprocessing, limit=limit)
+    assert images.labels is not None
+    return Labelled(_whole(images, threads), images.labels)
+
+
+def _whole(images: Images, threads: int | None) -> npt.NDArray[np.float32]:
+    check_bytes(4 * len(images) * int(np.prod(images.shape)), len(images), images.source.text)
+    return images.read(threads=threads)
