@@ -9,148 +9,136 @@ import numpy.typing as npt
 import onnx
 
 from hw.common.errors import InputError
+from sim.codes import (
+    NotMappableError,
+    act_signed,
+    check_scale,
+    dequantised,
+    integer_weights,
+    integers,
+    weights,
+)
 from sim.layer import MappedLayer
 from sim.onnx_file import Graph, attribute
 from sim.requantize import Requantizer
 from sim.windows import Window
 
-CANDIDATES = ("Conv", "Gemm", "MatMul")
+CANDIDATES = ("Conv", "Gemm", "MatMul", "ConvInteger", "MatMulInteger")
+# Products that no array runs, and why.
+EXACT = {
+    "ConvTranspose": "ConvTranspose is no product of windows with weights",
+    **dict.fromkeys(("QLinearConv", "QLinearMatMul", "QGemm"), "its scales are computed")}
+SAME_SCALE = 1e-6  # relative; the file's float32 product of two scales against ours
 
 
-class Quantised(NamedTuple):
-    """A tensor behind a DequantizeLinear: its codes, and what they mean."""
+class Matrix(NamedTuple):
+    """Weights as the array has them: codes [groups, k, n], their geometry and channel axis."""
 
-    codes: str
-    scale: npt.NDArray[np.float64]
-    zero_point: npt.NDArray[np.int64]
-    axis: int
+    codes: npt.NDArray[Any]
+    window: Window | None
+    kind: str
+    channel_axis: int
 
 
 class Requested(NamedTuple):
     """What follows a layer: the requantisation folded into it and the tensor it then writes."""
 
     output: str
-    scale: float | None
-    zero_point: int
-    signed: bool
-    low: int | None
-    high: int | None
-
-
-class NotMappableError(Exception):
-    """The node cannot run on an array; the text says why."""
+    requantizer: Requantizer | None
 
 
 def lower(graph: Graph, node: onnx.NodeProto) -> MappedLayer:
-    """Return the mapped layer of a Conv, Gemm or MatMul node.
+    """Return the mapped layer of a Conv, Gemm, MatMul, ConvInteger or MatMulInteger node.
 
     Raises NotMappableError when the node stays outside the arrays, InputError when its constants
     make no sense.
     """
-    act = _dequantised(graph, node.input[0])
-    if act is None or act.codes in graph.constants:
-        raise NotMappableError("its input is not quantised")
-    weight = _dequantised(graph, node.input[1])
-    if weight is None or weight.codes not in graph.constants:
-        raise NotMappableError("its weights are not constant int8")
-    act_type = _code_type(graph, node.input[0], act)
-    codes = graph.constants[weight.codes]
-    if codes.dtype not in (np.int8, np.uint8):
-        raise NotMappableError(f"its weights are {codes.dtype}, not int8")
-    signed = codes.dtype == np.int8
-    neutral = 0 if signed else 128
-    if (weight.zero_point != neutral).any():
-        raise NotMappableError(f"its weights have another zero point than {neutral}")
-    codes, window, kind, channel_axis = _weight_matrix(node, codes)
-    groups, _k, n = codes.shape
-    if weight.scale.size > 1 and weight.axis != channel_axis:
-        raise NotMappableError("its weights are scaled along an inner dimension")
+    integer = node.op_type.endswith("Integer")
+    act = integers(graph, node, 0) if integer else dequantised(graph, node.input[0])
+    if act is None:
+        raise NotMappableError("the zero point of its input is computed" if integer else
+                               "its input is not quantised")
+    signed = act_signed(graph, act)
+    if integer:
+        codes = integers(graph, node, 1)
+        if codes is None:
+            raise NotMappableError("the zero point of its weights is computed")
+        constant = integer_weights(graph, codes)
+    else:
+        constant = weights(graph, node.input[1])
+    matrix = _matrix(node, constant.codes)
+    groups, k, n = matrix.codes.shape
     channels = groups * n
-    if weight.scale.size not in (1, channels):
+    if constant.scale.size not in (1, channels):
         raise InputError(f"Layer {node.name!r} must have 1 or {channels} weight scales, "
-                         f"not {weight.scale.size}")
-    sum_scale = np.broadcast_to(act.scale * weight.scale, (channels,)).astype(np.float64)
-    bias = _bias(graph, node, sum_scale)
-    requested = _requested(graph, node.output[0])
-    requantizer = None
-    if requested.scale is not None:
-        requantizer = Requantizer.from_ratio(
-            sum_scale / requested.scale, zero_point=requested.zero_point,
-            signed=requested.signed, low=requested.low, high=requested.high)
-    values = codes.view(np.int8).astype(np.int16) if signed else codes.astype(np.int16) - 128
-    return MappedLayer(
-        name=node.name or node.output[0], kind=kind, input=act.codes, output=requested.output,
-        weight_codes=np.ascontiguousarray(codes.view(np.uint8)), weights=values,
-        weight_signed=signed, act_signed=act_type == np.int8,
-        act_zero_point=int(act.zero_point.item()), bias=bias, sum_scale=sum_scale,
-        window=window, requantizer=requantizer, weight_zero_point=neutral)
+                         f"not {constant.scale.size}")
+    if constant.scale.size > 1 and constant.axis != matrix.channel_axis:
+        raise NotMappableError("its weights are scaled along an inner dimension")
+    sum_scale = np.broadcast_to(act.scale * constant.scale * _alpha(node), (channels,)).copy()
+    requested = (Requested(node.output[0], None) if integer
+                 else _requested(graph, node.output[0], sum_scale))
+    layer = MappedLayer(
+        name=node.name or node.output[0], kind=matrix.kind, input=act.tensor,
+        output=requested.output, weight_codes=np.ascontiguousarray(matrix.codes.view(np.uint8)),
+        weights=matrix.codes.astype(np.int16) - np.int16(constant.zero_point),
+        weight_signed=matrix.codes.dtype == np.int8, weight_zero_point=constant.zero_point,
+        act_signed=signed, act_zero_point=int(act.zero_point.item()),
+        bias=np.zeros(channels, np.int32) if integer else _bias(graph, node, sum_scale),
+        sum_scale=sum_scale, window=matrix.window, requantizer=requested.requantizer,
+        sums_as_int32=integer)
+    # As the kernels see it: any byte may occur.
+    largest = int(np.abs(layer.act_values).max()) * int(np.abs(layer.weight_values).max())
+    if k * largest > np.iinfo(np.int32).max:
+        raise NotMappableError(f"{k} products of up to {largest} may exceed int32")
+    return layer
 
 
-def _dequantised(graph: Graph, tensor: str) -> Quantised | None:
-    node = graph.made_by(tensor, "DequantizeLinear")
-    if node is None or node.input[1] not in graph.constants:
-        return None
-    scale = np.atleast_1d(graph.constants[node.input[1]]).astype(np.float64)
-    _check_scale(node.name, scale)
-    zero_point = np.zeros(scale.size, np.int64)
-    if len(node.input) > 2 and node.input[2]:
-        if node.input[2] not in graph.constants:
-            return None
-        zero_point = np.atleast_1d(graph.constants[node.input[2]]).astype(np.int64)
-    return Quantised(node.input[0], scale, zero_point, attribute(node, "axis", 1))
-
-
-def _check_scale(name: str, scale: npt.NDArray[np.float64]) -> None:
-    if not (np.isfinite(scale) & (scale > 0)).all():
-        raise InputError(f"Node {name!r} must have finite, positive scales, "
-                         f"not {scale[~(np.isfinite(scale) & (scale > 0))][0]}")
-
-
-def _code_type(graph: Graph, tensor: str, act: Quantised) -> np.dtype[Any]:
-    """Return the stored type of an activation: that of its zero point, uint8 without one."""
-    if act.scale.size != 1:
-        raise NotMappableError("its input is scaled per channel")
-    node = graph.maker[tensor]
-    has_zero_point = len(node.input) > 2 and node.input[2]
-    kind = graph.constants[node.input[2]].dtype if has_zero_point else np.dtype(np.uint8)
-    if kind not in (np.dtype(np.int8), np.dtype(np.uint8)):
-        raise NotMappableError(f"its input is stored as {kind}, not in 8 bits")
-    return kind
-
-
-def _weight_matrix(node: onnx.NodeProto, codes: npt.NDArray[Any]
-                   ) -> tuple[npt.NDArray[Any], Window | None, str, int]:
-    """Return the weights as [groups, k, n], the geometry, the kind and the channel axis."""
-    if node.op_type == "Conv":
-        if codes.ndim != 4:
-            raise NotMappableError("it is not a two-dimensional convolution")
+def _matrix(node: onnx.NodeProto, codes: npt.NDArray[Any]) -> Matrix:
+    """Return constant weights in the node's layout as a matrix per group."""
+    if node.op_type in ("Conv", "ConvInteger"):
+        if codes.ndim not in (3, 4):
+            raise NotMappableError("it is a convolution over more than two dimensions")
         groups = attribute(node, "group", 1)
         channels, per_group = codes.shape[:2]
-        window = _window(node, codes.shape)
+        if groups < 1 or channels % groups:
+            raise InputError(f"Layer {node.name!r} must have output channels in {groups} equal "
+                             f"groups, not {channels}")
         matrix = codes.reshape(groups, channels // groups, -1).transpose(0, 2, 1)
         kind = "depthwise" if groups > 1 and per_group == 1 else "conv"
-        return np.ascontiguousarray(matrix), window, kind, 0
+        return Matrix(np.ascontiguousarray(matrix), _window(node, codes.shape[2:]), kind, 0)
     if codes.ndim != 2:
         raise NotMappableError("its weights are not a matrix")
-    if node.op_type == "Gemm":
-        if (attribute(node, "alpha", 1.0) != 1 or attribute(node, "beta", 1.0) != 1
-                or attribute(node, "transA", 0)):
-            raise NotMappableError("it scales or transposes")
-        if attribute(node, "transB", 0):
-            return np.ascontiguousarray(codes.T)[None], None, "linear", 0
-    return np.ascontiguousarray(codes)[None], None, "linear", 1
+    if attribute(node, "transA", 0):
+        raise NotMappableError("it transposes its input")
+    turned = bool(attribute(node, "transB", 0))
+    return Matrix(np.ascontiguousarray(codes.T if turned else codes)[None], None, "linear",
+                  0 if turned else 1)
 
 
-def _window(node: onnx.NodeProto, shape: tuple[int, ...]) -> Window:
+def _window(node: onnx.NodeProto, kernel: tuple[int, ...]) -> Window:
+    """Return the geometry; a convolution over one dimension is one row high."""
+    def per_dimension(name: str) -> tuple[int, int]:
+        sizes = (1, *attribute(node, name, (1,) * len(kernel)))
+        return sizes[-2], sizes[-1]
+
+    pads: tuple[int, int, int, int] | None = (0, 0, 0, 0)
     auto_pad = attribute(node, "auto_pad", b"NOTSET").decode()
-    pads: tuple[int, int, int, int] | None = tuple(attribute(node, "pads", (0, 0, 0, 0)))
-    if auto_pad == "VALID":
-        pads = (0, 0, 0, 0)
-    elif auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+    if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
         pads = None
-    stride, dilation = (tuple(attribute(node, name, (1, 1))) for name in ("strides", "dilations"))
-    return Window(kernel=(shape[2], shape[3]), stride=stride, dilation=dilation, pads=pads,
-                  same_lower=auto_pad == "SAME_LOWER")
+    elif auto_pad == "NOTSET":
+        given = attribute(node, "pads", (0,) * 2 * len(kernel))
+        starts, ends = (0, *given[:len(kernel)]), (0, *given[len(kernel):])
+        pads = starts[-2], starts[-1], ends[-2], ends[-1]
+    height, width = (1, *kernel)[-2:]
+    return Window(kernel=(height, width), stride=per_dimension("strides"), pads=pads,
+                  dilation=per_dimension("dilations"), same_lower=auto_pad == "SAME_LOWER")
+
+
+def _alpha(node: onnx.NodeProto) -> float:
+    alpha = float(attribute(node, "alpha", 1.0)) if node.op_type == "Gemm" else 1.0
+    if not (np.isfinite(alpha) and alpha > 0):
+        raise NotMappableError(f"it multiplies by {alpha}")
+    return alpha
 
 
 def _bias(graph: Graph, node: onnx.NodeProto,
@@ -158,27 +146,34 @@ def _bias(graph: Graph, node: onnx.NodeProto,
     """Return the bias in accumulator units, int32[channels]."""
     if len(node.input) < 3 or not node.input[2]:
         return np.zeros(sum_scale.size, np.int32)
+    beta = float(attribute(node, "beta", 1.0)) if node.op_type == "Gemm" else 1.0
     name = node.input[2]
-    quantised = _dequantised(graph, name)
-    if quantised is not None and quantised.codes in graph.constants:
-        # The quantiser stores bias / sum_scale already; other scales are converted.
-        real = ((graph.constants[quantised.codes].astype(np.float64) - quantised.zero_point)
-                * quantised.scale)
+    quantised = dequantised(graph, name)
+    if quantised is not None and quantised.tensor in graph.constants:
+        values = graph.constants[quantised.tensor]
+        ratio = quantised.scale * beta / sum_scale
+        # The quantiser stores bias / sum_scale, which is what is wanted; others are converted.
+        ratio = np.where(np.abs(ratio - 1) < SAME_SCALE, 1.0, ratio)
+        exact = (values.astype(np.float64) - quantised.zero_point) * ratio
     elif name in graph.constants:
-        real = graph.constants[name].astype(np.float64)
+        values = graph.constants[name]
+        exact = values.astype(np.float64) * beta / sum_scale
     else:
         raise NotMappableError("its bias is not constant")
-    units = np.rint(np.broadcast_to(real.reshape(-1), (sum_scale.size,)) / sum_scale)
+    if values.size not in (1, values.shape[-1] if values.ndim else 1):
+        raise NotMappableError("its bias differs between rows")
+    units = np.rint(np.broadcast_to(exact.reshape(-1), (sum_scale.size,)))
     if not (np.abs(units) < 2**31).all():
         raise InputError(f"Layer {node.name!r} must have biases that fit in int32")
     return units.astype(np.int32)
 
 
-def _requested(graph: Graph, tensor: str) -> Requested:
+def _requested(graph: Graph, tensor: str, sum_scale: npt.NDArray[np.float64]) -> Requested:
     """Follow the output through ReLU or Clip to a QuantizeLinear and fold them in.
 
     Each may only be folded when nothing else reads the tensor in between.
     """
+    unfolded = Requested(tensor, None)
     reader, end = graph.only_reader(tensor), tensor
     real_low, real_high = -np.inf, np.inf
     if reader is not None and reader.op_type in ("Relu", "Clip"):
@@ -188,21 +183,23 @@ def _requested(graph: Graph, tensor: str) -> Requested:
             end = reader.output[0]
             reader = graph.only_reader(end)
     if (reader is None or reader.op_type != "QuantizeLinear" or reader.input[0] != end
-            or reader.input[1] not in graph.constants or len(reader.input) < 3
-            or reader.input[2] not in graph.constants):
-        return Requested(tensor, None, 0, False, None, None)
+            or reader.input[1] not in graph.constants):
+        return unfolded
+    kind = graph.code_type(reader.output[0])
+    name = reader.input[2] if len(reader.input) > 2 else ""
+    zero = graph.constants.get(name) if name else np.zeros(())
     scale = graph.constants[reader.input[1]].astype(np.float64)
-    zero = graph.constants[reader.input[2]]
-    if scale.size != 1 or zero.dtype not in (np.int8, np.uint8):
-        return Requested(tensor, None, 0, False, None, None)
-    _check_scale(reader.name, np.atleast_1d(scale))
+    if scale.size != 1 or zero is None or kind not in (np.int8, np.uint8):
+        return unfolded
+    check_scale(reader.name, np.atleast_1d(scale))
     step, zero_point = float(scale.item()), int(zero.item())
 
     def code(real: float) -> int | None:
         return None if np.isinf(real) else int(np.rint(real / step)) + zero_point
 
-    return Requested(reader.output[0], step, zero_point, zero.dtype == np.int8,
-                     code(real_low), code(real_high))
+    return Requested(reader.output[0], Requantizer.from_ratio(
+        sum_scale / step, zero_point=zero_point, signed=kind == np.int8, low=code(real_low),
+        high=code(real_high)))
 
 
 def _limits(graph: Graph, node: onnx.NodeProto) -> tuple[float, float] | None:

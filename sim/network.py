@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +22,15 @@ import onnx
 from hw.common.errors import InputError, unknown_name
 from sim.kernels import TableProduct
 from sim.layer import MAX_ROWS_BYTES, MappedLayer
-from sim.lowering import CANDIDATES, NotMappableError, lower
-from sim.onnx_file import Graph, is_quantised, load_model, network_input
+from sim.onnx_file import is_quantised, load_model, network_input
 from sim.quantise import quantise
+from sim.steps import cut
 from sim.tables import Table, exact_table
 
 Images = npt.NDArray[np.float32]
 State = dict[str, npt.NDArray[Any]]  # live tensors between two steps
 MAX_BATCH = 256
 PRODUCTS_KEPT = 1024  # prepared kernels, about 0.7 MB each
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SideStep:
-    """Consecutive operators outside the arrays, as one ONNX Runtime session."""
-
-    session: Any
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-
-Step = MappedLayer | SideStep
 
 
 class QuantNetwork:
@@ -58,17 +46,14 @@ class QuantNetwork:
         self.threads = threads or os.cpu_count() or 1
         self.input, self.input_shape = network_input(model)
         self._products: OrderedDict[tuple[str, bytes], TableProduct] = OrderedDict()
-        self.unmapped: dict[str, str] = {}
-        self._steps = self._compile()
+        self._steps, self.unmapped = cut(model, threads=self.threads)
         self._last_use = self._last_uses()
         self._measure_positions()
         self.layers = tuple(step for step in self._steps if isinstance(step, MappedLayer))
-        names = [layer.name for layer in self.layers]
-        if len(set(names)) != len(names):
-            raise InputError(f"{source}: layers must have different names")
         if not self.layers:
+            reasons = "".join(f"; {name}: {reason}" for name, reason in self.unmapped.items())
             raise InputError(f"{source}: network must have a quantised convolution or matrix "
-                             "product with constant weights")
+                             f"product with constant weights{reasons[:200]}")
 
     @classmethod
     def load(cls, path: Path, calibration: Images | None = None, *,
@@ -161,9 +146,7 @@ class QuantNetwork:
                 acc, shape = self.sums(step, state, tables.get(step.name))
                 state[step.output] = step.finish(acc, shape)
             else:
-                results = step.session.run(list(step.outputs),
-                                           {name: state[name] for name in step.inputs})
-                state.update(zip(step.outputs, results, strict=True))
+                state.update(step.run(state))
             for name in self._last_use[index]:
                 state.pop(name, None)
         return state
@@ -231,74 +214,6 @@ class QuantNetwork:
                 self._products.popitem(last=False)
         return self._products[key]
 
-    def _compile(self) -> list[Step]:
-        graph = Graph(self.model)
-        layers: dict[str, MappedLayer] = {}  # by output tensor
-        at_node: dict[int, MappedLayer] = {}
-        for node in graph.nodes:
-            if node.op_type in CANDIDATES:
-                try:
-                    layer = lower(graph, node)
-                except NotMappableError as reason:
-                    self.unmapped[node.name or node.output[0]] = str(reason)
-                else:
-                    layers[layer.output] = layer
-                    at_node[id(node)] = layer
-            elif node.op_type in ("QLinearConv", "QLinearMatMul", "QGemm", "ConvTranspose"):
-                self.unmapped[node.name or node.output[0]] = f"{node.op_type} runs exactly"
-        needed_nodes, needed_layers = _needed(graph, layers)
-        steps: list[Step] = []
-        pending: list[onnx.NodeProto] = []
-        for node in graph.nodes:
-            if id(node) in at_node and at_node[id(node)].output in needed_layers:
-                if pending:
-                    steps.append(self._side_step(graph, pending, layers))
-                    pending = []
-                steps.append(at_node[id(node)])
-            elif id(node) in needed_nodes:
-                pending.append(node)
-        if pending:
-            steps.append(self._side_step(graph, pending, layers))
-        return steps
-
-    def _side_step(self, graph: Graph, nodes: Sequence[onnx.NodeProto],
-                   layers: Mapping[str, MappedLayer]) -> SideStep:
-        import onnxruntime
-
-        made = {name for node in nodes for name in node.output if name}
-        read = [name for node in nodes for name in node.input if name]
-        inside = {id(node) for node in nodes}
-        layer_inputs = {layer.input for layer in layers.values()}
-        inputs = tuple(dict.fromkeys(name for name in read
-                                     if name not in made and name not in graph.constants))
-        outputs = tuple(dict.fromkeys(
-            name for node in nodes for name in node.output
-            if name in graph.outputs or name in layer_inputs
-            or any(id(reader) not in inside for reader in graph.readers.get(name, []))))
-        types = _tensor_types(self.model, layers)
-        constants = [onnx.numpy_helper.from_array(graph.constants[name], name)
-                     for name in dict.fromkeys(read) if name in graph.constants
-                     and name not in made]
-        piece = onnx.helper.make_model(
-            onnx.helper.make_graph(
-                list(nodes), "side",
-                [onnx.helper.make_tensor_value_info(name, types[name], None) for name in inputs],
-                [onnx.helper.make_tensor_value_info(name, types[name], None) for name in outputs],
-                constants),
-            opset_imports=list(self.model.opset_import), ir_version=self.model.ir_version)
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.log_severity_level = 3
-        options.intra_op_num_threads = self.threads
-        try:
-            session = onnxruntime.InferenceSession(piece.SerializeToString(), options,
-                                                   providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime has a class per failure and no common one
-            reason = str(error).splitlines()[0]
-            raise InputError(f"ONNX Runtime cannot run {nodes[0].op_type} ... "
-                             f"{nodes[-1].op_type}: {reason}") from None
-        return SideStep(session=session, inputs=inputs, outputs=outputs)
-
     def _last_uses(self) -> list[list[str]]:
         """Return, per step, the tensors that nothing after it reads."""
         seen = {entry.name for entry in self.model.graph.output}
@@ -328,39 +243,6 @@ class QuantNetwork:
                 raise InputError(f"network does not run on an image of {list(shape[1:])} "
                                  f"({reason})") from None
         self._products.clear()  # they belong to the layers before `replace`
-
-
-def _needed(graph: Graph, layers: Mapping[str, MappedLayer]) -> tuple[set[int], set[str]]:
-    """Return the side nodes (by id) and layer outputs that the network's output depends on."""
-    nodes: set[int] = set()
-    outputs: set[str] = set()
-    stack = list(graph.outputs)
-    while stack:
-        tensor = stack.pop()
-        if tensor in layers:
-            if tensor not in outputs:
-                outputs.add(tensor)
-                stack.append(layers[tensor].input)
-            continue
-        node = graph.maker.get(tensor)
-        if node is not None and id(node) not in nodes:
-            nodes.add(id(node))
-            stack += [name for name in node.input if name]
-    return nodes, outputs
-
-
-def _tensor_types(model: onnx.ModelProto, layers: Mapping[str, MappedLayer]) -> dict[str, int]:
-    inferred = onnx.shape_inference.infer_shapes(model).graph
-    types = {entry.name: entry.type.tensor_type.elem_type
-             for entries in (inferred.value_info, inferred.input, inferred.output)
-             for entry in entries}
-    for layer in layers.values():
-        if layer.requantizer is not None:
-            types[layer.output] = (onnx.TensorProto.INT8 if layer.requantizer.signed
-                                   else onnx.TensorProto.UINT8)
-        else:
-            types[layer.output] = onnx.TensorProto.FLOAT
-    return types
 
 
 def _check_images(images: Images, shape: tuple[int | None, ...]) -> None:
