@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.kernels import TableProduct
+from sim.product import Product
 from sim.requantize import Requantizer
 from sim.tables import Table, code_table, code_values
 from sim.windows import Window
@@ -116,7 +117,7 @@ class MappedLayer:
         rows, size = self.window.rows(image, int(zero), self.groups)
         return rows, (len(codes), *size[4 - codes.ndim:], self.groups * self.n)
 
-    def accumulate(self, rows: Bytes, product: TableProduct, *,
+    def accumulate(self, rows: Bytes, product: Product, *,
                    threads: int) -> npt.NDArray[np.int32]:
         """Return the accumulators before bias, int32[m, groups * n]."""
         parts = [product.matmul(rows[group], self.weight_codes[group], threads=threads)

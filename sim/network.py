@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +20,9 @@ import numpy.typing as npt
 import onnx
 
 from hw.common.errors import InputError, unknown_name
-from sim.kernels import TableProduct
 from sim.layer import MAX_ROWS_BYTES, MappedLayer
 from sim.onnx_file import is_quantised, load_model, network_input
+from sim.product import Product
 from sim.quantise import quantise
 from sim.steps import cut
 from sim.tables import Table, exact_table
@@ -30,6 +30,7 @@ from sim.tables import Table, exact_table
 Images = npt.NDArray[np.float32]
 State = dict[str, npt.NDArray[Any]]  # live tensors between two steps
 MAX_BATCH = 256
+Prepare = Callable[[MappedLayer, Table], Product]
 PRODUCTS_KEPT = 1024  # prepared kernels, about 0.7 MB each
 
 
@@ -45,7 +46,8 @@ class QuantNetwork:
         self.model = model
         self.threads = threads or os.cpu_count() or 1
         self.input, self.input_shape = network_input(model)
-        self._products: OrderedDict[tuple[str, bytes], TableProduct] = OrderedDict()
+        self._prepare: Prepare = MappedLayer.product
+        self._products: OrderedDict[tuple[str, bytes], Product] = OrderedDict()
         self._steps, self.unmapped = cut(model, threads=self.threads)
         self._last_use = self._last_uses()
         self._measure_positions()
@@ -183,6 +185,15 @@ class QuantNetwork:
         view.layers = tuple(step for step in view._steps if isinstance(step, MappedLayer))
         return view
 
+    def with_products(self, prepare: Prepare) -> QuantNetwork:
+        """Return this network with its sums computed by what `prepare(layer, table)` returns.
+
+        table : of magnitudes, int32[256, 256]; the exact one for layers that run exactly.
+        """
+        view = copy(self)
+        view._prepare, view._products = prepare, OrderedDict()
+        return view
+
     def finish(self, state: State) -> Images:
         """Return the logits float32[n, classes] from the state after the last step."""
         logits = state[self.model.graph.output[0].name]
@@ -204,12 +215,13 @@ class QuantNetwork:
 
     # --- preparation --------------------------------------------------------------
 
-    def _product(self, layer: MappedLayer, table: Table | None) -> TableProduct:
+    def _product(self, layer: MappedLayer, table: Table | None) -> Product:
         key = layer.name, b"" if table is None else table.tobytes()
         if key in self._products:
             self._products.move_to_end(key)
         else:
-            self._products[key] = layer.product(exact_table() if table is None else table)
+            self._products[key] = self._prepare(
+                layer, exact_table() if table is None else table)
             if len(self._products) > PRODUCTS_KEPT:
                 self._products.popitem(last=False)
         return self._products[key]
