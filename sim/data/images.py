@@ -86,8 +86,8 @@ class Images:
                 raise self._differs(first, pixels.shape[1:])
             self._preprocessing.normalise(pixels, out[first - start:last - start])
 
-        for_each(fill, -(-len(out) // step), label=f"reading {self.source.path.name}", threads=threads,
-                 quiet=quiet)
+        for_each(fill, -(-len(out) // step), label=f"reading {self.source.path.name}",
+                 threads=threads, quiet=quiet)
         return out
 
     @cached_property

@@ -137,8 +137,8 @@ class Preprocessing:
         count = pixels.shape[3]
         for label, values in (("mean", self.mean), ("std", self.std)):
             if len(values) not in (1, count):
-                raise InputError(f"Preprocessing {label} must have 1 or {count} values, "
-                                 f"not {len(values)}")
+                wanted = "1 value" if count == 1 else f"1 or {count} values"
+                raise InputError(f"Preprocessing {label} must have {wanted}, not {len(values)}")
         first = self.layout == "nchw"
         if out is None:
             n, h, w, c = pixels.shape

@@ -28,8 +28,8 @@ _KNOWN = {
 _DTYPES = ("u1", "i1", "i2", "i4", "i8")
 _PUSH = frozenset({
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "STRING", "BINSTRING",
-    "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BINUNICODE", "UNICODE",
-    "SHORT_BINUNICODE", "BINUNICODE8", "BINFLOAT"})
+    "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "UNICODE", "BINUNICODE",
+    "SHORT_BINUNICODE", "BINUNICODE8", "FLOAT", "BINFLOAT"})
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _EMPTY: dict[str, type] = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_TUPLE": tuple}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
@@ -61,7 +61,7 @@ class _Array:
         content = raw.encode("latin-1") if isinstance(raw, str) else raw
         if not all(isinstance(side, int) and side >= 0 for side in shape) \
                 or math.prod(shape) * np.dtype(dtype.code).itemsize != len(content):
-            raise _RefusedError(f"an array of shape {shape} in {len(content)} bytes")
+            raise _RefusedError(f"an array of shape {shape!s:.60} in {len(content)} bytes")
         self.values = np.frombuffer(content, f"<{dtype.code}").reshape(
             shape, order="F" if fortran else "C")
 
@@ -164,7 +164,7 @@ def _run(content: bytes) -> Any:
 
 def _named(name: str) -> _Name:
     if name not in _KNOWN:
-        raise _RefusedError(name.replace(" ", "."))
+        raise _RefusedError(f"{name.replace(' ', '.'):.60}")
     return _Name(_KNOWN[name])
 
 

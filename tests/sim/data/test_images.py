@@ -1,0 +1,148 @@
+"""Reading in parts and in threads, and images that do not go together."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hw.common.errors import InputError
+from models.data import load_digits_split
+from sim.data import Preprocessing, content, load_data, load_images, open_images, parallel
+from tests.sim.data.writers import encoded, nchw, pixels
+
+ROOT = Path(__file__).parents[3]
+SETTINGS = Preprocessing(resize=12, crop=(9, 10), channels="bgr", scale=0.1, mean=(1, 2, 3))
+
+
+def write(folder, images):
+    for index, image in enumerate(images):
+        (folder / f"{index % 3}").mkdir(exist_ok=True)
+        (folder / f"{index % 3}" / f"{index:03}.png").write_bytes(encoded(image))
+    return str(folder)
+
+
+@pytest.fixture
+def sources(tmp_path):
+    """The same images as files, in mixed order, and as one array."""
+    images = pixels(40, 14, 17, 3)
+    np.savez(tmp_path / "d.npz", x=images, y=np.arange(40) % 3)
+    (tmp_path / "set").mkdir()
+    return images, write(tmp_path / "set", images), str(tmp_path / "d.npz")
+
+
+def test_files_and_arrays_give_the_same(sources):
+    images, folder, archive = sources
+    one, other = load_data(folder, SETTINGS), load_data(archive, SETTINGS)
+    order = open_images(folder, SETTINGS)._content.encoded
+    stored = [int(Path(item.name).stem) for item in order]
+    np.testing.assert_array_equal(one.images, other.images[stored])
+    np.testing.assert_array_equal(one.images, SETTINGS.apply(images)[stored])
+    np.testing.assert_array_equal(one.labels, np.array(stored) % 3)
+
+
+@pytest.mark.parametrize("which", [1, 2])
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_threads_change_nothing(sources, which, threads):
+    np.testing.assert_array_equal(load_data(sources[which], SETTINGS, threads=threads).images,
+                                  load_data(sources[which], SETTINGS).images)
+
+
+@pytest.mark.parametrize("which", [1, 2])
+@pytest.mark.parametrize("step", [1, 7, 40])
+def test_parts_make_the_whole(sources, which, step):
+    images = open_images(sources[which], SETTINGS)
+    parts = [images.read(start, start + step) for start in range(0, len(images), step)]
+    np.testing.assert_array_equal(np.concatenate(parts), load_images(sources[which], SETTINGS))
+    assert parts[0].shape[1:] == images.shape == (3, 9, 10)
+    assert len(images) == len(images.labels) == 40
+    assert images.read(40).shape == (0, 3, 9, 10)
+
+
+def test_layout_nhwc_is_the_shape_of_files(sources):
+    images = open_images(sources[1], Preprocessing(layout="nhwc"), limit=2)
+    assert images.shape == images.read().shape[1:] == (14, 17, 3)
+
+
+def test_the_digits_are_a_source():
+    data = load_data("digits:search", Preprocessing(scale=9), limit=5)
+    np.testing.assert_array_equal(data.images, load_digits_split("search").images[:5])
+    assert load_images("digits:search", Preprocessing()).shape == (300, 1, 8, 8)
+    with pytest.raises(InputError, match=r"^Unknown digits split 'serch'; did you mean 'search'"):
+        load_data("digits:serch", Preprocessing())
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+@pytest.mark.parametrize("load", [load_data, load_images])
+def test_limits_below_one_are_refused(load, limit):
+    with pytest.raises(InputError, match=rf"^Limit must be at least 1, not {limit}$"):
+        load("digits:search", Preprocessing(), limit=limit)
+
+
+@pytest.mark.parametrize(("odd", "message"), [
+    (pixels(6, 9, 3), r"002\.png: images must have one size, 8x9 as the first, not 6x9; resize and "
+                      r"crop make them equal$"),
+    (pixels(8, 9, 1), r"002\.png: images must all have 3 channels as the first, not 1; channels "
+                      r"rgb or grey makes them equal$"),
+])
+def test_images_that_differ_are_named(tmp_path, odd, message):
+    images = [*pixels(6, 8, 9, 3)]
+    images[2] = odd
+    source = write(tmp_path, images)
+    with pytest.raises(InputError, match=message):
+        load_data(source, Preprocessing())
+    assert load_data(source, Preprocessing(channels="rgb", size=(5, 5))).images.shape == (
+        6, 3, 5, 5)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_the_first_damaged_image_is_named_whatever_ends_first(tmp_path, threads):
+    source = write(tmp_path, pixels(30, 40, 40, 3))
+    order = [Path(item.name) for item in open_images(source, Preprocessing())._content.encoded]
+    for index in (9, 10, 11, 29):
+        order[index].write_bytes(order[index].read_bytes()[:1000 if index == 9 else 3])
+    with pytest.raises(InputError, match=rf"{order[9].name}: damaged image \("):
+        load_data(source, Preprocessing(), threads=threads)
+
+
+def test_a_deep_image_is_named(tmp_path):
+    from PIL import Image
+
+    source = write(tmp_path, pixels(2, 4, 4, 3))
+    (tmp_path / "1" / "001.png").write_bytes(encoded(Image.new("I;16", (4, 4))))
+    with pytest.raises(InputError, match=r"001\.png: image must have 8 bits per channel"):
+        load_data(source, Preprocessing())
+
+
+def test_what_does_not_fit_in_memory_is_refused_but_can_be_read_in_parts(sources, monkeypatch):
+    images, folder, archive = sources
+    monkeypatch.setattr(content, "MAX_BYTES", 30_000)  # of 4 x 3 x 14 x 17 bytes an image
+    monkeypatch.setattr(parallel, "QUIET_BELOW", 0)
+    with pytest.raises(InputError, match=r"set: 40 images would take 0\.0 GB .* --limit 10$"):
+        load_data(folder, Preprocessing())
+    assert len(load_data(folder, Preprocessing(), limit=10).images) == 10
+    parts = [open_images(archive, Preprocessing()).read(start, start + 10)
+             for start in range(0, 40, 10)]
+    np.testing.assert_array_equal(np.concatenate(parts), nchw(images))
+
+
+def test_progress_is_told_on_stderr(sources, monkeypatch, capsys):
+    monkeypatch.setattr(parallel, "QUIET_BELOW", 2)
+    load_data(sources[1], SETTINGS)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "reading set: done in" in captured.err
+    open_images(sources[1], SETTINGS).read(quiet=True)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_shell_sees_one_line_and_status_two(tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "sim.evaluate", "models/zoo/digits.onnx", "--data", tmp_path],
+        cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"error: {tmp_path}/cat/a.png: ")

@@ -1,0 +1,63 @@
+"""Preprocessing from options and from the file beside the network."""
+
+import argparse
+import json
+
+import pytest
+
+from hw.common.errors import InputError
+from sim.data import Preprocessing
+from sim.options import add_options, preprocessing
+
+SIDECAR = {"preset": "caffe-imagenet", "std": [2, 3, 4]}
+FROM_SIDECAR = Preprocessing(resize=256, crop=(224, 224), mean=(103.939, 116.779, 123.68),
+                             std=(2, 3, 4), channels="bgr")
+
+
+def chosen(tmp_path, *arguments, sidecar=SIDECAR):
+    if sidecar is not None:
+        (tmp_path / "net.json").write_text(json.dumps({"input": sidecar}))
+    parser = argparse.ArgumentParser()
+    add_options(parser, images="--data")
+    return preprocessing(parser.parse_args(arguments), tmp_path / "net.onnx")
+
+
+def test_the_sidecar_is_the_default(tmp_path):
+    assert chosen(tmp_path) == FROM_SIDECAR
+    assert chosen(tmp_path / "..", sidecar=None) == Preprocessing()
+
+
+@pytest.mark.parametrize(("arguments", "field", "value"), [
+    (["--scale", "0.5"], "scale", 0.5), (["--mean", "1", "2", "3"], "mean", (1, 2, 3)),
+    (["--mean", "0"], "mean", (0,)), (["--std", "5"], "std", (5,)),
+    (["--resize", "32"], "resize", 32), (["--crop", "9"], "crop", (9, 9)),
+    (["--crop", "9", "8"], "crop", (9, 8)), (["--size", "7", "6"], "size", (7, 6)),
+    (["--channels", "grey"], "channels", "grey"), (["--layout", "nhwc"], "layout", "nhwc"),
+])
+def test_an_option_changes_its_setting_alone(tmp_path, arguments, field, value):
+    got = chosen(tmp_path, *arguments)
+    assert getattr(got, field) == value
+    for name in Preprocessing.__dataclass_fields__:
+        if name != field:
+            assert getattr(got, name) == getattr(FROM_SIDECAR, name), name
+
+
+def test_a_preset_replaces_the_sidecar_and_options_change_it(tmp_path):
+    assert chosen(tmp_path, "--preset", "unit", "--mean", "0.5") == Preprocessing(
+        scale=1 / 255, mean=(0.5,))
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--preset", "units"], r"^Unknown preset 'units'; did you mean 'unit'\?$"),
+    (["--crop", "1", "2", "3"], r"^--crop must have one side or height and width, not 3 numbers$"),
+    (["--size", "0"], r"^Preprocessing size must be 1 to 16384 pixels, not 0$"),
+    (["--channels", "rbg"], r"^Unknown channels 'rbg'; did you mean 'rgb'\?$"),
+])
+def test_options_that_do_not_fit_are_refused(tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        chosen(tmp_path, *arguments)
+
+
+def test_a_wrong_sidecar_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"net\.json: Preprocessing scale must be a number"):
+        chosen(tmp_path, "--scale", "1", sidecar={"scale": "x"})
