@@ -1,0 +1,243 @@
+"""Fitting compensations: one exact pass that is kept, one approximate pass per fit.
+
+Both networks go through the calibration images layer by layer. Three images of four give the
+least-squares lines, the fourth judges whether what they suggest is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.common.errors import InputError, unknown_name
+from hw.common.progress import task
+from sim.compensation.correction import Correction, with_weights
+from sim.compensation.divergence import logit_divergence
+from sim.compensation.fold import fold
+from sim.compensation.moments import Line, Moments
+from sim.compensation.record import Compensation, LayerFit, network_digest, table_digest
+from sim.compensation.weight_map import act_counts, weight_map
+from sim.layer import MappedLayer
+from sim.network import Images, QuantNetwork, State
+from sim.tables import Table, exact_table
+
+# What may be changed: the weights, and how the requantiser is fitted.
+KINDS: Mapping[str, tuple[bool, str | None]] = {
+    "affine": (False, "affine"), "bias": (False, "bias"), "weights": (True, None),
+    "weights+bias": (True, "bias"), "weights+affine": (True, "affine")}
+JUDGE_EVERY = 4  # every fourth image is held out
+SLOPES = (0.25, 4.0)  # beyond these a circuit does not multiply any more
+KEPT_BYTES = 2**30
+
+NONE = "none"
+
+Sums = npt.NDArray[np.int32]
+Codes = npt.NDArray[np.uint8]
+Logits = npt.NDArray[np.float32]
+
+
+class Calibration:
+    """A network on calibration images, run exactly once for any number of fits.
+
+    Parameters
+    ----------
+    network : QuantNetwork
+    images : float32[n, c, h, w]
+        At least 4. Images are held out by their place, so files sorted by class do no harm.
+    kept_bytes : int
+        Memory for the exact sums (default 1 GiB). Where all do not fit, evenly spaced output
+        positions are kept, and fits see only those.
+    """
+
+    def __init__(self, network: QuantNetwork, images: Images, *, kept_bytes: int = KEPT_BYTES,
+                 quiet: bool = True) -> None:
+        if len(images) < JUDGE_EVERY:
+            raise InputError(f"Calibration images must be at least {JUDGE_EVERY} (every fourth is "
+                             f"held out), not {len(images)}")
+        self.network = network
+        held_out = np.arange(len(images)) % JUDGE_EVERY == JUDGE_EVERY - 1
+        self.fitted_images, self.held_out_images = int((~held_out).sum()), int(held_out.sum())
+        batches = [list(network.batches(images[chosen]))
+                   for chosen in (~held_out, held_out)]
+        self._kept_bytes = kept_bytes
+        self._fitting = len(batches[0])  # batches before this one are for fitting
+        self._batches = [batch for part in batches for batch in part]
+        size = 4 * len(images) * sum(layer.positions * layer.groups * layer.n
+                                     for layer in network.layers)
+        self._strides = {layer.name: _stride(layer, math.ceil(size / kept_bytes))
+                         for layer in network.layers}
+        self._sums, self._logits = self._run_exactly(quiet)
+        self._digest = network_digest(network)
+
+    def fit(self, tables: Mapping[str, Table], kind: str = "affine", *, measured: bool = True,
+            quiet: bool = True) -> Compensation:
+        """Return the compensation for layer -> product table int32[256, 256].
+
+        Every layer that is named and not exact is fitted, in order, on inputs that the layers
+        before it computed approximately and corrected. A layer keeps what brings its output
+        nearest to the exact network's on the held-out images, nothing included; all of it is kept
+        only when the logits are nearer, too.
+
+        Parameters
+        ----------
+        tables : mapping of str to int32[256, 256]
+        kind : str
+            One of `KINDS`.
+        measured : bool
+            The weight map weighs activations by how often the layer sees them on the fitted
+            images, instead of equally.
+        quiet : bool
+            Show no progress.
+
+        Raises InputError for an unknown kind or layer.
+        """
+        if kind not in KINDS:
+            raise unknown_name("kind of compensation", kind, KINDS)
+        network = self.network
+        tables = {name: table for name, table in network.check_tables(tables).items()
+                  if (table != exact_table()).any()}
+        fits: dict[str, LayerFit] = {}
+        with task("compensating", len(network.layers), quiet=quiet) as progress:
+            states: list[State] = [{network.input: batch} for batch in self._batches]
+            done = 0
+            for layer in network.layers:
+                step = network.layer_steps[layer.name]
+                states = [network.advance(state, done, step, {}) for state in states]
+                if layer.name in tables:
+                    chosen = self._fit_layer(layer, tables[layer.name], states, kind, measured)
+                    fits[layer.name], states = chosen
+                else:
+                    states = [network.advance(state, step, step + 1, {}) for state in states]
+                done = step + 1
+                progress.advance(note=layer.name)
+            logits = [network.finish(network.advance(state, done, network.step_count, {}))
+                      for state in states[self._fitting:]]
+        plain = [network.run(batch, tables) for batch in self._batches[self._fitting:]]
+        return Compensation(
+            kind=kind, network=self._digest, layers=fits, fitted_images=self.fitted_images,
+            held_out_images=self.held_out_images,
+            plain_divergence=logit_divergence(self._logits, np.concatenate(plain)),
+            divergence=logit_divergence(self._logits, np.concatenate(logits)))
+
+    def _fit_layer(self, layer: MappedLayer, table: Table, states: Sequence[State], kind: str,
+                   measured: bool) -> tuple[LayerFit, list[State]]:
+        """Return what to keep in a layer, and the states after it."""
+        mapped, fitted = KINDS[kind]
+        codes: list[Codes | None] = [None]
+        if mapped:
+            counts = np.sum([act_counts(state[layer.input]) for state in states[:self._fitting]],
+                            axis=0) if measured else None
+            codes.append(weight_map(table, layer.act_values, layer.weight_values, counts))
+        options = [option for code in codes
+                   for option in self._options(layer, table, states, code, fitted)]
+        errors = [self._error(layer, option) for option in options]
+        best = int(np.argmin(errors))  # the first of equals, and changing nothing comes first
+        kept = options[best]
+        after = [self.network.put(state, layer, kept.layer.finish(*kept.sums(index)))
+                 for index, state in enumerate(states)]
+        return LayerFit(
+            table=table_digest(table), kept=kept.label, plain_error=errors[0], error=errors[best],
+            correction=Correction.of(kept.layer, kept.codes) if best else None), after
+
+    def _options(self, layer: MappedLayer, table: Table, states: Sequence[State],
+                 codes: Codes | None, fitted: str | None) -> list[_Option]:
+        """Return a layer with other weights, or its own, before and after fitting its sums."""
+        base = layer if codes is None else with_weights(layer, codes)
+        sums = _Sums(self.network, base, table, states, self._kept_bytes)
+        label = NONE if codes is None else "weights"
+        options = [_Option(label, base, codes, sums)]
+        if fitted == "bias" or (fitted == "affine" and not layer.sums_as_int32):
+            moments = Moments(layer.bias.size)
+            for index in range(self._fitting):
+                moments.add(self._sampled(layer, sums(index)[0]), self._sums[layer.name][index])
+            line = (moments.line(*SLOPES) if fitted == "affine"
+                    else Line(np.ones(layer.bias.size), moments.shift()))
+            label = fitted if codes is None else f"weights+{fitted}"
+            options.append(_Option(label, fold(base, line), codes, sums))
+        return options
+
+    def _error(self, layer: MappedLayer, option: _Option) -> float:
+        """Return the mean squared difference from the exact network's output, held out."""
+        total, count = 0.0, 0
+        for index in range(self._fitting, len(self._batches)):
+            sums = self._sampled(layer, option.sums(index)[0])
+            wanted = self._sums[layer.name][index]
+            apart = np.subtract(option.layer.finish(sums, sums.shape),
+                                layer.finish(wanted, wanted.shape), dtype=np.float64)
+            total += float(np.square(apart, out=apart).sum())
+            count += apart.size
+        return total / count
+
+    def _sampled(self, layer: MappedLayer, sums: Sums) -> Sums:
+        return sums[::self._strides[layer.name]]
+
+    def _run_exactly(self, quiet: bool) -> tuple[dict[str, list[Sums]], Logits]:
+        """Return the sums of every layer on every batch, and the logits of held-out images."""
+        network, logits = self.network, []
+        found: dict[str, list[Sums]] = {layer.name: [] for layer in network.layers}
+        with task("exact sums", len(self._batches), quiet=quiet) as progress:
+            for index, batch in enumerate(self._batches):
+                state, done = {network.input: batch}, 0
+                for layer in network.layers:
+                    step = network.layer_steps[layer.name]
+                    state = network.advance(state, done, step, {})
+                    sums, shape = network.sums(layer, state)
+                    found[layer.name].append(np.ascontiguousarray(self._sampled(layer, sums)))
+                    state = network.put(state, layer, layer.finish(sums, shape))
+                    done = step + 1
+                if index >= self._fitting:
+                    state = network.advance(state, done, network.step_count, {})
+                    logits.append(network.finish(state))
+                progress.advance()
+        return found, np.concatenate(logits)
+
+
+class _Option(NamedTuple):
+    """A layer as it could be."""
+
+    label: str
+    layer: MappedLayer
+    codes: Codes | None
+    sums: _Sums
+
+
+class _Sums:
+    """A layer's sums on every batch, computed when asked for, and kept where they fit."""
+
+    def __init__(self, network: QuantNetwork, layer: MappedLayer, table: Table,
+                 states: Sequence[State], kept_bytes: int) -> None:
+        self._network, self._layer, self._table, self._states = network, layer, table, states
+        self._kept: dict[int, tuple[Sums, tuple[int, ...]]] = {}
+        self._free = kept_bytes
+
+    def __call__(self, index: int) -> tuple[Sums, tuple[int, ...]]:
+        """Return int32[m, channels] of a batch and the shape of the output."""
+        if index in self._kept:
+            return self._kept[index]
+        found = self._network.sums(self._layer, self._states[index], self._table)
+        if found[0].nbytes <= self._free:
+            self._free -= found[0].nbytes
+            self._kept[index] = found
+        return found
+
+
+def _stride(layer: MappedLayer, at_least: int) -> int:
+    """Return a step through output positions that does not stay in one column of the image."""
+    step = at_least
+    while math.gcd(step, layer.positions) > 1:
+        step += 1
+    return step
+
+
+def fit(network: QuantNetwork, tables: Mapping[str, Table], images: Images, kind: str = "affine",
+        *, measured: bool = True, quiet: bool = True) -> Compensation:
+    """Return the compensation of a network on calibration images; see `Calibration.fit`.
+
+    For several mappings keep a `Calibration` instead: it runs the exact network once.
+    """
+    calibration = Calibration(network, images, quiet=quiet)
+    return calibration.fit(tables, kind, measured=measured, quiet=quiet)

@@ -1,0 +1,176 @@
+"""A compensation as data: the constants of every layer that it changes, and why they were kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hw.common.errors import InputError, unknown_name
+from hw.common.files import read_json, write_json
+from sim.compensation.correction import Correction
+from sim.network import QuantNetwork
+from sim.tables import Table
+
+FORMAT = "autoapprox-compensation"
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerFit:
+    """What was tried in a layer and what was kept.
+
+    Parameters
+    ----------
+    table : str
+        Digest of the product table that it was fitted for.
+    kept : str
+        `none`, `bias`, `affine`, `weights`, `weights+bias` or `weights+affine`.
+    plain_error, error : float
+        Mean squared difference of the layer's output from the exact network's on held-out
+        images, in squared output codes, without and with what was kept.
+    correction : Correction or None
+        None when nothing was kept.
+    """
+
+    table: str
+    kept: str
+    plain_error: float
+    error: float
+    correction: Correction | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Compensation:
+    """Corrections of a network for one mapping of tables to layers.
+
+    Parameters
+    ----------
+    kind : str
+        What was asked for, one of `KINDS`.
+    network : str
+        Digest of the constants of the network that it was fitted to.
+    layers : mapping of str to LayerFit
+        Every layer that is not exact, in order.
+    fitted_images, held_out_images : int
+    plain_divergence, divergence : float
+        Of the logits from the exact network's on held-out images, in nats, without and with the
+        corrections of all layers.
+    """
+
+    kind: str
+    network: str
+    layers: Mapping[str, LayerFit]
+    fitted_images: int
+    held_out_images: int
+    plain_divergence: float
+    divergence: float
+
+    @property
+    def kept(self) -> bool:
+        """Held-out logits are nearer to the exact network's with the corrections."""
+        return self.divergence < self.plain_divergence
+
+    def apply(self, network: QuantNetwork,
+              tables: Mapping[str, Table] | None = None) -> QuantNetwork:
+        """Return the network with the corrections, or unchanged when they are not `kept`.
+
+        tables : layer -> table that the network will run with; given, they are checked to be
+        those of the fit. The result shares kernels and sessions with `network`.
+
+        Raises InputError when the compensation belongs to another network or other tables.
+        """
+        if network_digest(network) != self.network:
+            raise InputError(f"Compensation must belong to {network.source} as it was quantised; "
+                             "it was fitted to other weights or scales")
+        if tables is not None:
+            self._check_tables(network, tables)
+        if not self.kept:
+            return network
+        own = {layer.name: layer for layer in network.layers}
+        for name in self.layers:
+            if name not in own:
+                raise unknown_name("layer", name, own)
+        return network.with_layers({name: fit.correction.apply(own[name])
+                                    for name, fit in self.layers.items()
+                                    if fit.correction is not None})
+
+    def _check_tables(self, network: QuantNetwork, tables: Mapping[str, Table]) -> None:
+        digests = {name: table_digest(table) for name, table in tables.items()}
+        for layer in network.layers:
+            fit, found = self.layers.get(layer.name), digests.get(layer.name)
+            if (fit.table if fit else None) != found:
+                raise InputError(f"Compensation must be fitted to the multiplier that layer "
+                                 f"{layer.name!r} runs with")
+
+    def save(self, path: Path) -> None:
+        """Write a JSON file; equal compensations are equal bytes."""
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: Path) -> Compensation:
+        """Read a file of `save`; raises InputError naming it for anything else."""
+        content = read_json(path)
+        try:
+            return cls.from_dict(content)
+        except (InputError, KeyError, TypeError, ValueError, OverflowError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else error
+            raise InputError(f"{path}: not a compensation file ({reason})") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` reads, ready for JSON."""
+        return {
+            "format": FORMAT, "version": VERSION, "kind": self.kind, "network": self.network,
+            "fitted_images": self.fitted_images, "held_out_images": self.held_out_images,
+            "plain_divergence": self.plain_divergence, "divergence": self.divergence,
+            "layers": {name: {
+                "table": fit.table, "kept": fit.kept, "plain_error": fit.plain_error,
+                "error": fit.error,
+                "correction": None if fit.correction is None else fit.correction.to_dict()}
+                for name, fit in self.layers.items()}}
+
+    @classmethod
+    def from_dict(cls, content: Any) -> Compensation:
+        """Return the compensation of `to_dict`; raises InputError, KeyError or TypeError."""
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise InputError(f"format must be {FORMAT!r}")
+        if content["version"] != VERSION:
+            raise InputError(f"version must be {VERSION}, not {content['version']!r}")
+        layers = {}
+        for name, entry in content["layers"].items():
+            try:
+                layers[name] = LayerFit(
+                    table=str(entry["table"]), kept=str(entry["kept"]),
+                    plain_error=float(entry["plain_error"]), error=float(entry["error"]),
+                    correction=None if entry["correction"] is None
+                    else Correction.from_dict(entry["correction"]))
+            except InputError as error:
+                raise InputError(f"layer {name!r}: {error}") from None
+        return cls(kind=str(content["kind"]), network=str(content["network"]), layers=layers,
+                   fitted_images=int(content["fitted_images"]),
+                   held_out_images=int(content["held_out_images"]),
+                   plain_divergence=float(content["plain_divergence"]),
+                   divergence=float(content["divergence"]))
+
+
+def network_digest(network: QuantNetwork) -> str:
+    """Return SHA-256 of all constants of the mapped layers."""
+    digest = hashlib.sha256()
+    for layer in network.layers:
+        fixed = layer.requantizer
+        digest.update(repr((layer.name, layer.weights.shape, layer.act_zero_point,
+                            layer.weight_zero_point)).encode())
+        arrays = [layer.weight_codes, layer.bias, layer.sum_scale]
+        arrays += [] if fixed is None else [fixed.multiplier, fixed.shift]
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def table_digest(table: Table) -> str:
+    """Return SHA-256 of a product table."""
+    return hashlib.sha256(np.ascontiguousarray(table, np.int32).tobytes()).hexdigest()
