@@ -5,11 +5,13 @@ Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009.
 
 from __future__ import annotations
 
+import gzip
+import io
 import tarfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +19,11 @@ import numpy.typing as npt
 from hw.common.errors import InputError, unknown_name
 from sim.data import unpickle
 from sim.data.content import Content, Request, checked_labels
+from sim.data.source import ARCHIVES
 
 SIDE, PIXELS = 32, 3 * 32 * 32
 MAX_BATCH_BYTES = 256 << 20  # the largest published one has 155 MB
-MAX_ARCHIVE_BYTES = 1 << 30  # unpacked
+MAX_ARCHIVE_BYTES = 512 << 20  # unpacked; the published ones have 190 MB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,7 @@ def read(request: Request) -> Content:
     """
     path, split = request.source.path, request.source.split
     layout = FORMATS[request.source.kind]
-    archive = path.is_file() and tarfile.is_tarfile(path)
+    archive = path.is_file() and path.name.lower().endswith(ARCHIVES)
     if path.is_file() and not archive:
         if split is not None:
             raise InputError(f"{request.source.text}: one batch has no splits")
@@ -88,30 +91,54 @@ def _of_archive(path: Path, names: tuple[str, ...], layout: Format) -> list[_Bat
     """Read batches by the last part of their names; nothing is written to disk."""
     found: dict[str, _Batch] = {}
     try:
-        with tarfile.open(path, "r|*") as archive:
+        with (_opened(path) as stream,
+              tarfile.open(fileobj=_Capped(stream, path), mode="r|") as archive):
             for member in archive:
                 if member.offset_data + member.size > MAX_ARCHIVE_BYTES:
-                    raise InputError(f"{path}: archive must have at most {MAX_ARCHIVE_BYTES >> 20} "
-                                     "MiB unpacked")
+                    raise _too_large(path)
                 name = member.name.rpartition("/")[2]
                 batch = name.removesuffix(".bin")
                 if not member.isfile() or batch not in names or batch in found:
                     continue
-                stream = archive.extractfile(member)
-                assert stream is not None  # a regular file
+                content = archive.extractfile(member)
+                assert content is not None  # a regular file
                 label = f"{path}: {name}"
-                found[batch] = _batch(_limited(stream.read, member.size, label), label, name,
+                found[batch] = _batch(_limited(content.read, member.size, label), label, name,
                                       layout)
                 if len(found) == len(names):
                     break
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        if isinstance(error, OSError) and error.filename:
-            raise
+    except InputError:
+        raise
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: damaged archive ({error})") from None
     missing = [name for name in names if name not in found]
     if missing:
         raise InputError(f"{path}: must hold a file {missing[0]}.bin or {missing[0]}")
     return [found[name] for name in names]
+
+
+def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
+    return path.open("rb") if path.suffix.lower() == ".tar" else gzip.open(path)
+
+
+class _Capped(io.RawIOBase):
+    """A stream that ends in an error when an archive unpacks to more than it may."""
+
+    def __init__(self, stream: BinaryIO | gzip.GzipFile, path: Path) -> None:
+        super().__init__()
+        self.stream, self.path, self.done = stream, path, 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as the stream does."""
+        content = self.stream.read(size)
+        self.done += len(content)
+        if self.done > MAX_ARCHIVE_BYTES:
+            raise _too_large(self.path)
+        return content
+
+
+def _too_large(path: Path) -> InputError:
+    return InputError(f"{path}: archive must have at most {MAX_ARCHIVE_BYTES >> 20} MiB unpacked")
 
 
 def _content(path: Path) -> bytes:

@@ -14,6 +14,7 @@ from hw.common.errors import InputError
 from sim.data.source import Source
 
 MAX_BYTES = 2 << 30  # of pixels read, and of float32 images returned, at once
+MAX_FILE_BYTES = 512 << 20
 MAX_TEXT_BYTES = 256 << 20
 
 
@@ -88,4 +89,9 @@ def read_lines(path: Path) -> list[str]:
 
 def file_image(path: Path) -> Encoded:
     """Return an image file, read when it is needed."""
-    return Encoded(str(path), path.read_bytes)
+    def read() -> bytes:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InputError(f"{path}: image file must have at most {MAX_FILE_BYTES >> 20} MiB")
+        return path.read_bytes()
+
+    return Encoded(str(path), read)

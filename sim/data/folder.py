@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -34,31 +35,30 @@ def read(request: Request) -> Content:
         paths = image_files(folder)
         return Content(encoded=[file_image(path) for path in paths[:request.limit]], labels=None)
     names = _class_names(request, folders)
-    paths, labels = [], []
+    paths, labels, others = [], [], _listed(folder)[1]
     for name, entry in folders.items():
-        found = image_files(entry, report=False)
+        found, more = _listed(entry)
         paths += found
         labels += [names.index(name)] * len(found)
+        others += more
     if not paths:
         raise InputError(f"{folder}: must have a folder of images per class "
                          f"({', '.join(sorted(SUFFIXES))})")
-    _report_skipped(folder, [path for entry in (folder, *folders.values())
-                             for path in _others(entry)])
-    order = mixed(np.array(labels, np.int64))[:request.limit]
-    return Content(encoded=[file_image(paths[index]) for index in order],
-                   labels=np.array(labels, np.int64)[order])
+    _report_skipped(folder, others)
+    numbers = np.array(labels, np.int64)
+    order = mixed(numbers)[:request.limit]
+    return Content(encoded=[file_image(paths[index]) for index in order], labels=numbers[order])
 
 
-def image_files(folder: Path, *, report: bool = True) -> list[Path]:
+def image_files(folder: Path) -> list[Path]:
     """Return the image files of a folder in the order of their names, told by their suffix.
 
-    report : say on stderr which others there are.
+    What other files there are is said on stderr.
     """
-    if report:
-        _report_skipped(folder, _others(folder))
-    found = sorted(path for path in folder.iterdir() if _is_image(path))
-    if report and not found:
+    found, others = _listed(folder)
+    if not found:
         raise InputError(f"{folder}: must have images ({', '.join(sorted(SUFFIXES))})")
+    _report_skipped(folder, others)
     return found
 
 
@@ -90,14 +90,17 @@ def _class_names(request: Request, folders: dict[str, Path]) -> list[str]:
     return names
 
 
-def _is_image(path: Path) -> bool:
-    return (path.suffix.lower() in SUFFIXES and path.is_file()
-            and not path.name.startswith("."))
-
-
-def _others(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir()
-                  if not path.is_dir() and not _is_image(path) and path.name != CLASS_LIST)
+def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the images of a folder and its other files, each in the order of their names."""
+    found, others = [], []
+    with os.scandir(folder) as entries:  # unlike Path.iterdir, it knows what is a file
+        for entry in entries:
+            image = Path(entry.name).suffix.lower() in SUFFIXES and not entry.name.startswith(".")
+            if image and entry.is_file():
+                found.append(entry.name)
+            elif not entry.is_dir() and entry.name != CLASS_LIST:
+                others.append(entry.name)
+    return [folder / name for name in sorted(found)], [folder / name for name in sorted(others)]
 
 
 def _report_skipped(folder: Path, skipped: list[Path]) -> None:

@@ -22,9 +22,13 @@ PLAIN = ("L", "RGB")  # modes that become 1 or 3 channels without a decision
 
 @contextmanager
 def strict() -> Iterator[None]:
-    """Turn what Pillow only warns of (huge images, damaged TIFF) into errors, in all threads."""
+    """Turn Pillow's warning of huge images into an error, in all threads.
+
+    Its warnings of odd metadata, which many photographs have, are of no concern.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 

@@ -11,8 +11,8 @@ from hw.common.errors import InputError, unknown_name
 # Kind -> how many files may follow the path, after commas.
 KINDS = {"digits": 0, "npz": 0, "folder": 1, "cifar10": 0, "cifar100": 0, "idx": 1, "imagenet": 2}
 WITH_SPLITS = ("cifar10", "cifar100", "idx")
+ARCHIVES = (".tar", ".tar.gz", ".tgz")
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9]+):(.*)", re.DOTALL)
-_ARCHIVES = (".tar", ".tar.gz", ".tgz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +67,9 @@ def kind_of(path: Path) -> str:
     name = path.name.lower()
     if name.endswith(".npz"):
         return "npz"
-    if name.endswith(_ARCHIVES) and "cifar-100" in name:
+    if name.endswith(ARCHIVES) and "cifar-100" in name:
         return "cifar100"
-    if name.endswith(_ARCHIVES) and "cifar-10" in name:
+    if name.endswith(ARCHIVES) and "cifar-10" in name:
         return "cifar10"
     if re.fullmatch(r"(data_batch_[1-5]|test_batch)(\.bin)?", name):
         return "cifar10"

@@ -1,5 +1,6 @@
 """CIFAR files in all published forms hold the same images; damaged ones are refused by name."""
 
+import gzip
 import io
 import os
 import pickle
@@ -171,7 +172,7 @@ def _member(**changes):
     (_member(type=tarfile.FIFOTYPE), r"must hold a file test_batch\.bin or test_batch$"),
     (_member(type=tarfile.CHRTYPE), r"must hold a file test_batch\.bin or test_batch$"),
     (_member(size=300 << 20), r"test_batch\.bin: batch must have at most 256 MiB, not 300$"),
-    (_member(name="big", size=1 << 40), r"archive must have at most 1024 MiB unpacked$"),
+    (_member(name="big", size=1 << 40), r"archive must have at most 512 MiB unpacked$"),
     (_member(size=3073), r"(damaged archive \(|test_batch\.bin: is cut short)"),
 ])
 def test_archives_that_lead_elsewhere_are_refused(tmp_path, member, message):
@@ -188,6 +189,22 @@ def test_names_in_an_archive_are_never_paths(tmp_path):
     before = sorted(tmp_path.rglob("*"))
     assert load_data(f"cifar10:{tmp_path / 'a.tar'}#test", PLAIN).labels.tolist() == [3]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.REGTYPE])
+def test_archives_that_unpack_without_end_are_refused(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(cifar, "MAX_ARCHIVE_BYTES", 1 << 20)
+    member = _member(name="big", type=kind, size=1 << 32)
+    (tmp_path / "a.tgz").write_bytes(gzip.compress(member.tobuf() + bytes(2 << 20)))
+    with pytest.raises(InputError, match=r"a\.tgz: archive must have at most 1 MiB unpacked$"):
+        load_data(f"cifar10:{tmp_path / 'a.tgz'}#test", PLAIN)
+
+
+def test_archives_of_headers_alone_are_refused(tmp_path):
+    member = _member(type=tarfile.GNUTYPE_LONGNAME, size=1)
+    (tmp_path / "a.tar").write_bytes((member.tobuf() + bytes(512)) * 5000)
+    with pytest.raises(InputError, match=r"a\.tar: damaged archive \("):
+        load_data(f"cifar10:{tmp_path / 'a.tar'}#test", PLAIN)
 
 
 @pytest.mark.parametrize("part", [0.2, 0.7, 0.95])
