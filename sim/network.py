@@ -23,7 +23,7 @@ from hw.common.errors import InputError, unknown_name
 from sim.layer import MAX_ROWS_BYTES, MappedLayer
 from sim.onnx_file import is_quantised, load_model, network_input
 from sim.product import Product
-from sim.quantise import quantise
+from sim.quantise import load_ranges, quantise
 from sim.steps import cut
 from sim.tables import Table, exact_table
 
@@ -58,24 +58,20 @@ class QuantNetwork:
                              f"product with constant weights{reasons[:200]}")
 
     @classmethod
-    def load(cls, path: Path, calibration: Images | None = None, *,
+    def load(cls, path: Path, calibration: Images | None = None, *, ranges: Path | None = None,
              threads: int | None = None) -> QuantNetwork:
         """Read a network; a float one is quantised on `calibration` float32[n, c, h, w].
 
-        threads : of the kernels (default: all cores); results do not depend on it.
+        ranges : scales and zero points of activations that training found (`load_ranges`), for a
+        float network. threads : of the kernels (default: all cores); results do not depend on it.
         Raises InputError naming the file.
         """
         path = Path(path)
         model = load_model(path)
         if not is_quantised(model):
-            if calibration is None:
-                raise InputError(f"{path}: a float network must come with calibration images")
-            _check_images(calibration, network_input(model)[1])
-            try:
-                model = quantise(model, calibration)
-            except Exception as error:  # ONNX Runtime has a class per failure and no common one
-                reason = str(error).splitlines()[0]
-                raise InputError(f"{path}: cannot be quantised ({reason})") from None
+            model = _quantised(path, model, calibration, ranges)
+        elif ranges is not None:
+            raise InputError(f"{path}: network must be float to take {ranges}, not quantised")
         try:
             return cls(model, source=str(path), threads=threads)
         except InputError as error:
@@ -245,16 +241,43 @@ class QuantNetwork:
                              f"not {list(shape)}")
         state: State = {self.input: np.zeros((1, *[dim or 1 for dim in shape[1:]]), np.float32)}
         for index, step in enumerate(self._steps):
-            if isinstance(step, MappedLayer):
-                rows, _shape = step.act_rows(state[step.input].view(np.uint8))
-                self._steps[index] = replace(step, positions=rows.shape[1])
             try:
-                state = self.advance(state, index, index + 1, {})
+                if isinstance(step, MappedLayer):
+                    _check_channels(step, state[step.input].shape)
+                    rows, out = step.act_rows(state[step.input].view(np.uint8))
+                    self._steps[index] = replace(step, positions=rows.shape[1])
+                    sums = np.zeros((rows.shape[1], step.groups * step.n), np.int32)
+                    state = self.put(state, step, step.finish(sums, out))  # sizes matter, not sums
+                else:
+                    state = self.advance(state, index, index + 1, {})
             except Exception as error:  # ONNX Runtime has no common class of errors
                 reason = str(error).splitlines()[0]
                 raise InputError(f"network does not run on an image of {list(shape[1:])} "
                                  f"({reason})") from None
-        self._products.clear()  # they belong to the layers before `replace`
+
+
+def _quantised(path: Path, model: onnx.ModelProto, calibration: Images | None,
+               ranges: Path | None) -> onnx.ModelProto:
+    if calibration is None:
+        raise InputError(f"{path}: a float network must come with calibration images")
+    _check_images(calibration, network_input(model)[1])
+    known = None if ranges is None else load_ranges(ranges)
+    try:
+        return quantise(model, calibration, known)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except Exception as error:  # ONNX Runtime has a class per failure and no common one
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot be quantised ({reason})") from None
+
+
+def _check_channels(layer: MappedLayer, shape: tuple[int, ...]) -> None:
+    """Refuse an input whose channels are not those of the weights."""
+    window = layer.window
+    channels, wanted = ((shape[-1], layer.k) if window is None else
+                        (shape[1], layer.groups * layer.k // (window.kernel[0] * window.kernel[1])))
+    if channels != wanted:
+        raise InputError(f"layer {layer.name!r} must have {wanted} input channels, not {channels}")
 
 
 def _check_images(images: Images, shape: tuple[int | None, ...]) -> None:

@@ -77,6 +77,8 @@ def side_step(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto],
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
+    # Every step has its own threads; waiting ones must leave the cores to the kernels.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(piece.SerializeToString(), options,
                                                providers=["CPUExecutionProvider"])
