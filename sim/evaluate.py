@@ -1,6 +1,7 @@
 """Command line: accuracy of a network with any multiplier in any layer, bit-exact.
 
-`python -m sim.evaluate MODEL.onnx --data DATA [--multiplier NAME | --mapping FILE | --table FILE]`
+`python -m sim.evaluate MODEL.onnx --data DATA [--multiplier NAME | --mapping FILE | --table FILE]
+[--device NAME] [--mode lowrank --rank R]`
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +21,19 @@ from hw.common.errors import InputError, run_command_line
 from hw.common.files import read_json
 from hw.common.progress import task
 from hw.multipliers import get, resolve
-from sim.data import load_data
+from sim.data import Preprocessing, load_data, load_images
 from sim.network import QuantNetwork
-from sim.options import add_options, load_network, preprocessing
+from sim.options import DATA_HELP, add_options, load_network, preprocessing
 from sim.tables import Table, load_table, magnitude_table
+
+if TYPE_CHECKING:
+    from sim.lowrank import Comparison
+    from sim.torch_backend import TorchProducts
+
+CPU, TORCH_CPU = "cpu", "torch-cpu"
+BIT_EXACT, LOW_RANK = "bit-exact", "lowrank"
+UNIFORM, MEASURED = "uniform", "measured"
+OPERANDS = 256
 
 
 def read_mapping(path: Path, network: QuantNetwork) -> dict[str, Table]:
@@ -67,9 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sim.evaluate", description="Accuracy of a network with any multiplier in "
         "any layer, bit for bit as the arrays compute it.")
-    parser.add_argument("model", type=Path, help="ONNX file: float, or quantised as QDQ")
-    parser.add_argument("--data", required=True, metavar="DATA",
-                        help=".npz with x (uint8 NHWC or float32 NCHW) and y, or digits:SPLIT")
+    parser.add_argument("model", type=Path, help="ONNX file: float, or quantised as QDQ or "
+                        "QOperator")
+    parser.add_argument("--data", required=True, metavar="DATA", help=DATA_HELP)
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--multiplier", metavar="NAME",
                         help="multiplier for every layer: catalogue entry or multiplier file "
@@ -79,27 +91,95 @@ def _parser() -> argparse.ArgumentParser:
     chosen.add_argument("--table", type=Path, metavar="FILE",
                         help="product table for every layer, .npy or .bin, [activation, weight]")
     parser.add_argument("--limit", type=int, metavar="N", help="first N images (default: all)")
+    parser.add_argument("--device", default=CPU, metavar="NAME",
+                        help="what computes: cpu, torch-cpu, cuda or cuda:N, all bit-exact "
+                        "(default cpu, the compiled kernels)")
+    parser.add_argument("--mode", choices=(BIT_EXACT, LOW_RANK), default=BIT_EXACT,
+                        help=f"{LOW_RANK}: beside the bit-exact run, emulate errors by a truncated "
+                        f"SVD as the paper does, and say what that changes (default {BIT_EXACT})")
+    parser.add_argument("--rank", type=int, metavar="R",
+                        help=f"terms of the SVD, 1 to {OPERANDS}; needed in mode {LOW_RANK}")
+    parser.add_argument("--weighting", choices=(UNIFORM, MEASURED),
+                        help="operands alike, as in the paper, or as often as each layer sees "
+                        f"them in the calibration images; mode {LOW_RANK} (default {UNIFORM})")
     add_options(parser, images="--data")
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
 
 
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse options that do not belong together, before anything long starts."""
+    if arguments.mode == LOW_RANK:
+        if arguments.rank is None:
+            raise InputError(f"Mode {LOW_RANK} must come with --rank")
+        if not 1 <= arguments.rank <= OPERANDS:
+            raise InputError(f"Rank must be 1 to {OPERANDS}, not {arguments.rank}")
+        if not (arguments.multiplier or arguments.mapping or arguments.table):
+            raise InputError(f"Mode {LOW_RANK} must come with --multiplier, --mapping or --table: "
+                             "the exact multiplier has no error to emulate")
+        if arguments.device != CPU:
+            raise InputError(f"Mode {LOW_RANK} must run on device {CPU}, "
+                             f"not {arguments.device!r}")
+        return
+    for option in ("rank", "weighting"):
+        if getattr(arguments, option) is not None:
+            raise InputError(f"--{option} must come with --mode {LOW_RANK}")
+
+
+def _tables(arguments: argparse.Namespace, network: QuantNetwork) -> dict[str, Table]:
+    names = [layer.name for layer in network.layers]
+    if arguments.mapping:
+        return read_mapping(arguments.mapping, network)
+    if arguments.table:
+        return dict.fromkeys(names, load_table(arguments.table))
+    if arguments.multiplier:
+        return dict.fromkeys(names, multiplier_table(arguments.multiplier))
+    return {}
+
+
+def _torch_products(device: str) -> TorchProducts:
+    from sim.torch_backend import TorchProducts
+
+    if device != TORCH_CPU and not device.startswith("cuda"):
+        raise InputError(f"Device must be {CPU}, {TORCH_CPU}, cuda or cuda:N, not {device!r}")
+    return TorchProducts(device.removeprefix("torch-"))
+
+
+def _accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> dict[str, float]:
+    return {f"top{k}": top_k(logits, labels, k) / len(labels) for k in (1, 5)}
+
+
+def _compare(arguments: argparse.Namespace, network: QuantNetwork,
+             images: npt.NDArray[np.float32], tables: Mapping[str, Table],
+             pixels: Preprocessing) -> Comparison:
+    """Run bit-exactly and by low rank."""
+    from sim.lowrank import compare, low_rank_products, measured_shares
+
+    shares = None
+    if arguments.weighting == MEASURED:
+        shares = measured_shares(network, load_images(arguments.calibration or arguments.data,
+                                                      pixels, limit=arguments.calibrate))
+    return compare(network, images, tables, low_rank_products(arguments.rank, shares),
+                   quiet=arguments.json)
+
+
 def main() -> int:
     """Command line of the module."""
     arguments = _parser().parse_args()
+    _check(arguments)
     pixels = preprocessing(arguments, arguments.model)
+    products = None if arguments.device == CPU else _torch_products(arguments.device)
     data = load_data(arguments.data, pixels, limit=arguments.limit)
     network = load_network(arguments, arguments.model, arguments.data, pixels)
-    names = [layer.name for layer in network.layers]
-    if arguments.mapping:
-        tables = read_mapping(arguments.mapping, network)
-    elif arguments.table:
-        tables = dict.fromkeys(names, load_table(arguments.table))
+    tables = _tables(arguments, network)
+    if products is not None:
+        network = network.with_products(products)
+    comparison, started = None, time.monotonic()
+    if arguments.mode == LOW_RANK:
+        comparison = _compare(arguments, network, data.images, tables, pixels)
+        logits = comparison.exact
     else:
-        tables = dict.fromkeys(names, multiplier_table(arguments.multiplier)) \
-            if arguments.multiplier else {}
-    started = time.monotonic()
-    logits = evaluate(network, data.images, tables, quiet=arguments.json)
+        logits = evaluate(network, data.images, tables, quiet=arguments.json)
     seconds = time.monotonic() - started
     classes = logits.shape[1]
     if data.labels.max() >= classes:
@@ -107,21 +187,56 @@ def main() -> int:
                          f"not {data.labels.max()}")
     n = len(data.labels)
     result = {"model": str(arguments.model), "data": arguments.data, "n": n,
-              "top1": top_k(logits, data.labels, 1) / n,
-              "top5": top_k(logits, data.labels, 5) / n,
-              "images_per_s": n / seconds, "layers": names, "approximate": sorted(tables),
+              **_accuracy(logits, data.labels), "images_per_s": n / seconds,
+              "device": arguments.device, "products": products.explain() if products else [],
+              "layers": [layer.name for layer in network.layers], "approximate": sorted(tables),
               "unmapped": network.unmapped}
+    if comparison is not None:
+        del result["images_per_s"]  # of two runs at once: nobody's speed
+        result["lowrank"] = {
+            "rank": arguments.rank, "weighting": arguments.weighting or UNIFORM,
+            **_accuracy(comparison.emulated, data.labels),
+            "predictions_changed": comparison.predictions_changed,
+            "layers": {name: asdict(change) for name, change in comparison.layers.items()}}
     if arguments.json:
         print(json.dumps(result, indent=2))
         return 0
-    print(f"top-1     {100 * result['top1']:.2f} %  ({round(result['top1'] * n)}/{n})")
-    print(f"top-5     {100 * result['top5']:.2f} %")
-    print(f"images/s  {result['images_per_s']:.0f}")
     what = arguments.multiplier or arguments.mapping or arguments.table or "exact"
-    print(f"layers    {len(names)} mapped ({what}), {len(network.unmapped)} outside the arrays")
-    for name, reason in network.unmapped.items():
-        print(f"          {name}: {reason}")
+    print("\n".join(_report(result, str(what))))
     return 0
+
+
+def _report(result: Mapping[str, Any], what: str) -> Iterator[str]:
+    n, emulated = result["n"], result.get("lowrank")
+    title = "          bit-exact"
+    if emulated:
+        yield f"{title}   rank {emulated['rank']}, {emulated['weighting']} weights"
+    for k in (1, 5):
+        line = f"top-{k}     {100 * result[f'top{k}']:.2f} %"
+        line += f"  ({round(result['top1'] * n)}/{n})" * (k == 1 and not emulated)
+        if emulated:
+            line = f"{line:{len(title)}}   {100 * emulated[f'top{k}']:.2f} %"
+        yield line
+    if emulated:
+        yield f"images    {n}, {100 * emulated['predictions_changed']:.2f} % predicted differently"
+    else:
+        yield f"images/s  {result['images_per_s']:.0f}"
+    yield from (f"products  {line}" for line in result["products"])
+    yield (f"layers    {len(result['layers'])} mapped ({what}), "
+           f"{len(result['unmapped'])} outside the arrays")
+    for name, reason in result["unmapped"].items():
+        yield f"          {name}: {reason}"
+    if emulated:
+        yield from _changes(emulated["layers"])
+
+
+def _changes(layers: Mapping[str, Mapping[str, float | None]]) -> Iterator[str]:
+    width = max(map(len, layers))
+    yield "output codes that the emulation changes: in this layer alone, and in the network"
+    for name, change in layers.items():
+        shares = [change[key] for key in ("alone", "in_network")]
+        yield f"  {name:{width}}  " + "  ".join(
+            "  float" if share is None else f"{100 * share:5.2f} %" for share in shares)
 
 
 if __name__ == "__main__":

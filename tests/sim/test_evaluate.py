@@ -55,6 +55,58 @@ def test_a_multiplier_its_file_a_mapping_and_a_table_agree(monkeypatch, capsys, 
     assert named["top5"] >= named["top1"]
 
 
+@pytest.mark.parametrize("name", ["mul8u_optrunc_a4w2", "mul8u_trunc_c6"])
+def test_torch_gives_the_same_answer_and_says_how(monkeypatch, capsys, name):
+    pytest.importorskip("torch")
+    kernels = figures(monkeypatch, capsys, "--multiplier", name)
+    torch = figures(monkeypatch, capsys, "--multiplier", name, "--device", "torch-cpu")
+    assert torch["products"][0].startswith("cpu: ")
+    assert "float32 products per table product" in torch["products"][0]
+    same = ("top1", "top5", "n", "layers", "approximate", "unmapped")
+    assert [torch[key] for key in same] == [kernels[key] for key in same]
+    assert kernels["products"] == []
+
+
+@pytest.mark.parametrize("weighting", ["uniform", "measured"])
+def test_low_rank_stands_beside_the_bit_exact_run(monkeypatch, capsys, weighting):
+    chosen = ("--multiplier", "mul8u_evo_mae7200", "--limit", 20)
+    exact = figures(monkeypatch, capsys, *chosen)
+    found = figures(monkeypatch, capsys, *chosen, "--mode", "lowrank", "--rank", 1,
+                    "--weighting", weighting)
+    assert found["top1"] == exact["top1"]
+    emulation = found["lowrank"]
+    assert (emulation["rank"], emulation["weighting"]) == (1, weighting)
+    assert list(emulation["layers"]) == found["layers"]
+    assert all(change["alone"] > 0 for change in emulation["layers"].values())
+
+
+def test_low_rank_is_reported_beside_the_bit_exact_run(monkeypatch, capsys):
+    assert run(monkeypatch, DIGITS, "--data", "digits:search", "--limit", 20, "--multiplier",
+               "mul8u_trunc_c3", "--mode", "lowrank", "--rank", 3) == 0
+    text = capsys.readouterr().out
+    assert "bit-exact   rank 3, uniform weights" in text
+    assert "images    20, 0.00 % predicted differently" in text
+    assert "output codes that the emulation changes" in text
+
+
+NAMED = ("--multiplier", "mul8u_trunc_c6")
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("--rank", 3), "^--rank must come with --mode lowrank$"),
+    (("--weighting", "measured"), "^--weighting must come with --mode lowrank$"),
+    (("--mode", "lowrank", *NAMED), "^Mode lowrank must come with --rank$"),
+    (("--mode", "lowrank", "--rank", 0, *NAMED), "^Rank must be 1 to 256, not 0$"),
+    (("--mode", "lowrank", "--rank", 3), "^Mode lowrank must come with --multiplier, --mapping"),
+    (("--mode", "lowrank", "--rank", 3, "--device", "torch-cpu", *NAMED),
+     "^Mode lowrank must run on device cpu, not 'torch-cpu'$"),
+    (("--device", "gpu"), "^Device must be cpu, torch-cpu, cuda or cuda:N, not 'gpu'$"),
+])
+def test_options_that_do_not_belong_together_are_refused(monkeypatch, arguments, message):
+    with pytest.raises(InputError, match=message):
+        run(monkeypatch, DIGITS, "--data", "digits:search", *arguments)
+
+
 def test_pixel_files_use_the_preprocessing_beside_the_network(monkeypatch, capsys, pixels):
     assert run(monkeypatch, DIGITS, "--data", pixels) == 0
     text = capsys.readouterr().out
