@@ -42,10 +42,8 @@ class Lookups:
     def prepare(self, problem: Problem, threads: int) -> Job:
         """Return the job on a sample of rows."""
         rows = problem.some_rows(self.macs)
-        run = self.method(problem.products(self.table), rows,
-                          problem.weight_matrix.view(np.uint8))
-        return Job(run=run, matrix=np.asarray, rows=rows,
-                   macs=len(rows) * problem.shape.k * problem.shape.n)
+        run = self.method(problem.products(self.table), rows, problem.weight_bytes)
+        return Job(run=run, matrix=np.asarray, rows=rows, weights=problem.weight_bytes)
 
     def expected(self, problem: Problem, sums: Sums) -> Sums:
         """Return `sums`."""

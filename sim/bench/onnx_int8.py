@@ -63,8 +63,7 @@ class OnnxInt8:
                 output = output.transpose(0, 2, 3, 1)
             return output.reshape(-1, problem.shape.n)
 
-        return Job(run=run, matrix=matrix, rows=problem.rows,
-                   macs=problem.shape.macs * len(problem.codes))
+        return Job(run=run, matrix=matrix, rows=problem.rows, weights=problem.weight_bytes)
 
     def expected(self, problem: Problem, sums: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
         """Return the sums, requantised as ONNX Runtime does: in float32, halves to even."""

@@ -52,8 +52,7 @@ class Ours:
                 output = output.transpose(0, 2, 3, 1)
             return output.reshape(-1, problem.shape.n)
 
-        return Job(run=run, matrix=matrix, rows=problem.rows,
-                   macs=problem.shape.macs * len(problem.codes))
+        return Job(run=run, matrix=matrix, rows=problem.rows, weights=problem.weight_bytes)
 
     def expected(self, problem: Problem, sums: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
         """Return the sums, requantised in integers where asked for."""
@@ -71,7 +70,7 @@ def mapped_layer(problem: Problem) -> MappedLayer:
     shape, matrix = problem.shape, problem.weight_matrix
     return MappedLayer(
         name=shape.name, kind="linear" if shape.linear else "conv", input="x", output="y",
-        weight_codes=np.ascontiguousarray(matrix.view(np.uint8)[None]),
+        weight_codes=problem.weight_bytes[None],
         weights=matrix.astype(np.int16)[None], weight_signed=True, act_signed=False,
         act_zero_point=shape.zero_point, bias=np.zeros(shape.n, np.int32),
         sum_scale=np.ones(shape.n), window=None if shape.linear else shape.window,

@@ -48,6 +48,11 @@ class Problem:
         """Weights as the right-hand matrix, int8[k, n]."""
         return np.ascontiguousarray(self.weights.reshape(self.shape.n, -1).T)
 
+    @property
+    def weight_bytes(self) -> Bytes:
+        """The right-hand matrix as it is stored, uint8[k, n]."""
+        return self.weight_matrix.view(np.uint8)
+
     def im2col(self) -> Bytes:
         """Return the left-hand matrix, uint8[m, k], as the simulator makes it."""
         if self.shape.linear:
@@ -93,32 +98,49 @@ class Job:
 
     run : what is timed.
     matrix : the result of `run` as integers [m, n].
-    rows : uint8[m, k], the rows that `run` multiplies by all weights.
-    macs : multiplications that `run` does.
+    rows, weights : uint8[m, k], uint8[k, n], the bytes that `run` multiplies: all of the problem
+    or some of it.
     close : releases what the job holds.
     """
 
     run: Callable[[], Any]
     matrix: Callable[[Any], npt.NDArray[Any]]
     rows: Bytes
-    macs: int
+    weights: Bytes
     close: Callable[[], None] = lambda: None
+
+    @property
+    def macs(self) -> int:
+        """Multiplications that `run` does."""
+        return int(self.rows.size) * int(self.weights.shape[1])
 
 
 class Contender(Protocol):
-    """A way of computing a layer.
+    """A way of computing a layer."""
 
-    name : on the command line. label : in tables. result : `int32 sums` or `uint8 codes`.
-    table : of magnitudes, what it multiplies by. parallel : `threads` above one makes sense.
-    sampled : it computes some rows only, and its time is per multiplication.
-    """
+    @property
+    def name(self) -> str:
+        """Name on the command line."""
 
-    name: str
-    label: str
-    result: str
-    table: Table
-    parallel: bool
-    sampled: bool
+    @property
+    def label(self) -> str:
+        """Name in tables."""
+
+    @property
+    def result(self) -> str:
+        """What it computes: `int32 sums`, `uint8 codes` or `packed products`."""
+
+    @property
+    def table(self) -> Table:
+        """Products of magnitudes that it multiplies by."""
+
+    @property
+    def parallel(self) -> bool:
+        """Whether several threads make sense."""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether it computes a part only, its time being per multiplication."""
 
     def prepare(self, problem: Problem, threads: int) -> Job:
         """Return the job, constants such as weights converted and packed beforehand."""
@@ -134,11 +156,10 @@ def is_right(contender: Contender, problem: Problem, job: Job, output: Any) -> b
     """
     found = job.matrix(output)
     generator = np.random.default_rng(0)
-    (m, n), k = found.shape, problem.shape.k
-    assert (m, k) == job.rows.shape
-    assert n == problem.shape.n
+    m, n = found.shape
+    assert (m, n) == (len(job.rows), job.weights.shape[1])
     rows, columns = (np.unique([0, size - 1, *generator.integers(0, size, count)])
                      for size, count in ((m, CHECKED_ROWS), (n, CHECKED_COLUMNS)))
-    sums = lut_matmul_oracle(job.rows[rows], problem.weight_matrix.view(np.uint8)[:, columns],
+    sums = lut_matmul_oracle(job.rows[rows], job.weights[:, columns],
                              problem.products(contender.table))
     return bool((found[np.ix_(rows, columns)] == contender.expected(problem, sums)).all())
