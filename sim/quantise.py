@@ -103,8 +103,8 @@ def load_ranges(path: Path) -> dict[str, Range]:
                     0 < scale < np.inf and 0 <= zero_point <= 255):
                 ranges[tensor] = Range(float(scale), zero_point)
             case _:
-                raise InputError(f"{path}: range of {tensor!r} must be [SCALE, ZERO_POINT], positive "
-                                 f"and 0 to 255, not {entry}")
+                raise InputError(f"{path}: range of {tensor!r} must be [SCALE, ZERO_POINT], "
+                                 f"positive and 0 to 255, not {entry}")
     return ranges
 
 
@@ -127,5 +127,6 @@ def _restore_names(model: onnx.ModelProto, names: list[str]) -> None:
         if node.op_type in PRODUCTS and node.name not in names:
             origins = [name for name in names if node.name.startswith(f"{name}/")]
             if not origins:
-                raise InputError(f"{node.op_type} {node.name!r} must be a layer of the float network")
+                raise InputError(f"{node.op_type} {node.name!r} must be a layer of the float "
+                                 "network")
             node.name = max(origins, key=len)

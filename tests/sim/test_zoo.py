@@ -1,0 +1,87 @@
+"""Known architectures, random weights: every product mapped, sums exact, codes as ONNX Runtime's.
+
+Narrow networks on small images; in the long tests the true sizes.
+"""
+
+import numpy as np
+import onnx
+import pytest
+
+from models.architectures import ARCHITECTURES, build
+from sim.network import QuantNetwork
+from sim.onnx_file import PRODUCTS
+from tests.sim import runtime
+
+SLOW = ("densenet121", "efficientnet-b0", "vit-tiny")  # to quantise
+
+
+def load(tmp_path, name, images, **options):
+    path = tmp_path / f"{name}.onnx"
+    onnx.save(build(name, **options), path)
+    return QuantNetwork.load(path, images, threads=2)
+
+
+def pictures(count, size):
+    return np.random.default_rng(5).standard_normal((count, 3, size, size)).astype(np.float32)
+
+
+def check(network, model, images, *, kinds):
+    """Names, one layer of each kind against integers, all layers and the logits against ORT."""
+    products = [node.name for node in model.graph.node if node.op_type in PRODUCTS]
+    mapped = [layer.name for layer in network.layers]
+    assert sorted([*mapped, *network.unmapped]) == sorted(products)
+    assert {layer.kind for layer in network.layers} == kinds
+    assert runtime.check_layers(network, network.model, images) < 0.01
+    seen = {}
+    for layer in network.layers:  # the smallest of each kind: the loop is slow
+        best = seen.get(layer.kind)
+        if layer.k > 1 and (best is None or layer.macs < best.macs):
+            seen[layer.kind] = layer
+    found = runtime.tensors(network.model, [layer.input for layer in seen.values()], images)
+    for layer in seen.values():
+        runtime.check_sums(layer, found[layer.input], network.sums(layer, found)[0])
+    got, expected = network.run(images), runtime.logits(network.model, images)
+    assert got.shape == expected.shape == (len(images), 10)
+    assert np.abs(got - expected).max() <= 0.15 * np.abs(expected).max()
+    assert expected.std(axis=0).mean() > 0.005 * expected.std()  # alive after quantisation
+
+
+def kinds(name):
+    found = {"conv", "linear"} - ({"linear"} if name == "squeezenet1.0" else set())
+    return found | ({"depthwise"} if name.startswith(("mobile", "efficient")) else set())
+
+
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name not in SLOW])
+def test_narrow_networks_agree_with_onnx_runtime(name, tmp_path):
+    images = pictures(6, 32)
+    network = load(tmp_path, name, images, image=32, classes=10, width=0.125)
+    assert network.unmapped == {}
+    check(network, build(name, image=32, classes=10, width=0.125), images, kinds=kinds(name))
+
+
+def test_attention_runs_exactly_and_is_listed(tmp_path, monkeypatch):
+    monkeypatch.setattr("models.architectures.vit.DEPTH", 2)
+    images = pictures(4, 32)
+    network = load(tmp_path, "vit-tiny", images, image=32, classes=10, width=0.125)
+    assert network.unmapped == {
+        f"block{block}.attention.{product}": "both its operands are activations"
+        for block in range(2) for product in ("scores", "mix")}
+    check(network, build("vit-tiny", image=32, classes=10, width=0.125), images,
+          kinds={"conv", "linear"})
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SLOW)
+def test_deep_narrow_networks_agree_with_onnx_runtime(name, tmp_path):
+    images = pictures(6, 32)
+    network = load(tmp_path, name, images, image=32, classes=10, width=0.125)
+    check(network, build(name, image=32, classes=10, width=0.125), images, kinds=kinds(name))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_true_sizes_agree_with_onnx_runtime(name, tmp_path):
+    images = pictures(4, ARCHITECTURES[name].image)
+    network = load(tmp_path, name, images, classes=10)
+    check(network, build(name, classes=10), images,
+          kinds=kinds(name))
