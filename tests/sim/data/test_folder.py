@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError
-from sim.data import Preprocessing, load_data, load_images
+from sim.data import Preprocessing, content, load_data, load_images
 from sim.data.folder import mixed
 from tests.sim.data.writers import encoded, nchw, pixels
 
@@ -92,6 +92,12 @@ def test_folders_without_images_are_refused(tmp_path):
     (tmp_path / "f.txt").write_text("")
     with pytest.raises(InputError, match=r"f\.txt: must be a folder"):
         load_data(f"folder:{tmp_path / 'f.txt'}", PLAIN)
+
+
+def test_large_files_are_refused_before_they_are_read(tree, monkeypatch):
+    monkeypatch.setattr(content, "MAX_FILE_BYTES", 50)
+    with pytest.raises(InputError, match=r"/0\.PNG: image file must have at most 0 MiB$"):
+        load_data(str(tree), PLAIN)
 
 
 @pytest.mark.parametrize("sizes", [(50, 50), (90, 10), (7, 31, 62)])

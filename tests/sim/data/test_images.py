@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hw.common.errors import InputError
 from models.data import load_digits_split
 from sim.data import Preprocessing, content, load_data, load_images, open_images, parallel
-from tests.sim.data.writers import encoded, nchw, pixels
+from tests.sim.data.writers import encoded, huge_png, nchw, pixels
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = Preprocessing(resize=12, crop=(9, 10), channels="bgr", scale=0.1, mean=(1, 2, 3))
@@ -104,6 +105,15 @@ def test_the_first_damaged_image_is_named_whatever_ends_first(tmp_path, threads)
         order[index].write_bytes(order[index].read_bytes()[:1000 if index == 9 else 3])
     with pytest.raises(InputError, match=rf"{order[9].name}: damaged image \("):
         load_data(source, Preprocessing(), threads=threads)
+
+
+def test_a_decompression_bomb_behind_others_is_named_though_warnings_are_off(tmp_path):
+    source = write(tmp_path, pixels(2, 4, 4, 3))
+    (tmp_path / "1" / "001.png").write_bytes(huge_png(9_500, 9_500))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(InputError, match=r"001\.png: image must have at most 89 million"):
+            load_data(source, Preprocessing())
 
 
 def test_a_deep_image_is_named(tmp_path):

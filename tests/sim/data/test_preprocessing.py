@@ -87,6 +87,16 @@ def test_arrays_and_image_files_are_resized_alike():
     np.testing.assert_array_equal(preprocessing.pictures(images), one_by_one)
 
 
+@pytest.mark.parametrize("geometry", [{}, {"resize": 8}, {"crop": (5, 4)}, {"size": (6, 7)}])
+def test_blue_comes_first_in_image_files_too(geometry):
+    image = pixels(12, 18, 3)
+    blue = Preprocessing(channels="bgr", **geometry).picture(Image.fromarray(image))
+    red = Preprocessing(channels="rgb", **geometry).picture(Image.fromarray(image))
+    np.testing.assert_array_equal(blue, red[..., ::-1])
+    if not geometry:
+        np.testing.assert_array_equal(red, image)
+
+
 @pytest.mark.parametrize(("name", "low", "high"), [
     ("torchvision-imagenet", -0.485 / 0.229, (1 - 0.485) / 0.229),
     ("imagenet-statistics", -0.485 / 0.229, (1 - 0.485) / 0.229),

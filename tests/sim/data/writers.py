@@ -3,6 +3,7 @@
 import gzip
 import io
 import struct
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -34,3 +35,14 @@ def write_idx(path, array):
 def nchw(images):
     """What no preprocessing makes of uint8[n, h, w, c]."""
     return images.transpose(0, 3, 1, 2).astype(np.float32)
+
+
+def huge_png(width, height):
+    """A PNG of a few bytes that claims to be huge."""
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(
+            ">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(
+        bytes(1000))) + chunk(b"IEND", b"")
