@@ -69,11 +69,11 @@ def lower(graph: Graph, node: onnx.NodeProto) -> MappedLayer:
     matrix = _matrix(node, constant.codes)
     groups, k, n = matrix.codes.shape
     channels = groups * n
+    if constant.scale.size > 1 and constant.axis != matrix.channel_axis:
+        raise NotMappableError("its weights are scaled along an inner dimension")
     if constant.scale.size not in (1, channels):
         raise InputError(f"Layer {node.name!r} must have 1 or {channels} weight scales, "
                          f"not {constant.scale.size}")
-    if constant.scale.size > 1 and constant.axis != matrix.channel_axis:
-        raise NotMappableError("its weights are scaled along an inner dimension")
     sum_scale = np.broadcast_to(act.scale * constant.scale * _alpha(node), (channels,)).copy()
     requested = (Requested(node.output[0], None) if integer
                  else _requested(graph, node.output[0], sum_scale))
