@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError, run_command_line
-from hw.common.files import read_json
 from hw.common.progress import task
-from hw.multipliers import get, resolve
+from sim.choice import add_multiplier_options, chosen_tables
+from sim.compensation import Compensation
 from sim.data import Preprocessing, load_data, load_images
 from sim.network import QuantNetwork
 from sim.options import DATA_HELP, add_options, load_network, preprocessing
-from sim.tables import Table, load_table, magnitude_table
+from sim.tables import Table
 
 if TYPE_CHECKING:
     from sim.lowrank import Comparison
@@ -34,28 +34,6 @@ CPU, TORCH_CPU = "cpu", "torch-cpu"
 BIT_EXACT, LOW_RANK = "bit-exact", "lowrank"
 UNIFORM, MEASURED = "uniform", "measured"
 OPERANDS = 256
-
-
-def read_mapping(path: Path, network: QuantNetwork) -> dict[str, Table]:
-    """Return layer -> table from a JSON object of layer name to multiplier name."""
-    content = read_json(path)
-    if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
-        raise InputError(f"{path}: mapping must be a JSON object of layer to multiplier names")
-    try:
-        network.check_tables(dict.fromkeys(content, np.zeros((0,), np.int32)))
-        return {layer: magnitude_table(get(name)) for layer, name in content.items()}
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-
-
-def multiplier_table(name_or_file: str) -> Table:
-    """Return the table of a catalogue entry or of a multiplier file, by its ending `.json`."""
-    multiplier = resolve(name_or_file)
-    try:
-        return magnitude_table(multiplier)
-    except InputError as error:
-        subject = f"{name_or_file}: " if name_or_file.endswith(".json") else ""
-        raise InputError(f"{subject}{error}") from None
 
 
 def top_k(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], k: int) -> int:
@@ -82,15 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", type=Path, help="ONNX file: float, or quantised as QDQ or "
                         "QOperator")
     parser.add_argument("--data", required=True, metavar="DATA", help=DATA_HELP)
-    chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--multiplier", metavar="NAME",
-                        help="multiplier for every layer: catalogue entry or multiplier file "
-                        "(default: exact)")
-    chosen.add_argument("--mapping", type=Path, metavar="FILE",
-                        help="JSON object, layer to multiplier name; other layers exact")
-    chosen.add_argument("--table", type=Path, metavar="FILE",
-                        help="product table for every layer, .npy or .bin, [activation, weight]")
+    add_multiplier_options(parser)
     parser.add_argument("--limit", type=int, metavar="N", help="first N images (default: all)")
+    parser.add_argument("--compensation", type=Path, metavar="FILE",
+                        help="corrections that python -m sim.compensate fitted to the same "
+                        "network and multipliers (default: none)")
     parser.add_argument("--device", default=CPU, metavar="NAME",
                         help="what computes: cpu, torch-cpu, cuda or cuda:N, all bit-exact "
                         "(default cpu, the compiled kernels)")
@@ -124,17 +98,6 @@ def _check(arguments: argparse.Namespace) -> None:
     for option in ("rank", "weighting"):
         if getattr(arguments, option) is not None:
             raise InputError(f"--{option} must come with --mode {LOW_RANK}")
-
-
-def _tables(arguments: argparse.Namespace, network: QuantNetwork) -> dict[str, Table]:
-    names = [layer.name for layer in network.layers]
-    if arguments.mapping:
-        return read_mapping(arguments.mapping, network)
-    if arguments.table:
-        return dict.fromkeys(names, load_table(arguments.table))
-    if arguments.multiplier:
-        return dict.fromkeys(names, multiplier_table(arguments.multiplier))
-    return {}
 
 
 def _torch_products(device: str) -> TorchProducts:
@@ -171,7 +134,13 @@ def main() -> int:
     products = None if arguments.device == CPU else _torch_products(arguments.device)
     data = load_data(arguments.data, pixels, limit=arguments.limit)
     network = load_network(arguments, arguments.model, arguments.data, pixels)
-    tables = _tables(arguments, network)
+    tables = chosen_tables(arguments, network)
+    if arguments.compensation:
+        try:
+            network = Compensation.load(arguments.compensation).apply(network, tables)
+        except InputError as error:
+            subject = f"{arguments.compensation}: "
+            raise InputError(f"{subject * (subject not in str(error))}{error}") from None
     if products is not None:
         network = network.with_products(products)
     comparison, started = None, time.monotonic()

@@ -140,6 +140,8 @@ class Compensation:
             raise InputError(f"format must be {FORMAT!r}")
         if content["version"] != VERSION:
             raise InputError(f"version must be {VERSION}, not {content['version']!r}")
+        if not isinstance(content["layers"], dict):
+            raise InputError("layers must be an object")
         layers = {}
         for name, entry in content["layers"].items():
             try:
@@ -148,7 +150,7 @@ class Compensation:
                     plain_error=float(entry["plain_error"]), error=float(entry["error"]),
                     correction=None if entry["correction"] is None
                     else Correction.from_dict(entry["correction"]))
-            except InputError as error:
+            except (TypeError, ValueError) as error:  # InputError is a ValueError
                 raise InputError(f"layer {name!r}: {error}") from None
         return cls(kind=str(content["kind"]), network=str(content["network"]), layers=layers,
                    fitted_images=int(content["fitted_images"]),

@@ -1,0 +1,71 @@
+"""Options that say which multiplier runs which layer, for the command lines of this package."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from hw.common.errors import InputError, unknown_name
+from hw.common.files import read_json
+from hw.multipliers import get, resolve
+from sim.network import QuantNetwork
+from sim.tables import Table, load_table, magnitude_table
+
+
+def add_multiplier_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Declare `--multiplier`, `--mapping`, `--table` and `--exact`.
+
+    required : one of the first three must be given.
+    """
+    default = "" if required else " (default: exact)"
+    chosen = parser.add_mutually_exclusive_group(required=required)
+    chosen.add_argument("--multiplier", metavar="NAME",
+                        help=f"multiplier for every layer: catalogue entry or multiplier file"
+                        f"{default}")
+    chosen.add_argument("--mapping", type=Path, metavar="FILE",
+                        help="JSON object, layer to multiplier name; other layers exact")
+    chosen.add_argument("--table", type=Path, metavar="FILE",
+                        help="product table for every layer, .npy or .bin, [activation, weight]")
+    parser.add_argument("--exact", nargs="+", default=[], metavar="LAYER",
+                        help="layers that stay exact all the same, such as the first and the last")
+
+
+def chosen_tables(arguments: argparse.Namespace, network: QuantNetwork) -> dict[str, Table]:
+    """Return layer -> table of the options; layers that are missing run exactly."""
+    names = [layer.name for layer in network.layers]
+    for name in arguments.exact:
+        if name not in names:
+            raise unknown_name("layer", name, names)
+    if arguments.mapping:
+        tables = read_mapping(arguments.mapping, network)
+    elif arguments.table:
+        tables = dict.fromkeys(names, load_table(arguments.table))
+    elif arguments.multiplier:
+        tables = dict.fromkeys(names, multiplier_table(arguments.multiplier))
+    else:
+        tables = {}
+    return {name: table for name, table in tables.items() if name not in arguments.exact}
+
+
+def read_mapping(path: Path, network: QuantNetwork) -> dict[str, Table]:
+    """Return layer -> table from a JSON object of layer name to multiplier name."""
+    content = read_json(path)
+    if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
+        raise InputError(f"{path}: mapping must be a JSON object of layer to multiplier names")
+    try:
+        network.check_tables(dict.fromkeys(content, np.zeros((0,), np.int32)))
+        return {layer: magnitude_table(get(name)) for layer, name in content.items()}
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def multiplier_table(name_or_file: str) -> Table:
+    """Return the table of a catalogue entry or of a multiplier file, by its ending `.json`."""
+    multiplier = resolve(name_or_file)
+    try:
+        return magnitude_table(multiplier)
+    except InputError as error:
+        subject = f"{name_or_file}: " if name_or_file.endswith(".json") else ""
+        raise InputError(f"{subject}{error}") from None
