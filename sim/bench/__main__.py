@@ -1,0 +1,120 @@
+"""Command line: how fast the simulator is, beside others, in one interleaved run.
+
+`python -m sim.bench [--shapes resnet50|quick|FILE.json] [--contenders NAME ...]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from hw.common.errors import InputError, ToolError, run_command_line, unknown_name
+from hw.common.files import write_json, write_text
+from hw.common.progress import task
+from sim.bench.contenders import BASELINE, CONTENDERS, HARD, TYPICAL
+from sim.bench.machine import describe
+from sim.bench.report import markdown, update_page
+from sim.bench.results import Results
+from sim.bench.shapes import load_shapes
+from sim.bench.stack import make, measure
+
+NETWORKS = ("resnet20", "resnet50")
+NETWORK_REPEATS = 3
+
+
+def _parser() -> argparse.ArgumentParser:
+    cores = os.cpu_count() or 1
+    parser = argparse.ArgumentParser(
+        prog="python -m sim.bench",
+        description="Time this project's simulator beside ONNX Runtime's exact int8, gathers, a "
+        "compiled look-up loop, bit-sliced netlists and the Verilated RTL: same layers, "
+        "interleaved rounds, every result checked first.",
+        epilog="contenders: " + ", ".join(CONTENDERS))
+    parser.add_argument("--shapes", default="resnet50", metavar="SHAPES",
+                        help="resnet50, quick, or a JSON file of shapes (default %(default)s)")
+    parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), metavar="NAME",
+                        help="who takes part (default: all)")
+    parser.add_argument("--baseline", default=BASELINE, metavar="NAME",
+                        help="whose time is 1 (default %(default)s)")
+    parser.add_argument("--threads", nargs="+", type=int, default=sorted({1, cores}), metavar="N",
+                        help="numbers of threads to time (default: 1 and all cores)")
+    parser.add_argument("--repeats", type=int, default=5, metavar="R",
+                        help="rounds (default %(default)s)")
+    parser.add_argument("--networks", nargs="*", default=list(NETWORKS), metavar="NAME",
+                        help=f"whole networks, of {' and '.join(NETWORKS)}; none after the bare "
+                        "option (default: both)")
+    parser.add_argument("--from", dest="source", type=Path, metavar="FILE.json",
+                        help="report an earlier run instead of measuring")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.json",
+                        help="write all measurements")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg",
+                        help="draw time per multiplication, logarithmic")
+    parser.add_argument("--markdown", type=Path, metavar="PAGE.md",
+                        help="put the tables between the markers of a page")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    return parser
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse options that cannot be run, before anything is."""
+    for name in (*arguments.contenders, arguments.baseline):
+        if name not in CONTENDERS:
+            raise unknown_name("contender", name, CONTENDERS)
+    for name in arguments.networks:
+        if name not in NETWORKS:
+            raise unknown_name("network", name, NETWORKS)
+    if arguments.baseline not in arguments.contenders:
+        raise InputError(f"--baseline must be one of --contenders, not {arguments.baseline!r}")
+    for option, values in (("repeats", [arguments.repeats]), ("threads", arguments.threads)):
+        if min(values) < 1:
+            raise InputError(f"--{option} must be at least 1, not {min(values)}")
+    if max(arguments.threads) > (os.cpu_count() or 1):
+        raise InputError(f"--threads must be at most the {os.cpu_count()} cores, "
+                         f"not {max(arguments.threads)}")
+
+
+def run(arguments: argparse.Namespace) -> Results:
+    """Measure what the options ask for."""
+    _check(arguments)
+    quiet, machine = arguments.json, describe()
+    shapes = load_shapes(arguments.shapes)
+    threads = sorted(set(arguments.threads))
+    with task("preparing contenders", 1, quiet=quiet):
+        contenders, missing = make(list(dict.fromkeys(arguments.contenders)))
+    if arguments.baseline in missing:
+        raise ToolError(f"Baseline {arguments.baseline}: {missing[arguments.baseline]}")
+    with task("layers", len(shapes), quiet=quiet) as progress:
+        rows = measure(shapes, contenders, threads, arguments.repeats, progress=progress)
+    networks = []
+    if arguments.networks:
+        from sim.bench import end_to_end
+
+        with task("networks", len(arguments.networks), quiet=quiet) as progress:
+            for name in dict.fromkeys(arguments.networks):
+                networks += end_to_end.measure(name, (TYPICAL, HARD), threads[-1], NETWORK_REPEATS)
+                progress.advance(note=name)
+    return Results(machine=machine, title=Path(arguments.shapes).stem, repeats=arguments.repeats,
+                   threads=threads, baseline=arguments.baseline, shapes=shapes, rows=rows,
+                   missing=missing, networks=networks)
+
+
+def main() -> int:
+    """Command line of the module; status 1 when a result was not bit-exact."""
+    arguments = _parser().parse_args()
+    results = Results.load(arguments.source) if arguments.source else run(arguments)
+    if arguments.output:
+        write_json(arguments.output, results.to_dict(), indent=None)
+    if arguments.plot:
+        from sim.bench.figure import draw
+
+        write_text(arguments.plot, draw(results))
+    if arguments.markdown:
+        update_page(arguments.markdown, markdown(results))
+    print(json.dumps(results.to_dict(), indent=2) if arguments.json else markdown(results))
+    return 0 if all(row.bit_exact for row in results.rows) else 1
+
+
+if __name__ == "__main__":
+    run_command_line(main)
