@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.inliner
+import onnx.version_converter
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, numpy_helper
 
@@ -72,12 +74,12 @@ def load_model(path: Path) -> onnx.ModelProto:
                          f"not {TensorProto.DataType.Name(kind).lower()}")
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
-    model = _recent(model, path)
+    model = recent(model, path)
     _name_products(model, path)
     return model
 
 
-def _recent(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+def recent(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     """Return the model in opset 13 when it is older."""
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
                  FIRST_OPSET)
@@ -85,8 +87,8 @@ def _recent(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
         return model
     try:
         return onnx.version_converter.convert_version(model, FIRST_OPSET)
-    except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except (RuntimeError, onnx.version_converter.ConvertError) as error:
+        reason = str(error).splitlines()[0]
         raise InputError(f"{path}: ONNX opset must be at least {FIRST_OPSET}, not {opset}, and "
                          f"cannot be converted ({reason})") from None
 

@@ -20,6 +20,11 @@ class NetBuilder:
         self.tensor = f"{name}.out"
         return self.tensor
 
+    def given(self, values, dtype=np.float32):
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(values, dtype), name))
+        return name
+
     def constant(self, shape, scale=1.0):
         name = f"w{len(self.constants)}"
         values = (self.generator.standard_normal(shape) * scale).astype(np.float32)

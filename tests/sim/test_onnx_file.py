@@ -1,0 +1,103 @@
+"""Files from anywhere: old opsets, functions, subgraphs, constants that are computed."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from hw.common.errors import InputError
+from sim.network import QuantNetwork
+from sim.onnx_file import Graph, load_model, recent
+from tests.sim import runtime
+from tests.sim.nets import NETS, NetBuilder
+
+
+def images(net, count=8):
+    return np.random.default_rng(1).standard_normal((count, *net.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("opset", [9, 11, 12])
+def test_old_opsets_are_converted(opset, tmp_path):
+    net = NETS["plain"]()
+    model = net.model(opset)
+    model.ir_version = 6
+    onnx.save(model, tmp_path / "net.onnx")
+    x = images(net)
+    network = QuantNetwork.load(tmp_path / "net.onnx", x)
+    assert [layer.name for layer in network.layers] == ["first", "lopsided"]
+    expected = runtime.logits(model, x)
+    assert np.abs(network.run(x) - expected).mean() <= 0.02 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("opset", range(13, 24))
+def test_float_files_of_every_opset(opset, tmp_path):
+    net = NETS["plain"]()
+    model = net.model(opset)
+    model.ir_version = 10 if opset > 20 else 8
+    onnx.save(model, tmp_path / "net.onnx")
+    x = images(net)
+    network = QuantNetwork.load(tmp_path / "net.onnx", x)
+    assert [layer.name for layer in network.layers] == ["first", "lopsided"]
+    assert runtime.check_layers(network, network.model, x) < 0.02
+
+
+def test_functions_are_inlined(tmp_path):
+    net = NETS["plain"]()
+    model = net.model()
+    relu = next(node for node in model.graph.node if node.op_type == "Relu")
+    relu.op_type, relu.domain = "Rectify", "local"
+    model.functions.append(helper.make_function(
+        "local", "Rectify", ["x"], ["y"], [helper.make_node("Relu", ["x"], ["y"])],
+        [helper.make_opsetid("", 17)]))
+    model.opset_import.append(helper.make_opsetid("local", 1))
+    onnx.save(model, tmp_path / "net.onnx")
+    loaded = load_model(tmp_path / "net.onnx")
+    assert [node.op_type for node in loaded.graph.node] == ["Conv", "Relu", "Conv"]
+
+
+def test_subgraphs_may_read_what_layers_write(tmp_path):
+    net = NETS["plain"]()
+    network = QuantNetwork.load(save(net.model(), tmp_path / "float.onnx"), images(net))
+    model = load_model(save(network.model, tmp_path / "if.onnx"))
+    last = model.graph.output[0].name
+    branches = [helper.make_graph([helper.make_node(op, [last], [f"{op}.out"])], op, [],
+                                  [helper.make_tensor_value_info(f"{op}.out", TensorProto.FLOAT,
+                                                                 None)])
+                for op in ("Neg", "Abs")]
+    model.graph.node.append(helper.make_node("If", ["yes"], ["chosen"], then_branch=branches[0],
+                                             else_branch=branches[1]))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
+    model.graph.output[0].name = "chosen"
+    chosen = QuantNetwork.load(save(model, tmp_path / "if.onnx"))
+    np.testing.assert_array_equal(chosen.run(images(net)), -network.run(images(net)))
+
+
+def test_what_constants_make_is_constant(tmp_path):
+    net = NetBuilder((2, 4, 4))
+    net.conv(2, 3, 3, name="conv")
+    nodes = [helper.make_node("Constant", [], ["two"], value_float=2.0),
+             helper.make_node("Constant", [], ["sizes"], value_ints=[3, 1]),
+             helper.make_node("Mul", ["two", "two"], ["four"]),
+             helper.make_node("Expand", ["four", "sizes"], ["fours"]),
+             helper.make_node("DequantizeLinear", ["code", "two"], ["behind"])]
+    net.nodes[:0] = nodes
+    net.constants.append(numpy_helper.from_array(np.int8(3), "code"))
+    graph = Graph(net.model())
+    np.testing.assert_array_equal(graph.constants["fours"], [[4], [4], [4]])
+    assert "behind" not in graph.constants
+    assert "conv.out" not in graph.constants
+
+
+def test_opsets_that_cannot_be_converted_are_refused():
+    model = NETS["plain"]().model(9)
+    model.graph.node[0].input[1] = "nowhere"
+    with pytest.raises(InputError, match=r"^net.onnx: ONNX opset must be at least 13, not 9, and "
+                                         r"cannot be converted \(Input nowhere is undefined"):
+        recent(model, Path("net.onnx"))
+
+
+def save(model, path):
+    onnx.save(model, path)
+    return path
