@@ -1,0 +1,141 @@
+"""Trained networks on real images: sums, codes, top-1 and accuracy with the exact multiplier.
+
+They are not part of the project; the tests skip where they are absent.
+"""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim.network import QuantNetwork
+from sim.onnx_file import load_model
+from tests.sim import runtime
+
+DATA = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[3] / "shared" / "data"))
+CALIBRATION = 256  # images that are tested on nowhere
+BATCH = 100
+FLOAT_TOP1 = {"resnet8_mlperftiny": 87.21, "resnet20_cifar10": 91.73, "resnet32_cifar10": 92.63,
+              "resnet56_cifar10": 93.39}  # percent of the 10,000 test images
+IMAGENET = ("mobilenetv1_0.25_128", "mobilenetv2_1.0_224", "squeezenet1.0_227")
+
+
+def found(*parts):
+    path = DATA.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"{'/'.join(parts)} is not in {DATA} (set AUTOAPPROX_DATA)")
+    return path
+
+
+def cifar(name, count):
+    """Calibration images of the training set, then test images and labels."""
+    from PIL import Image
+
+    path = found("nets", f"{name}.onnx")
+    with np.load(found("images", "cifar10_train_0.npz")) as archive:
+        sheet = archive["webp"][archive["offset"][0]:archive["offset"][1]].tobytes()
+    tiles = np.asarray(Image.open(io.BytesIO(sheet))).reshape(32, 32, 32, 32, 3)
+    calibration = tiles.transpose(0, 2, 1, 3, 4).reshape(-1, 32, 32, 3)[:CALIBRATION]
+    with np.load(found("images", "cifar10_test.npz")) as archive:
+        x, y = archive["x"][:count], archive["y"][:count].astype(np.int64)
+
+    def prepared(pixels):
+        values = pixels.astype(np.float32)
+        if name != "resnet8_mlperftiny":
+            values = ((values / 255 - np.float32([0.485, 0.456, 0.406]))
+                      / np.float32([0.229, 0.224, 0.225]))
+        return np.ascontiguousarray(values.transpose(0, 3, 1, 2), np.float32)
+
+    return path, prepared(calibration), prepared(x), y
+
+
+def imagenet(name, count):
+    """Calibration images, then as many others as wanted; no network has seen these crops."""
+    from PIL import Image
+
+    path, size = found("nets", f"{name}.onnx"), int(name.rsplit("_", 1)[1])
+    with np.load(found("images", "imagenet_sample1k.npz")) as archive:
+        jpeg, offset = archive["jpeg"], archive["offset"]
+
+    def prepared(indices):
+        pictures = (Image.open(io.BytesIO(jpeg[offset[index]:offset[index + 1]].tobytes()))
+                    for index in indices)
+        values = np.stack([np.asarray(picture.convert("RGB").resize(
+            (size, size), Image.Resampling.BILINEAR)) for picture in pictures]).astype(np.float32)
+        values = (values - np.float32([123, 117, 104]) if name.startswith("squeeze")
+                  else (values - 128) / 128)
+        return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+
+    return path, prepared(range(0, 1000, 16)), prepared(range(1, 16 * count, 16))
+
+
+def compare(path, calibration, x, *, sums=4):
+    """Return predictions of ours, of ONNX Runtime on the same QDQ file and of the float file.
+
+    Sums of `sums` images are compared with products of integer matrices, codes of a batch layer by
+    layer with ONNX Runtime's.
+    """
+    network = QuantNetwork.load(path, calibration)
+    assert network.unmapped == {}
+    operands, accumulators = network.layer_operands(x[:sums]), network.accumulators(x[:sums])
+    for layer in network.layers:
+        expected = [acts.astype(np.float64) @ weights.astype(np.float64)  # exact below 2**53
+                    for acts, weights in zip(operands[layer.name], layer.weights, strict=True)]
+        np.testing.assert_array_equal(accumulators[layer.name], np.concatenate(expected, axis=1),
+                                      err_msg=layer.name)
+    assert runtime.check_layers(network, network.model, x[:32]) < 0.001
+    float_model = load_model(path)
+    batches = [x[first:first + BATCH] for first in range(0, len(x), BATCH)]
+    return tuple(np.concatenate([run(batch).argmax(1) for batch in batches]) for run in (
+        network.run, lambda batch: runtime.logits(network.model, batch),
+        lambda batch: runtime.logits(float_model, batch)))
+
+
+@pytest.mark.parametrize("name", ["resnet8_mlperftiny", "resnet20_cifar10"])
+def test_resnets_agree_with_onnx_runtime(name):
+    path, calibration, x, y = cifar(name, 500)
+    ours, theirs, exact = compare(path, calibration, x)
+    assert (ours != theirs).sum() <= 2  # ties within a step; the long test has the share
+    assert abs((ours == y).mean() - (exact == y).mean()) <= 0.012  # of 500 images
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FLOAT_TOP1)
+def test_resnets_keep_their_accuracy(name):
+    path, calibration, x, y = cifar(name, 10_000)
+    ours, theirs, exact = compare(path, calibration, x)
+    top1, float_top1 = 100 * (ours == y).mean(), 100 * (exact == y).mean()
+    print(f"{name}: float {float_top1:.2f} %, int8 {top1:.2f} %, "
+          f"{(ours != theirs).sum()} of {len(x)} predictions differ from ONNX Runtime's")
+    assert float_top1 == pytest.approx(FLOAT_TOP1[name], abs=0.05)
+    assert top1 == pytest.approx(FLOAT_TOP1[name], abs=0.3)
+    assert (ours == theirs).mean() >= 0.999
+
+
+@pytest.mark.parametrize("name", ["mobilenetv1_0.25_128"])
+def test_a_mobilenet_agrees_with_onnx_runtime(name):
+    path, calibration, x = imagenet(name, 60)
+    ours, theirs, exact = compare(path, calibration, x, sums=2)
+    assert (ours != theirs).sum() <= 1
+    assert (ours == exact).mean() >= 0.75
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", IMAGENET)
+def test_imagenet_networks_agree_with_onnx_runtime(name):
+    path, calibration, x = imagenet(name, 62)
+    ours, theirs, exact = compare(path, calibration, x, sums=2)
+    assert (ours != theirs).sum() <= 1
+    assert (ours == exact).mean() >= 0.75
+
+
+@pytest.mark.long
+def test_trained_ranges_are_as_good_as_calibrated_ones():
+    path, calibration, x = imagenet("mobilenetv2_1.0_224", 62)
+    exact = runtime.logits(load_model(path), x)
+    trained = QuantNetwork.load(path, calibration, ranges=found(
+        "nets", "mobilenetv2_1.0_224.qat.json"))
+    assert trained.layers[1].act_zero_point == 0
+    assert (trained.run(x).argmax(1) == exact.argmax(1)).mean() >= 0.9
