@@ -81,9 +81,8 @@ class FloatSum:
         import torch
 
         bound = max(factors.max_sum, 1)
-        # The faster modes of torch round operands to fewer bits; float64 has none.
-        single = (torch.get_float32_matmul_precision() == "highest"
-                  and (FLOAT32_EXACT - 1) // bound >= SHORT_SLICE)
+        # Where float32 may be rounded to fewer bits, float64 is not.
+        single = _float32_is_whole() and (FLOAT32_EXACT - 1) // bound >= SHORT_SLICE
         self._kind = torch.float32 if single else torch.float64
         self._slice = ((FLOAT32_EXACT if single else FLOAT64_EXACT) - 1) // bound
         self._slice = min(self._slice, (2**31 - 1) // bound)  # converted to int32
@@ -147,6 +146,16 @@ class GatherSum:
         for rows in _blocks(len(acts), 8 * out.shape[1]):
             for k in range(acts.shape[1]):
                 out[rows] += self._flat[256 * acts[rows, k].int()[:, None] + codes[k]]
+
+
+def _float32_is_whole() -> bool:
+    """Return whether torch multiplies float32 without rounding operands to TF32 or bfloat16."""
+    import torch
+
+    try:
+        return bool(torch.get_float32_matmul_precision() == "highest")
+    except RuntimeError:  # a single backend was set to something else
+        return False
 
 
 def _tensor(values: npt.NDArray[Any], device: Any) -> Any:

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from hw.common.errors import InputError, ToolError
 from hw.multipliers import get
+from models.data import load_digits_split
 from sim.kernels import TableProduct
 from sim.kernels.oracle import lut_matmul_oracle
+from sim.network import QuantNetwork
 from sim.tables import code_table, code_values
-from sim.torch_backend import Method, TorchProduct, torch_device
+from sim.torch_backend import Method, TorchProduct, TorchProducts, torch_device
 from sim.torch_backend import sums as torch_sums
 from sim.torch_backend.terms import candidates, int8_terms
 
@@ -149,16 +151,27 @@ def test_long_sums_are_cut_where_float32_stops_being_exact():
     np.testing.assert_array_equal(product.matmul(acts, weights), expected)
 
 
+def _mixed():
+    raise RuntimeError("mix of the legacy and new APIs")
+
+
+# Torch cannot take back what its newer settings do, so what it says of them is replaced instead.
+@pytest.mark.parametrize("answer", [lambda: "medium", lambda: "high", _mixed])
+def test_float64_is_used_where_torch_may_round_float32(monkeypatch, answer):
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", answer)
+    product = TorchProduct(*coded("mul8u_etm_l4", "uint8"), method=Method.FLOAT)
+    assert " float64 products" in product.explain()
+
+
 def test_low_precision_modes_of_torch_do_not_change_the_result():
     table, *values = coded("mul8u_etm_l4", "uint8")
     acts, weights = operands(64, 300, 64)
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
     try:
-        product = TorchProduct(table, *values, method=Method.FLOAT)
-        assert "float64" in product.explain()
-        np.testing.assert_array_equal(product.matmul(acts, weights),
-                                      lut_matmul_oracle(acts, weights, table))
+        np.testing.assert_array_equal(
+            TorchProduct(table, *values, method=Method.FLOAT).matmul(acts, weights),
+            lut_matmul_oracle(acts, weights, table))
     finally:
         torch.set_float32_matmul_precision(before)
 
@@ -208,6 +221,20 @@ def test_the_choice_is_explained():
     assert low.explain().endswith("at a time (rank is low)")
     high = TorchProduct(*coded(HIGH_RANK[0], "uint8"))
     assert high.explain() == "cpu: one gather per table product (rank of the error is high)"
+
+
+@pytest.mark.parametrize("name", ["mul8u_exact", "mul8u_etm_l4"])
+def test_a_network_gives_the_same_logits(name):
+    network = QuantNetwork.load(ROOT / "models" / "zoo" / "digits.onnx",
+                                load_digits_split("calibrate").images)
+    images = load_digits_split("search").images[:8]
+    tables = {layer.name: get(name).table for layer in network.layers[1:]}
+    products = TorchProducts("cpu")
+    np.testing.assert_array_equal(network.with_products(products).run(images, tables),
+                                  network.run(images, tables))
+    lines = products.explain()
+    assert sum(int(line.split(", ")[-1].split()[0]) for line in lines) == len(network.layers)
+    assert all("float32 products per table product" in line for line in lines)
 
 
 @pytest.mark.parametrize("method", FACTORED)
