@@ -19,11 +19,17 @@ from sim.compensation.correction import Correction, with_weights
 from sim.compensation.divergence import logit_divergence
 from sim.compensation.fold import fold
 from sim.compensation.moments import Line, Moments
-from sim.compensation.record import Compensation, LayerFit, network_digest, table_digest
+from sim.compensation.record import (
+    Compensation,
+    LayerFit,
+    inexact,
+    network_digest,
+    table_digest,
+)
 from sim.compensation.weight_map import act_counts, weight_map
 from sim.layer import MappedLayer
 from sim.network import Images, QuantNetwork, State
-from sim.tables import Table, exact_table
+from sim.tables import Table
 
 # What may be changed: the weights, and how the requantiser is fitted.
 KINDS: Mapping[str, tuple[bool, str | None]] = {
@@ -70,7 +76,10 @@ class Calibration:
                                      for layer in network.layers)
         self._strides = {layer.name: _stride(layer, math.ceil(size / kept_bytes))
                          for layer in network.layers}
-        self._sums, self._logits = self._run_exactly(quiet)
+        self._sums: dict[str, list[Sums]] = {layer.name: [] for layer in network.layers}
+        self._outputs: dict[str, list[npt.NDArray[np.generic]]] = {  # held out
+            layer.name: [] for layer in network.layers}
+        self._logits = self._run_exactly(quiet)
         self._digest = network_digest(network)
 
     def fit(self, tables: Mapping[str, Table], kind: str = "affine", *, measured: bool = True,
@@ -98,8 +107,7 @@ class Calibration:
         if kind not in KINDS:
             raise unknown_name("kind of compensation", kind, KINDS)
         network = self.network
-        tables = {name: table for name, table in network.check_tables(tables).items()
-                  if (table != exact_table()).any()}
+        tables = inexact(network.check_tables(tables))
         fits: dict[str, LayerFit] = {}
         with task("compensating", len(network.layers), quiet=quiet) as progress:
             states: list[State] = [{network.input: batch} for batch in self._batches]
@@ -163,11 +171,9 @@ class Calibration:
     def _error(self, layer: MappedLayer, option: _Option) -> float:
         """Return the mean squared difference from the exact network's output, held out."""
         total, count = 0.0, 0
-        for index in range(self._fitting, len(self._batches)):
+        for index, wanted in enumerate(self._outputs[layer.name], self._fitting):
             sums = self._sampled(layer, option.sums(index)[0])
-            wanted = self._sums[layer.name][index]
-            apart = np.subtract(option.layer.finish(sums, sums.shape),
-                                layer.finish(wanted, wanted.shape), dtype=np.float64)
+            apart = np.subtract(option.layer.finish(sums, sums.shape), wanted, dtype=np.float64)
             total += float(np.square(apart, out=apart).sum())
             count += apart.size
         return total / count
@@ -175,25 +181,29 @@ class Calibration:
     def _sampled(self, layer: MappedLayer, sums: Sums) -> Sums:
         return sums[::self._strides[layer.name]]
 
-    def _run_exactly(self, quiet: bool) -> tuple[dict[str, list[Sums]], Logits]:
-        """Return the sums of every layer on every batch, and the logits of held-out images."""
+    def _run_exactly(self, quiet: bool) -> Logits:
+        """Keep the sums and held-out outputs of every layer; return the held-out logits."""
         network, logits = self.network, []
-        found: dict[str, list[Sums]] = {layer.name: [] for layer in network.layers}
         with task("exact sums", len(self._batches), quiet=quiet) as progress:
             for index, batch in enumerate(self._batches):
+                held_out = index >= self._fitting
                 state, done = {network.input: batch}, 0
                 for layer in network.layers:
                     step = network.layer_steps[layer.name]
                     state = network.advance(state, done, step, {})
                     sums, shape = network.sums(layer, state)
-                    found[layer.name].append(np.ascontiguousarray(self._sampled(layer, sums)))
+                    some = np.ascontiguousarray(self._sampled(layer, sums))
+                    if held_out:
+                        self._outputs[layer.name].append(layer.finish(some, some.shape))
+                    else:
+                        self._sums[layer.name].append(some)
                     state = network.put(state, layer, layer.finish(sums, shape))
                     done = step + 1
-                if index >= self._fitting:
+                if held_out:
                     state = network.advance(state, done, network.step_count, {})
                     logits.append(network.finish(state))
                 progress.advance()
-        return found, np.concatenate(logits)
+        return np.concatenate(logits)
 
 
 class _Option(NamedTuple):

@@ -14,7 +14,7 @@ from hw.common.errors import InputError, unknown_name
 from hw.common.files import read_json, write_json
 from sim.compensation.correction import Correction
 from sim.network import QuantNetwork
-from sim.tables import Table
+from sim.tables import Table, exact_table
 
 FORMAT = "autoapprox-compensation"
 VERSION = 1
@@ -100,7 +100,7 @@ class Compensation:
                                     if fit.correction is not None})
 
     def _check_tables(self, network: QuantNetwork, tables: Mapping[str, Table]) -> None:
-        digests = {name: table_digest(table) for name, table in tables.items()}
+        digests = {name: table_digest(table) for name, table in inexact(tables).items()}
         for layer in network.layers:
             fit, found = self.layers.get(layer.name), digests.get(layer.name)
             if (fit.table if fit else None) != found:
@@ -171,6 +171,12 @@ def network_digest(network: QuantNetwork) -> str:
         for array in arrays:
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def inexact(tables: Mapping[str, Table]) -> dict[str, Table]:
+    """Return the tables that are not the exact multiplier's."""
+    exact = exact_table()
+    return {name: table for name, table in tables.items() if not np.array_equal(table, exact)}
 
 
 def table_digest(table: Table) -> str:

@@ -345,8 +345,12 @@ def test_little_memory_fits_on_fewer_positions(everywhere):
 
 def test_layers_that_are_exact_are_left_alone(digits):
     network, images = digits
-    found = fit(network, {"block1b": LOPSIDED, "mix": exact_table()}, images)
+    tables = {"block1b": LOPSIDED, "mix": exact_table()}
+    found = fit(network, tables, images)
     assert list(found.layers) == ["block1b"]
+    assert found.apply(network, tables) is not network
+    with pytest.raises(InputError, match=r"^Compensation must be fitted to the multiplier"):
+        found.apply(network, {})
     assert fit(network, {}, images).apply(network, {}) is network
 
 
