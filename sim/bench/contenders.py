@@ -50,9 +50,8 @@ def _onnx(name: str, label: str, operator: str) -> Contender:
     return OnnxInt8(name=name, label=label, operator=operator, table=exact_table())
 
 
-def _netlist(name: str, label: str, macs: int, *, gates_only: bool) -> Contender:
-    return BitSliced(name=name, label=label, multiplier=get(TYPICAL), macs=macs,
-                     gates_only=gates_only)
+def _netlist(name: str, label: str, *, gates_only: bool) -> Contender:
+    return BitSliced(name=name, label=label, multiplier=get(TYPICAL), gates_only=gates_only)
 
 
 Factory = Callable[[str, str], Contender]
@@ -77,9 +76,9 @@ CONTENDERS: Mapping[str, tuple[str, Factory]] = {
     "numpy-take": ("NumPy take, offsets prepared",
                    partial(_lookups, method=lookups.numpy_take, macs=6 * MILLION)),
     "torch-gather": ("torch gather table[a, w].sum", _torch),
-    "netlist": ("bit-sliced netlist, NumPy", partial(_netlist, macs=MILLION, gates_only=False)),
+    "netlist": ("bit-sliced netlist, NumPy", partial(_netlist, gates_only=False)),
     "netlist-gates": ("bit-sliced netlist, gates alone",
-                      partial(_netlist, macs=MILLION, gates_only=True)),
+                      partial(_netlist, gates_only=True)),
     "verilator-multiplier": ("Verilator, one multiplier",
                              partial(_verilated, macs=600_000, array=None)),
     "verilator-array": (f"Verilator, {ARRAY_SIDE}x{ARRAY_SIDE} array",

@@ -17,6 +17,7 @@ from sim.tables import Table
 
 Int16 = npt.NDArray[np.int16]
 Sums = npt.NDArray[np.int32]
+CORNER = (64, 32, 32)  # 65,536 lanes: 8 KiB for each net
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +25,11 @@ class BitSliced:
     """`Netlist.evaluate` on the magnitudes of a few rows, signs and sums in NumPy.
 
     gates_only : time the gates alone, operands packed beforehand and products not unpacked.
-    macs : multiplications per run, about.
     """
 
     name: str
     label: str
     multiplier: Multiplier = field(repr=False)
-    macs: int
     gates_only: bool = False
     parallel: bool = False
     sampled: bool = True
@@ -46,15 +45,16 @@ class BitSliced:
         return self.multiplier.table
 
     def prepare(self, problem: Problem, threads: int) -> Job:
-        """Return the job on a sample of rows, which must be few: operands are packed whole."""
-        rows, netlist = problem.some_rows(self.macs), self.multiplier.netlist
+        """Return the job on so few operands that the values of all nets stay in a cache."""
+        netlist = self.multiplier.netlist
+        rows, codes = problem.corner(*CORNER)
         acts = problem.act_values[rows][:, :, None]
-        weights = problem.weight_values[problem.weight_bytes][None]
+        weights = problem.weight_values[codes][None]
         shape = np.broadcast_shapes(acts.shape, weights.shape)
         pairs = [np.abs(values) for values in (acts, weights)]
         if not self.gates_only:
             return Job(run=lambda: signed_sums(netlist.evaluate(*pairs), acts, weights),
-                       matrix=np.asarray, rows=rows, weights=problem.weight_bytes)
+                       matrix=np.asarray, rows=rows, weights=codes)
         planes = [pack_bits(np.broadcast_to(values, shape).reshape(-1), 8) for values in pairs]
 
         def matrix(nets: npt.NDArray[np.uint8]) -> Sums:
@@ -65,7 +65,7 @@ class BitSliced:
             return signed_sums(products, acts, weights)
 
         return Job(run=lambda: netlist.evaluate_nets(*planes), matrix=matrix, rows=rows,
-                   weights=problem.weight_bytes)
+                   weights=codes)
 
     def expected(self, problem: Problem, sums: Sums) -> Sums:
         """Return `sums`."""

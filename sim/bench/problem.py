@@ -71,6 +71,14 @@ class Problem:
         chosen: Bytes = self.rows[np.linspace(0, len(self.rows) - 1, count).astype(int)]
         return chosen
 
+    def corner(self, m: int, k: int, n: int) -> tuple[Bytes, Bytes]:
+        """Return at most m evenly spaced rows and n columns of the product, and k of its terms.
+
+        uint8[m, k] and uint8[k, n], contiguous.
+        """
+        rows = self.rows[np.linspace(0, len(self.rows) - 1, min(m, len(self.rows))).astype(int)]
+        return np.ascontiguousarray(rows[:, :k]), self.weight_bytes[:k, :n].copy()
+
     def products(self, table: Table) -> Table:
         """Return a multiplier's products indexed by activation code and weight byte."""
         return code_table(table, self.act_values, self.weight_values)

@@ -89,11 +89,9 @@ class Verilated:
     def prepare(self, problem: Problem, threads: int) -> Job:
         """Return a running simulation that holds some rows and columns of the problem."""
         side = self.array or 1
-        rows = problem.rows[np.linspace(0, len(problem.rows) - 1,
-                                        min(ROWS, len(problem.rows))).astype(int)]
-        n = min(COLUMNS, problem.shape.n)
-        k = max(1, min(problem.shape.k, self.macs // (len(rows) * n) // side * side or side))
-        rows, weights = np.ascontiguousarray(rows[:, :k]), problem.weight_bytes[:k, :n].copy()
+        terms = self.macs // (min(ROWS, len(problem.rows)) * min(COLUMNS, problem.shape.n))
+        rows, weights = problem.corner(ROWS, max(side, terms // side * side), COLUMNS)
+        k, n = weights.shape
         padded_k, padded_n = (-(-size // side) * side for size in (k, n))
         acts = np.pad(problem.act_values[rows], ((0, 0), (0, padded_k - k)))
         values = np.pad(problem.weight_values[weights],

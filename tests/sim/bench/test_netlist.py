@@ -17,10 +17,9 @@ SHAPE = LayerShape(name="a", channels=5, height=6, width=6, out_channels=7, kern
 @pytest.mark.parametrize("gates_only", [False, True])
 def test_netlist_is_right_and_swapping_is_noticed(gates_only):
     problem = Problem.random(SHAPE, seed=3, images=1)
-    contender = BitSliced(name="n", label="n", multiplier=MULTIPLIER, macs=10_000,
-                          gates_only=gates_only)
+    contender = BitSliced(name="n", label="n", multiplier=MULTIPLIER, gates_only=gates_only)
     job = contender.prepare(problem, 1)
-    assert job.macs == 31 * 45 * 7  # as many rows as 10,000 multiplications fill
+    assert job.macs == 36 * 32 * 7  # all rows, 32 of 45 terms, all columns
     assert is_right(contender, problem, job, job.run())
     swapped = replace(MULTIPLIER, source=MULTIPLIER.netlist.swapped())
     other = replace(contender, multiplier=swapped)
