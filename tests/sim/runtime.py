@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnx
+from onnx import helper, numpy_helper
 
 
 def tensors(model, names, images):
@@ -26,6 +27,46 @@ def tensors(model, names, images):
 
 def logits(model, images):
     return tensors(model, [], images)[model.graph.output[0].name].reshape(len(images), -1)
+
+
+def in_integers(model):
+    """The QDQ model with its convolutions and Gemms as ONNX Runtime's integer operators.
+
+    Weights become uint8 with zero point 128: the kernels for two unsigned operands do not saturate.
+    Products whose output is not quantised right away stay in float.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    maker = {node.output[0]: node for node in model.graph.node}
+    reader = {name: node for node in model.graph.node for name in node.input}
+    replaced, nodes = set(), []
+    for node in model.graph.node:
+        after = reader.get(node.output[0]) if node.op_type in ("Conv", "Gemm") else None
+        if after is None or after.op_type != "QuantizeLinear":
+            nodes.append(node)
+            continue
+        act, weight, bias = (list(maker[name].input) for name in node.input)
+        name = f"{node.name}/uint8"
+        unsigned = (constants[weight[0]].astype(np.int16) + 128).astype(np.uint8)
+        zeros = np.full(constants[weight[1]].shape, 128, np.uint8)
+        result.graph.initializer.extend([numpy_helper.from_array(unsigned, name),
+                                         numpy_helper.from_array(zeros, f"{name}/zero")])
+        operands = [*act[:3], name, weight[1], f"{name}/zero"]
+        out = list(after.input[1:3])
+        op, domain, inputs = (("QLinearConv", "", [*operands, *out, bias[0]])
+                              if node.op_type == "Conv" else
+                              ("QGemm", "com.microsoft", [*operands, bias[0], *out]))
+        made = helper.make_node(op, inputs, [after.output[0]], name=node.name, domain=domain)
+        made.attribute.extend(entry for entry in node.attribute if entry.name != "beta")
+        nodes.append(made)
+        replaced.add(after.output[0])
+    del result.graph.node[:]
+    result.graph.node.extend(node for node in nodes if node.op_type in ("QLinearConv", "QGemm")
+                             or node.output[0] not in replaced)
+    if all(entry.domain != "com.microsoft" for entry in result.opset_import):
+        result.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    return result
 
 
 def check_layers(network, model, images):

@@ -6,6 +6,7 @@ They are not part of the project; the tests skip where they are absent.
 import io
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ FLOAT_TOP1 = {"resnet8_mlperftiny": 87.21, "resnet20_cifar10": 91.73, "resnet32_
 IMAGENET = ("mobilenetv1_0.25_128", "mobilenetv2_1.0_224", "squeezenet1.0_227")
 
 
-def found(*parts):
+def data_file(*parts):
     path = DATA.joinpath(*parts)
     if not path.exists():
         pytest.skip(f"{'/'.join(parts)} is not in {DATA} (set AUTOAPPROX_DATA)")
@@ -33,12 +34,12 @@ def cifar(name, count):
     """Calibration images of the training set, then test images and labels."""
     from PIL import Image
 
-    path = found("nets", f"{name}.onnx")
-    with np.load(found("images", "cifar10_train_0.npz")) as archive:
+    path = data_file("nets", f"{name}.onnx")
+    with np.load(data_file("images", "cifar10_train_0.npz")) as archive:
         sheet = archive["webp"][archive["offset"][0]:archive["offset"][1]].tobytes()
     tiles = np.asarray(Image.open(io.BytesIO(sheet))).reshape(32, 32, 32, 32, 3)
     calibration = tiles.transpose(0, 2, 1, 3, 4).reshape(-1, 32, 32, 3)[:CALIBRATION]
-    with np.load(found("images", "cifar10_test.npz")) as archive:
+    with np.load(data_file("images", "cifar10_test.npz")) as archive:
         x, y = archive["x"][:count], archive["y"][:count].astype(np.int64)
 
     def prepared(pixels):
@@ -55,8 +56,8 @@ def imagenet(name, count):
     """Calibration images, then as many others as wanted; no network has seen these crops."""
     from PIL import Image
 
-    path, size = found("nets", f"{name}.onnx"), int(name.rsplit("_", 1)[1])
-    with np.load(found("images", "imagenet_sample1k.npz")) as archive:
+    path, size = data_file("nets", f"{name}.onnx"), int(name.rsplit("_", 1)[1])
+    with np.load(data_file("images", "imagenet_sample1k.npz")) as archive:
         jpeg, offset = archive["jpeg"], archive["offset"]
 
     def prepared(indices):
@@ -71,12 +72,19 @@ def imagenet(name, count):
     return path, prepared(range(0, 1000, 16)), prepared(range(1, 16 * count, 16))
 
 
-def compare(path, calibration, x, *, sums=4):
-    """Return predictions of ours, of ONNX Runtime on the same QDQ file and of the float file.
-
-    Sums of `sums` images are compared with products of integer matrices, codes of a batch layer by
-    layer with ONNX Runtime's.
+class Predictions(NamedTuple):
+    """Classes int64[n]: ours, and ONNX Runtime's on the QDQ file (in integers and in float32) and
+    on the float file.
     """
+
+    ours: np.ndarray
+    integers: np.ndarray
+    qdq: np.ndarray
+    float: np.ndarray
+
+
+def compare(path, calibration, x, *, sums=4):
+    """Sums of `sums` images are products of integer matrices, codes are ONNX Runtime's; predict."""
     network = QuantNetwork.load(path, calibration)
     assert network.unmapped == {}
     operands, accumulators = network.layer_operands(x[:sums]), network.accumulators(x[:sums])
@@ -85,57 +93,66 @@ def compare(path, calibration, x, *, sums=4):
                     for acts, weights in zip(operands[layer.name], layer.weights, strict=True)]
         np.testing.assert_array_equal(accumulators[layer.name], np.concatenate(expected, axis=1),
                                       err_msg=layer.name)
-    assert runtime.check_layers(network, network.model, x[:32]) < 0.001
-    float_model = load_model(path)
+    integers = runtime.in_integers(network.model)
+    # Of codes that lie within float32's rounding of a half.
+    assert runtime.check_layers(network, integers, x[:32]) < 2e-5
+    assert runtime.check_layers(network, network.model, x[:32]) < 5e-5
     batches = [x[first:first + BATCH] for first in range(0, len(x), BATCH)]
-    return tuple(np.concatenate([run(batch).argmax(1) for batch in batches]) for run in (
-        network.run, lambda batch: runtime.logits(network.model, batch),
-        lambda batch: runtime.logits(float_model, batch)))
+    ours = np.concatenate([network.run(batch).argmax(1) for batch in batches])
+    return Predictions(ours, *(
+        np.concatenate([runtime.logits(model, batch).argmax(1) for batch in batches])
+        for model in (integers, network.model, load_model(path))))
 
 
 @pytest.mark.parametrize("name", ["resnet8_mlperftiny", "resnet20_cifar10"])
 def test_resnets_agree_with_onnx_runtime(name):
     path, calibration, x, y = cifar(name, 500)
-    ours, theirs, exact = compare(path, calibration, x)
-    assert (ours != theirs).sum() <= 2  # ties within a step; the long test has the share
-    assert abs((ours == y).mean() - (exact == y).mean()) <= 0.012  # of 500 images
+    found = compare(path, calibration, x)
+    assert (found.ours != found.integers).sum() <= 1  # the long test has the share
+    assert abs((found.ours == y).mean() - (found.float == y).mean()) <= 0.012  # of 500 images
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", FLOAT_TOP1)
 def test_resnets_keep_their_accuracy(name):
     path, calibration, x, y = cifar(name, 10_000)
-    ours, theirs, exact = compare(path, calibration, x)
-    top1, float_top1 = 100 * (ours == y).mean(), 100 * (exact == y).mean()
+    found = compare(path, calibration, x)
+    top1, float_top1 = 100 * (found.ours == y).mean(), 100 * (found.float == y).mean()
     print(f"{name}: float {float_top1:.2f} %, int8 {top1:.2f} %, "
-          f"{(ours != theirs).sum()} of {len(x)} predictions differ from ONNX Runtime's")
+          f"{(found.ours != found.integers).sum()} of {len(x)} predictions differ from ONNX "
+          f"Runtime's in integers, {(found.ours != found.qdq).sum()} from those in float32")
     assert float_top1 == pytest.approx(FLOAT_TOP1[name], abs=0.05)
     assert top1 == pytest.approx(FLOAT_TOP1[name], abs=0.3)
-    assert (ours == theirs).mean() >= 0.999
+    assert (found.ours == found.integers).mean() >= 0.999
+
+
+def check_near_ties(found):
+    """Scores in 8 bits tie often among 1,000 classes: ONNX Runtime disagrees with itself, too."""
+    itself = (found.integers != found.qdq).sum()
+    print(f"{(found.ours != found.integers).sum()} of {found.ours.size} predictions differ from "
+          f"ONNX Runtime's in integers; {itself} of its own do in float32")
+    assert (found.ours != found.integers).sum() <= itself + 1
+    assert (found.ours == found.float).mean() >= 0.75
 
 
 @pytest.mark.parametrize("name", ["mobilenetv1_0.25_128"])
 def test_a_mobilenet_agrees_with_onnx_runtime(name):
     path, calibration, x = imagenet(name, 60)
-    ours, theirs, exact = compare(path, calibration, x, sums=2)
-    assert (ours != theirs).sum() <= 1
-    assert (ours == exact).mean() >= 0.75
+    check_near_ties(compare(path, calibration, x, sums=2))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", IMAGENET)
 def test_imagenet_networks_agree_with_onnx_runtime(name):
     path, calibration, x = imagenet(name, 62)
-    ours, theirs, exact = compare(path, calibration, x, sums=2)
-    assert (ours != theirs).sum() <= 1
-    assert (ours == exact).mean() >= 0.75
+    check_near_ties(compare(path, calibration, x, sums=2))
 
 
 @pytest.mark.long
 def test_trained_ranges_are_as_good_as_calibrated_ones():
     path, calibration, x = imagenet("mobilenetv2_1.0_224", 62)
     exact = runtime.logits(load_model(path), x)
-    trained = QuantNetwork.load(path, calibration, ranges=found(
+    trained = QuantNetwork.load(path, calibration, ranges=data_file(
         "nets", "mobilenetv2_1.0_224.qat.json"))
     assert trained.layers[1].act_zero_point == 0
     assert (trained.run(x).argmax(1) == exact.argmax(1)).mean() >= 0.9
