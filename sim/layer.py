@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sim.kernels import TableProduct
+from sim.kernels import PackedWeights, TableProduct
 from sim.product import Product
 from sim.requantize import Requantizer
 from sim.tables import Table, code_table, code_values
@@ -99,6 +99,42 @@ class MappedLayer:
         """Value of each weight byte, int16[256]; the zero point is that of `weights`."""
         return code_values(self.weight_zero_point, signed=self.weight_signed)
 
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether every channel is convolved alone, into one."""
+        if self.window is None or self.n != 1:
+            return False
+        return self.k == self.window.kernel[0] * self.window.kernel[1]
+
+    @property
+    def padding_code(self) -> int:
+        """The stored byte that stands for 0."""
+        return int(np.array(self.act_zero_point).astype(np.uint8))  # int8 -1 is byte 255
+
+    @cached_property
+    def packed_weights(self) -> list[PackedWeights]:
+        """Weights of each group, in the order of the file."""
+        return [PackedWeights(codes) for codes in self.weight_codes]
+
+    @cached_property
+    def depthwise_weights(self) -> Bytes:
+        """Weights of a depthwise layer, uint8[channels, k]."""
+        return np.require(self.weight_codes[:, :, 0], None, ["C", "W"])
+
+    @cached_property
+    def gathered_weights(self) -> list[PackedWeights]:
+        """Weights of each group, in the order of `Window.gather`."""
+        assert self.window is not None, self.name
+        return [PackedWeights(self.window.gather_order(codes)) for codes in self.weight_codes]
+
+    def output_shape(self, codes: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the output, channels last, for codes of that shape."""
+        if self.window is None:
+            return (*codes[:-1], self.n)
+        height, width = codes[2:] if len(codes) == 4 else (1, codes[2])
+        size = self.window.size(height, width)
+        return (codes[0], *size[4 - len(codes):], self.groups * self.n)
+
     def product(self, table: Table) -> TableProduct:
         """Return the kernel for a multiplier's table int32[256, 256] of magnitudes."""
         codes = code_table(table, self.act_values, self.weight_values)
@@ -112,10 +148,9 @@ class MappedLayer:
         if self.window is None:
             rows = np.ascontiguousarray(codes.reshape(1, -1, self.k))
             return rows, (*codes.shape[:-1], self.n)
-        zero = np.array(self.act_zero_point).astype(np.uint8)  # int8 -1 is byte 255
         image = codes[:, :, None] if codes.ndim == 3 else codes  # one row high
-        rows, size = self.window.rows(image, int(zero), self.groups)
-        return rows, (len(codes), *size[4 - codes.ndim:], self.groups * self.n)
+        rows, _size = self.window.rows(image, self.padding_code, self.groups)
+        return rows, self.output_shape(codes.shape)
 
     def accumulate(self, rows: Bytes, product: Product, *,
                    threads: int) -> npt.NDArray[np.int32]:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import onnx
 
 from hw.common.errors import InputError, unknown_name
+from sim.compute import layer_output, layer_sums
 from sim.layer import MAX_ROWS_BYTES, MappedLayer
 from sim.onnx_file import is_quantised, load_model, network_input
 from sim.product import Product
@@ -141,8 +142,9 @@ class QuantNetwork:
         for index in range(first, last):
             step = self._steps[index]
             if isinstance(step, MappedLayer):
-                acc, shape = self.sums(step, state, tables.get(step.name))
-                state[step.output] = step.finish(acc, shape)
+                product = self._product(step, tables.get(step.name))
+                state[step.output] = layer_output(step, state[step.input], product,
+                                                  threads=self.threads)
             else:
                 state.update(step.run(state))
             for name in self._last_use[index]:
@@ -156,8 +158,7 @@ class QuantNetwork:
         layer : of this network, or one that replaces it. state : before the layer's step.
         """
         product = self._product(layer, table)
-        rows, shape = layer.act_rows(state[layer.input].view(np.uint8))
-        return layer.accumulate(rows, product, threads=self.threads), shape
+        return layer_sums(layer, state[layer.input], product, threads=self.threads)
 
     def put(self, state: State, layer: MappedLayer, values: npt.NDArray[np.generic]) -> State:
         """Return the live tensors after a layer whose output tensor is `values`."""

@@ -12,10 +12,11 @@ one step, and only where the exact value lies within 2**-23 of a half.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 MULTIPLIER_BITS = 31
 MAX_SHIFT = 62  # acc * multiplier stays below 2**62, so the rounding term fits in int64
@@ -74,3 +75,80 @@ class Requantizer:
         scaled = (acc.astype(np.int64) * self.multiplier + half) >> self.shift
         codes: npt.NDArray[np.int64] = np.clip(scaled + self.zero_point, self.low, self.high)
         return codes.astype(np.int8) if self.signed else codes.astype(np.uint8)
+
+    def tensor(self, images: int, channels: int, positions: int,
+               bias: npt.NDArray[np.int32]) -> RequantizedTensor:
+        """Return an output tensor that takes sums as they come; bias : int32[channels]."""
+        codes = np.empty((images, channels, positions), np.uint8)
+        return RequantizedTensor(requantizer=self, bias=bias, codes=codes)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RequantizedTensor:
+    """Stored codes uint8[images, channels, positions], requantised from sums tile by tile.
+
+    bias : int32[channels]. first_channel : where the columns of `put` begin. See
+    `sim.kernels.sink.Sink`; rows are the positions of all images.
+    """
+
+    requantizer: Requantizer
+    bias: npt.NDArray[np.int32] = field(repr=False)
+    codes: npt.NDArray[np.uint8] = field(repr=False)
+    first_channel: int = 0
+
+    def from_channel(self, channel: int) -> RequantizedTensor:
+        """Return the same tensor with the columns of `put` beginning at a channel."""
+        return replace(self, first_channel=channel)
+
+    def put(self, sums: npt.NDArray[np.int32], columns: npt.NDArray[np.int32], first: int,
+            column: int) -> None:
+        """Take `sums[m, n] + columns[n]`, int32[rows, lanes], from (first, column) on."""
+        by = self.requantizer
+        requantize_tile(sums, columns, self.bias, by.multiplier, by.shift, by.zero_point, by.low,
+                        by.high, self.codes, first, self.first_channel + column)
+
+
+@njit("void(int32[:,::1], int32[::1], int32[::1], int64[::1], int64[::1], int64, int64, int64, "
+      "uint8[:,:,::1], int64, int64)", nogil=True, cache=True)
+def requantize_tile(sums: npt.NDArray[np.int32], columns: npt.NDArray[np.int32],
+                    bias: npt.NDArray[np.int32], multiplier: npt.NDArray[np.int64],
+                    shift: npt.NDArray[np.int64], zero_point: int, low: int, high: int,
+                    out: npt.NDArray[np.uint8], first: int, column: int) -> None:
+    """Requantise rows of sums into channels-first codes; what `Requantizer.apply` does."""
+    positions = out.shape[2]
+    lanes = min(sums.shape[1], out.shape[1] - column)
+    start = 0
+    while start < sums.shape[0]:
+        # Up to 64 rows of one image: their sums stay in L1 while each channel is read.
+        image, position = (first + start) // positions, (first + start) % positions
+        count = min(64, sums.shape[0] - start, positions - position)
+        for lane in range(lanes):
+            channel = column + lane
+            target = out[image, channel, position:position + count]
+            factor, by = multiplier[channel], shift[channel]
+            half = np.int64(1) << (by - 1)
+            offset = columns[lane] + bias[channel]
+            for m in range(count):
+                total = np.int64(np.int32(sums[start + m, lane] + offset))
+                code = ((total * factor + half) >> by) + zero_point
+                target[m] = np.uint8(min(max(code, low), high))
+        start += count
+
+
+@njit("void(int32[:,:,::1], int32[::1], int64[::1], int64[::1], int64, int64, int64, "
+      "uint8[:,:,::1], int64, int64)", nogil=True, cache=True)
+def requantize_planes(sums: npt.NDArray[np.int32], bias: npt.NDArray[np.int32],
+                      multiplier: npt.NDArray[np.int64], shift: npt.NDArray[np.int64],
+                      zero_point: int, low: int, high: int, out: npt.NDArray[np.uint8],
+                      first: int, last: int) -> None:
+    """Requantise sums that are channels first already; planes image * channels + channel."""
+    channels = sums.shape[1]
+    for plane in range(first, last):
+        image, channel = plane // channels, plane % channels
+        source, target = sums[image, channel], out[image, channel]
+        factor, by = multiplier[channel], shift[channel]
+        half = np.int64(1) << (by - 1)
+        for m in range(source.size):
+            total = np.int64(np.int32(source[m] + bias[channel]))
+            code = ((total * factor + half) >> by) + zero_point
+            target[m] = np.uint8(min(max(code, low), high))

@@ -1,12 +1,20 @@
-"""Convolution as a matrix product: the windows of an image as rows (im2col)."""
+"""Convolution as a matrix product: the windows of an image as rows.
+
+They are gathered by the kernels from the image with its channels last, or written out (im2col)
+where there are too few channels for that, and for whoever wants to see them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
+
+from sim.kernels.rows import UNIT, Rows
+from sim.kernels.workers import run_all
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -38,6 +46,50 @@ class Window:
             ends.append(needed - half)
         return starts[0], starts[1], ends[0], ends[1]
 
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the output's height and width for an image of that size."""
+        top, left, bottom, right = self.padding(height, width)
+        found = [(size + before + after - (kernel - 1) * dilation - 1) // stride + 1
+                 for size, before, after, kernel, dilation, stride in (
+                     (height, top, bottom, self.kernel[0], self.dilation[0], self.stride[0]),
+                     (width, left, right, self.kernel[1], self.dilation[1], self.stride[1]))]
+        return found[0], found[1]
+
+    def gather(self, image: Bytes, zero: int, groups: int, *, threads: int) -> list[Rows] | None:
+        """Return the windows of each group, to be gathered; None for too few channels.
+
+        image, zero : as for `rows`. The terms of a row are in the order (kernel row, kernel
+        column, channel): `gather_order` gives weights the same.
+        """
+        n, channels, height, width = image.shape
+        per_group = channels // groups
+        if per_group % UNIT:
+            return None
+        top, left, bottom, right = self.padding(height, width)
+        out_h, out_w = self.size(height, width)
+        tall, wide = height + top + bottom, width + left + right
+        starts = (np.arange(n)[:, None, None] * tall
+                  + np.arange(out_h)[:, None] * self.stride[0]) * wide \
+            + np.arange(out_w) * self.stride[1]
+        taps = np.add.outer(np.arange(self.kernel[0]) * self.dilation[0] * wide,
+                            np.arange(self.kernel[1]) * self.dilation[1])
+        image = np.require(image, None, ["C", "W"])
+        found = []
+        for group in range(groups):
+            last = np.empty((n, tall, wide, per_group), np.uint8)
+            run_all([partial(channels_last, image[index], group * per_group, zero, top, left,
+                             last[index]) for index in range(n)], threads)
+            found.append(Rows(source=last.reshape(-1, per_group), starts=starts.reshape(-1),
+                              taps=taps.reshape(-1), terms=per_group))
+        return found
+
+    def gather_order(self, weights: Bytes) -> Bytes:
+        """Return weights uint8[k, n] of one group in the order of the terms of `gather`."""
+        taps = self.kernel[0] * self.kernel[1]
+        k, n = weights.shape
+        turned = weights.reshape(k // taps, taps, n).transpose(1, 0, 2)
+        return np.ascontiguousarray(turned.reshape(k, n))
+
     def rows(self, image: Bytes, zero: int, groups: int) -> tuple[Bytes, tuple[int, int]]:
         """Return the windows of stored bytes and the output size.
 
@@ -46,12 +98,8 @@ class Window:
         the order of ONNX weights (channel, kernel row, kernel column), and (out_h, out_w).
         """
         n, channels, height, width = image.shape
-        top, left, bottom, right = self.padding(height, width)
-        out_h, out_w = (
-            (size + before + after - (kernel - 1) * dilation - 1) // stride + 1
-            for size, before, after, kernel, dilation, stride in (
-                (height, top, bottom, self.kernel[0], self.dilation[0], self.stride[0]),
-                (width, left, right, self.kernel[1], self.dilation[1], self.stride[1])))
+        top, left, _bottom, _right = self.padding(height, width)
+        out_h, out_w = self.size(height, width)
         rows = np.empty((groups, n, out_h, out_w, channels // groups, *self.kernel), np.uint8)
         copy_windows(np.ascontiguousarray(image), np.uint8(zero), (top, left), self.stride,
                      self.dilation, rows)
@@ -78,3 +126,21 @@ def copy_windows(image: Bytes, zero: int, start: tuple[int, int], stride: tuple[
                                 at_x = x * stride[1] - start[1] + j * dilation[1]
                                 inside = 0 <= at_y < height and 0 <= at_x < width
                                 row[channel, i, j] = plane[at_y, at_x] if inside else zero
+
+
+@njit("void(uint8[:,:,::1], int64, uint8, int64, int64, uint8[:,:,::1])", nogil=True, cache=True)
+def channels_last(image: Bytes, first: int, zero: int, top: int, left: int, out: Bytes) -> None:
+    """out[y, x, c] = image[first + c, y - top, x - left], `zero` outside."""
+    tall, _wide, channels = out.shape
+    height, width = image.shape[1], image.shape[2]
+    for y in range(tall):
+        row = out[y]
+        if y < top or y >= top + height:
+            row[:] = zero
+            continue
+        row[:left] = zero
+        row[left + width:] = zero
+        for channel in range(channels):
+            source = image[first + channel, y - top]
+            for x in range(width):
+                row[left + x, channel] = source[x]

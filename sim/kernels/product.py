@@ -4,46 +4,43 @@ from __future__ import annotations
 
 import os
 from enum import Enum
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
-from sim.kernels.rowadd import MAX_ENTRY, RowAddTable, add_rows
-from sim.kernels.scalar import add_lookups, row_sums
+from sim.kernels.cpu import this_cpu
+from sim.kernels.engine import Engine
+from sim.kernels.pack import PackedWeights
+from sim.kernels.plan import Plan, lookup_cycles, split_cycles
+from sim.kernels.rows import Rows
+from sim.kernels.scalar import add_lookups
+from sim.kernels.sink import Matrix, Sink
+from sim.kernels.split import Split, exact_splits
+from sim.kernels.workers import run_all, shares
 
-SMALL_ROWS = 192  # below this, building row-add tables costs more than it saves
-NARROW_COLUMNS = 4  # likewise for few output columns (depthwise)
-FEW_FLUSHES = 800  # an E this small is flushed every fifth block: offsets would not pay
-FLOAT32_EXACT = 2**24  # integers up to here are exact in float32
 INT32_MAX = 2**31 - 1
 
 
 class Kernel(Enum):
-    """How the error part is summed; all give the same bits."""
+    """How products are summed; all give the same bits."""
 
-    AUTO = "auto"  # by shape: VECTOR where it pays, SCALAR otherwise
-    VECTOR = "vector"  # row-add
+    AUTO = "auto"  # the cheapest by estimate
+    VECTOR = "vector"  # GEMM and row-add
     SCALAR = "scalar"  # one look-up per product; runs on every CPU
 
 
 class TableProduct:
     """`out[m, n] = sum over k of table[acts[m, k], weights[k, n]]` on stored bytes.
 
-    The table is split, exactly, as
-
-        table[a, w] = act_values[a] * weight_values[w] + alpha[a] + beta[w] + E[a, w]
-
-    The first term is an ordinary matrix product, done in float32 in slices of k that stay
-    below 2**24; the offsets are sums over k alone; E is what row-add sums. Nothing is rounded.
-
     Parameters
     ----------
     table : int32[256, 256]
         Product of each pair of stored bytes, `[act, weight]`; see `sim.tables.code_table`.
     act_values, weight_values : int16[256]
-        Value of each byte, in [-255, 255]. They only steer the split: a poor choice is slower,
-        never wrong.
+        Value of each byte, in [-255, 255]. They only steer how the table is split: a poor choice
+        is slower, never wrong.
     """
 
     def __init__(self, table: npt.NDArray[np.int32], act_values: npt.NDArray[np.int16],
@@ -51,34 +48,27 @@ class TableProduct:
         if table.shape != (256, 256):
             raise ValueError(f"Product table must have shape (256, 256), not {table.shape}")
         self.table = np.ascontiguousarray(table, np.int32)
+        self._values = act_values, weight_values
         self._largest = int(np.abs(self.table.astype(np.int64)).max())
-        self._act_values = act_values.astype(np.float32)
-        self._weight_values = weight_values.astype(np.float32)
-        # Unsigned codes convert faster than they are looked up; the zero point is subtracted.
-        zero_point = -int(act_values[0])
-        self._zero_point = (zero_point if (act_values == np.arange(256) - zero_point).all()
-                            else None)
-        largest_act = max(int(np.abs(act_values).max()), 255 if self._zero_point else 0)
-        largest_product = largest_act * int(np.abs(weight_values).max())
-        self._slice = max(1, FLOAT32_EXACT // max(largest_product, 1) - 1)
-        error = self.table - np.multiply.outer(act_values.astype(np.int32),
-                                               weight_values.astype(np.int32))
-        self.is_exact = not error.any()
-        self._beta = (error.max(axis=0) + error.min(axis=0)) // 2
-        error = error - self._beta
-        self._alpha = np.zeros(256, np.int32)
-        if int(np.abs(error).max()) > FEW_FLUSHES:
-            self._alpha = np.ascontiguousarray((error.max(axis=1) + error.min(axis=1)) // 2,
-                                               np.int32)
-        self._error = np.ascontiguousarray(error - self._alpha[:, None], np.int32)
-        self._parts = _int16_parts(self._error)
+        self._engines: dict[int, Engine] = {}
+        self._plans: dict[tuple[int, int, int], list[Plan]] = {}
 
-    def matmul(self, acts: npt.NDArray[np.uint8], weights: npt.NDArray[np.uint8], *,
-               threads: int = 1, kernel: Kernel = Kernel.AUTO) -> npt.NDArray[np.int32]:
+    @cached_property
+    def is_exact(self) -> bool:
+        """Whether every entry is the product of the values."""
+        act_values, weight_values = self._values
+        return np.array_equal(self.table, np.multiply.outer(act_values.astype(np.int32),
+                                                            weight_values.astype(np.int32)))
+
+    def matmul(self, acts: npt.NDArray[np.uint8] | Rows,
+               weights: npt.NDArray[np.uint8] | PackedWeights, *, threads: int = 1,
+               kernel: Kernel = Kernel.AUTO) -> npt.NDArray[np.int32]:
         """Return int32[m, n] for acts uint8[m, k] and weights uint8[k, n].
 
-        threads : the result does not depend on it. kernel : nor on this; AUTO may be overridden
-        by the environment variable AUTOAPPROX_KERNEL.
+        acts : `Rows` gather the windows of an image without writing them out. weights :
+        `PackedWeights` keep what is prepared of them from call to call. threads : the result does
+        not depend on it. kernel : nor on this; AUTO may be overridden by the environment variable
+        AUTOAPPROX_KERNEL.
 
         Raises
         ------
@@ -86,69 +76,123 @@ class TableProduct:
             The shapes do not fit, or k times the largest product exceeds int32: the
             accumulators of the hardware would wrap too.
         """
-        if acts.ndim != 2 or weights.ndim != 2 or acts.shape[1] != weights.shape[0]:
-            raise ValueError(f"Matrix shapes must fit, not {acts.shape} and {weights.shape}")
-        if acts.dtype != np.uint8 or weights.dtype != np.uint8:
-            raise ValueError(f"Operands must be stored bytes, not {acts.dtype}, {weights.dtype}")
-        (m, k), n = acts.shape, weights.shape[1]
+        if isinstance(acts, np.ndarray) and acts.dtype != np.uint8:
+            raise ValueError(f"Activations must be stored bytes, not {acts.dtype}")
+        m = acts.count if isinstance(acts, Rows) else len(acts)
+        n = weights.codes.shape[1] if isinstance(weights, PackedWeights) else weights.shape[1]
+        sink = Matrix(m, n)
+        self.multiply(acts, weights, sink, threads=threads, kernel=kernel)
+        return sink.values
+
+    def multiply(self, acts: npt.NDArray[np.uint8] | Rows,
+                 weights: npt.NDArray[np.uint8] | PackedWeights, sink: Sink, *, threads: int = 1,
+                 kernel: Kernel = Kernel.AUTO) -> None:
+        """Put the sums of `matmul` into `sink`, tile by tile."""
+        if not isinstance(weights, PackedWeights):
+            weights = PackedWeights(weights)
+        k, n = weights.codes.shape
+        shape = (acts.count, acts.terms * len(acts.taps)) if isinstance(acts, Rows) else acts.shape
+        if len(shape) != 2 or shape[1] != k:
+            raise ValueError(f"Matrix shapes must fit, not {shape} and {(k, n)}")
+        self.check_sums(k)
+        m = shape[0]
+        if not (m and n):
+            return
+        if not k:
+            sink.put(np.zeros((m, n), np.int32), np.zeros(n, np.int32), 0, 0)
+            return
+        rows = acts if isinstance(acts, Rows) else Rows.of_matrix(acts)
+        plans = self._ordered(_kernel(kernel), m, k, n)
+        if plans[0].transposed:
+            turned = Matrix(n, m)
+            self.transposed.multiply(weights.transposed, np.ascontiguousarray(rows.matrix.T),
+                                     turned, threads=threads, kernel=Kernel.VECTOR)
+            sink.put(np.ascontiguousarray(turned.values.T), np.zeros(n, np.int32), 0, 0)
+            return
+        vector = [plan.split for plan in plans if plan.split is not None]
+        for split in vector:
+            if self._engine(split).run(rows, weights, sink, threads=threads,
+                                       last_resort=split is vector[-1]):
+                return
+        self._look_up(rows.matrix, weights, sink, threads)
+
+    def check_sums(self, k: int) -> None:
+        """Raise ValueError when a sum of k products may not fit in int32."""
         if k * self._largest > INT32_MAX:
             raise ValueError(f"Accumulators must fit in int32, but {k} products of up to "
                              f"{self._largest} may not")
-        # The compiled loops take plain arrays: contiguous, and not marked read-only.
-        acts, weights = (np.require(codes, None, ["C", "W"])
-                         for codes in (acts, weights))
-        out = np.zeros((m, n), np.int32)
-        kernel = self._choose(kernel, m, n)
-        if kernel is Kernel.SCALAR and not self.is_exact:
-            add_lookups(acts, weights, self.table, out)
-            return out
-        self._add_exact_part(acts, weights, out)
-        if not self.is_exact:
-            if self._alpha.any():
-                alpha = np.zeros(m, np.int32)
-                row_sums(acts, self._alpha, alpha)
-                out += alpha[:, None]
-            out += self._beta[weights].sum(axis=0, dtype=np.int32)
-            for scale, part in self._parts:
-                if scale == 1:
-                    add_rows(acts, weights, part, out, threads=threads)
-                else:
-                    high = np.zeros_like(out)
-                    add_rows(acts, weights, part, high, threads=threads)
-                    out += high * np.int32(scale)
-        return out
 
-    def _choose(self, kernel: Kernel, m: int, n: int) -> Kernel:
-        if kernel is Kernel.AUTO:
-            forced = os.environ.get("AUTOAPPROX_KERNEL", "auto")
-            try:
-                kernel = Kernel(forced)
-            except ValueError:
-                raise InputError("AUTOAPPROX_KERNEL must be auto, vector or scalar, "
-                                 f"not {forced!r}") from None
-        if kernel is Kernel.AUTO:
-            small = m < SMALL_ROWS or n < NARROW_COLUMNS
-            return Kernel.SCALAR if small else Kernel.VECTOR
-        return kernel
+    def _look_up(self, acts: npt.NDArray[np.uint8], weights: PackedWeights, sink: Sink,
+                 threads: int) -> None:
+        """Sum one look-up per product."""
+        n = weights.codes.shape[1]
 
-    def _add_exact_part(self, acts: npt.NDArray[np.uint8], weights: npt.NDArray[np.uint8],
-                        out: npt.NDArray[np.int32]) -> None:
-        for first in range(0, acts.shape[1], self._slice):
-            part = slice(first, first + self._slice)
-            values = self._weight_values.take(weights[part])
-            if self._zero_point is None:
-                product = self._act_values.take(acts[:, part]) @ values
-            else:
-                product = acts[:, part].astype(np.float32) @ values
-                product -= self._zero_point * values.sum(axis=0)
-            out += product.astype(np.int32)
+        def part(first: int, last: int) -> None:
+            sums = np.zeros((last - first, n), np.int32)
+            add_lookups(acts[first:last], weights.codes, self.table, sums)
+            sink.put(sums, np.zeros(n, np.int32), first, 0)
+
+        run_all([partial(part, *cut) for cut in shares(len(acts), threads, 1)], threads)
+
+    def explain(self, m: int, k: int, n: int) -> str:
+        """Return the ways to compute a product of that shape, cheapest first, one per line."""
+        return "\n".join(f"{plan.cycles / 1e6:10.2f} Mcycles  {plan.describe()}"
+                         for plan in self.plans(m, k, n))
+
+    def plans(self, m: int, k: int, n: int) -> list[Plan]:
+        """Return the ways to compute a product of that shape, cheapest first."""
+        if (m, k, n) not in self._plans:
+            cpu = this_cpu()
+            found = [Plan(split=None, transposed=False, cycles=lookup_cycles(m, k, n))]
+            found += [Plan(split=split, transposed=False,
+                           cycles=split_cycles(split, m, k, n, cpu))
+                      for split in self.splits]
+            if m < n:
+                found += [Plan(split=split, transposed=True,
+                               cycles=split_cycles(split, n, k, m, cpu))
+                          for split in self.transposed.splits]
+            self._plans[m, k, n] = sorted(found, key=lambda plan: plan.cycles)
+        return self._plans[m, k, n]
+
+    @cached_property
+    def splits(self) -> list[Split]:
+        """The ways in which the table is written."""
+        return exact_splits(self.table, *self._values)
+
+    @cached_property
+    def by_weight(self) -> npt.NDArray[np.int32]:
+        """The table with one row per weight code, int32[256, 256]."""
+        return np.ascontiguousarray(self.table.T)
+
+    @cached_property
+    def transposed(self) -> TableProduct:
+        """The same products with activations and weights exchanged."""
+        act_values, weight_values = self._values
+        return TableProduct(self.by_weight, weight_values, act_values)
+
+    def _engine(self, split: Split) -> Engine:
+        if id(split) not in self._engines:
+            self._engines[id(split)] = Engine(split, self._values[0], this_cpu())
+        return self._engines[id(split)]
+
+    def _ordered(self, kernel: Kernel, m: int, k: int, n: int) -> list[Plan]:
+        """Return the plans in the order in which they are tried, look-ups last."""
+        plans = self.plans(m, k, n)
+        lookup = [plan for plan in plans if plan.split is None]
+        if kernel is Kernel.SCALAR or (kernel is Kernel.AUTO and plans[0].split is None):
+            return lookup
+        vector = [plan for plan in plans if plan.split is not None]
+        if kernel is Kernel.VECTOR or not vector[0].transposed:
+            vector = [plan for plan in vector if not plan.transposed]
+        return vector + lookup
 
 
-def _int16_parts(error: npt.NDArray[np.int32]) -> list[tuple[int, RowAddTable]]:
-    """Split E into scale * entries with entries small enough for row-add."""
-    if not error.any():
-        return []
-    if int(np.abs(error).max()) <= MAX_ENTRY:
-        return [(1, RowAddTable(error))]
-    low = (error + 128) % 256 - 128
-    return [(1, RowAddTable(low)), (256, RowAddTable((error - low) // 256))]
+def _kernel(wanted: Kernel) -> Kernel:
+    if wanted is not Kernel.AUTO:
+        return wanted
+    forced = os.environ.get("AUTOAPPROX_KERNEL", Kernel.AUTO.value)
+    try:
+        return Kernel(forced)
+    except ValueError:
+        raise InputError(f"AUTOAPPROX_KERNEL must be auto, vector or scalar, "
+                         f"not {forced!r}") from None

@@ -1,0 +1,111 @@
+"""A mapped layer computed: from the codes that it reads to its sums or the codes that it writes.
+
+`TableProduct` gathers windows and requantises sums while they are in the caches; any other
+`Product` gets its rows written out. The bits are the same.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.kernels import TableProduct
+from sim.kernels.depthwise import depthwise_sums
+from sim.kernels.pack import PackedWeights
+from sim.kernels.rows import Rows
+from sim.kernels.sink import Matrix
+from sim.kernels.workers import run_all, shares
+from sim.layer import MappedLayer
+from sim.product import Product
+from sim.requantize import requantize_planes
+
+Bytes = npt.NDArray[np.uint8]
+Int32 = npt.NDArray[np.int32]
+Shape = tuple[int, ...]
+
+
+def layer_sums(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Product, *,
+               threads: int) -> tuple[Int32, Shape]:
+    """Return the accumulators before bias, int32[m, groups * n], and the shape of the output.
+
+    codes : stored bytes that the layer reads, [n, c, h, w], [n, c, w] or [..., k].
+    """
+    codes = codes.view(np.uint8)
+    if not isinstance(product, TableProduct):
+        rows, shape = layer.act_rows(codes)
+        return layer.accumulate(rows, product, threads=threads), shape
+    if layer.is_depthwise:
+        sums = _depthwise(layer, codes, product, threads)
+        return np.ascontiguousarray(np.moveaxis(sums, 1, -1).reshape(-1, layer.groups)), \
+            layer.output_shape(codes.shape)
+    gathered = gather(layer, codes, threads=threads)
+    parts = []
+    for rows, weights in gathered:
+        sink = Matrix(rows.count, layer.n)
+        product.multiply(rows, weights, sink, threads=threads)
+        parts.append(sink.values)
+    return (parts[0] if layer.groups == 1 else np.concatenate(parts, axis=1),
+            layer.output_shape(codes.shape))
+
+
+def layer_output(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Product, *,
+                 threads: int) -> npt.NDArray[np.generic]:
+    """Return the tensor that a layer writes, `layer.finish` of its sums."""
+    requantizer = layer.requantizer
+    if requantizer is None or not isinstance(product, TableProduct):
+        return layer.finish(*layer_sums(layer, codes, product, threads=threads))
+    codes = codes.view(np.uint8)
+    shape = layer.output_shape(codes.shape)
+    channels = layer.groups * layer.n
+    images = shape[0] if layer.window is not None else int(np.prod(shape[:-1]))
+    positions = int(np.prod(shape)) // (images * channels)
+    tensor = requantizer.tensor(images, channels, positions, layer.bias)
+    if layer.is_depthwise:
+        sums = _depthwise(layer, codes, product, threads).reshape(tensor.codes.shape)
+        run_all([partial(requantize_planes, sums, layer.bias, requantizer.multiplier,
+                         requantizer.shift, requantizer.zero_point, requantizer.low,
+                         requantizer.high, tensor.codes, *part)
+                 for part in shares(images * channels, threads, 1)], threads)
+    else:
+        for group, (rows, weights) in enumerate(gather(layer, codes, threads=threads)):
+            product.multiply(rows, weights, tensor.from_channel(group * layer.n), threads=threads)
+    values = tensor.codes.view(np.int8) if requantizer.signed else tensor.codes
+    if layer.window is None:
+        return values.reshape(shape)
+    return values.reshape((images, channels, *shape[1:-1]))
+
+
+def gather(layer: MappedLayer, codes: Bytes, *,
+           threads: int) -> list[tuple[Rows, PackedWeights]]:
+    """Return the rows and the weights of each group, terms in the same order."""
+    if layer.window is not None:
+        image = codes[:, :, None] if codes.ndim == 3 else codes
+        found = layer.window.gather(image, layer.padding_code, layer.groups, threads=threads)
+        if found is not None:
+            return list(zip(found, layer.gathered_weights, strict=True))
+    rows, _shape = layer.act_rows(codes)
+    return [(Rows.of_matrix(part), weights)
+            for part, weights in zip(rows, layer.packed_weights, strict=True)]
+
+
+def _depthwise(layer: MappedLayer, codes: Bytes, product: TableProduct, threads: int) -> Int32:
+    """Return the sums int32[n, c, h, w]."""
+    window = layer.window
+    assert window is not None, layer.name
+    image = codes[:, :, None] if codes.ndim == 3 else codes
+    n, channels, height, width = image.shape
+    top, left, bottom, right = window.padding(height, width)
+    padded = np.full((n, channels, height + top + bottom, width + left + right),
+                     layer.padding_code, np.uint8)
+    padded[:, :, top:top + height, left:left + width] = image
+    taps = np.stack(np.meshgrid(np.arange(window.kernel[0]) * window.dilation[0],
+                                np.arange(window.kernel[1]) * window.dilation[1],
+                                indexing="ij"), axis=-1).reshape(-1, 2)
+    out = np.empty((n, channels, *window.size(height, width)), np.int32)
+    product.check_sums(layer.k)
+    run_all([partial(depthwise_sums, padded, layer.depthwise_weights, product.by_weight, taps,
+                     window.stride, out, *part) for part in shares(n * channels, threads, 1)],
+            threads)
+    return out

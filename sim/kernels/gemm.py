@@ -1,0 +1,120 @@
+"""Exact matrix product of int16 operands in int32, a panel of rows by a tile of columns.
+
+    out[m, n] += sum over k of values[m, k] * weights[k, n]    (mod 2**32)
+
+`pmaddwd` multiplies pairs of int16 and adds them in int32; int32 sums wrap, and wrapping is
+exact as long as the final sum fits. Unlike `pmaddubsw`, which multiplies twice as many bytes,
+it does not saturate. The blocking is that of Goto and van de Geijn (ACM TOMS 34(3), 2008): a
+panel's sums stay in registers while k runs.
+
+Layouts, with PANEL = `cpu.panel_rows` and L = columns of a tile:
+
+- values int16[panels, blocks, PANEL, 8]: eight values of k for each row of a panel;
+- weights int16[blocks * 4, L, 2] per tile: pairs of k for each column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from llvmlite import ir
+
+from sim.kernels.cpu import Cpu
+from sim.kernels.machine_code import I16, I32, Function, Value, int64
+
+DEPTH = 8  # values of k in a block
+PAIRS = DEPTH // 2
+
+
+@cache
+def gemm_tile(cpu: Cpu, lanes: int) -> Callable[..., None]:
+    """Return `f(values, weights, out, panels, blocks, out_bytes)` for a tile of columns.
+
+    lanes : columns of the tile, `cpu.lanes` or half of it. Addresses: values of the first
+    panel; weights of the tile; out int32, the tile's first column, rows `out_bytes` apart.
+    """
+    return gemm_function(cpu, lanes).compile(cpu)
+
+
+def gemm_function(cpu: Cpu, lanes: int) -> Function:
+    """Return the function of `gemm_tile` before it is compiled."""
+    function = Function("gemm", 6)
+    rows, kind = cpu.panel_rows, _sums(cpu)
+    vectors = lanes // kind.count
+    values, weights, out, panels, blocks, out_bytes = function.arguments
+    multiply_add = _multiply_add(function, cpu)
+    build = function.build
+
+    def panel(index: Value) -> None:
+        start = function.add(values, function.scaled(
+            index, function.scaled(blocks, rows * DEPTH * 2)))
+        target = function.add(out, function.scaled(index, function.scaled(out_bytes, rows)))
+
+        def block(number: Value, *totals: Value) -> list[Value]:
+            row_values = function.add(start, function.scaled(number, rows * DEPTH * 2))
+            block_weights = function.add(weights, function.scaled(number, DEPTH * lanes * 2))
+
+            # One pair of k per round: unrolled, LLVM adds pairs first and runs out of registers.
+            def pair(position: Value, *totals: Value) -> list[Value]:
+                from_values = function.add(row_values, function.scaled(position, 4))
+                from_weights = function.add(block_weights, function.scaled(position, lanes * 4))
+                columns = [function.load(from_weights, vector * cpu.vector_bytes, kind, 16)
+                           for vector in range(vectors)]
+                new = list(totals)
+                for row in range(rows):
+                    both = _broadcast(function, from_values, row * DEPTH * 2, kind)
+                    for vector, column in enumerate(columns):
+                        at = row * vectors + vector
+                        new[at] = build.add(new[at], multiply_add(both, column))
+                return new
+
+            return function.loop(int64(PAIRS), pair, totals)
+
+        totals = function.loop(blocks, block, [ir.Constant(kind, None)] * (rows * vectors))
+        for row in range(rows):
+            row_out = function.add(target, function.scaled(out_bytes, row))
+            for vector in range(vectors):
+                offset = vector * cpu.vector_bytes
+                total = build.add(totals[row * vectors + vector],
+                                  function.load(row_out, offset, kind, 4))
+                function.store(total, row_out, offset, 4)
+
+    function.loop(panels, panel)
+    return function
+
+
+def _sums(cpu: Cpu) -> ir.VectorType:
+    return ir.VectorType(I32, cpu.vector_bytes // 4)
+
+
+def _broadcast(function: Function, address: Value, offset: int, kind: ir.VectorType) -> Value:
+    """Return a vector of what lies at an address, four bytes, again and again."""
+    build = function.build
+    undefined = ir.Constant(kind, ir.Undefined)
+    first = build.insert_element(undefined, function.load(address, offset, I32, 4),
+                                 ir.Constant(I32, 0))
+    zeros = ir.Constant(ir.VectorType(I32, kind.count), None)
+    return build.shuffle_vector(first, undefined, zeros)
+
+
+def _multiply_add(function: Function, cpu: Cpu) -> Callable[[Value, Value], Value]:
+    """Return (a, b) -> a.low * b.low + a.high * b.high of the int16 halves of int32 vectors."""
+    build = function.build
+    count = cpu.vector_bytes // 4
+    sums, halves = ir.VectorType(I32, count), ir.VectorType(I16, 2 * count)
+    if cpu.x86:
+        name = {64: "llvm.x86.avx512.pmaddw.d.512", 32: "llvm.x86.avx2.pmadd.wd",
+                16: "llvm.x86.sse2.pmadd.wd"}[cpu.vector_bytes]
+        instruction = function.external(name, sums, [halves, halves])
+        return lambda a, b: build.call(instruction, [build.bitcast(a, halves),
+                                                     build.bitcast(b, halves)])
+    sixteen = ir.Constant(sums, [16] * count)
+
+    def low(value: Value) -> Value:
+        return build.ashr(build.shl(value, sixteen), sixteen)
+
+    def high(value: Value) -> Value:
+        return build.ashr(value, sixteen)
+
+    return lambda a, b: build.add(build.mul(low(a), low(b)), build.mul(high(a), high(b)))

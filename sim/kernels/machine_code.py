@@ -1,0 +1,143 @@
+"""Loops written in LLVM's intermediate language and compiled in the process.
+
+Numba widens int16 sums to int64 and so defeats LLVM's vectoriser, and the optimiser reorders
+sums until they no longer fit in registers. Written as vectors and only lowered, not optimised,
+the loops become the instructions they look like. No C compiler is needed; ctypes releases
+the interpreter's lock during a call. Addresses are int64; the caller owns arrays and bounds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import binding, ir
+
+from sim.kernels.cpu import Cpu
+
+binding.initialize_native_target()
+binding.initialize_native_asmprinter()
+
+I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+ALIGNMENT = 64
+Value = Any  # llvmlite has no types
+
+
+def int64(value: int) -> Value:
+    """Return a constant."""
+    return ir.Constant(I64, value)
+
+
+class Function:
+    """A function under construction: void, arguments all int64.
+
+    build : its builder. arguments : their values.
+    """
+
+    def __init__(self, name: str, arguments: int) -> None:
+        self.module = ir.Module(name)
+        self.name, self._arity = name, arguments
+        function = ir.Function(self.module,
+                               ir.FunctionType(ir.VoidType(), [I64] * arguments), name)
+        self.build = ir.IRBuilder(function.append_basic_block("entry"))
+        self.arguments = function.args
+
+    def external(self, name: str, result: Any, arguments: Sequence[Any]) -> Value:
+        """Return a declared function, an instruction of the CPU for example."""
+        return ir.Function(self.module, ir.FunctionType(result, arguments), name)
+
+    # --- addresses ------------------------------------------------------------------
+
+    def add(self, *terms: Value) -> Value:
+        """Return the sum."""
+        total = terms[0]
+        for term in terms[1:]:
+            total = self.build.add(total, term)
+        return total
+
+    def scaled(self, index: Value, size: int | Value) -> Value:
+        """Return index * size."""
+        return self.build.mul(index, int64(size) if isinstance(size, int) else size)
+
+    def load(self, address: Value, offset: int, kind: Any, align: int) -> Value:
+        """Return what lies at address + offset bytes."""
+        value = self.build.load(self._pointer(address, offset, kind))
+        value.align = align
+        return value
+
+    def store(self, value: Value, address: Value, offset: int, align: int) -> None:
+        """Put a value at address + offset bytes."""
+        self.build.store(value, self._pointer(address, offset, value.type)).align = align
+
+    def _pointer(self, address: Value, offset: int, kind: Any) -> Value:
+        # A pointer with a constant offset: LLVM folds both into the instruction that uses them.
+        start = self.build.inttoptr(address, I8.as_pointer())
+        return self.build.bitcast(self.build.gep(start, [int64(offset)]), kind.as_pointer())
+
+    # --- loops ----------------------------------------------------------------------
+
+    def loop(self, count: Value, body: Callable[..., Sequence[Value] | None],
+             carried: Sequence[Value] = ()) -> list[Value]:
+        """Run `body(index, *carried)` for every index below `count`.
+
+        The body returns the next values of `carried`; the last ones are returned.
+        """
+        build = self.build
+        before = build.block
+        head, inside, after = (build.append_basic_block(name) for name in ("head", "body", "end"))
+        build.branch(head)
+        build.position_at_end(head)
+        index = build.phi(I64)
+        index.add_incoming(int64(0), before)
+        values = []
+        for value in carried:
+            values.append(build.phi(value.type))
+            values[-1].add_incoming(value, before)
+        build.cbranch(build.icmp_signed("<", index, count), inside, after)
+        build.position_at_end(inside)
+        following = body(index, *values) or ()
+        index.add_incoming(build.add(index, int64(1)), build.block)
+        for value, new in zip(values, following, strict=True):
+            value.add_incoming(new, build.block)
+        build.branch(head)
+        build.position_at_end(after)
+        return values
+
+    # --- machine code ---------------------------------------------------------------
+
+    def assembly(self, cpu: Cpu) -> str:
+        """Return what the function becomes on a CPU, for tests."""
+        text: str = _target(cpu).emit_assembly(self._parsed())
+        return text
+
+    def compile(self, cpu: Cpu) -> Callable[..., None]:
+        """Return the compiled function; its arguments are Python integers."""
+        engine = binding.create_mcjit_compiler(self._parsed(), _target(cpu))
+        engine.finalize_object()
+        address = engine.get_function_address(self.name)
+        function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * self._arity)(address)
+        function.engine = engine  # type: ignore[attr-defined]  # keeps the code alive
+        return function
+
+    def _parsed(self) -> Any:
+        if not self.build.block.is_terminated:
+            self.build.ret_void()
+        parsed = binding.parse_assembly(str(self.module))
+        parsed.verify()
+        return parsed
+
+
+def _target(cpu: Cpu) -> Any:
+    target = binding.Target.from_default_triple()
+    return target.create_target_machine(cpu=cpu.name, features=cpu.features, opt=3)
+
+
+def aligned(shape: tuple[int, ...], kind: Any) -> npt.NDArray[Any]:
+    """Return zeros that start at a multiple of 64 bytes."""
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    first = -raw.ctypes.data % ALIGNMENT
+    return raw[first:first + size].view(kind).reshape(shape)

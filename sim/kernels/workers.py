@@ -1,0 +1,56 @@
+"""Threads that outlive a call, and memory that each of them keeps.
+
+Memory that is handed back to the system after every layer costs more in page faults than many
+layers cost in arithmetic.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.kernels.machine_code import aligned
+
+_LOCAL = threading.local()
+
+
+def run_all(jobs: Iterable[Callable[[], None]], threads: int) -> None:
+    """Run jobs that share nothing they write, on up to `threads` threads."""
+    jobs = list(jobs)
+    if threads <= 1 or len(jobs) <= 1:
+        for job in jobs:
+            job()
+    else:
+        # Every job is waited for: an error of one is raised here.
+        list(_pool(threads).map(lambda job: job(), jobs))
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="kernel")
+
+
+def workspace(name: str, shape: tuple[int, ...], kind: Any) -> npt.NDArray[Any]:
+    """Return memory of this thread, aligned to 64 bytes, holding what the last use left.
+
+    Zeros where the last use of `name` left zeros. It is lent until the next call with the name.
+    """
+    kept = _LOCAL.__dict__
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    if name not in kept or kept[name].size < size:
+        kept[name] = aligned((size,), np.uint8)
+    memory: npt.NDArray[Any] = kept[name][:size].view(kind).reshape(shape)
+    return memory
+
+
+def shares(count: int, parts: int, unit: int) -> list[tuple[int, int]]:
+    """Cut `count` rows into up to `parts` ranges of whole units."""
+    units = -(-count // unit)
+    size = -(-units // parts) * unit
+    return [(first, min(first + size, count)) for first in range(0, count, size)]
