@@ -42,7 +42,7 @@ def _verilated(name: str, label: str, macs: int, array: int | None) -> Contender
     return contender
 
 
-def _ours(name: str, label: str, circuit: str, *, requantise: bool = False) -> Contender:
+def _ours(name: str, label: str, circuit: str, *, requantise: bool = True) -> Contender:
     return Ours(name=name, label=label, table=get(circuit).table, requantise=requantise)
 
 
@@ -65,8 +65,8 @@ CONTENDERS: Mapping[str, tuple[str, Factory]] = {
     "ours-rank1": ("this project, rank-1 circuit", partial(_ours, circuit=RANK_1)),
     "ours-typical": ("this project, typical circuit", partial(_ours, circuit=TYPICAL)),
     "ours-hard": ("this project, hard circuit", partial(_ours, circuit=HARD)),
-    "ours-hard-codes": ("this project, hard circuit, requantised",
-                        partial(_ours, circuit=HARD, requantise=True)),
+    "ours-hard-sums": ("this project, hard circuit, sums only",
+                       partial(_ours, circuit=HARD, requantise=False)),
     "loop-rows": ("compiled LUT loop, order m k n",
                   partial(_lookups, method=lookups.loop_rows, macs=40 * MILLION)),
     "loop-columns": ("compiled LUT loop, order m n k",

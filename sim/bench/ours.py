@@ -1,4 +1,4 @@
-"""The simulator of this project as a contender: im2col and table product, or the whole layer."""
+"""The simulator of this project as a contender: a layer as a network runs it, or its sums."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.bench.problem import OUT_ZERO_POINT, Job, Problem
+from sim.compute import layer_output, layer_sums
 from sim.layer import MappedLayer
 from sim.requantize import Requantizer
 from sim.tables import Table
@@ -16,15 +17,15 @@ from sim.tables import Table
 
 @dataclass(frozen=True, kw_only=True)
 class Ours:
-    """Stored bytes to int32 sums, from the image on: im2col is part of the time.
+    """A layer from the stored bytes it reads to those it writes, as a network runs it.
 
-    requantise : go on to the stored bytes of the output, as a network does.
+    requantise : False stops at the int32 sums. Windows are gathered in either case.
     """
 
     name: str
     label: str
     table: Table = field(repr=False)
-    requantise: bool = False
+    requantise: bool = True
     parallel: bool = True
     sampled: bool = False
 
@@ -34,18 +35,15 @@ class Ours:
         return "uint8 codes" if self.requantise else "int32 sums"
 
     def prepare(self, problem: Problem, threads: int) -> Job:
-        """Return the job; only the table is prepared, as in a network."""
+        """Return the job; table and weights are prepared, as a network does once."""
         layer = mapped_layer(problem)
         product = layer.product(self.table)
         codes = problem.rows if problem.shape.linear else problem.codes
 
-        def sums() -> tuple[npt.NDArray[np.int32], tuple[int, ...]]:
-            rows, shape = layer.act_rows(codes)
-            return layer.accumulate(rows, product, threads=threads), shape
-
         def run() -> npt.NDArray[Any]:
-            acc, shape = sums()
-            return layer.finish(acc, shape) if self.requantise else acc
+            if self.requantise:
+                return layer_output(layer, codes, product, threads=threads)
+            return layer_sums(layer, codes, product, threads=threads)[0]
 
         def matrix(output: npt.NDArray[Any]) -> npt.NDArray[Any]:
             if self.requantise and not problem.shape.linear:

@@ -21,7 +21,7 @@ SHAPES = [{"name": "first", "channels": 6, "height": 32, "width": 32, "out_chann
            "kernel": 3, "pad": 1, "count": 3, "zero_point": 90},
           {"name": "last", "channels": 40, "height": 1, "width": 1, "out_channels": 10,
            "linear": True}]
-NAMES = ["ort-qlinearconv", "ours-typical", "ours-hard-codes", "loop-rows", "netlist-gates"]
+NAMES = ["ort-qlinearconv", "ours-typical", "ours-hard-sums", "loop-rows", "netlist-gates"]
 
 
 def bench(*arguments):
