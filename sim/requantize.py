@@ -18,7 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from sim.kernels.requantize import LANES, RequantizeConstants, requantize_runs
+
 MULTIPLIER_BITS = 31
+ROWS = 128  # turned from columns to planes at a time
 MAX_SHIFT = 62  # acc * multiplier stays below 2**62, so the rounding term fits in int64
 
 
@@ -103,9 +106,31 @@ class RequantizedTensor:
     def put(self, sums: npt.NDArray[np.int32], columns: npt.NDArray[np.int32], first: int,
             column: int) -> None:
         """Take `sums[m, n] + columns[n]`, int32[rows, lanes], from (first, column) on."""
-        by = self.requantizer
-        requantize_tile(sums, columns, self.bias, by.multiplier, by.shift, by.zero_point, by.low,
-                        by.high, self.codes, first, self.first_channel + column)
+        by, channel = self.requantizer, self.first_channel + column
+        positions = self.codes.shape[2]
+        if positions < LANES or (self.codes.shape[1] - channel) % LANES:
+            requantize_tile(sums, columns, self.bias, by.multiplier, by.shift, by.zero_point,
+                            by.low, by.high, self.codes, first, channel)
+            return
+        # The widest vectors, for whole groups of channels and images of some size.
+        channels = slice(channel, channel + sums.shape[1])
+        constants = RequantizeConstants.of(columns + self.bias[channels], by.multiplier[channels],
+                                           by.shift[channels], by.zero_point, by.low, by.high)
+        runs = _runs(first, len(sums), positions)
+        wide = runs[:, 1] >= LANES
+        requantize_runs(sums, constants, self.codes, channel, runs[wide])
+        for start, count, _image, _position in runs[~wide]:
+            requantize_tile(sums[start:start + count], columns, self.bias, by.multiplier,
+                            by.shift, by.zero_point, by.low, by.high, self.codes, first + start,
+                            channel)
+
+
+def _runs(first: int, rows: int, positions: int) -> npt.NDArray[np.int64]:
+    """Cut rows from `first` on by images: int64[runs, 4], see `requantize_runs`."""
+    edges = np.arange(first // positions * positions + positions, first + rows, positions)
+    starts = np.concatenate([[0], edges - first])
+    counts = np.diff(starts, append=rows)
+    return np.stack([starts, counts, *np.divmod(first + starts, positions)], axis=1)
 
 
 @njit("void(int32[:,::1], int32[::1], int32[::1], int64[::1], int64[::1], int64, int64, int64, "
@@ -117,21 +142,29 @@ def requantize_tile(sums: npt.NDArray[np.int32], columns: npt.NDArray[np.int32],
     """Requantise rows of sums into channels-first codes; what `Requantizer.apply` does."""
     positions = out.shape[2]
     lanes = min(sums.shape[1], out.shape[1] - column)
+    # Slices from the first column on: the loop over lanes becomes vectors.
+    factors, shifts = multiplier[column:column + lanes], shift[column:column + lanes]
+    halves = np.empty(lanes, np.int64)
+    offsets = np.empty(lanes, np.int32)
+    for lane in range(lanes):
+        halves[lane] = np.int64(1) << (shifts[lane] - 1)
+        offsets[lane] = columns[lane] + bias[column + lane]
+    codes = np.empty((ROWS, lanes), np.uint8)
     start = 0
     while start < sums.shape[0]:
-        # Up to 64 rows of one image: their sums stay in L1 while each channel is read.
+        # Rows of one image, few enough for their codes to stay in L1 until they are turned.
         image, position = (first + start) // positions, (first + start) % positions
-        count = min(64, sums.shape[0] - start, positions - position)
+        count = min(ROWS, sums.shape[0] - start, positions - position)
+        for m in range(count):
+            source, target = sums[start + m], codes[m]
+            for lane in range(lanes):
+                total = np.int64(np.int32(source[lane] + offsets[lane]))
+                code = ((total * factors[lane] + halves[lane]) >> shifts[lane]) + zero_point
+                target[lane] = np.uint8(min(max(code, low), high))
         for lane in range(lanes):
-            channel = column + lane
-            target = out[image, channel, position:position + count]
-            factor, by = multiplier[channel], shift[channel]
-            half = np.int64(1) << (by - 1)
-            offset = columns[lane] + bias[channel]
+            plane = out[image, column + lane, position:position + count]
             for m in range(count):
-                total = np.int64(np.int32(sums[start + m, lane] + offset))
-                code = ((total * factor + half) >> by) + zero_point
-                target[m] = np.uint8(min(max(code, low), high))
+                plane[m] = codes[m, lane]
         start += count
 
 

@@ -28,7 +28,7 @@ from sim.kernels.sink import Sink
 from sim.kernels.split import Split, sign_of
 from sim.kernels.workers import run_all, shares, workspace
 
-ROWS = 6144  # of a block: their sums stay in L2, tables are built once for them
+ROWS = 6400  # of a block: their sums stay in L2, tables are built once for them
 TERMS = 2**25  # of a block at most, whatever its rows
 FEWEST_ROWS = 1024
 MANY_WIDENINGS = 4  # per block of terms: a product taken out is cheaper than that
@@ -150,9 +150,13 @@ class Engine:
                              for pick in (low.min(axis=0), high.max(axis=0)))
         codes = weights.tile_codes(tiling, len(rows.taps), channels)
         found: list[Schedule | None] = [None] * len(codes)
+        # Codes in the order of values are codes as stored only where bytes are unsigned.
+        occurring = (largest.astype(np.uint16) + np.uint16(1) if self._sign_bit == 0
+                     else np.full(largest.shape, 256, np.uint16))
 
         def of(tile: int) -> None:
-            found[tile] = schedule(codes[tile], smallest, largest, self._ranges, self.group)
+            found[tile] = schedule(codes[tile], smallest, largest, self._ranges, self.group,
+                                   occurring)
 
         run_all([partial(of, tile) for tile in range(len(codes))], threads)
         done = [tile for tile in found if tile is not None]
@@ -233,7 +237,8 @@ class Engine:
                 self._columns.ctypes.data, self._columns.strides[0], codes.ctypes.data,
                 plan.centres.ctypes.data, offsets.ctypes.data, sums.ctypes.data,
                 tables.ctypes.data, scratch.ctypes.data, narrow.ctypes.data,
-                self.split.class_count, rows, plan.actions.size, plan.actions.ctypes.data)
+                self.split.class_count, plan.occurring.ctypes.data, rows, plan.actions.size,
+                plan.actions.ctypes.data)
             columns = plan.columns
         sink.put(sums[:rows], columns, first, column)
 

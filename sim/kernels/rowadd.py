@@ -57,7 +57,8 @@ def rowadd_tile(cpu: Cpu, lanes: int, group: int) -> Callable[..., None]:
     - offsets uint16[blocks, rows, DEPTH], bytes from the start of a table to the row to add;
     - out int32[rows, lanes]; tables, DEPTH times `table_bytes` of scratch; scratch of one table;
       sums int16[rows, lanes], scratch: all aligned to 64 bytes;
-    - classes; rows; blocks; uint8[blocks] of `Action`.
+    - classes; uint16[blocks * DEPTH], how many of a term's classes occur, counted from the first
+      (group 1 only); rows; blocks; uint8[blocks] of `Action`.
 
     Tables, centres and sums are int16 modulo 2**16; the schedule sees to it that sums fit.
     """
@@ -66,9 +67,9 @@ def rowadd_tile(cpu: Cpu, lanes: int, group: int) -> Callable[..., None]:
 
 def rowadd_function(cpu: Cpu, lanes: int, group: int) -> Function:
     """Return the function of `rowadd_tile` before it is compiled."""
-    function = Function("rowadd", 13)
-    (columns, column_bytes, weights, centres, offsets, out, tables, scratch, sums, classes, rows,
-     blocks, actions) = function.arguments
+    function = Function("rowadd", 14)
+    (columns, column_bytes, weights, centres, offsets, out, tables, scratch, sums, classes,
+     occurring, rows, blocks, actions) = function.arguments
     build = function.build
     row_bytes = 2 * lanes
 
@@ -80,15 +81,19 @@ def rowadd_function(cpu: Cpu, lanes: int, group: int) -> Function:
             start = function.add(tables, function.scaled(term, table_bytes(lanes)))
             first = function.scaled(term, group * row_bytes)
 
-            def transpose(k: int, target: Value) -> None:
+            def transpose(k: int, target: Value, count: Value) -> None:
                 at = function.add(first, int64(k * row_bytes))
                 _transpose(function, lanes, columns, column_bytes, function.add(codes, at),
-                           function.add(middles, at), target, classes)
+                           function.add(middles, at), target, count)
 
-            transpose(0, start)
             count = classes
+            if group == 1:
+                at = build.add(function.scaled(number, DEPTH), term)
+                limit = function.load(function.add(occurring, function.scaled(at, 2)), 0, I16, 2)
+                count = build.zext(limit, I64)
+            transpose(0, start, count)
             for later in range(1, group):
-                transpose(later, scratch)
+                transpose(later, scratch, classes)
                 _combine(function, lanes, start, count, scratch, classes)
                 count = function.scaled(count, classes)
 
@@ -139,7 +144,7 @@ def _add_rows(function: Function, lanes: int, kind: Action, offsets: Value, tabl
 
 def _transpose(function: Function, lanes: int, columns: Value, column_bytes: Value, codes: Value,
                centres: Value, table: Value, classes: Value) -> None:
-    """table[c, j] = columns[codes[j], c] - centres[j] for each class c; more rows are rubbish.
+    """table[c, j] = columns[codes[j], c] - centres[j] for `classes` classes; more are rubbish.
 
     Eight classes at a time: the 128-bit part p of vector i holds eight classes of column
     8 p + i, and three rounds of interleaving within the parts transpose all parts at once.

@@ -58,6 +58,8 @@ class Schedule:
     columns : int32[lanes]
         Sum of the centres: what the sums lack.
     actions : uint8[blocks]
+    occurring : uint16[terms]
+        How many activation codes occur, counted from 0.
     widenings : int
         Additions to int32 per row.
     feasible : bool
@@ -67,16 +69,19 @@ class Schedule:
     centres: npt.NDArray[np.int16] = field(repr=False)
     columns: Int32 = field(repr=False)
     actions: npt.NDArray[np.uint8] = field(repr=False)
+    occurring: npt.NDArray[np.uint16] = field(repr=False)
     widenings: int
     feasible: bool
 
 
 def schedule(codes: npt.NDArray[np.uint16], first: npt.NDArray[np.uint8],
-             last: npt.NDArray[np.uint8], ranges: Ranges, group: int) -> Schedule:
+             last: npt.NDArray[np.uint8], ranges: Ranges, group: int,
+             occurring: npt.NDArray[np.uint16]) -> Schedule:
     """Return the schedule of a tile.
 
     codes : uint16[terms, lanes], weights of every k. first, last : uint8[terms], smallest and
     largest activation of every k, in the order of values. group : k that row-add adds at once.
+    occurring : see `Schedule`.
     """
     terms, lanes = codes.shape
     centres = np.empty((terms, lanes), np.int16)
@@ -86,7 +91,7 @@ def schedule(codes: npt.NDArray[np.uint16], first: npt.NDArray[np.uint8],
     actions = np.zeros(terms // group // DEPTH, np.uint8)
     widenings = _actions(halves, actions)
     return Schedule(centres=centres, columns=columns.astype(np.int32), actions=actions,
-                    widenings=widenings, feasible=widenings >= 0)
+                    occurring=occurring, widenings=widenings, feasible=widenings >= 0)
 
 
 @njit("void(uint16[:,::1], uint8[::1], uint8[::1], int32[:,::1], int32[:,::1], int64, "
@@ -112,22 +117,26 @@ def _halves(codes: npt.NDArray[np.uint16], first: npt.NDArray[np.uint8],
 def _actions(halves: Int32, actions: npt.NDArray[np.uint8]) -> int:
     """Fill in the actions and return the widenings, -1 when a term does not fit."""
     blocks, lanes = actions.size, halves.shape[1]
-    running = np.zeros(lanes, np.int64)
+    running = np.zeros(lanes, np.int32)
+    first, second = np.empty(lanes, np.int32), np.empty(lanes, np.int32)
     kept = False  # the block before left its sums
     widenings = 0
     for block in range(blocks):
-        each, fours, eight = 0, 0, 0
-        goes_on = kept
+        first[:], second[:] = 0, 0
+        each = 0
+        for term in range(DEPTH):
+            row = halves[block * DEPTH + term]
+            part = first if term < DEPTH // 2 else second
+            for lane in range(lanes):
+                part[lane] += row[lane]
+                each = max(each, row[lane])
+        fours, eight, together = 0, 0, 0
         for lane in range(lanes):
-            parts = np.zeros(2, np.int64)
-            for term in range(DEPTH):
-                half = halves[block * DEPTH + term, lane]
-                each = max(each, half)
-                parts[term // 4] += half
-            fours = max(fours, parts[0], parts[1])
-            eight = max(eight, parts[0] + parts[1])
-            if running[lane] + parts[0] + parts[1] > INT16_MAX:
-                goes_on = False
+            total = first[lane] + second[lane]
+            fours = max(fours, first[lane], second[lane])
+            eight = max(eight, total)
+            together = max(together, running[lane] + total)
+        goes_on = kept and together <= INT16_MAX
         if each > INT16_MAX:
             return -1
         if not goes_on:
@@ -139,8 +148,7 @@ def _actions(halves: Int32, actions: npt.NDArray[np.uint8]) -> int:
         if kept:
             actions[block] = Action.GO_ON_KEEP if goes_on else Action.BEGIN_KEEP
             for lane in range(lanes):
-                for term in range(DEPTH):
-                    running[lane] += halves[block * DEPTH + term, lane]
+                running[lane] += first[lane] + second[lane]
         elif fours <= INT16_MAX:
             actions[block] = Action.WIDEN_FOURS
             widenings += 2

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sim.kernels.rowadd import DEPTH, Action
 from sim.kernels.schedule import INT16_MAX, Ranges, schedule
 
+ALL = np.full(999, 256, np.uint16)
 STEP = {Action.WIDEN_FOURS: 4, Action.WIDEN_EACH: 1}
 
 
@@ -21,7 +22,7 @@ def test_no_sum_leaves_int16(seed, group, size, zero):
     terms, lanes = 5 * DEPTH * group, 16
     codes = generator.integers(0, 257, (terms, lanes)).astype(np.uint16)
     ends = np.sort(generator.integers(0, 256, (2, terms)), axis=0)
-    plan = schedule(codes, *ends.astype(np.uint8), Ranges.of(table, zero), group)
+    plan = schedule(codes, *ends.astype(np.uint8), Ranges.of(table, zero), group, ALL)
     padded = np.concatenate([table, np.zeros((256, 1), np.int32)], axis=1)
     # The extreme entry of every term in either direction, less its centre.
     highest, lowest = np.zeros((2, terms, lanes), int)
@@ -65,7 +66,7 @@ def test_small_errors_are_widened_once():
     table = np.random.default_rng(0).integers(-3, 4, (256, 256)).astype(np.int32)
     codes = np.random.default_rng(1).integers(0, 256, (64, 16)).astype(np.uint16)
     ends = np.zeros(64, np.uint8), np.full(64, 255, np.uint8)
-    plan = schedule(codes, *ends, Ranges.of(table, 0), 1)
+    plan = schedule(codes, *ends, Ranges.of(table, 0), 1, ALL)
     assert plan.widenings == 1
     assert [Action(action) for action in plan.actions] == [
         Action.BEGIN_KEEP, *[Action.GO_ON_KEEP] * 6, Action.GO_ON_WIDEN]
@@ -75,9 +76,9 @@ def test_entries_further_apart_than_int16_spans_are_not_feasible():
     table = np.zeros((256, 256), np.int32)
     table[9] = 2**16
     codes, ends = np.zeros((8, 16), np.uint16), (np.zeros(8, np.uint8), np.full(8, 9, np.uint8))
-    assert not schedule(codes, *ends, Ranges.of(table, 0), 1).feasible
+    assert not schedule(codes, *ends, Ranges.of(table, 0), 1, ALL).feasible
     table[9] = 2**16 - 2
-    assert schedule(codes, *ends, Ranges.of(table, 0), 1).feasible
+    assert schedule(codes, *ends, Ranges.of(table, 0), 1, ALL).feasible
 
 
 @pytest.mark.parametrize("lanes", [8, 32])
@@ -85,5 +86,5 @@ def test_centres_sum_to_what_the_columns_lack(lanes):
     table = np.random.default_rng(0).integers(0, 4000, (256, 256)).astype(np.int32)
     codes = np.random.default_rng(1).integers(0, 256, (24, lanes)).astype(np.uint16)
     ends = np.zeros(24, np.uint8), np.full(24, 255, np.uint8)
-    plan = schedule(codes, *ends, Ranges.of(table, 0), 1)
+    plan = schedule(codes, *ends, Ranges.of(table, 0), 1, ALL)
     np.testing.assert_array_equal(plan.columns, plan.centres.astype(int).sum(axis=0))

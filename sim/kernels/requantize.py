@@ -1,0 +1,133 @@
+"""Sums requantised and turned from columns to planes, sixteen by sixteen, as vector code.
+
+What it computes is defined in `sim.requantize`; this is the fast form for whole groups of
+sixteen channels and at least sixteen positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+
+from sim.kernels.cpu import Cpu, this_cpu
+from sim.kernels.machine_code import I8, I32, I64, Function, Value, int64
+
+LANES = 16
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RequantizeConstants:
+    """Per channel: added first, multiplied by, shifted by; zero point and clamp as three int64."""
+
+    offsets: npt.NDArray[np.int32] = field(repr=False)
+    factors: npt.NDArray[np.int32] = field(repr=False)
+    shifts: npt.NDArray[np.int64] = field(repr=False)
+    limits: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, offsets: npt.NDArray[np.int32], multiplier: npt.NDArray[np.int64],
+           shift: npt.NDArray[np.int64], zero_point: int, low: int,
+           high: int) -> RequantizeConstants:
+        """Return the constants; multiplier in [0, 2**31)."""
+        return cls(offsets=np.ascontiguousarray(offsets, np.int32),
+                   factors=multiplier.astype(np.int32), shifts=np.ascontiguousarray(shift),
+                   limits=np.array([zero_point, low, high], np.int64))
+
+
+def requantize_runs(sums: npt.NDArray[np.int32], constants: RequantizeConstants,
+                    codes: npt.NDArray[np.uint8], channel: int, runs: npt.NDArray[np.int64]) -> None:
+    """Requantise rows of sums into planes of codes, channels from `channel` on.
+
+    sums : int32[rows, channels or more], contiguous. codes : uint8[images, channels, positions],
+    contiguous. runs : int64[runs, 4], of rows of one image: first row, how many (at least LANES),
+    image, position of the first.
+    """
+    channels = len(constants.offsets)
+    if channels % LANES or (runs[:, 1] < LANES).any():
+        raise ValueError(f"Channels and runs must be {LANES} at least, not {channels}, {runs}")
+    offsets = np.empty((len(runs), 3), np.int64)
+    offsets[:, 0] = runs[:, 0] * sums.strides[0]
+    offsets[:, 1] = runs[:, 1]
+    offsets[:, 2] = runs[:, 2] * codes.strides[0] + channel * codes.strides[1] + runs[:, 3]
+    _compiled(this_cpu())(sums.ctypes.data, sums.strides[0], constants.offsets.ctypes.data,
+                          constants.factors.ctypes.data, constants.shifts.ctypes.data,
+                          constants.limits.ctypes.data, codes.ctypes.data, codes.strides[1],
+                          offsets.ctypes.data, len(runs), channels // LANES)
+
+
+@cache
+def _compiled(cpu: Cpu) -> Callable[..., None]:
+    function = Function("requantize", 11)
+    (sums, row_bytes, offsets, factors, shifts, limits, planes, plane_bytes, runs,
+     count, groups) = function.arguments
+    build = function.build
+    sum_kind, wide = ir.VectorType(I32, LANES), ir.VectorType(I64, LANES)
+    zero, low, high = (_repeated(build, function.load(limits, 8 * index, I64, 8))
+                       for index in range(3))
+    ones = ir.Constant(wide, [1] * LANES)
+
+    def run(number: Value) -> None:
+        place = function.add(runs, function.scaled(number, 24))
+        skipped, rows, start = (function.load(place, 8 * index, I64, 8) for index in range(3))
+        function.loop(groups, lambda index: group(index, function.add(sums, skipped), rows,
+                                                  function.add(planes, start)))
+
+    def group(index: Value, first_sum: Value, rows: Value, first_code: Value) -> None:
+        chunks = build.udiv(build.add(rows, int64(LANES - 1)), int64(LANES))
+        at = function.scaled(index, 4 * LANES)
+        offset = function.load(function.add(offsets, at), 0, sum_kind, 4)
+        factor = build.sext(function.load(function.add(factors, at), 0, sum_kind, 4), wide)
+        shift = function.load(function.add(shifts, function.scaled(index, 8 * LANES)), 0, wide, 8)
+        half = build.shl(ones, build.sub(shift, ones))
+        source = function.add(first_sum, at)
+        target = function.add(first_code, function.scaled(index, function.scaled(plane_bytes, LANES)))
+
+        def chunk(number: Value) -> None:
+            # The last chunk overlaps the one before rather than running out of rows.
+            wanted, last = function.scaled(number, LANES), build.sub(rows, int64(LANES))
+            first = build.select(build.icmp_signed("<", wanted, last), wanted, last)
+            codes = []
+            for row in range(LANES):
+                place = function.add(source, function.scaled(
+                    build.add(first, int64(row)), row_bytes))
+                total = build.sext(build.add(function.load(place, 0, sum_kind, 4), offset), wide)
+                code = build.ashr(build.add(build.mul(total, factor), half), shift)
+                code = _clamp(build, build.add(code, zero), low, high)
+                codes.append(build.trunc(code, ir.VectorType(I8, LANES)))
+            for lane, plane in enumerate(_transposed(build, codes)):
+                function.store(plane, function.add(
+                    target, function.scaled(plane_bytes, lane), first), 0, 1)
+
+        function.loop(chunks, chunk)
+
+    function.loop(count, run)
+    return function.compile(cpu)
+
+
+def _repeated(build: ir.IRBuilder, value: Value) -> Value:
+    vector = ir.Constant(ir.VectorType(I64, LANES), ir.Undefined)
+    for lane in range(LANES):
+        vector = build.insert_element(vector, value, ir.Constant(I32, lane))
+    return vector
+
+
+def _clamp(build: ir.IRBuilder, value: Value, low: Value, high: Value) -> Value:
+    value = build.select(build.icmp_signed(">", value, low), value, low)
+    return build.select(build.icmp_signed("<", value, high), value, high)
+
+
+def _transposed(build: ir.IRBuilder, rows: list[Value]) -> list[Value]:
+    """Return the columns of sixteen vectors of sixteen: four perfect shuffles of the rows."""
+    half = LANES // 2
+    masks = [ir.Constant(ir.VectorType(I32, LANES),
+                         [index // 2 + (LANES if index % 2 else 0) + part * half
+                          for index in range(LANES)]) for part in (0, 1)]
+    for _stage in range(4):
+        rows = [build.shuffle_vector(rows[pair], rows[pair + half], masks[part])
+                for pair in range(half) for part in (0, 1)]
+    return rows
