@@ -31,7 +31,9 @@ def check(network, model, images, *, kinds):
     mapped = [layer.name for layer in network.layers]
     assert sorted([*mapped, *network.unmapped]) == sorted(products)
     assert {layer.kind for layer in network.layers} == kinds
-    assert runtime.check_layers(network, network.model, images) < 0.01
+    integers = runtime.in_integers(network.model)
+    for reference in (integers, network.model):
+        assert runtime.check_layers(network, reference, images) < 1e-3
     seen = {}
     for layer in network.layers:  # the smallest of each kind: the loop is slow
         best = seen.get(layer.kind)
@@ -42,7 +44,10 @@ def check(network, model, images, *, kinds):
         runtime.check_sums(layer, found[layer.input], network.sums(layer, found)[0])
     got, expected = network.run(images), runtime.logits(network.model, images)
     assert got.shape == expected.shape == (len(images), 10)
-    assert np.abs(got - expected).max() <= 0.15 * np.abs(expected).max()
+    # Every layer is right within a step; what a step grows to in a deep random network is shown by
+    # ONNX Runtime, which has integers and float32 for the same file.
+    itself = np.abs(runtime.logits(integers, images) - expected).max()
+    assert np.abs(got - expected).max() <= 2 * itself + 0.1 * np.abs(expected).max()
     assert expected.std(axis=0).mean() > 0.005 * expected.std()  # alive after quantisation
 
 
