@@ -15,6 +15,7 @@ from typing import Any
 from hw.common.errors import InputError, run_command_line
 from sim.choice import add_multiplier_options, chosen_tables
 from sim.compensation import KINDS, Calibration, Compensation, logit_divergence
+from sim.compensation.calibration import JUDGE_TEMPERATURE
 from sim.data import load_data, load_images
 from sim.evaluate import evaluate, top_k
 from sim.network import Images
@@ -105,8 +106,8 @@ def main() -> int:
 
 
 def _report(result: dict[str, Any]) -> Iterator[str]:
-    yield (f"logits against the exact network's: KL in nats per image, on {result['n']} images and "
-           f"on the {result['held_out_images']} held out")
+    yield (f"logits against the exact network's: KL in nats per image, on {result['n']} images, "
+           f"and at temperature {JUDGE_TEMPERATURE:g} on the {result['held_out_images']} held out")
     yield f"{'':16}{'top-1':>9}{'KL':>10}{'held out':>10}"
     for row in result["kinds"]:
         held_out = "" if row["held_out"] is None else f"{row['held_out']:.4f}"

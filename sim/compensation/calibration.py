@@ -36,6 +36,8 @@ KINDS: Mapping[str, tuple[bool, str | None]] = {
     "affine": (False, "affine"), "bias": (False, "bias"), "weights": (True, None),
     "weights+bias": (True, "bias"), "weights+affine": (True, "affine")}
 JUDGE_EVERY = 4  # every fourth image is held out
+# Networks are sure of images they were trained on: at 1 a few of the held-out images decide.
+JUDGE_TEMPERATURE = 2.0
 SLOPES = (0.25, 4.0)  # beyond these a circuit does not multiply any more
 KEPT_BYTES = 2**30
 
@@ -125,11 +127,13 @@ class Calibration:
             logits = [network.finish(network.advance(state, done, network.step_count, {}))
                       for state in states[self._fitting:]]
         plain = [network.run(batch, tables) for batch in self._batches[self._fitting:]]
+        plain_divergence, divergence = (
+            logit_divergence(self._logits, np.concatenate(parts), JUDGE_TEMPERATURE)
+            for parts in (plain, logits))
         return Compensation(
             kind=kind, network=self._digest, layers=fits, fitted_images=self.fitted_images,
-            held_out_images=self.held_out_images,
-            plain_divergence=logit_divergence(self._logits, np.concatenate(plain)),
-            divergence=logit_divergence(self._logits, np.concatenate(logits)))
+            held_out_images=self.held_out_images, plain_divergence=plain_divergence,
+            divergence=divergence)
 
     def _fit_layer(self, layer: MappedLayer, table: Table, states: Sequence[State], kind: str,
                    measured: bool) -> tuple[LayerFit, list[State]]:
