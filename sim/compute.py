@@ -32,22 +32,20 @@ def layer_sums(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Prod
 
     codes : stored bytes that the layer reads, [n, c, h, w], [n, c, w] or [..., k].
     """
-    codes = codes.view(np.uint8)
+    stored = codes.view(np.uint8)
     if not isinstance(product, TableProduct):
-        rows, shape = layer.act_rows(codes)
-        return layer.accumulate(rows, product, threads=threads), shape
+        written_out, shape = layer.act_rows(stored)
+        return layer.accumulate(written_out, product, threads=threads), shape
+    shape = layer.output_shape(codes.shape)
     if layer.is_depthwise:
-        sums = _depthwise(layer, codes, product, threads)
-        return np.ascontiguousarray(np.moveaxis(sums, 1, -1).reshape(-1, layer.groups)), \
-            layer.output_shape(codes.shape)
-    gathered = gather(layer, codes, threads=threads)
+        sums = np.moveaxis(_depthwise(layer, stored, product, threads), 1, -1)
+        return np.ascontiguousarray(sums.reshape(-1, layer.groups)), shape
     parts = []
-    for rows, weights in gathered:
+    for rows, weights in gather(layer, stored, threads=threads):
         sink = Matrix(rows.count, layer.n)
         product.multiply(rows, weights, sink, threads=threads)
         parts.append(sink.values)
-    return (parts[0] if layer.groups == 1 else np.concatenate(parts, axis=1),
-            layer.output_shape(codes.shape))
+    return parts[0] if layer.groups == 1 else np.concatenate(parts, axis=1), shape
 
 
 def layer_output(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Product, *,
@@ -56,20 +54,20 @@ def layer_output(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Pr
     requantizer = layer.requantizer
     if requantizer is None or not isinstance(product, TableProduct):
         return layer.finish(*layer_sums(layer, codes, product, threads=threads))
-    codes = codes.view(np.uint8)
+    stored = codes.view(np.uint8)
     shape = layer.output_shape(codes.shape)
     channels = layer.groups * layer.n
     images = shape[0] if layer.window is not None else int(np.prod(shape[:-1]))
     positions = int(np.prod(shape)) // (images * channels)
     tensor = requantizer.tensor(images, channels, positions, layer.bias)
     if layer.is_depthwise:
-        sums = _depthwise(layer, codes, product, threads).reshape(tensor.codes.shape)
+        sums = _depthwise(layer, stored, product, threads).reshape(tensor.codes.shape)
         run_all([partial(requantize_planes, sums, layer.bias, requantizer.multiplier,
                          requantizer.shift, requantizer.zero_point, requantizer.low,
                          requantizer.high, tensor.codes, *part)
                  for part in shares(images * channels, threads, 1)], threads)
     else:
-        for group, (rows, weights) in enumerate(gather(layer, codes, threads=threads)):
+        for group, (rows, weights) in enumerate(gather(layer, stored, threads=threads)):
             product.multiply(rows, weights, tensor.from_channel(group * layer.n), threads=threads)
     values = tensor.codes.view(np.int8) if requantizer.signed else tensor.codes
     if layer.window is None:

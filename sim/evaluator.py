@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from hw.common.errors import InputError, unknown_name
 from hw.multipliers import EXACT, Multiplier, get
 from sim.network import QuantNetwork, State
 from sim.tables import Table, magnitude_table
+from sim.trie import chunk_logits
 
 KEPT_BYTES = 2**30  # of activations
 
@@ -58,17 +59,34 @@ class Evaluator:
         Raises InputError for an unknown layer or multiplier, with the nearest name, and for a
         multiplier that no PE takes.
         """
-        tables = {layer: magnitude_table(self._multiplier(name))
-                  for layer, name in mapping.items()}
-        self.network.check_tables(tables)
-        names = tuple(mapping.get(layer.name, EXACT) for layer in self.network.layers)
+        names, tables = self._resolve(mapping)
         if names not in self._logits:
-            parts = [self._run(batch, names, tables) for batch in range(len(self._batches))]
-            logits = np.concatenate(parts)
-            logits.setflags(write=False)
-            self._check_labels(logits.shape[1])
-            self._logits[names] = logits
+            self._keep_logits(names, np.concatenate(
+                [self._run(batch, names, tables) for batch in range(len(self._batches))]))
         return self._logits[names]
+
+    def prepare(self, mappings: Iterable[Mapping[str, str]]) -> None:
+        """Compute the logits of many mappings; `logits` then has them.
+
+        The mappings are walked as a trie, one chunk of images after the other: layers that
+        mappings begin with alike are computed once, however many mappings there are and whatever
+        `kept_bytes`. Of a chunk, the tensors of one path through the trie are held at a time.
+        """
+        wanted: dict[tuple[str, ...], dict[str, Table]] = {}
+        for mapping in mappings:
+            names, tables = self._resolve(mapping)
+            if names not in self._logits:
+                wanted[names] = tables
+        if not wanted:
+            return
+        parts: dict[tuple[str, ...], list[npt.NDArray[np.float32]]] = {key: [] for key in wanted}
+        for batch in self._batches:
+            found, runs = chunk_logits(self.network, batch, wanted)
+            self.layer_runs += runs
+            for names, logits in found.items():
+                parts[names].append(logits)
+        for names, pieces in parts.items():
+            self._keep_logits(names, np.concatenate(pieces))
 
     def right(self, mapping: Mapping[str, str]) -> npt.NDArray[np.bool_]:
         """Return which images are classified correctly, bool[n]."""
@@ -77,6 +95,18 @@ class Evaluator:
     def accuracy(self, mapping: Mapping[str, str]) -> float:
         """Return the fraction of images classified correctly."""
         return float(self.right(mapping).mean())
+
+    def _resolve(self, mapping: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, Table]]:
+        """Return the multiplier of every layer, and the tables of those that are named."""
+        tables = {layer: magnitude_table(self._multiplier(name))
+                  for layer, name in mapping.items()}
+        self.network.check_tables(tables)
+        return tuple(mapping.get(layer.name, EXACT) for layer in self.network.layers), tables
+
+    def _keep_logits(self, names: tuple[str, ...], logits: npt.NDArray[np.float32]) -> None:
+        logits.setflags(write=False)
+        self._check_labels(logits.shape[1])
+        self._logits[names] = logits
 
     def _multiplier(self, name: str) -> Multiplier:
         if self._multipliers is None:

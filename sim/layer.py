@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from sim.windows import Window
 
 Bytes = npt.NDArray[np.uint8]
 MAX_ROWS_BYTES = 2**26  # of im2col held at a time
+PRODUCTS_KEPT = 256  # prepared kernels, about 1 MB each
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,9 +137,13 @@ class MappedLayer:
         return (codes[0], *size[4 - len(codes):], self.groups * self.n)
 
     def product(self, table: Table) -> TableProduct:
-        """Return the kernel for a multiplier's table int32[256, 256] of magnitudes."""
-        codes = code_table(table, self.act_values, self.weight_values)
-        return TableProduct(codes, self.act_values, self.weight_values)
+        """Return the kernel for a multiplier's table int32[256, 256] of magnitudes.
+
+        Layers whose bytes stand for the same values share it.
+        """
+        return _product(np.ascontiguousarray(table, np.int32).tobytes(),
+                        (self.act_zero_point, self.act_signed),
+                        (self.weight_zero_point, self.weight_signed))
 
     def act_rows(self, codes: Bytes) -> tuple[Bytes, tuple[int, ...]]:
         """Return what enters the array, uint8[groups, m, k], and the shape of the output.
@@ -173,3 +178,12 @@ class MappedLayer:
         if self.window is None:
             return values
         return np.ascontiguousarray(np.moveaxis(values, -1, 1))  # channels first
+
+
+@lru_cache(maxsize=PRODUCTS_KEPT)
+def _product(table: bytes, act: tuple[int, bool], weight: tuple[int, bool]) -> TableProduct:
+    """Return the kernel of a table for operands of these zero points and signs."""
+    act_values, weight_values = (code_values(zero, signed=signed) for zero, signed in (act, weight))
+    magnitudes = np.frombuffer(table, np.int32).reshape(256, 256)
+    return TableProduct(code_table(magnitudes, act_values, weight_values), act_values,
+                        weight_values)

@@ -13,6 +13,7 @@ one step, and only where the exact value lies within 2**-23 of a half.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +84,9 @@ class Requantizer:
                bias: npt.NDArray[np.int32]) -> RequantizedTensor:
         """Return an output tensor that takes sums as they come; bias : int32[channels]."""
         codes = np.empty((images, channels, positions), np.uint8)
-        return RequantizedTensor(requantizer=self, bias=bias, codes=codes)
+        constants = RequantizeConstants.of(bias, self.multiplier, self.shift, self.zero_point,
+                                           self.low, self.high)
+        return RequantizedTensor(requantizer=self, bias=bias, codes=codes, constants=constants)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,6 +100,7 @@ class RequantizedTensor:
     requantizer: Requantizer
     bias: npt.NDArray[np.int32] = field(repr=False)
     codes: npt.NDArray[np.uint8] = field(repr=False)
+    constants: RequantizeConstants = field(repr=False)
     first_channel: int = 0
 
     def from_channel(self, channel: int) -> RequantizedTensor:
@@ -113,24 +117,36 @@ class RequantizedTensor:
                             by.low, by.high, self.codes, first, channel)
             return
         # The widest vectors, for whole groups of channels and images of some size.
-        channels = slice(channel, channel + sums.shape[1])
-        constants = RequantizeConstants.of(columns + self.bias[channels], by.multiplier[channels],
-                                           by.shift[channels], by.zero_point, by.low, by.high)
-        runs = _runs(first, len(sums), positions)
-        wide = runs[:, 1] >= LANES
-        requantize_runs(sums, constants, self.codes, channel, runs[wide])
-        for start, count, _image, _position in runs[~wide]:
+        constants = self.constants.of_channels(channel, columns)
+        wide, narrow = _cut(first, len(sums), positions)
+        requantize_runs(sums, constants, self.codes, channel, wide)
+        for start, count, _image, _position in narrow:
             requantize_tile(sums[start:start + count], columns, self.bias, by.multiplier,
                             by.shift, by.zero_point, by.low, by.high, self.codes, first + start,
                             channel)
 
 
+@lru_cache(maxsize=64)  # every tile of a block of rows asks for the same
+def _cut(first: int, rows: int, positions: int
+         ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the runs of rows of one image, those of LANES or more and the others."""
+    runs = _runs(first, rows, positions)
+    wide = runs[:, 1] >= LANES
+    return runs[wide], runs[~wide]
+
+
+@njit("int64[:,::1](int64, int64, int64)", nogil=True, cache=True)
 def _runs(first: int, rows: int, positions: int) -> npt.NDArray[np.int64]:
     """Cut rows from `first` on by images: int64[runs, 4], see `requantize_runs`."""
-    edges = np.arange(first // positions * positions + positions, first + rows, positions)
-    starts = np.concatenate([[0], edges - first])
-    counts = np.diff(starts, append=rows)
-    return np.stack([starts, counts, *np.divmod(first + starts, positions)], axis=1)
+    count = (first + rows - 1) // positions - first // positions + 1
+    runs = np.empty((count, 4), np.int64)
+    start = 0
+    for run in range(count):
+        image, position = (first + start) // positions, (first + start) % positions
+        length = min(rows - start, positions - position)
+        runs[run] = np.array([start, length, image, position])
+        start += length
+    return runs
 
 
 @njit("void(int32[:,::1], int32[::1], int32[::1], int64[::1], int64[::1], int64, int64, int64, "

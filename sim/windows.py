@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from sim.kernels.rows import UNIT, Rows
+from sim.kernels.rows import UNIT, Rows, with_slack
+from sim.kernels.turn import SIZE, turn
 from sim.kernels.workers import run_all
 
 Bytes = npt.NDArray[np.uint8]
@@ -56,31 +57,39 @@ class Window:
         return found[0], found[1]
 
     def gather(self, image: Bytes, zero: int, groups: int, *, threads: int) -> list[Rows] | None:
-        """Return the windows of each group, to be gathered; None for too few channels.
+        """Return the windows of each group, to be gathered; None where they cannot be.
 
         image, zero : as for `rows`. The terms of a row are in the order (kernel row, kernel
-        column, channel): `gather_order` gives weights the same.
+        column, channel): `gather_order` gives weights the same. Few channels are gathered a
+        kernel row at a time, which takes kernel columns that are neighbours.
         """
         n, channels, height, width = image.shape
         per_group = channels // groups
-        if per_group % UNIT:
+        by_pixel = per_group % UNIT == 0
+        if not by_pixel and self.dilation[1] != 1:
             return None
         top, left, bottom, right = self.padding(height, width)
         out_h, out_w = self.size(height, width)
         tall, wide = height + top + bottom, width + left + right
-        starts = (np.arange(n)[:, None, None] * tall
-                  + np.arange(out_h)[:, None] * self.stride[0]) * wide \
-            + np.arange(out_w) * self.stride[1]
-        taps = np.add.outer(np.arange(self.kernel[0]) * self.dilation[0] * wide,
-                            np.arange(self.kernel[1]) * self.dilation[1])
+        starts = ((np.arange(n)[:, None, None] * tall
+                   + np.arange(out_h)[:, None] * self.stride[0]) * wide
+                  + np.arange(out_w) * self.stride[1]).reshape(-1) * per_group
+        rows = np.arange(self.kernel[0]) * self.dilation[0] * wide * per_group
+        terms = per_group
+        if by_pixel:
+            columns = np.arange(self.kernel[1]) * self.dilation[1] * per_group
+            taps = np.add.outer(rows, columns).reshape(-1)
+        else:
+            taps, terms = rows, self.kernel[1] * per_group
         image = np.require(image, None, ["C", "W"])
         found = []
         for group in range(groups):
-            last = np.empty((n, tall, wide, per_group), np.uint8)
-            run_all([partial(channels_last, image[index], group * per_group, zero, top, left,
-                             last[index]) for index in range(n)], threads)
-            found.append(Rows(source=last.reshape(-1, per_group), starts=starts.reshape(-1),
-                              taps=taps.reshape(-1), terms=per_group))
+            last = with_slack((n, tall, wide, per_group))
+            run_all([partial(channels_last,
+                             image[index, group * per_group:(group + 1) * per_group], zero, top,
+                             left, last[index]) for index in range(n)], threads)
+            found.append(Rows(source=last.reshape(-1, per_group), starts=starts, taps=taps,
+                              span=-(-terms // UNIT) * UNIT, terms=terms, aligned=by_pixel))
         return found
 
     def gather_order(self, weights: Bytes) -> Bytes:
@@ -128,19 +137,20 @@ def copy_windows(image: Bytes, zero: int, start: tuple[int, int], stride: tuple[
                                 row[channel, i, j] = plane[at_y, at_x] if inside else zero
 
 
-@njit("void(uint8[:,:,::1], int64, uint8, int64, int64, uint8[:,:,::1])", nogil=True, cache=True)
-def channels_last(image: Bytes, first: int, zero: int, top: int, left: int, out: Bytes) -> None:
-    """out[y, x, c] = image[first + c, y - top, x - left], `zero` outside."""
-    tall, _wide, channels = out.shape
-    height, width = image.shape[1], image.shape[2]
-    for y in range(tall):
-        row = out[y]
-        if y < top or y >= top + height:
-            row[:] = zero
-            continue
-        row[:left] = zero
-        row[left + width:] = zero
-        for channel in range(channels):
-            source = image[first + channel, y - top]
-            for x in range(width):
-                row[left + x, channel] = source[x]
+def channels_last(image: Bytes, zero: int, top: int, left: int, out: Bytes) -> None:
+    """Write `out[y, x, c] = image[c, y - top, x - left]`, and `zero` outside.
+
+    image : uint8[c, h, w]. out : uint8[height, width, c], padding included.
+    """
+    channels, height, width = image.shape
+    if out.shape[:2] != (height, width):
+        out[:top], out[top + height:] = zero, zero
+        out[:, :left], out[:, left + width:] = zero, zero
+    inside = out[top:top + height, left:left + width]
+    if channels >= SIZE and width < SIZE <= height * width:
+        # Rows too short to be turned one by one: all in one, then into place.
+        turned = np.empty((height, width, channels), np.uint8)
+        turn(image, turned)
+        inside[:] = turned
+    else:
+        turn(image, inside)

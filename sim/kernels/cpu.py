@@ -14,9 +14,9 @@ VARIABLE = "AUTOAPPROX_CPU"
 AVX512 = ("avx512f", "avx512bw", "avx512vl", "avx512dq")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Cpu:
-    """A CPU to compile for.
+    """A CPU to compile for; compiled loops are kept by the object.
 
     Parameters
     ----------

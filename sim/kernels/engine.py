@@ -49,11 +49,10 @@ class _Operand:
     block_offsets: Int64 = field(repr=False)
 
     @classmethod
-    def of(cls, source: npt.NDArray[Any], taps: Int64) -> _Operand:
-        pixel_bytes = source.strides[0]
-        within = np.arange(0, source.shape[1], DEPTH, dtype=np.int64) * source.itemsize
-        offsets = np.ascontiguousarray((taps[:, None] * pixel_bytes + within).reshape(-1))
-        return cls(source=source, block_offsets=offsets)
+    def of(cls, source: npt.NDArray[Any], taps: Int64, span: int) -> _Operand:
+        within = np.arange(0, span, DEPTH)
+        offsets = (taps[:, None] + within).reshape(-1) * source.itemsize
+        return cls(source=source, block_offsets=np.ascontiguousarray(offsets, np.int64))
 
     @property
     def from_bytes(self) -> bool:
@@ -62,7 +61,7 @@ class _Operand:
     def row_offsets(self, starts: Int64, unit: int) -> Int64:
         """Return bytes from the start of the source to each row, padded to whole units."""
         padded = np.empty(-(-len(starts) // unit) * unit, np.int64)
-        padded[:len(starts)] = starts * self.source.strides[0]
+        padded[:len(starts)] = starts * self.source.itemsize
         padded[len(starts):] = padded[len(starts) - 1]
         return padded
 
@@ -92,6 +91,8 @@ class Engine:
 
         last_resort : only say no when it cannot be done.
         """
+        if self.split.class_count and self.group > 1 and not rows.aligned:
+            return False  # codes are combined pixel by pixel
         tiling = Tiling(n=weights.codes.shape[1], lanes=self.cpu.lanes)
         schedules = self._schedules(rows, weights, tiling, threads)
         if schedules is None:
@@ -100,9 +101,9 @@ class Engine:
                 > MANY_WIDENINGS * sum(tile.actions.size for tile in schedules):
             return False
         panel = self.cpu.panel_rows
-        pairs = [weights.pairs(tiling, v) for v in self.split.v]
+        pairs = [weights.pairs(tiling, v, len(rows.taps), rows.span) for v in self.split.v]
         factors = [self._factor(rows, u, index, threads) for index, u in enumerate(self.split.u)]
-        wanted = max(FEWEST_ROWS, min(ROWS, TERMS // (rows.channels * len(rows.taps))))
+        wanted = max(FEWEST_ROWS, min(ROWS, TERMS // (rows.span * len(rows.taps))))
         # Equal blocks: a short last one would pay for its tables all the same.
         blocks = shares(rows.count, -(-rows.count // (wanted // panel * panel)), panel)
         # Offsets are bytes, and rows of a half tile's tables have half of them.
@@ -132,22 +133,29 @@ class Engine:
     # --- preparing ----------------------------------------------------------------------
 
     def _terms(self, rows: Rows) -> int:
-        """Return the terms of row-add per tap: groups of channels, in whole blocks."""
-        return -(-rows.channels // (DEPTH * self.group)) * DEPTH
+        """Return the terms of row-add per tap: groups of elements, in whole blocks."""
+        return -(-rows.span // (DEPTH * self.group)) * DEPTH
 
     def _schedules(self, rows: Rows, weights: PackedWeights, tiling: Tiling,
                    threads: int) -> list[Schedule] | None:
         """Return the schedule of each tile, none without row-add, None when one cannot be."""
         if not self.split.class_count:
             return []
-        parts = shares(len(rows.source), threads, 1)
+        source = rows.source
+        parts = shares(len(source), threads, 1)
         channels = self._terms(rows) * self.group
-        low, high = np.zeros((2, len(parts), channels), np.uint8)
-        run_all([partial(act_ranges, rows.source, self._sign_bit, *part,
-                         low[index, :rows.channels], high[index, :rows.channels])
+        low, high = np.zeros((2, len(parts), source.shape[1]), np.uint8)
+        run_all([partial(act_ranges, source, self._sign_bit, *part, low[index], high[index])
                  for index, part in enumerate(parts)], threads)
-        smallest, largest = (np.tile(pick, len(rows.taps))
-                             for pick in (low.min(axis=0), high.max(axis=0)))
+        ends = []
+        for end, pick in ((low.min(axis=0), np.min), (high.max(axis=0), np.max)):
+            each = np.zeros(channels, np.uint8)
+            if rows.aligned:
+                each[:len(end)] = end
+            else:  # any element may be any term
+                each[:] = pick(end)
+            ends.append(np.tile(each, len(rows.taps)))
+        smallest, largest = ends
         codes = weights.tile_codes(tiling, len(rows.taps), channels)
         found: list[Schedule | None] = [None] * len(codes)
         # Codes in the order of values are codes as stored only where bytes are unsigned.
@@ -165,23 +173,27 @@ class Engine:
     def _factor(self, rows: Rows, u: Int16, index: int, threads: int) -> _Operand:
         """Return where the values of a product come from."""
         if sign_of(u) is not None:
-            return _Operand.of(rows.source, rows.taps)
-        out = workspace(f"values {index}", rows.source.shape, np.int16)
+            return _Operand.of(rows.source, rows.taps, rows.span)
+        size = rows.source.size
+        # As many elements more as the loops may read beyond the last.
+        out = workspace(f"values {index}", (size + rows.span,), np.int16)[:size].reshape(
+            rows.source.shape)
         table = np.ascontiguousarray(u)
         run_all([partial(look_up, rows.source, table, out, *part)
                  for part in shares(len(out), threads, 1)], threads)
-        return _Operand.of(out, rows.taps)
+        return _Operand.of(out, rows.taps, rows.span)
 
     def _classes(self, rows: Rows, width: int, threads: int) -> _Operand:
         """Return where the offsets of row-add come from."""
         if self._plain:
-            return _Operand.of(rows.source, rows.taps)
-        out = workspace("classes", (len(rows.source), self._terms(rows)), np.uint16)
+            return _Operand.of(rows.source, rows.taps, rows.span)
+        terms, channels = self._terms(rows), rows.source.shape[1]
+        out = workspace("classes", (len(rows.source), terms), np.uint16)
         by_code = self.split.classes.astype(np.uint16) * np.uint16(2 * width)
         run_all([partial(combine_classes, rows.source, by_code, self.split.class_count,
                          self.group, out, *part)
                  for part in shares(len(out), threads, 1)], threads)
-        return _Operand.of(out, rows.taps)
+        return _Operand.of(out, rows.taps // channels * terms, terms)
 
     def _panels(self, rows: Rows, u: Int16, operand: _Operand, name: str, cut: Cut) -> _Gathered:
         panel = self.cpu.panel_rows
@@ -200,7 +212,10 @@ class Engine:
 
     def _offsets(self, rows: Rows, operand: _Operand, part: int, cut: Cut,
                  width: int) -> _Gathered:
-        offsets = operand.row_offsets(rows.starts[slice(*cut)], 1)
+        starts = rows.starts[slice(*cut)]
+        if self.group > 1:  # pixels of combined terms
+            starts = starts // rows.source.shape[1] * operand.source.shape[1]
+        offsets = operand.row_offsets(starts, 1)
         blocks = len(operand.block_offsets)
         out = workspace(f"offsets {part}", (blocks, len(offsets), DEPTH), np.uint16)
         move = rows_to_offsets(self.cpu, from_bytes=operand.from_bytes)
@@ -223,10 +238,11 @@ class Engine:
         rows, panel = last - first, self.cpu.panel_rows
         panels = -(-rows // panel)
         sums = workspace("sums32", (panels * panel, width), np.int32)
-        sums[:] = 0
-        for values, pairs in products:
-            gemm_tile(self.cpu, width)(values.ctypes.data, pairs.ctypes.data, sums.ctypes.data,
-                                       panels, values.shape[1], sums.strides[0])
+        if not products:
+            sums[:] = 0
+        for index, (values, pairs) in enumerate(products):
+            gemm_tile(self.cpu, width, add=index > 0)(
+                values.ctypes.data, pairs.ctypes.data, sums.ctypes.data, panels, values.shape[1])
         columns = np.zeros(width, np.int32)
         if plan is not None and offsets is not None:
             codes = weights.tile_codes(tiling, taps, len(plan.centres) // taps)[tile]

@@ -1,6 +1,6 @@
 """Exact matrix product of int16 operands in int32, a panel of rows by a tile of columns.
 
-    out[m, n] += sum over k of values[m, k] * weights[k, n]    (mod 2**32)
+    out[m, n] = sum over k of values[m, k] * weights[k, n]    (mod 2**32)
 
 `pmaddwd` multiplies pairs of int16 and adds them in int32; int32 sums wrap, and wrapping is
 exact as long as the final sum fits. Unlike `pmaddubsw`, which multiplies twice as many bytes,
@@ -28,28 +28,28 @@ PAIRS = DEPTH // 2
 
 
 @cache
-def gemm_tile(cpu: Cpu, lanes: int) -> Callable[..., None]:
-    """Return `f(values, weights, out, panels, blocks, out_bytes)` for a tile of columns.
+def gemm_tile(cpu: Cpu, lanes: int, *, add: bool) -> Callable[..., None]:
+    """Return `f(values, weights, out, panels, blocks)` for a tile of columns.
 
-    lanes : columns of the tile, `cpu.lanes` or half of it. Addresses: values of the first
-    panel; weights of the tile; out int32, the tile's first column, rows `out_bytes` apart.
+    lanes : columns of the tile, `cpu.lanes` or half of it. add : to what `out` holds. Addresses:
+    values of the first panel; weights of the tile; out int32[panels * panel rows, lanes].
     """
-    return gemm_function(cpu, lanes).compile(cpu)
+    return gemm_function(cpu, lanes, add=add).compile(cpu)
 
 
-def gemm_function(cpu: Cpu, lanes: int) -> Function:
+def gemm_function(cpu: Cpu, lanes: int, *, add: bool) -> Function:
     """Return the function of `gemm_tile` before it is compiled."""
-    function = Function("gemm", 6)
+    function = Function("gemm", 5)
     rows, kind = cpu.panel_rows, _sums(cpu)
     vectors = lanes // kind.count
-    values, weights, out, panels, blocks, out_bytes = function.arguments
+    values, weights, out, panels, blocks = function.arguments
     multiply_add = _multiply_add(function, cpu)
     build = function.build
 
     def panel(index: Value) -> None:
         start = function.add(values, function.scaled(
             index, function.scaled(blocks, rows * DEPTH * 2)))
-        target = function.add(out, function.scaled(index, function.scaled(out_bytes, rows)))
+        target = function.add(out, function.scaled(index, rows * lanes * 4))
 
         def block(number: Value, *totals: Value) -> list[Value]:
             row_values = function.add(start, function.scaled(number, rows * DEPTH * 2))
@@ -72,13 +72,11 @@ def gemm_function(cpu: Cpu, lanes: int) -> Function:
             return function.loop(int64(PAIRS), pair, totals)
 
         totals = function.loop(blocks, block, [ir.Constant(kind, None)] * (rows * vectors))
-        for row in range(rows):
-            row_out = function.add(target, function.scaled(out_bytes, row))
-            for vector in range(vectors):
-                offset = vector * cpu.vector_bytes
-                total = build.add(totals[row * vectors + vector],
-                                  function.load(row_out, offset, kind, 4))
-                function.store(total, row_out, offset, 4)
+        for at, total in enumerate(totals):
+            offset = at * cpu.vector_bytes  # a row's vectors are neighbours
+            before = function.load(target, offset, kind, 16) if add else None
+            function.store(total if before is None else build.add(total, before), target, offset,
+                           16)
 
     function.loop(panels, panel)
     return function

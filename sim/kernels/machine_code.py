@@ -140,4 +140,5 @@ def aligned(shape: tuple[int, ...], kind: Any) -> npt.NDArray[Any]:
     size = int(np.prod(shape)) * np.dtype(kind).itemsize
     raw = np.zeros(size + ALIGNMENT, np.uint8)
     first = -raw.ctypes.data % ALIGNMENT
-    return raw[first:first + size].view(kind).reshape(shape)
+    memory: npt.NDArray[Any] = raw[first:first + size].view(kind).reshape(shape)
+    return memory

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from numba import njit
 
 from sim.kernels.machine_code import aligned
-from sim.kernels.rows import UNIT
 
 Bytes = npt.NDArray[np.uint8]
 NO_WEIGHT = 256  # the code of padding: tables are zero there
@@ -100,7 +99,7 @@ class PackedWeights:
             raise ValueError(f"Weights must be stored bytes [k, n], not {codes.dtype} of shape "
                              f"{codes.shape}")
         self.codes = np.require(codes, None, ["C", "W"])
-        self._pairs: dict[tuple[int, bytes], list[npt.NDArray[np.int16]]] = {}
+        self._pairs: dict[tuple[int, int, bytes], list[npt.NDArray[np.int16]]] = {}
         self._codes: dict[tuple[int, int, int], list[npt.NDArray[np.uint16]]] = {}
 
     @cached_property
@@ -108,16 +107,21 @@ class PackedWeights:
         """The weights as activations of the transposed product, uint8[n, k]."""
         return np.ascontiguousarray(self.codes.T)
 
-    def pairs(self, tiling: Tiling, values: npt.NDArray[np.int16]) -> list[npt.NDArray[np.int16]]:
-        """Return the layout of `sim.kernels.gemm`, one array per tile; values : int16[256]."""
-        key = tiling.lanes, values.tobytes()
+    def pairs(self, tiling: Tiling, values: npt.NDArray[np.int16], taps: int,
+              span: int) -> list[npt.NDArray[np.int16]]:
+        """Return the layout of `sim.kernels.gemm`, one array per tile.
+
+        values : int16[256], of each code. span : terms of each tap, 0 beyond those of the weights.
+        """
+        key = tiling.lanes, span, values.tobytes()
         if key not in self._pairs:
             k, n = self.codes.shape
-            padded = np.zeros((-(-k // UNIT) * UNIT, tiling.columns), np.int16)
-            padded[:k, :n] = values[self.codes]
+            padded = np.zeros((taps, span, tiling.columns), np.int16)
+            padded[:, :k // taps, :n] = values[self.codes].reshape(taps, k // taps, n)
+            flat = padded.reshape(taps * span, -1)
             tiles = []
             for start, width in tiling.tiles:
-                tile = padded[:, start:start + width].reshape(-1, 2, width).transpose(0, 2, 1)
+                tile = flat[:, start:start + width].reshape(-1, 2, width).transpose(0, 2, 1)
                 packed = aligned(tile.shape, np.int16)
                 packed[:] = tile
                 tiles.append(packed)

@@ -16,8 +16,9 @@ from llvmlite import ir
 
 from sim.kernels.cpu import Cpu, this_cpu
 from sim.kernels.machine_code import I8, I32, I64, Function, Value, int64
+from sim.kernels.turn import SIZE, chunks_of, start_of, transposed
 
-LANES = 16
+LANES = SIZE
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,13 +35,22 @@ class RequantizeConstants:
            shift: npt.NDArray[np.int64], zero_point: int, low: int,
            high: int) -> RequantizeConstants:
         """Return the constants; multiplier in [0, 2**31)."""
-        return cls(offsets=np.ascontiguousarray(offsets, np.int32),
-                   factors=multiplier.astype(np.int32), shifts=np.ascontiguousarray(shift),
+        return cls(offsets=offsets, factors=multiplier.astype(np.int32),
+                   shifts=np.ascontiguousarray(shift),
                    limits=np.array([zero_point, low, high], np.int64))
+
+    def of_channels(self, first: int, offsets: npt.NDArray[np.int32]) -> RequantizeConstants:
+        """Return those from a channel on, with these added as well; no more than there are."""
+        channels = slice(first, first + len(offsets))
+        own = self.offsets[channels]
+        return RequantizeConstants(offsets=own + offsets[:len(own)],
+                                   factors=self.factors[channels], shifts=self.shifts[channels],
+                                   limits=self.limits)
 
 
 def requantize_runs(sums: npt.NDArray[np.int32], constants: RequantizeConstants,
-                    codes: npt.NDArray[np.uint8], channel: int, runs: npt.NDArray[np.int64]) -> None:
+                    codes: npt.NDArray[np.uint8], channel: int,
+                    runs: npt.NDArray[np.int64]) -> None:
     """Requantise rows of sums into planes of codes, channels from `channel` on.
 
     sums : int32[rows, channels or more], contiguous. codes : uint8[images, channels, positions],
@@ -48,8 +58,8 @@ def requantize_runs(sums: npt.NDArray[np.int32], constants: RequantizeConstants,
     image, position of the first.
     """
     channels = len(constants.offsets)
-    if channels % LANES or (runs[:, 1] < LANES).any():
-        raise ValueError(f"Channels and runs must be {LANES} at least, not {channels}, {runs}")
+    if channels % LANES:
+        raise ValueError(f"Channels must be a multiple of {LANES}, not {channels}")
     offsets = np.empty((len(runs), 3), np.int64)
     offsets[:, 0] = runs[:, 0] * sums.strides[0]
     offsets[:, 1] = runs[:, 1]
@@ -78,19 +88,17 @@ def _compiled(cpu: Cpu) -> Callable[..., None]:
                                                   function.add(planes, start)))
 
     def group(index: Value, first_sum: Value, rows: Value, first_code: Value) -> None:
-        chunks = build.udiv(build.add(rows, int64(LANES - 1)), int64(LANES))
         at = function.scaled(index, 4 * LANES)
         offset = function.load(function.add(offsets, at), 0, sum_kind, 4)
         factor = build.sext(function.load(function.add(factors, at), 0, sum_kind, 4), wide)
         shift = function.load(function.add(shifts, function.scaled(index, 8 * LANES)), 0, wide, 8)
         half = build.shl(ones, build.sub(shift, ones))
         source = function.add(first_sum, at)
-        target = function.add(first_code, function.scaled(index, function.scaled(plane_bytes, LANES)))
+        target = function.add(first_code, function.scaled(
+            index, function.scaled(plane_bytes, LANES)))
 
         def chunk(number: Value) -> None:
-            # The last chunk overlaps the one before rather than running out of rows.
-            wanted, last = function.scaled(number, LANES), build.sub(rows, int64(LANES))
-            first = build.select(build.icmp_signed("<", wanted, last), wanted, last)
+            first = start_of(function, number, rows)
             codes = []
             for row in range(LANES):
                 place = function.add(source, function.scaled(
@@ -99,11 +107,11 @@ def _compiled(cpu: Cpu) -> Callable[..., None]:
                 code = build.ashr(build.add(build.mul(total, factor), half), shift)
                 code = _clamp(build, build.add(code, zero), low, high)
                 codes.append(build.trunc(code, ir.VectorType(I8, LANES)))
-            for lane, plane in enumerate(_transposed(build, codes)):
+            for lane, plane in enumerate(transposed(build, codes)):
                 function.store(plane, function.add(
                     target, function.scaled(plane_bytes, lane), first), 0, 1)
 
-        function.loop(chunks, chunk)
+        function.loop(chunks_of(function, rows), chunk)
 
     function.loop(count, run)
     return function.compile(cpu)
@@ -119,15 +127,3 @@ def _repeated(build: ir.IRBuilder, value: Value) -> Value:
 def _clamp(build: ir.IRBuilder, value: Value, low: Value, high: Value) -> Value:
     value = build.select(build.icmp_signed(">", value, low), value, low)
     return build.select(build.icmp_signed("<", value, high), value, high)
-
-
-def _transposed(build: ir.IRBuilder, rows: list[Value]) -> list[Value]:
-    """Return the columns of sixteen vectors of sixteen: four perfect shuffles of the rows."""
-    half = LANES // 2
-    masks = [ir.Constant(ir.VectorType(I32, LANES),
-                         [index // 2 + (LANES if index % 2 else 0) + part * half
-                          for index in range(LANES)]) for part in (0, 1)]
-    for _stage in range(4):
-        rows = [build.shuffle_vector(rows[pair], rows[pair + half], masks[part])
-                for pair in range(half) for part in (0, 1)]
-    return rows

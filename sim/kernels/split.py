@@ -88,7 +88,7 @@ def exact_splits(table: Int32, act_values: Int16, weight_values: Int16) -> list[
 
 
 def _fit(u: npt.NDArray[np.int64], v: npt.NDArray[np.int64]) -> bool:
-    return max(np.abs(u).max(initial=0), np.abs(v).max(initial=0)) <= INT16_MAX
+    return int(max(np.abs(u).max(initial=0), np.abs(v).max(initial=0))) <= INT16_MAX
 
 
 def sign_of(values: Int16) -> int | None:

@@ -6,6 +6,7 @@ layers cost in arithmetic.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,11 +43,10 @@ def workspace(name: str, shape: tuple[int, ...], kind: Any) -> npt.NDArray[Any]:
     Zeros where the last use of `name` left zeros. It is lent until the next call with the name.
     """
     kept = _LOCAL.__dict__
-    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    size = math.prod(shape) * np.dtype(kind).itemsize
     if name not in kept or kept[name].size < size:
         kept[name] = aligned((size,), np.uint8)
-    memory: npt.NDArray[Any] = kept[name][:size].view(kind).reshape(shape)
-    return memory
+    return np.ndarray(shape, kind, kept[name])
 
 
 def shares(count: int, parts: int, unit: int) -> list[tuple[int, int]]:

@@ -102,3 +102,28 @@ def test_unknown_names_are_refused(network, data, mapping, message):
 def test_labels_that_do_not_fit_are_refused(network, data, labels, message):
     with pytest.raises(InputError, match=message):
         Evaluator(network, data[0], labels).logits({})
+
+
+def test_a_set_of_mappings_is_walked_as_a_trie(network, data):
+    evaluator = Evaluator(network, *data, kept_bytes=0)
+    evaluator.prepare(MAPPINGS)
+    # 8 layers for the first; then from `mix`, from `block1a` twice (the second shares it with the
+    # first and goes on from `down`), and all of `stem`.
+    assert evaluator.layer_runs == 8 + 2 + 7 + 5 + 8
+    expected = [Evaluator(network, *data).logits(mapping) for mapping in MAPPINGS]
+    before = evaluator.layer_runs
+    for mapping, logits in zip(MAPPINGS, expected, strict=True):
+        np.testing.assert_array_equal(evaluator.logits(mapping), logits)
+    assert evaluator.layer_runs == before  # nothing was computed again
+    evaluator.prepare(MAPPINGS)
+    assert evaluator.layer_runs == before
+
+
+def test_chunks_of_images_are_independent(network, data, monkeypatch):
+    whole = Evaluator(network, *data)
+    whole.prepare(MAPPINGS)
+    monkeypatch.setattr("sim.network.MAX_BATCH", 7)
+    chunked = Evaluator(network, *data)
+    chunked.prepare(MAPPINGS)
+    for mapping in MAPPINGS:
+        np.testing.assert_array_equal(chunked.logits(mapping), whole.logits(mapping))

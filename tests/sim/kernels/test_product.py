@@ -52,7 +52,8 @@ def test_every_split_equals_the_oracle_on_every_cpu(cpu, table, monkeypatch):
                                           threads=2, last_resort=True):
             np.testing.assert_array_equal(sink.values, expected, err_msg=split.how)
             done += 1
-    assert done or table in ("random", "checkerboard")  # entries further apart than int16 spans
+    # Entries, or sums of combined classes, may be further apart than int16 spans.
+    assert done or "random" in table or "checkerboard" in table
 
 
 @settings(max_examples=60, deadline=None)
