@@ -115,7 +115,9 @@ def measure(shapes: Sequence[LayerShape], contenders: Sequence[Contender],
                 for job in jobs:
                     job.close()
             for index, job in enumerate(jobs):
-                values[index].append(tuple(1e9 * seconds / job.macs for seconds in times[index]))
+                # Five digits are more than the clock gives, and stored runs stay small.
+                values[index].append(tuple(float(f"{1e9 * seconds / job.macs:.5g}")
+                                           for seconds in times[index]))
             progress.advance(note=shape.name)
     return [Row(name=contender.name, label=contender.label, result=contender.result,
                 threads=count, sampled=contender.sampled, bit_exact=right, ns_per_mac=tuple(found))
