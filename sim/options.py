@@ -27,6 +27,9 @@ def add_options(parser: argparse.ArgumentParser, *, images: str) -> None:
                         f"(default: the first {CALIBRATION_IMAGES} of {images})")
     parser.add_argument("--calibrate", type=int, default=CALIBRATION_IMAGES, metavar="N",
                         help=f"calibration images (default {CALIBRATION_IMAGES})")
+    parser.add_argument("--ranges", type=Path, metavar="FILE",
+                        help="JSON of trained activation scales and zero points of a float network "
+                        "(default: measured on --calibration)")
     group = parser.add_argument_group(
         "preprocessing of images", "Each default is what MODEL.json beside the network says, or "
         "else the last one given here (docs/data.md).")
@@ -70,4 +73,4 @@ def load_network(arguments: argparse.Namespace, model: Path, source: str,
                  pixels: Preprocessing) -> QuantNetwork:
     """Return the network, quantised on `--calibration` or else on `source`."""
     images = load_images(arguments.calibration or source, pixels, limit=arguments.calibrate)
-    return QuantNetwork.load(model, images)
+    return QuantNetwork.load(model, images, ranges=arguments.ranges)
