@@ -15,7 +15,7 @@ from numba import njit
 
 from sim.kernels.rows import UNIT, Rows, with_slack
 from sim.kernels.turn import SIZE, turn
-from sim.kernels.workers import run_all
+from sim.kernels.workers import run_all, shares
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -85,9 +85,9 @@ class Window:
         found = []
         for group in range(groups):
             last = with_slack((n, tall, wide, per_group))
-            run_all([partial(channels_last,
-                             image[index, group * per_group:(group + 1) * per_group], zero, top,
-                             left, last[index]) for index in range(n)], threads)
+            planes = image[:, group * per_group:(group + 1) * per_group]
+            run_all([partial(channels_last, planes[start:end], zero, top, left, last[start:end])
+                     for start, end in shares(n, threads, 1)], threads)
             found.append(Rows(source=last.reshape(-1, per_group), starts=starts, taps=taps,
                               span=-(-terms // UNIT) * UNIT, terms=terms, aligned=by_pixel))
         return found
@@ -137,20 +137,21 @@ def copy_windows(image: Bytes, zero: int, start: tuple[int, int], stride: tuple[
                                 row[channel, i, j] = plane[at_y, at_x] if inside else zero
 
 
-def channels_last(image: Bytes, zero: int, top: int, left: int, out: Bytes) -> None:
-    """Write `out[y, x, c] = image[c, y - top, x - left]`, and `zero` outside.
+def channels_last(images: Bytes, zero: int, top: int, left: int, out: Bytes) -> None:
+    """Write `out[n, y, x, c] = images[n, c, y - top, x - left]`, and `zero` outside.
 
-    image : uint8[c, h, w]. out : uint8[height, width, c], padding included.
+    images : uint8[n, c, h, w], each plane contiguous. out : uint8[n, height, width, c], padding
+    included.
     """
-    channels, height, width = image.shape
-    if out.shape[:2] != (height, width):
-        out[:top], out[top + height:] = zero, zero
-        out[:, :left], out[:, left + width:] = zero, zero
-    inside = out[top:top + height, left:left + width]
+    n, channels, height, width = images.shape
+    if out.shape[1:3] != (height, width):
+        out[:, :top], out[:, top + height:] = zero, zero
+        out[:, :, :left], out[:, :, left + width:] = zero, zero
+    inside = out[:, top:top + height, left:left + width]
     if channels >= SIZE and width < SIZE <= height * width:
         # Rows too short to be turned one by one: all in one, then into place.
-        turned = np.empty((height, width, channels), np.uint8)
-        turn(image, turned)
+        turned = np.empty((n, height, width, channels), np.uint8)
+        turn(images, turned)
         inside[:] = turned
     else:
-        turn(image, inside)
+        turn(images, inside)

@@ -17,21 +17,20 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def turn(planes: Bytes, pixels: Bytes) -> None:
-    """Write `pixels[y, x, c] = planes[c, y, x]`.
+    """Write `pixels[n, y, x, c] = planes[n, c, y, x]`.
 
-    planes : uint8[channels, height, width], each plane contiguous. pixels : uint8[height, width,
-    channels], each row contiguous.
+    planes : uint8[images, channels, height, width], each plane contiguous. pixels : uint8[images,
+    height, width, channels], each row contiguous.
     """
-    channels, height, width = planes.shape
-    if height > 1 and planes.strides[1] == width and pixels.strides[0] == width * channels:
-        # Rows without gaps are one long row.
-        width, height = height * width, 1
+    images, channels, height, width = planes.shape
+    if pixels.strides[1] == width * channels:
+        width, height = height * width, 1  # rows without gaps are one long row
     if channels < SIZE or width < SIZE:
-        pixels[:] = planes.transpose(1, 2, 0)
+        pixels[:] = planes.transpose(0, 2, 3, 1)
         return
     _compiled(this_cpu())(planes.ctypes.data, planes.strides[0], planes.strides[1],
-                          pixels.ctypes.data, pixels.strides[1], pixels.strides[0], channels,
-                          width, height)
+                          planes.strides[2], pixels.ctypes.data, pixels.strides[0],
+                          pixels.strides[1], channels, width, height, images)
 
 
 def transposed(build: ir.IRBuilder, rows: Sequence[Value]) -> list[Value]:
@@ -61,14 +60,19 @@ def chunks_of(function: Function, count: Value) -> Value:
 
 @cache
 def _compiled(cpu: Cpu) -> Callable[..., None]:
-    function = Function("turn", 9)
-    (planes, plane_bytes, plane_row_bytes, pixels, pixel_bytes, pixel_row_bytes, channels, width,
-     height) = function.arguments
+    function = Function("turn", 11)
+    (planes, image_bytes, plane_bytes, row_bytes, pixels, pixel_image_bytes, pixel_row_bytes,
+     channels, width, height, images) = function.arguments
     vector = ir.VectorType(I8, SIZE)
 
-    def row(y: Value) -> None:
-        row_in = function.add(planes, function.scaled(y, plane_row_bytes))
-        row_out = function.add(pixels, function.scaled(y, pixel_row_bytes))
+    def image(number: Value) -> None:
+        first_in = function.add(planes, function.scaled(number, image_bytes))
+        first_out = function.add(pixels, function.scaled(number, pixel_image_bytes))
+        function.loop(height, lambda y: row(
+            function.add(first_in, function.scaled(y, row_bytes)),
+            function.add(first_out, function.scaled(y, pixel_row_bytes))))
+
+    def row(row_in: Value, row_out: Value) -> None:
 
         def across(number: Value) -> None:
             x = start_of(function, number, width)
@@ -76,16 +80,16 @@ def _compiled(cpu: Cpu) -> Callable[..., None]:
             def deep(index: Value) -> None:
                 channel = start_of(function, index, channels)
                 source = function.add(row_in, x, function.scaled(channel, plane_bytes))
-                target = function.add(row_out, channel, function.scaled(x, pixel_bytes))
+                target = function.add(row_out, channel, function.scaled(x, channels))
                 loaded = [function.load(function.add(source, function.scaled(plane_bytes, lane)),
                                         0, vector, 1) for lane in range(SIZE)]
                 for pixel, value in enumerate(transposed(function.build, loaded)):
                     function.store(value, function.add(
-                        target, function.scaled(pixel_bytes, pixel)), 0, 1)
+                        target, function.scaled(channels, pixel)), 0, 1)
 
             function.loop(chunks_of(function, channels), deep)
 
         function.loop(chunks_of(function, width), across)
 
-    function.loop(height, row)
+    function.loop(images, image)
     return function.compile(cpu)
