@@ -75,6 +75,16 @@ def layer_output(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Pr
     return values.reshape((images, channels, *shape[1:-1]))
 
 
+def explain(layer: MappedLayer, product: Product, images: int) -> str:
+    """Return in words how `layer_sums` computes a layer for so many images at a time."""
+    if not isinstance(product, TableProduct):
+        return type(product).__name__
+    if layer.is_depthwise:
+        return "depthwise: one look-up per product, tap by tap"
+    best = product.plans(layer.positions * images, layer.k, layer.n)[0]
+    return f"{best.describe()}, about {best.cycles * layer.groups / 1e6:.1f} Mcycles"
+
+
 def gather(layer: MappedLayer, codes: Bytes, *,
            threads: int) -> list[tuple[Rows, PackedWeights]]:
     """Return the rows and the weights of each group, terms in the same order."""

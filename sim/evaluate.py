@@ -68,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default=CPU, metavar="NAME",
                         help="what computes: cpu, torch-cpu, cuda or cuda:N, all bit-exact "
                         "(default cpu, the compiled kernels)")
+    parser.add_argument("--explain", action="store_true",
+                        help="say how each layer's sums are computed")
     parser.add_argument("--mode", choices=(BIT_EXACT, LOW_RANK), default=BIT_EXACT,
                         help=f"{LOW_RANK}: beside the bit-exact run, emulate errors by a truncated "
                         f"SVD as the paper does, and say what that changes (default {BIT_EXACT})")
@@ -160,6 +162,8 @@ def main() -> int:
               "device": arguments.device, "products": products.explain() if products else [],
               "layers": [layer.name for layer in network.layers], "approximate": sorted(tables),
               "unmapped": network.unmapped}
+    if arguments.explain:
+        result["kernels"] = network.explain(tables)
     if comparison is not None:
         del result["images_per_s"]  # of two runs at once: nobody's speed
         result["lowrank"] = {
@@ -195,6 +199,8 @@ def _report(result: Mapping[str, Any], what: str) -> Iterator[str]:
            f"{len(result['unmapped'])} outside the arrays")
     for name, reason in result["unmapped"].items():
         yield f"          {name}: {reason}"
+    for name, how in result.get("kernels", {}).items():
+        yield f"          {name}: {how}"
     if emulated:
         yield from _changes(emulated["layers"])
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import onnx
 
 from hw.common.errors import InputError, unknown_name
-from sim.compute import layer_output, layer_sums
+from sim.compute import explain, layer_output, layer_sums
 from sim.layer import MAX_ROWS_BYTES, MappedLayer
 from sim.onnx_file import is_quantised, load_model, network_input
 from sim.product import Product
@@ -166,6 +166,13 @@ class QuantNetwork:
         for name in self._last_use[self.layer_steps[layer.name]]:
             after.pop(name, None)
         return after
+
+    def explain(self, tables: Mapping[str, Table] | None = None, *, images: int = 32
+                ) -> dict[str, str]:
+        """Return in words how each layer's sums are computed, for so many images at a time."""
+        chosen = self.check_tables(tables)
+        return {layer.name: explain(layer, self._product(layer, chosen.get(layer.name)), images)
+                for layer in self.layers}
 
     def with_layers(self, layers: Mapping[str, MappedLayer]) -> QuantNetwork:
         """Return this network with other constants in the named layers, such as weights or bias.

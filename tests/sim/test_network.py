@@ -188,3 +188,14 @@ def test_resnet20_agrees_with_onnx_runtime():
     expected = float_reference(network, x[100:])
     assert (logits.argmax(1) == expected.argmax(1)).mean() >= 0.985
     assert (logits.argmax(1) == y[100:]).mean() >= 0.85
+
+
+def test_how_layers_are_computed_is_explained():
+    network = QuantNetwork.load(DIGITS, load_digits_split("calibrate").images)
+    layers = [layer.name for layer in network.layers]
+    exact = network.explain()
+    assert list(exact) == layers
+    assert exact["mix"].startswith(("exact product", "one look-up"))
+    approximate = network.explain({"mix": get("mul8u_truncvc_c7").table}, images=256)
+    assert "row-add" in approximate["mix"]
+    assert network.explain(images=256)["block1b"] == approximate["block1b"]
