@@ -15,7 +15,7 @@ from sim.tables import Table, code_table, code_values
 from sim.windows import Window
 
 Bytes = npt.NDArray[np.uint8]
-MAX_ROWS_BYTES = 2**26  # of im2col held at a time
+MAX_ROWS_BYTES = 2**27  # of im2col held at a time
 PRODUCTS_KEPT = 256  # prepared kernels, about 1 MB each
 
 
