@@ -104,15 +104,16 @@ class Engine:
         pairs = [weights.pairs(tiling, v, len(rows.taps), rows.span) for v in self.split.v]
         factors = [self._factor(rows, u, index, threads) for index, u in enumerate(self.split.u)]
         wanted = max(FEWEST_ROWS, min(ROWS, TERMS // (rows.span * len(rows.taps))))
-        # Equal blocks: a short last one would pay for its tables all the same.
-        blocks = shares(rows.count, -(-rows.count // (wanted // panel * panel)), panel)
         # Offsets are bytes, and rows of a half tile's tables have half of them.
         for width in sorted({width for _column, width in tiling.tiles}):
             tiles = [tile for tile, (_column, wide) in enumerate(tiling.tiles) if wide == width]
             classes = self._classes(rows, width, threads) if schedules else None
+            parts = _parts(len(tiles), threads)
+            # Equal blocks: a short last one would pay for its tables all the same.
+            blocks = shares(rows.count, -(-rows.count // (wanted * parts // panel * panel)), panel)
             for first, last in blocks:
-                cuts = [(first + start, first + end) for start, end in
-                        _cuts(len(tiles), last - first, panel, threads)]
+                cuts = [(first + start, first + end)
+                        for start, end in shares(last - first, parts, panel)]
                 values = [[self._panels(rows, u, factor, f"{index} {part}", cut)
                            for part, cut in enumerate(cuts)]
                           for index, (u, factor) in enumerate(zip(self.split.u, factors,
@@ -271,9 +272,9 @@ class _Gathered:
         return [partial(self.gather, *part) for part in shares(self.count, threads, 1)]
 
 
-def _cuts(tiles: int, m: int, unit: int, threads: int) -> list[Cut]:
-    """Cut rows so that tiles times cuts keep all threads busy, but no more often than that."""
+def _parts(tiles: int, threads: int) -> int:
+    """Return into how many ranges of rows to cut blocks, so that all threads are busy."""
     parts = 1
     while parts < threads and (tiles * parts) % threads and tiles * parts < 4 * threads:
         parts += 1
-    return shares(m, parts, unit)
+    return parts
