@@ -17,6 +17,10 @@ from hw.multipliers.evolution.settings import Settings
 from hw.multipliers.metrics import error_metrics
 
 COMMAND = [sys.executable, "-m", "hw.multipliers", "evolve"]
+# A shell's background jobs, of which these tests may be one, ignore SIGINT, and so do children.
+HEEDING_INTERRUPTS = [
+    sys.executable, "-c", "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"]
 SMALL = ["--mutants", "4000", "--no-map"]
 
 
@@ -60,10 +64,10 @@ def test_a_file_that_its_settings_do_not_give_is_noticed(tmp_path):
 def test_interrupted_command_goes_on_to_the_same_result(tmp_path):
     arguments = ["--name", "m", "--limit", "mre=2", "--start", "mul8u_exact", "--no-map",
                  "--mutants", "300000"]
-    process = subprocess.Popen([*COMMAND, *arguments], cwd=tmp_path, stderr=subprocess.PIPE,
-                               text=True, start_new_session=True)
+    process = subprocess.Popen([*HEEDING_INTERRUPTS, *COMMAND[1:], *arguments], cwd=tmp_path,
+                               stderr=subprocess.PIPE, text=True, start_new_session=True)
     state = tmp_path / "m.evolving" / "seed1.json"
-    for _ in range(6000):
+    for _ in range(30000):  # compiling for the first time takes a minute or more
         if state.exists() or process.poll() is not None:
             break
         time.sleep(0.01)
