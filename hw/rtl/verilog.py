@@ -20,7 +20,7 @@ from hw.common.progress import task
 from hw.config import BankConfig, Design
 from hw.multipliers.base import Multiplier
 from hw.rtl.bank import bank_kind
-from hw.rtl.emit import modules_of
+from hw.rtl.emit import modules_of, modules_together
 from hw.rtl.multiplier import multiplier_kind
 from hw.rtl.pe import pe_kind
 
@@ -28,7 +28,7 @@ PRESET_ROWS = PRESET_COLS = 4
 PRESET_PSUM_WIDTH = 24
 PRESET_MULTIPLIERS = ("mul8u_exact", "mul8u_bam_h2v6", "mul8u_optrunc_a2w1")
 FILE_LIST = "bank.f"
-BATCH = 8  # PEs per Yosys run: few starts, yet progress to see
+BATCH = 8  # PEs between two signs of progress
 
 
 def preset() -> Design:
@@ -52,7 +52,7 @@ def emit_design(design: Design, *, prefix: str = "") -> dict[str, str]:
 
 
 def emit_designs(designs: Mapping[str, Design]) -> dict[str, dict[str, str]]:
-    """Return `emit_design` of each design by prefix; one Yosys run for all of them."""
+    """Return `emit_design` of each design by prefix."""
     suffixes = {prefix: module_suffixes([multiplier.name for multiplier in design.arrays])
                 for prefix, design in designs.items()}
     banks = [bank_kind(design.bank, [multiplier.netlist for multiplier in design.arrays],
@@ -80,7 +80,7 @@ def emit_pe(multiplier: Multiplier, psum_width: int) -> str:
 
 
 def emit_pes(multipliers: Sequence[Multiplier], psum_width: int) -> list[str]:
-    """Return `emit_pe` of each multiplier; one Yosys run for all of them."""
+    """Return `emit_pe` of each multiplier, whatever the others are."""
     texts = modules_of([pe_kind(multiplier.netlist, psum_width) for multiplier in multipliers])
     return [_file([f"PE, {psum_width}-bit partial sum", _netlist_comment(multiplier)],
                   "\n".join(modules.values()))
@@ -89,22 +89,17 @@ def emit_pes(multipliers: Sequence[Multiplier], psum_width: int) -> list[str]:
 
 def emit_multiplier(multiplier: Multiplier) -> str:
     """Return Verilog of the standalone module `multiplier`."""
-    return emit_multipliers([multiplier])[0]
+    modules, = modules_of([multiplier_kind(multiplier.netlist)])
+    return _file([_netlist_comment(multiplier)], modules["multiplier"])
 
 
-def emit_multipliers(multipliers: Sequence[Multiplier], *,
-                     numbered: bool = False) -> list[str]:
-    """Return one Verilog text per multiplier; one Yosys run for all of them.
-
-    numbered : call the modules `multiplier_0`, `multiplier_1`, ... so that they can be
-    compiled together; otherwise each is called `multiplier`.
-    """
-    names = [f"multiplier_{index}" if numbered else "multiplier"
-             for index in range(len(multipliers))]
-    texts = modules_of([multiplier_kind(multiplier.netlist, name=name)
-                        for multiplier, name in zip(multipliers, names, strict=True)])
-    return [_file([_netlist_comment(multiplier)], modules[name])
-            for multiplier, name, modules in zip(multipliers, names, texts, strict=True)]
+def emit_multipliers(multipliers: Sequence[Multiplier]) -> list[str]:
+    """Return Verilog of modules `multiplier_0`, `multiplier_1`, ..., to be compiled together."""
+    names = [f"multiplier_{index}" for index in range(len(multipliers))]
+    texts = modules_together([multiplier_kind(multiplier.netlist, name=name)
+                              for multiplier, name in zip(multipliers, names, strict=True)])
+    return [_file([_netlist_comment(multiplier)], texts[name])
+            for multiplier, name in zip(multipliers, names, strict=True)]
 
 
 def module_suffixes(names: Sequence[str]) -> list[str]:

@@ -34,7 +34,7 @@ def swept_multipliers() -> Mapping[str, Multiplier]:
 def sweep_sources() -> dict[str, str]:
     """Return a module that writes the products of every operand pair, one line a pair."""
     multipliers = list(swept_multipliers().values())
-    texts = emit_multipliers(multipliers, numbered=True)
+    texts = emit_multipliers(multipliers)
     wires, instances = [], []
     for index, multiplier in enumerate(multipliers):
         width = len(multiplier.netlist.outputs)

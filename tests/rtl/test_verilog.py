@@ -18,6 +18,7 @@ from hw.rtl.verilog import (
     emit_design,
     emit_multiplier,
     emit_pe,
+    emit_pes,
     main,
     module_suffixes,
     preset,
@@ -77,6 +78,14 @@ def test_pe_is_emitted_once_per_multiplier_and_placed_in_every_column(files):
 
 def test_text_is_the_same_every_time(files):
     assert emit_design(small_design()) == files
+
+
+def test_pe_has_the_same_text_beside_others():
+    """Yosys orders the operands of a gate by when it first met their names."""
+    many = [get(name) for name in ("mul8u_trunc_c4", "mul8u_drum_k4", "mul8u_exact")]
+    alone = [emit_pe(multiplier, 24) for multiplier in many]
+    assert emit_pes(many, 24) == alone
+    assert emit_pes(many[::-1], 24) == alone[::-1]
 
 
 def test_prefix_changes_names_and_nothing_else(files):
