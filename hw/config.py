@@ -112,20 +112,26 @@ class Design:
         Every multiplier that `bank.arrays` names.
     mapping : mapping of str to int
         Layer name (as in the ONNX file) to position in `bank.arrays`.
+    constants : mapping of str to mapping
+        Layer name to constants that replace those of the network, JSON-ready as
+        `sim.compensation.Correction.to_dict` gives them: `multiplier`, `shift`, `bias` and
+        `sum_scale` per output channel, `weight_map` from each stored weight byte to the byte that
+        is loaded instead, or null. Layers that are not named keep their own.
     provenance : mapping
         How the design was found; free-form, JSON-ready, never read back by the hardware.
 
     Raises
     ------
     InputError
-        A multiplier is missing, a layer is mapped to a missing array, 0 x 0 is not 0
-        (ragged tiles are padded with zeros), or a partial sum could overflow.
+        A multiplier is missing, a layer is mapped to a missing array, constants belong to no
+        mapped layer, 0 x 0 is not 0 (ragged tiles are padded with zeros), or a partial sum could overflow.
     """
 
     name: str
     bank: BankConfig
     multipliers: Mapping[str, Multiplier]
     mapping: Mapping[str, int] = field(default_factory=dict)
+    constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -140,6 +146,9 @@ class Design:
             if not isinstance(array, int) or not 0 <= array < len(self.bank.arrays):
                 raise InputError(f"Layer {layer!r} must be mapped to an array below "
                                  f"{len(self.bank.arrays)}, not {array!r}")
+        for layer in self.constants:
+            if layer not in self.mapping:
+                raise InputError(f"Constants must belong to a mapped layer, not {layer!r}")
 
     def _check_multiplier(self, multiplier: Multiplier) -> None:
         netlist = multiplier.netlist
@@ -172,6 +181,7 @@ class Design:
         """Return a JSON-ready description; `from_dict` restores an equal design."""
         return {"format": DESIGN_FORMAT, "name": self.name, "bank": self.bank.to_dict(),
                 "mapping": dict(self.mapping),
+                "constants": {layer: dict(values) for layer, values in self.constants.items()},
                 "provenance": dict(self.provenance),
                 "multipliers": {
                     name: {"family": m.family, "parameters": dict(m.parameters),
@@ -196,6 +206,7 @@ class Design:
                     parameters=entry["parameters"], citation=entry["citation"])
             return cls(name=content["name"], bank=BankConfig.from_dict(content["bank"]),
                        multipliers=multipliers, mapping=content["mapping"],
+                       constants=content.get("constants", {}),
                        provenance=content.get("provenance", {}))
         except InputError:
             raise

@@ -13,7 +13,8 @@ from tests.circuits import shift_and_add, small_design
 
 
 def test_design_survives_a_round_trip_through_its_file(tmp_path):
-    design = small_design(mapping={"conv1": 0, "conv2": 2})
+    constants = {"conv2": {"bias": [1, -2], "weight_map": None}}
+    design = small_design(mapping={"conv1": 0, "conv2": 2}, constants=constants)
     design.save(tmp_path / "design.json")
     again = Design.load(tmp_path / "design.json")
     assert again == design
@@ -36,6 +37,11 @@ def test_impossible_banks_are_refused(change, message):
 def test_a_mapping_to_a_missing_array_is_refused():
     with pytest.raises(InputError, match=r"^Layer 'conv1' must be mapped to an array below 3, not"):
         small_design(mapping={"conv1": 3})
+
+
+def test_constants_of_no_mapped_layer_are_refused():
+    with pytest.raises(InputError, match=r"^Constants must belong to a mapped layer, not 'conv2'$"):
+        small_design(mapping={"conv1": 0}, constants={"conv2": {}})
 
 
 def test_partial_sums_that_can_overflow_are_refused_with_the_numbers():
