@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.circuits import shift_and_add, small_design
 
 def test_design_survives_a_round_trip_through_its_file(tmp_path):
     constants = {"conv2": {"bias": [1, -2], "weight_map": None}}
-    design = small_design(mapping={"conv1": 0, "conv2": 2}, constants=constants)
+    design = replace(small_design(mapping={"conv1": 0, "conv2": 2}), constants=constants)
     design.save(tmp_path / "design.json")
     again = Design.load(tmp_path / "design.json")
     assert again == design
@@ -41,7 +42,7 @@ def test_a_mapping_to_a_missing_array_is_refused():
 
 def test_constants_of_no_mapped_layer_are_refused():
     with pytest.raises(InputError, match=r"^Constants must belong to a mapped layer, not 'conv2'$"):
-        small_design(mapping={"conv1": 0}, constants={"conv2": {}})
+        replace(small_design(mapping={"conv1": 0}), constants={"conv2": {}})
 
 
 def test_partial_sums_that_can_overflow_are_refused_with_the_numbers():
