@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError, unknown_name
 from hw.multipliers import EXACT, Multiplier, get
+from sim.layer import MappedLayer
 from sim.network import QuantNetwork, State
 from sim.tables import Table, magnitude_table
 from sim.trie import chunk_logits
 
 KEPT_BYTES = 2**30  # of activations
+Constants = Callable[[MappedLayer, str], MappedLayer]
 
 
 class Evaluator:
@@ -32,6 +34,9 @@ class Evaluator:
         In [0, classes); checked at the first evaluation.
     multipliers : mapping of str to Multiplier, optional
         What mappings may name (default: the catalogue); unnamed layers are exact in any case.
+    constants : callable, optional
+        Layer and the name of its multiplier -> the layer with the constants that it has there,
+        as `sim.compensation` finds them; asked for named layers only, always to the same answer.
     kept_bytes : int
         Memory for activations (default 1 GiB).
     """
@@ -39,7 +44,7 @@ class Evaluator:
     def __init__(self, network: QuantNetwork, images: npt.NDArray[np.float32],
                  labels: npt.NDArray[np.int64], *,
                  multipliers: Mapping[str, Multiplier] | None = None,
-                 kept_bytes: int = KEPT_BYTES) -> None:
+                 constants: Constants | None = None, kept_bytes: int = KEPT_BYTES) -> None:
         if labels.shape != (len(images),):
             raise InputError(f"Labels must be one per image ({len(images)}), "
                              f"not of shape {list(labels.shape)}")
@@ -47,7 +52,7 @@ class Evaluator:
         if multipliers is not None and EXACT in multipliers and not multipliers[EXACT].is_exact:
             raise InputError(f"Multiplier {EXACT!r} must be exact: it stands for unnamed layers")
         self._batches = list(network.batches(images))
-        self._multipliers = multipliers
+        self._multipliers, self._constants = multipliers, constants
         self._kept_bytes, self._bytes = kept_bytes, 0
         self._states: OrderedDict[tuple[int, tuple[str, ...]], tuple[State, int]] = OrderedDict()
         self._logits: dict[tuple[str, ...], npt.NDArray[np.float32]] = {}
@@ -61,8 +66,9 @@ class Evaluator:
         """
         names, tables = self._resolve(mapping)
         if names not in self._logits:
+            view = self._view(mapping)
             self._keep_logits(names, np.concatenate(
-                [self._run(batch, names, tables) for batch in range(len(self._batches))]))
+                [self._run(view, batch, names, tables) for batch in range(len(self._batches))]))
         return self._logits[names]
 
     def prepare(self, mappings: Iterable[Mapping[str, str]]) -> None:
@@ -73,15 +79,16 @@ class Evaluator:
         `kept_bytes`. Of a chunk, the tensors of one path through the trie are held at a time.
         """
         wanted: dict[tuple[str, ...], dict[str, Table]] = {}
+        views: dict[tuple[str, ...], QuantNetwork] = {}
         for mapping in mappings:
             names, tables = self._resolve(mapping)
             if names not in self._logits:
-                wanted[names] = tables
+                wanted[names], views[names] = tables, self._view(mapping)
         if not wanted:
             return
         parts: dict[tuple[str, ...], list[npt.NDArray[np.float32]]] = {key: [] for key in wanted}
         for batch in self._batches:
-            found, runs = chunk_logits(self.network, batch, wanted)
+            found, runs = chunk_logits(self.network, batch, wanted, views=views)
             self.layer_runs += runs
             for names, logits in found.items():
                 parts[names].append(logits)
@@ -103,6 +110,14 @@ class Evaluator:
         self.network.check_tables(tables)
         return tuple(mapping.get(layer.name, EXACT) for layer in self.network.layers), tables
 
+    def _view(self, mapping: Mapping[str, str]) -> QuantNetwork:
+        """Return the network with the constants that its layers have under a mapping."""
+        if self._constants is None:
+            return self.network
+        return self.network.with_layers({
+            layer.name: self._constants(layer, mapping[layer.name])
+            for layer in self.network.layers if layer.name in mapping})
+
     def _keep_logits(self, names: tuple[str, ...], logits: npt.NDArray[np.float32]) -> None:
         logits.setflags(write=False)
         self._check_labels(logits.shape[1])
@@ -120,9 +135,8 @@ class Evaluator:
             raise InputError(f"Labels must be 0 to {classes - 1}, "
                              f"not {self.labels.min()} to {self.labels.max()}")
 
-    def _run(self, batch: int, names: tuple[str, ...],
+    def _run(self, network: QuantNetwork, batch: int, names: tuple[str, ...],
              tables: Mapping[str, Table]) -> npt.NDArray[np.float32]:
-        network = self.network
         steps = [network.layer_steps[layer.name] for layer in network.layers]
         # The longest prefix of multipliers for which the tensors before the next layer are kept.
         depth = next((d for d in range(len(names) - 1, -1, -1)

@@ -17,7 +17,8 @@ Names = tuple[str, ...]  # multiplier of every layer, in order
 
 
 def chunk_logits(network: QuantNetwork, images: Images,
-                 mappings: Mapping[Names, Mapping[str, Table]]
+                 mappings: Mapping[Names, Mapping[str, Table]], *,
+                 views: Mapping[Names, QuantNetwork] | None = None
                  ) -> tuple[dict[Names, npt.NDArray[np.float32]], int]:
     """Return the logits float32[n, classes] under each mapping, and how many layers were run.
 
@@ -28,6 +29,8 @@ def chunk_logits(network: QuantNetwork, images: Images,
         One chunk; its live tensors are held once per layer on the path being walked.
     mappings : names of the multipliers of all layers -> tables by layer
         Layers without a table are exact. Equal names must mean equal tables.
+    views : names of the multipliers of all layers -> the network with its layers' constants
+        Where constants depend on the multiplier; equal names must mean equal constants.
     """
     steps = [network.layer_steps[layer.name] for layer in network.layers]
     ends = [*steps[1:], network.step_count]
@@ -40,10 +43,11 @@ def chunk_logits(network: QuantNetwork, images: Images,
         while shared < len(path) and path[shared][0] == names[shared]:
             shared += 1
         del path[shared:]
+        view = network if views is None else views[names]
         for layer in range(shared, len(names)):
             state = path[-1][1] if path else start
-            path.append((names[layer], network.advance(state, steps[layer], ends[layer],
-                                                       mappings[names])))
+            path.append((names[layer], view.advance(state, steps[layer], ends[layer],
+                                                    mappings[names])))
             runs += 1
         found[names] = network.finish(path[-1][1])
     return found, runs

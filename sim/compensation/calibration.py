@@ -7,7 +7,7 @@ least-squares lines, the fourth judges whether what they suggest is kept.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -135,9 +135,43 @@ class Calibration:
             held_out_images=self.held_out_images, plain_divergence=plain_divergence,
             divergence=divergence)
 
+    def alone(self, tables: Mapping[str, Table], kind: str = "affine", *, measured: bool = True
+              ) -> Iterator[tuple[str, dict[str, LayerFit]]]:
+        """Yield each layer's name with its fit for every table, all other layers being exact.
+
+        What a layer gets then depends on nothing but its own table, so the fits serve any mapping:
+        less well than those of `fit`, which also correct what earlier layers left, and at the cost
+        of one pass over the images per table instead of several per mapping. Nothing is judged by
+        the logits.
+
+        tables : name -> int32[256, 256]. kind, measured : as for `fit`.
+        """
+        if kind not in KINDS:
+            raise unknown_name("kind of compensation", kind, KINDS)
+        network, done = self.network, 0
+        different = inexact(tables)
+        states: list[State] = [{network.input: batch} for batch in self._batches]
+        for layer in network.layers:
+            step = network.layer_steps[layer.name]
+            states = [network.advance(state, done, step, {}) for state in states]
+            yield layer.name, {
+                name: self._choose(layer, table, states, kind, measured)[0]
+                if name in different else LayerFit(
+                    table=table_digest(table), kept=NONE, plain_error=0.0, error=0.0,
+                    correction=None)
+                for name, table in tables.items()}
+            done = step
+
     def _fit_layer(self, layer: MappedLayer, table: Table, states: Sequence[State], kind: str,
                    measured: bool) -> tuple[LayerFit, list[State]]:
         """Return what to keep in a layer, and the states after it."""
+        fit, kept = self._choose(layer, table, states, kind, measured)
+        return fit, [self.network.put(state, layer, kept.layer.finish(*kept.sums(index)))
+                     for index, state in enumerate(states)]
+
+    def _choose(self, layer: MappedLayer, table: Table, states: Sequence[State], kind: str,
+                measured: bool) -> tuple[LayerFit, _Option]:
+        """Return what to keep in a layer, and the layer with it."""
         mapped, fitted = KINDS[kind]
         codes: list[Codes | None] = [None]
         if mapped:
@@ -149,11 +183,9 @@ class Calibration:
         errors = [self._error(layer, option) for option in options]
         best = int(np.argmin(errors))  # the first of equals, and changing nothing comes first
         kept = options[best]
-        after = [self.network.put(state, layer, kept.layer.finish(*kept.sums(index)))
-                 for index, state in enumerate(states)]
         return LayerFit(
             table=table_digest(table), kept=kept.label, plain_error=errors[0], error=errors[best],
-            correction=Correction.of(kept.layer, kept.codes) if best else None), after
+            correction=Correction.of(kept.layer, kept.codes) if best else None), kept
 
     def _options(self, layer: MappedLayer, table: Table, states: Sequence[State],
                  codes: Codes | None, fitted: str | None) -> list[_Option]:

@@ -544,3 +544,28 @@ def test_resnet20_affine_helps_and_bias_alone_hurts():
     plain = logit_divergence(exact, network.run(x[100:], tables))
     assert found["weights+affine"] < found["affine"] < plain / 2
     assert found["bias"] > plain
+
+
+# --- one layer alone --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["affine", "weights", "weights+affine"])
+def test_alone_a_layer_gets_what_fitting_it_alone_gives(small, kind):
+    network, _images, _tables, calibration = small
+    tables = {"lopsided": LOPSIDED, "exact": exact_table(), "drum": get("mul8u_drum_k4").table}
+    found = dict(calibration.alone(tables, kind))
+    assert list(found) == [layer.name for layer in network.layers]
+    for layer, row in found.items():
+        assert list(row) == list(tables)
+        assert (row["exact"].kept, row["exact"].error, row["exact"].correction) == ("none", 0, None)
+        for name in ("lopsided", "drum"):
+            single = calibration.fit({layer: tables[name]}, kind).layers[layer]
+            assert (row[name].kept, row[name].error) == (single.kept, single.error)
+            assert row[name].plain_error == single.plain_error
+            if single.correction is not None:
+                assert row[name].correction.to_dict() == single.correction.to_dict()
+
+
+def test_alone_refuses_an_unknown_kind(small):
+    with pytest.raises(InputError, match=r"^Unknown kind of compensation 'afine'; did you mean"):
+        next(small[3].alone({}, "afine"))

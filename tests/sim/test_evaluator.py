@@ -127,3 +127,18 @@ def test_chunks_of_images_are_independent(network, data, monkeypatch):
     chunked.prepare(MAPPINGS)
     for mapping in MAPPINGS:
         np.testing.assert_array_equal(chunked.logits(mapping), whole.logits(mapping))
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_layers_have_the_constants_of_their_multiplier(network, data, prepared):
+    def constants(layer, name):
+        return replace(layer, bias=layer.bias + len(name))
+
+    evaluator = Evaluator(network, *data, constants=constants)
+    if prepared:
+        evaluator.prepare(MAPPINGS)
+    for mapping in MAPPINGS:
+        view = network.with_layers({layer.name: constants(layer, mapping[layer.name])
+                                    for layer in network.layers if layer.name in mapping})
+        tables = {layer: get(name).table for layer, name in mapping.items()}
+        np.testing.assert_array_equal(evaluator.logits(mapping), view.run(data[0], tables))
