@@ -1,8 +1,11 @@
-"""The processing element (PE): one multiplier, its weights and its partial sum."""
+"""Processing elements (PEs): one multiplier, its weights and its partial sum."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from abc import ABC, abstractmethod
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,15 +13,17 @@ from hw.config import OPERAND_BITS
 from hw.netlist import Netlist
 from hw.rtl.hierarchy import ModuleKind, Place, inline
 from hw.rtl.multiplier import multiplier_kind
-from hw.rtl.operand import SignMagnitude
+from hw.rtl.operand import pe_operand
 
 ACT_HOP_CYCLES = 1  # act_in to act_out
 PSUM_CYCLES = 2  # act_in to the psum_out that contains its product
 PSUM_HOP_CYCLES = 1  # psum_in to psum_out
 
 
-class ProcessingElement(wiring.Component):
-    """Weight-stationary PE: `psum_out = psum_in + sign * f(|act|, |weight|)`.
+class ProcessingElement(wiring.Component, ABC):
+    """Weight-stationary PE: `psum_out = psum_in + act * weight`, the product by a netlist.
+
+    What both kinds share; `SignMagnitudePe` and `TwosComplementPe` multiply and accumulate.
 
     Dataflow: activations and their tokens go left to right, weights and partial sums top to
     bottom. Two tokens travel with the wave, so that no signal has to reach every PE at once:
@@ -35,7 +40,7 @@ class ProcessingElement(wiring.Component):
     Parameters
     ----------
     netlist : Netlist
-        Unsigned multiplier of magnitudes.
+        8x8 multiplier; `pe_operand(netlist)` is the format of the operands.
     psum_width : int
         Bits of the two's complement partial sum; wraps on overflow, which `Design` rules out.
     suffix : str
@@ -47,36 +52,47 @@ class ProcessingElement(wiring.Component):
     -------
     en : In(1)
         Clock enable of every register.
-    act_in, act_out : In, Out(SignMagnitude)
+    act_in, act_out : In, Out(pe_operand(netlist))
     swap_in, swap_out : In, Out(1)
         Take the shadow weight; travels with the activation.
     load_in, load_out : In, Out(1)
         Shift the shadow weight in from above.
-    weight_in, weight_out : In, Out(SignMagnitude)
+    weight_in, weight_out : In, Out(pe_operand(netlist))
         Shadow weight of the PE above and of this one.
     psum_in, psum_out : In, Out(signed(psum_width))
+
+    Raises ValueError for a netlist that is not 8x8 or of the other kind.
     """
+
+    signed_netlist: bool  # whether this kind takes signed or unsigned netlists
 
     def __init__(self, *, netlist: Netlist, psum_width: int, suffix: str = "",
                  place: Place = inline) -> None:
         if (netlist.act_width, netlist.weight_width) != (OPERAND_BITS, OPERAND_BITS):
             raise ValueError(f"PE multiplier must be {OPERAND_BITS}x{OPERAND_BITS}, not "
                              f"{netlist.act_width}x{netlist.weight_width}")
-        if netlist.signed:
-            raise ValueError("PE multiplier must be unsigned, not signed: it sees magnitudes only")
+        if netlist.signed != self.signed_netlist:
+            kinds = ("unsigned", "signed")
+            raise ValueError(f"Multiplier of a {type(self).__name__} must be "
+                             f"{kinds[self.signed_netlist]}, not {kinds[netlist.signed]}")
+        self._operand = pe_operand(netlist)
         self._multiplier = multiplier_kind(netlist, name=f"multiplier{suffix}")
         self._place = place
         self.psum_width = psum_width
-        super().__init__(pe_signature(psum_width))
+        super().__init__(pe_signature(netlist, psum_width))
+
+    @abstractmethod
+    def _accumulate(self, m: Module, multiplier: Any, act: Any, weight: Any) -> Value:
+        """Connect the multiplier; return `psum_in` plus the product, `psum_width` bits."""
 
     def elaborate(self, platform: object) -> Module:
         """Return operand stage, multiply and accumulate stage."""
         m = Module()
 
         # Cycle 0: operands and tokens are registered; the weight changes with the activation.
-        act = Signal(SignMagnitude, reset_less=True)
-        weight = Signal(SignMagnitude, reset_less=True)
-        shadow = Signal(SignMagnitude, reset_less=True)
+        act = Signal(self._operand, reset_less=True)
+        weight = Signal(self._operand, reset_less=True)
+        shadow = Signal(self._operand, reset_less=True)
         swap = Signal(reset_less=True)
         load = Signal(reset_less=True)
         with m.If(self.en):
@@ -86,8 +102,27 @@ class ProcessingElement(wiring.Component):
             with m.If(self.load_in):
                 m.d.sync += shadow.eq(self.weight_in)
 
-        # Cycle 1: multiply magnitudes, add or subtract, register the partial sum.
+        # Cycle 1: multiply, add, register the partial sum.
         multiplier = self._place(m, "multiplier", self._multiplier)
+        total = self._accumulate(m, multiplier, act, weight)
+        psum = Signal(signed(self.psum_width), reset_less=True)
+        with m.If(self.en):
+            m.d.sync += psum.eq(total)
+
+        m.d.comb += [self.act_out.eq(act), self.swap_out.eq(swap), self.load_out.eq(load),
+                     self.weight_out.eq(shadow), self.psum_out.eq(psum)]
+        return m
+
+
+class SignMagnitudePe(ProcessingElement):
+    """PE of an unsigned multiplier: `psum_out = psum_in + sign * f(|act|, |weight|)`.
+
+    The signs decide between adding and subtracting; zero counts as positive.
+    """
+
+    signed_netlist = False
+
+    def _accumulate(self, m: Module, multiplier: Any, act: Any, weight: Any) -> Value:
         m.d.comb += [multiplier.act.eq(act.magnitude), multiplier.weight.eq(weight.magnitude)]
         negative = Signal()
         m.d.comb += negative.eq(act.sign ^ weight.sign)
@@ -96,30 +131,42 @@ class ProcessingElement(wiring.Component):
         m.d.comb += addend.eq(multiplier.product ^ negative.replicate(self.psum_width))
         total = Signal(self.psum_width + 1)
         m.d.comb += total.eq(Cat(negative, self.psum_in) + Cat(negative, addend))
-        psum = Signal(signed(self.psum_width), reset_less=True)
-        with m.If(self.en):
-            m.d.sync += psum.eq(total[1:])
-
-        m.d.comb += [self.act_out.eq(act), self.swap_out.eq(swap), self.load_out.eq(load),
-                     self.weight_out.eq(shadow), self.psum_out.eq(psum)]
-        return m
+        return total[1:]
 
 
-def pe_signature(psum_width: int) -> wiring.Signature:
-    """Return the ports of a PE; see `ProcessingElement`."""
+class TwosComplementPe(ProcessingElement):
+    """PE of a signed multiplier: `psum_out = psum_in + f(act, weight)`.
+
+    The product is sign-extended to the partial sum. Operands are 8 bits, -128 to 127.
+    """
+
+    signed_netlist = True
+
+    def _accumulate(self, m: Module, multiplier: Any, act: Any, weight: Any) -> Value:
+        m.d.comb += [multiplier.act.eq(act), multiplier.weight.eq(weight)]
+        total = Signal(signed(self.psum_width))
+        m.d.comb += total.eq(self.psum_in + multiplier.product.as_signed())
+        return total
+
+
+def pe_signature(netlist: Netlist, psum_width: int) -> wiring.Signature:
+    """Return the ports of the PE of `netlist`; see `ProcessingElement`."""
+    operand = pe_operand(netlist)
     return wiring.Signature({
         "en": In(1),
-        "act_in": In(SignMagnitude), "act_out": Out(SignMagnitude),
+        "act_in": In(operand), "act_out": Out(operand),
         "swap_in": In(1), "swap_out": Out(1),
         "load_in": In(1), "load_out": Out(1),
-        "weight_in": In(SignMagnitude), "weight_out": Out(SignMagnitude),
+        "weight_in": In(operand), "weight_out": Out(operand),
         "psum_in": In(signed(psum_width)), "psum_out": Out(signed(psum_width)),
     })
 
 
 def pe_kind(netlist: Netlist, psum_width: int, *, suffix: str = "") -> ModuleKind:
-    """Return the module `pe<suffix>` around `multiplier<suffix>`."""
-    def build(place: Place) -> ProcessingElement:
-        return ProcessingElement(netlist=netlist, psum_width=psum_width, suffix=suffix, place=place)
+    """Return the module `pe<suffix>` around `multiplier<suffix>`, of the kind `netlist` needs."""
+    kind = TwosComplementPe if netlist.signed else SignMagnitudePe
 
-    return ModuleKind(name=f"pe{suffix}", signature=pe_signature(psum_width), build=build)
+    def build(place: Place) -> ProcessingElement:
+        return kind(netlist=netlist, psum_width=psum_width, suffix=suffix, place=place)
+
+    return ModuleKind(name=f"pe{suffix}", signature=pe_signature(netlist, psum_width), build=build)

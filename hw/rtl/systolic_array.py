@@ -6,14 +6,15 @@ bits: typed ones would multiply the time that emission takes.
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Module
+from amaranth.hdl import Cat, Const, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.netlist import Netlist
 from hw.rtl.hierarchy import ModuleKind, Place, inline
-from hw.rtl.operand import OPERAND_WIDTH, SignMagnitude
+from hw.rtl.operand import OPERAND_WIDTH, pe_operand, pe_operand_width
 from hw.rtl.pe import PSUM_CYCLES, PSUM_HOP_CYCLES, pe_kind
+from hw.rtl.twos_complement import twos_complement_kind
 
 
 class PeRow(wiring.Component):
@@ -36,19 +37,20 @@ class PeRow(wiring.Component):
     -------
     en : In(1)
         Clock enable.
-    act_in : In(SignMagnitude)
+    act_in : In(pe_operand(netlist))
     swap_in, load_in : In(1)
         Tokens of the leftmost PE.
-    weight_in, weight_out : In, Out(cols * OPERAND_WIDTH)
+    weight_in, weight_out : In, Out(cols * width of pe_operand(netlist))
     psum_in, psum_out : In, Out(cols * psum_width)
     """
 
     def __init__(self, *, netlist: Netlist, cols: int, psum_width: int, suffix: str = "",
                  place: Place = inline) -> None:
         self.cols, self.psum_width = cols, psum_width
+        self._operand_width = pe_operand_width(netlist)
         self._pe = pe_kind(netlist, psum_width, suffix=suffix)
         self._place = place
-        super().__init__(row_signature(cols, psum_width))
+        super().__init__(row_signature(netlist, cols, psum_width))
 
     def elaborate(self, platform: object) -> Module:
         """Return the PEs, chained left to right."""
@@ -56,7 +58,7 @@ class PeRow(wiring.Component):
         act, swap, load = self.act_in, self.swap_in, self.load_in
         for col in range(self.cols):
             pe = self._place(m, f"pe_{col}", self._pe)
-            weight = slice(col * OPERAND_WIDTH, (col + 1) * OPERAND_WIDTH)
+            weight = slice(col * self._operand_width, (col + 1) * self._operand_width)
             psum = slice(col * self.psum_width, (col + 1) * self.psum_width)
             m.d.comb += [
                 pe.en.eq(self.en),
@@ -69,7 +71,12 @@ class PeRow(wiring.Component):
 
 
 class SystolicArray(wiring.Component):
-    """`psum_out[c] = sum over r of sign * f(|act_in[r]|, |weight[r][c]|)`, skewed in time.
+    """`psum_out[c] = sum over r of act_in[r] * weight[r][c]` by a netlist, skewed in time.
+
+    Operands enter as sign and magnitude. The product is `sign * f(|act|, |weight|)` where the
+    netlist is unsigned. Where it is signed, operands become two's complement at the edge of
+    the array, once per row and column, and the product is `f(act, weight)`: values beyond
+    [-128, 127] wrap, so 200 counts as -56.
 
     The caller skews: what belongs to one activation beat reaches row r `r * PSUM_HOP_CYCLES`
     after row 0, and its sum leaves column c `c * ACT_HOP_CYCLES` after column 0.
@@ -105,7 +112,7 @@ class SystolicArray(wiring.Component):
 
     def __init__(self, *, netlist: Netlist, rows: int, cols: int, psum_width: int,
                  suffix: str = "", place: Place = inline) -> None:
-        self.rows, self.cols = rows, cols
+        self.rows, self.cols, self._netlist = rows, cols, netlist
         self._row = row_kind(netlist, cols, psum_width, suffix=suffix)
         self._place = place
         super().__init__(array_signature(rows, cols, psum_width))
@@ -113,12 +120,13 @@ class SystolicArray(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Return the rows, chained top to bottom; the first partial sum is 0."""
         m = Module()
-        weight, psum = self.weight_in, Const(0)
+        acts = self._pe_operands(m, "act", self.act_in, self.rows)
+        weight, psum = Cat(self._pe_operands(m, "weight", self.weight_in, self.cols)), Const(0)
         for index in range(self.rows):
             row = self._place(m, f"row_{index}", self._row)
             m.d.comb += [
                 row.en.eq(self.en),
-                row.act_in.eq(self.act_in.word_select(index, OPERAND_WIDTH)),
+                row.act_in.eq(acts[index]),
                 row.swap_in.eq(self.swap_in[index]), row.load_in.eq(self.load_in[index]),
                 row.weight_in.eq(weight), row.psum_in.eq(psum),
             ]
@@ -126,17 +134,30 @@ class SystolicArray(wiring.Component):
         m.d.comb += self.psum_out.eq(psum)
         return m
 
+    def _pe_operands(self, m: Module, name: str, lanes: Value, count: int) -> list[Value]:
+        """Return `count` operands from the edge of the array as the PEs take them."""
+        operands = [lanes.word_select(lane, OPERAND_WIDTH) for lane in range(count)]
+        if not self._netlist.signed:
+            return operands
+        values = []
+        for lane, operand in enumerate(operands):
+            converter = self._place(m, f"{name}_{lane}", twos_complement_kind())
+            m.d.comb += Value.cast(converter.operand).eq(operand)
+            values.append(converter.value)
+        return values
+
 
 def psum_cycles(rows: int) -> int:
     """Return the latency of a column: its first product, then one hop per further row."""
     return PSUM_CYCLES + (rows - 1) * PSUM_HOP_CYCLES
 
 
-def row_signature(cols: int, psum_width: int) -> wiring.Signature:
+def row_signature(netlist: Netlist, cols: int, psum_width: int) -> wiring.Signature:
     """Return the ports of a row; see `PeRow`."""
+    weights = cols * pe_operand_width(netlist)
     return wiring.Signature({
-        "en": In(1), "act_in": In(SignMagnitude), "swap_in": In(1), "load_in": In(1),
-        "weight_in": In(cols * OPERAND_WIDTH), "weight_out": Out(cols * OPERAND_WIDTH),
+        "en": In(1), "act_in": In(pe_operand(netlist)), "swap_in": In(1), "load_in": In(1),
+        "weight_in": In(weights), "weight_out": Out(weights),
         "psum_in": In(cols * psum_width), "psum_out": Out(cols * psum_width),
     })
 
@@ -146,7 +167,8 @@ def row_kind(netlist: Netlist, cols: int, psum_width: int, *, suffix: str = "") 
     def build(place: Place) -> PeRow:
         return PeRow(netlist=netlist, cols=cols, psum_width=psum_width, suffix=suffix, place=place)
 
-    return ModuleKind(name=f"row{suffix}", signature=row_signature(cols, psum_width), build=build)
+    return ModuleKind(name=f"row{suffix}", signature=row_signature(netlist, cols, psum_width),
+                      build=build)
 
 
 def array_signature(rows: int, cols: int, psum_width: int) -> wiring.Signature:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hw.multipliers.base import Multiplier
+from hw.multipliers.baugh_wooley import baugh_wooley
 from hw.netlist import CONST0, Netlist, NetlistBuilder
 
 
@@ -28,3 +29,6 @@ NIBBLE = Multiplier(name="nibble", family="test", source=array_netlist(
     drop=frozenset({(0, 3), (2, 1)}), width=4))
 SKEWED = Multiplier(name="skewed", family="test", source=array_netlist(
     drop=frozenset({(0, 1), (0, 2), (1, 2), (4, 0), (3, 4)}), width=5))
+# Two's complement, with broken rows: not commutative either.
+BROKEN_SIGNED = Multiplier(name="broken_signed", family="test",
+                           source=baugh_wooley(horizontal=3, vertical=9))
