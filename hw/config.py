@@ -155,18 +155,18 @@ class Design:
         if (netlist.act_width, netlist.weight_width) != (OPERAND_BITS, OPERAND_BITS):
             raise InputError(f"Multiplier {multiplier.name!r} must be 8x8 to sit in a PE, not "
                              f"{netlist.act_width}x{netlist.weight_width}")
-        if netlist.signed:
-            raise InputError(f"Multiplier {multiplier.name!r} must be unsigned: the PE multiplies "
-                             "magnitudes and adds the sign itself")
         if multiplier.table[0, 0] != 0:
             raise InputError(f"Multiplier {multiplier.name!r} must give 0 for 0 x 0, not "
                              f"{multiplier.table[0, 0]}: ragged tiles are padded with zeros")
-        bound = self.bank.rows * int(np.abs(multiplier.table).max())
-        limit = 2 ** (self.bank.psum_width - 1) - 1
-        if bound > limit:
+        limit = 2 ** (self.bank.psum_width - 1)
+        largest = self.bank.rows * int(multiplier.table.max())
+        # The PE of an unsigned circuit subtracts where the signs differ.
+        smallest = self.bank.rows * int(multiplier.table.min()) if netlist.signed else -largest
+        bound = max(largest, smallest, key=abs)
+        if not -limit <= bound < limit:
             raise InputError(f"Partial sums of {multiplier.name!r} reach {bound} over "
                              f"{self.bank.rows} rows, which must fit in "
-                             f"{self.bank.psum_width} bits (at most {limit})")
+                             f"{self.bank.psum_width} bits ({-limit} to {limit - 1})")
 
     @cached_property
     def arrays(self) -> tuple[Multiplier, ...]:

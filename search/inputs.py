@@ -146,15 +146,15 @@ def choose_multipliers(wanted: Sequence[str], bank: BankConfig) -> dict[str, Mul
     ----------
     wanted : sequence of str
         Catalogue names, multiplier files (`*.json`), `default` for the default bank, `all` for
-        every entry of the catalogue that a PE takes: unsigned, and 0 for 0 x 0.
+        every unsigned entry of the catalogue that a PE takes: 0 for 0 x 0.
     bank : BankConfig
         The size of the arrays that each must be able to sit in.
 
     Raises
     ------
     InputError
-        A name is unknown, a file is malformed or carries another circuit's name, or hardware
-        refuses the multiplier: it is signed, not 8x8 or a table only, or its sums do not fit.
+        A name is unknown, a file is malformed or carries another circuit's name, a multiplier is
+        signed, or hardware refuses it: it is not 8x8 or a table only, or its sums do not fit.
     """
     chosen = {EXACT: get(EXACT)}
     for choice in wanted:
@@ -188,7 +188,10 @@ def _resolved(choice: str) -> list[Multiplier]:
 
 
 def _check(multiplier: Multiplier, bank: BankConfig) -> None:
-    """Refuse what hardware refuses: the search must not find it."""
+    """Refuse what has no energy and what hardware refuses: the search must not find it."""
+    if multiplier.signed:
+        raise InputError(f"Multiplier {multiplier.name!r} must be unsigned for a search: there is "
+                         "no energy of two's complement PEs")
     # It becomes the name of files and of a Verilog module.
     if not NAME.fullmatch(multiplier.name):
         raise InputError("Multiplier name must be made of letters, digits and '_', 64 at most, "

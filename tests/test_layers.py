@@ -12,13 +12,14 @@ ROOT = Path(__file__).parents[1]
 # Longest matching prefix decides what a module may import of ours; itself always.
 GROUND = ("hw.common",)
 CIRCUITS = (*GROUND, "hw.netlist", "hw.multipliers")
-DESCRIPTION = (*CIRCUITS, "hw.config", "hw.isa", "hw.compiler")
+DESCRIPTION = (*CIRCUITS, "hw.config", "hw.operands", "hw.isa", "hw.compiler")
 ALLOWED = {
     "hw.common": (),
     "hw.netlist": (),
     "hw.multipliers": CIRCUITS,
     "hw.config": CIRCUITS,
     "hw.isa": GROUND,
+    "hw.operands": DESCRIPTION,
     "hw.compiler": DESCRIPTION,
     "hw.rtl": DESCRIPTION,
     "hw.ppa": DESCRIPTION,

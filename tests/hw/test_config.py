@@ -8,6 +8,7 @@ import pytest
 
 from hw.common.errors import InputError
 from hw.config import BankConfig, Design
+from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.netlist import CONST1, NetlistBuilder
 from tests.circuits import shift_and_add, small_design
@@ -52,15 +53,46 @@ def test_partial_sums_that_can_overflow_are_refused_with_the_numbers():
     small_design(psum_width=19)
 
 
+@pytest.mark.parametrize(("name", "bound", "over"), [
+    ("mul8s_exact", 16384, "largest"),  # -128 x -128; the smallest product is -16256
+    ("mul8s_bbm_v7", -16384, "smallest"),  # its largest is 16256
+])
+def test_partial_sums_of_signed_circuits_are_bounded_on_both_sides(name, bound, over):
+    def design(rows):
+        return Design(name="d", multipliers={name: get(name)},
+                      bank=BankConfig(arrays=(name,), rows=rows, psum_width=18))
+
+    limits = {"largest": 7, "smallest": 8}  # rows; -2**17 still fits, 2**17 does not
+    design(limits[over])
+    rows = limits[over] + 1
+    message = (f"Partial sums of {name!r} reach {bound * rows} over {rows} rows, which must fit "
+               "in 18 bits (-131072 to 131071)")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        design(rows)
+
+
+def test_a_design_of_both_kinds_survives_a_round_trip_through_its_file(tmp_path):
+    names = ("mul8u_exact", "mul8s_exact", "mul8s_bam_h2v6")
+    design = Design(name="mixed", multipliers={name: get(name) for name in names},
+                    bank=BankConfig(arrays=names), mapping={"conv1": 2})
+    design.save(tmp_path / "design.json")
+    again = Design.load(tmp_path / "design.json")
+    assert again == design
+    assert [multiplier.signed for multiplier in again.arrays] == [False, True, True]
+    assert again.multiplier_of("conv1").netlist == get("mul8s_bam_h2v6").netlist
+
+
 def _design_of(multiplier):
     return Design(name="d", bank=BankConfig(arrays=(multiplier.name,)),
                   multipliers={multiplier.name: multiplier})
 
 
-def test_a_circuit_that_does_not_keep_zero_is_refused():
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_circuit_that_does_not_keep_zero_is_refused(signed):
     builder = NetlistBuilder()
-    circuit = Multiplier(name="m", family="test", source=builder.build([CONST1]))
-    with pytest.raises(InputError, match=r"^Multiplier 'm' must give 0 for 0 x 0, not 1"):
+    product = {False: 1, True: -1}[signed]  # a single bit
+    circuit = Multiplier(name="m", family="test", source=builder.build([CONST1], signed=signed))
+    with pytest.raises(InputError, match=rf"^Multiplier 'm' must give 0 for 0 x 0, not {product}:"):
         _design_of(circuit)
 
 
