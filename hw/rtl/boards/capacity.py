@@ -1,0 +1,49 @@
+"""Whether a design can fit on a board: a bound before synthesis, the truth after placement."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hw.common.errors import InputError
+from hw.config import Design
+from hw.netlist import Netlist
+
+if TYPE_CHECKING:
+    from hw.rtl.boards.targets import Board
+
+# `Info:     ICESTORM_LC:  3512/   5280    66%`
+UTILISATION = re.compile(r"^Info:\s+(\w+):\s*(\d+)/\s*(\d+)\s+\d+%", re.MULTILINE)
+
+
+def read_utilisation(log: str) -> dict[str, tuple[int, int]]:
+    """Return (used, available) by cell out of the messages of nextpnr."""
+    return {match[1]: (int(match[2]), int(match[3])) for match in UTILISATION.finditer(log)}
+
+
+def check_fits(board: Board, design: Design) -> None:
+    """Raise InputError if even the registers that cannot be saved are too many.
+
+    A bound, so that an absurd shape is refused at once; placement has the last word.
+    """
+    bank = design.bank
+    pes = bank.rows * bank.cols
+    needed = pes * sum(pe_registers(multiplier.netlist) for multiplier in design.arrays)
+    if needed > board.flip_flops:
+        raise InputError(f"Design {design.name} must fit in the {board.flip_flops} flip-flops of "
+                         f"{board.name}, not need at least {needed} for "
+                         f"{len(bank.arrays)} arrays of {bank.rows}x{bank.cols}")
+
+
+def pe_registers(netlist: Netlist) -> int:
+    """Return register bits that every PE of this multiplier needs, whatever synthesis removes.
+
+    The used bits of activation, weight and shadow weight, and as many of the partial sum as
+    the product has bits that are not constant.
+    """
+    acts = range(2, 2 + netlist.act_width)
+    weights = range(acts.stop, acts.stop + netlist.weight_width)
+    read = {net for gate in netlist.gates for net in (gate.a, gate.b)} | set(netlist.outputs)
+    varying = [net for net in netlist.outputs if net >= acts.start]
+    return (sum(net in read for net in acts) + 2 * sum(net in read for net in weights)
+            + len(set(varying)))
