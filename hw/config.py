@@ -6,21 +6,23 @@ multipliers it uses, so that a `design.json` stays valid when the catalogue chan
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_json
-from hw.multipliers.base import Multiplier
+from hw.multipliers.base import Multiplier, exact_products
 from hw.netlist import Netlist
 
 DESIGN_FORMAT = "autoapprox-design/1"
-MAX_ARRAYS = 16  # the ROUTE operand has four bits
+MAX_ARRAYS = 16
+MAX_SUM = 2**31 - 1  # accumulators are int32
 OPERAND_BITS = 8  # magnitude of activation and weight; the sign travels beside it
 
 
@@ -99,6 +101,16 @@ class BankConfig:
         return 1 + self.fill_cycles + self.latency_cycles
 
 
+def fallback_array(tables: Sequence[npt.NDArray[np.int32]]) -> int:
+    """Return the array that a ROUTE to an unknown one selects: the first exact one, or 0.
+
+    tables : int32[256, 256] of each array, indexed `[act, weight]` by pattern.
+    """
+    exact = [exact_products(signed=signed) for signed in (False, True)]
+    return next((index for index, table in enumerate(tables)
+                 if any((table == products).all() for products in exact)), 0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Design:
     """A bank, its multipliers and the array each layer runs on.
@@ -124,7 +136,8 @@ class Design:
     ------
     InputError
         A multiplier is missing, a layer is mapped to a missing array, constants belong to no
-        mapped layer, 0 x 0 is not 0 (ragged tiles are padded with zeros), or a partial sum could overflow.
+        mapped layer, 0 x 0 is not 0 (ragged tiles are padded with zeros), or a partial sum could
+        overflow.
     """
 
     name: str
@@ -176,6 +189,14 @@ class Design:
     def multiplier_of(self, layer: str) -> Multiplier:
         """Return the multiplier that `layer` is routed to."""
         return self.arrays[self.mapping[layer]]
+
+    def check_sums(self, layer: str, k: int) -> None:
+        """Raise InputError if `k` products of a layer's multiplier could overflow its sum."""
+        multiplier = self.multiplier_of(layer)
+        bound = k * int(np.abs(multiplier.table).max())
+        if bound > MAX_SUM:
+            raise InputError(f"Sums of layer {layer!r} reach {bound} over {k} products of "
+                             f"{multiplier.name!r}, which must fit in 32 bits (at most {MAX_SUM})")
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description; `from_dict` restores an equal design."""

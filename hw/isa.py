@@ -1,4 +1,4 @@
-"""The instruction set: eight 64-bit instructions; opcode numbers live here and nowhere else.
+"""The instruction set: nine 64-bit instructions; opcode numbers live here and nowhere else.
 
 A TPU-like, weight-stationary machine needs every instruction but ROUTE; approximation adds
 that one (Jain et al., DATE 2022, section III).
@@ -30,22 +30,37 @@ class Opcode(IntEnum):
     DMA_IN = 5
     DMA_OUT = 6
     SYNC = 7
+    CONFIGURE = 8
+
+
+class Register(IntEnum):
+    """What CONFIGURE sets, for all instructions that follow."""
+
+    ACT_ZERO_POINT = 0  # stored code of the activation 0
+    ACT_SIGNED = 1  # 1: stored codes are int8, 0: uint8
+    OUT_ZERO_POINT = 2  # added by ACTIVATE after scaling
+    OUT_LOW = 3  # smallest code that ACTIVATE stores
+    OUT_HIGH = 4  # largest one
 
 
 # Meaning of the fields a, b, c and flag; "" is a field that must be zero.
 OPERANDS: dict[Opcode, tuple[str, str, str, str]] = {
     Opcode.HALT: ("", "", "", ""),
-    Opcode.LOAD_WEIGHTS: ("tile", "", "", ""),  # weight tile number -> shadow registers
+    # Weight tile -> shadow registers; with the flag, requantiser constants of a column tile.
+    Opcode.LOAD_WEIGHTS: ("tile", "", "", "constants"),
     Opcode.ROUTE: ("array", "", "", ""),  # following tiles run on this array of the bank
     Opcode.MATMUL: ("act", "acc", "beats", "accumulate"),  # act rows x tile -> accumulator rows
-    Opcode.ACTIVATE: ("acc", "act", "beats", ""),  # requantise accumulator rows -> act rows
+    Opcode.ACTIVATE: ("acc", "out", "beats", "raw"),  # requantise accumulator rows -> output rows
     Opcode.DMA_IN: ("host", "act", "beats", ""),  # host rows -> activation buffer
-    Opcode.DMA_OUT: ("host", "act", "beats", ""),  # activation buffer -> host rows
+    Opcode.DMA_OUT: ("host", "out", "beats", ""),  # output buffer -> host rows
     Opcode.SYNC: ("layer", "", "", ""),  # wait until everything before has finished
+    Opcode.CONFIGURE: ("register", "value", "", ""),  # value in two's complement
 }
 FIELD_BITS = (24, 22, 13, 1)
 FIELD_SHIFTS = (36, 14, 1, 0)
 OPCODE_SHIFT = 60
+OPCODE_BITS = 4
+VALUE_BITS = 10  # of a register: a stored code, signed or not, in two's complement
 
 
 @dataclass(frozen=True)
@@ -65,6 +80,27 @@ class Instruction:
             if not 0 <= value < 1 << bits:
                 raise InputError(f"{self.opcode.name} {name} must be below {1 << bits}, "
                                  f"not {value}")
+        if self.opcode == Opcode.CONFIGURE:
+            if self.a not in set(Register):
+                raise InputError(f"CONFIGURE register must be 0 to {max(Register)}, not {self.a}")
+            if self.b >= 1 << VALUE_BITS:
+                raise InputError(f"CONFIGURE value must have {VALUE_BITS} bits, not {self.b:#x}")
+
+    @classmethod
+    def configure(cls, register: Register, value: int) -> Instruction:
+        """Return the CONFIGURE that sets `register`; InputError beyond -512 to 511."""
+        half = 1 << VALUE_BITS - 1
+        if not -half <= value < half:
+            raise InputError(f"CONFIGURE {register.name} must be {-half} to {half - 1}, "
+                             f"not {value}")
+        return cls(Opcode.CONFIGURE, register, value % (1 << VALUE_BITS))
+
+    @property
+    def setting(self) -> tuple[Register, int]:
+        """What a CONFIGURE sets: the register and its signed value."""
+        assert self.opcode == Opcode.CONFIGURE
+        half = 1 << VALUE_BITS - 1
+        return Register(self.a), (self.b + half) % (2 * half) - half
 
     @property
     def fields(self) -> tuple[int, int, int, int]:
@@ -79,6 +115,9 @@ class Instruction:
         return word
 
     def __str__(self) -> str:
+        if self.opcode == Opcode.CONFIGURE:
+            register, value = self.setting
+            return f"CONFIGURE {register.name.lower()}={value}"
         operands = [f"{name}={value}"
                     for name, value in zip(OPERANDS[self.opcode], self.fields, strict=True) if name]
         return " ".join([self.opcode.name, *operands])

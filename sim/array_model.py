@@ -14,25 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hw.config import BankConfig
+from hw.config import BankConfig, fallback_array
+from sim.tables import Table, patterns, pe_products
 
 Int16 = npt.NDArray[np.int16]
 Int32 = npt.NDArray[np.int32]
 
 
-def tile_products(acts: Int16, weights: Int16, table: Int32) -> Int32:
+def tile_products(acts: Int16, weights: Int16, table: Table) -> Int32:
     """Return the partial sums of one weight tile.
 
-    acts : int16[m, rows], weights : int16[rows, cols], both in [-255, 255]; table :
-    int32[256, 256] indexed `[activation, weight]`. Returns int32[m, cols]: the sum over rows of
-    `table[|act|, |weight|]`, negative where the signs differ. A zero counts as positive.
+    acts : int16[m, rows], weights : int16[rows, cols], both in [-255, 255]. Returns
+    int32[m, cols]: the sum over rows of `sim.tables.pe_products`.
     """
-    act_magnitudes, weight_magnitudes = np.abs(acts), np.abs(weights)
     total = np.zeros((acts.shape[0], weights.shape[1]), np.int32)
     for row in range(acts.shape[1]):
-        products = table[act_magnitudes[:, row, None], weight_magnitudes[row]]
-        negative = (acts[:, row, None] < 0) != (weights[row] < 0)
-        total += np.where(negative, -products, products)
+        total += pe_products(table, acts[:, row, None], weights[row])
     return total
 
 
@@ -68,15 +65,16 @@ class BankModel:
     Parameters
     ----------
     config : BankConfig
-    tables : sequence of int32[256, 256]
-        Product table of each array, in ROUTE order.
+    tables : sequence of Table
+        `sim.tables.pe_table` of each array, in ROUTE order.
     """
 
-    def __init__(self, config: BankConfig, tables: Sequence[Int32]) -> None:
+    def __init__(self, config: BankConfig, tables: Sequence[Table]) -> None:
         if len(tables) != len(config.arrays):
             raise ValueError(f"Bank model must have one table per array ({len(config.arrays)}), "
                              f"not {len(tables)}")
         self.config, self.tables = config, tuple(tables)
+        self._fallback = fallback_array([patterns(table) for table in tables])
         self.reset()
 
     def reset(self) -> None:
@@ -122,4 +120,4 @@ class BankModel:
             if inputs.route < len(self.tables):
                 self._selected = inputs.route
             else:
-                self._route_error = True
+                self._selected, self._route_error = self._fallback, True

@@ -8,17 +8,22 @@ product tables, or the RTL of a bank.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from hw.accelerator import SUM_BYTES
 from hw.common.errors import InputError
 from hw.compiler import Program
-from hw.isa import Instruction, Opcode
+from hw.isa import Instruction, Opcode, Register
 from sim.array_model import tile_products
+from sim.host import Host, HostLayer
+from sim.tables import code_values
 
 Operands = npt.NDArray[np.int16]
 Sums = npt.NDArray[np.int32]
+Bytes = npt.NDArray[np.uint8]
 
 
 # (array, acts int16[m, rows], weights int16[rows, cols]) -> partial sums int32[m, cols]
@@ -30,23 +35,23 @@ def multiply_by_tables(tables: Sequence[npt.NDArray[np.int32]]) -> Multiply:
     return lambda array, acts, weights: tile_products(acts, weights, tables[array])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Executed:
+    """What a layer computed.
+
+    sums : int32[m, groups * n], before bias, as ACTIVATE reads them. output : stored bytes
+    uint8[m, groups * n], or the sums with bias int32 where the layer has no requantiser.
+    """
+
+    sums: Sums = field(repr=False)
+    output: Bytes | Sums = field(repr=False)
+
+
 def execute(program: Program, multiply: Multiply,
-            acts: Mapping[str, Sequence[Operands]],
-            weights: Mapping[str, Sequence[Operands]]) -> dict[str, Sums]:
-    """Run the program and return each layer's accumulators.
+            layers: Mapping[str, HostLayer]) -> dict[str, Executed]:
+    """Run the program and return what each layer computed.
 
-    Parameters
-    ----------
-    program : Program
-    multiply : Multiply
-        Called once per MATMUL, in program order.
-    acts, weights : layer name -> one array per group
-        int16[rows, k] (quantised value minus zero point) and int16[k, n].
-
-    Returns
-    -------
-    dict of layer name to int32[rows, groups * n]
-        Accumulators before bias and requantisation, as ACTIVATE reads them.
+    multiply : called once per MATMUL, in program order. layers : every layer of the program.
 
     Raises
     ------
@@ -54,94 +59,103 @@ def execute(program: Program, multiply: Multiply,
         ROUTE names a missing array, MATMUL comes before weights or operands were loaded, or
         the program ends without HALT.
     """
-    machine = _Machine(program, multiply, acts, weights)
+    finished: dict[str, Executed] = {}
+    machine: _Machine | None = None
+    route = 0
     for instruction in program.instructions:
         if instruction.opcode == Opcode.HALT:
-            return machine.finished
-        machine.step(instruction)
+            return finished
+        if machine is None:
+            machine = _Machine(program, multiply, layers[program.layers[len(finished)]], route)
+        if instruction.opcode == Opcode.SYNC:
+            finished[program.layers[instruction.a]] = machine.finish()
+            route, machine = machine.route, None
+        else:
+            machine.step(instruction)
     raise InputError("Program must end in HALT")
 
 
 class _Machine:
-    def __init__(self, program: Program, multiply: Multiply,
-                 acts: Mapping[str, Sequence[Operands]],
-                 weights: Mapping[str, Sequence[Operands]]) -> None:
-        self.program, self.multiply, self.acts, self.weights = program, multiply, acts, weights
-        self.route = 0
-        self.layer = program.layers[0] if program.layers else ""
+    """Buffers and registers while one layer runs."""
+
+    def __init__(self, program: Program, multiply: Multiply, layer: HostLayer,
+                 route: int) -> None:
+        self.program, self.multiply, self.layer = program, multiply, layer
+        self.host = Host(program, layer)
+        self.route = route
+        self.registers: dict[Register, int] = {}
         self.tile: Operands | None = None
-        self.act_buffer: dict[int, Operands] = {}
+        self.constants = slice(0, 0)
+        self.act_buffer: dict[int, Bytes] = {}
         self.accumulators: dict[int, Sums] = {}
-        self.activated: dict[int, Sums] = {}
-        self.host_out: dict[int, Sums] = {}
-        self.finished: dict[str, Sums] = {}
+        self.outputs: dict[int, Bytes] = {}
+        self.sums = np.zeros((layer.codes.shape[1], len(layer.bias)), np.int32)
+        self.read = np.zeros(len(layer.bias), np.int64)  # rows of `sums` by channel so far
 
     def step(self, instruction: Instruction) -> None:
-        """Execute one instruction other than HALT."""
+        """Execute one instruction other than SYNC and HALT."""
         a, b, beats = instruction.a, instruction.b, instruction.c
         match instruction.opcode:
+            case Opcode.CONFIGURE:
+                register, value = instruction.setting
+                self.registers[register] = value
             case Opcode.ROUTE:
                 arrays = len(self.program.bank.arrays)
                 if a >= arrays:
                     raise InputError(f"ROUTE must name an array below {arrays}, not {a}")
                 self.route = a
+            case Opcode.LOAD_WEIGHTS if instruction.flag:
+                self.constants = self.host.columns(a)
             case Opcode.LOAD_WEIGHTS:
-                self.tile = self._weight_tile(a)
+                self.tile = self.host.tile(a)
             case Opcode.DMA_IN:
-                for beat in range(beats):
-                    self.act_buffer[b + beat] = self._host_row(a + beat)
+                self.act_buffer.update(zip(range(b, b + beats), self.host.rows_in(instruction),
+                                           strict=True))
             case Opcode.MATMUL:
                 self._matmul(a, b, beats, accumulate=bool(instruction.flag))
             case Opcode.ACTIVATE:
-                for beat in range(beats):
-                    self.activated[b + beat] = self.accumulators[a + beat]
+                self._activate(a, b, beats, raw=bool(instruction.flag))
             case Opcode.DMA_OUT:
-                for beat in range(beats):
-                    self.host_out[a + beat] = self.activated[b + beat]
-            case Opcode.SYNC:
-                self._finish_layer(a)
-
-    def _weight_tile(self, number: int) -> Operands:
-        tile, bank = self.program.tiles[number], self.program.bank
-        padded = np.zeros((bank.rows, bank.cols), np.int16)
-        part = self.weights[tile.layer][tile.group][tile.k0:tile.k0 + bank.rows,
-                                                    tile.n0:tile.n0 + bank.cols]
-        padded[:part.shape[0], :part.shape[1]] = part
-        return padded
-
-    def _host_row(self, number: int) -> Operands:
-        groups, size = self.acts[self.layer], self.program.bank.rows
-        rows, k = groups[0].shape
-        slices = -(-k // size)
-        position, row = divmod(number, rows)
-        group, slice_index = divmod(position, slices)
-        padded = np.zeros(size, np.int16)
-        part = groups[group][row, slice_index * size:(slice_index + 1) * size]
-        padded[:part.size] = part
-        return padded
+                self.host.take(instruction, np.stack([self.outputs[b + beat]
+                                                      for beat in range(beats)]))
 
     def _matmul(self, act: int, acc: int, beats: int, *, accumulate: bool) -> None:
         if self.tile is None:
             raise InputError("MATMUL must follow LOAD_WEIGHTS")
         try:
-            operands = np.stack([self.act_buffer[act + beat] for beat in range(beats)])
+            codes = np.stack([self.act_buffer[act + beat] for beat in range(beats)])
         except KeyError as error:
             raise InputError(f"MATMUL must read loaded rows, not row {error}") from None
-        sums = self.multiply(self.route, operands, self.tile)
+        values = code_values(self.registers[Register.ACT_ZERO_POINT],
+                             signed=bool(self.registers[Register.ACT_SIGNED]))
+        sums = self.multiply(self.route, values[codes], self.tile)
         for beat in range(beats):
             before = self.accumulators[acc + beat] if accumulate else 0
             self.accumulators[acc + beat] = before + sums[beat]
 
-    def _finish_layer(self, index: int) -> None:
-        layer, cols = self.program.layers[index], self.program.bank.cols
-        rows = self.acts[layer][0].shape[0]
-        parts, column_tile = [], 0
-        for group in self.weights[layer]:
-            for n0 in range(0, group.shape[1], cols):
-                block = np.stack([self.host_out[column_tile * rows + row] for row in range(rows)])
-                parts.append(block[:, :group.shape[1] - n0])
-                column_tile += 1
-        self.finished[layer] = np.concatenate(parts, axis=1)
-        self.host_out.clear()
-        if index + 1 < len(self.program.layers):
-            self.layer = self.program.layers[index + 1]
+    def _activate(self, acc: int, out: int, beats: int, *, raw: bool) -> None:
+        columns = self.constants
+        count, cols = columns.stop - columns.start, self.program.bank.cols
+        sums = np.stack([self.accumulators[acc + beat][:count] for beat in range(beats)])
+        first = int(self.read[columns.start])
+        self.sums[first:first + beats, columns] = sums
+        self.read[columns] += beats
+        totals = (sums + self.layer.bias[columns]).astype(np.int32)
+        if raw:
+            stored = totals.view(np.uint8).reshape(beats, count, SUM_BYTES)
+            rows = stored.transpose(0, 2, 1).reshape(-1, count)
+        else:
+            by = self.layer.requantizer
+            assert by is not None
+            half = np.int64(1) << (by.shift[columns] - 1)
+            scaled = (totals.astype(np.int64) * by.multiplier[columns] + half) >> by.shift[columns]
+            rows = np.clip(scaled + self.registers[Register.OUT_ZERO_POINT],
+                           self.registers[Register.OUT_LOW],
+                           self.registers[Register.OUT_HIGH]).astype(np.uint8)
+        padded = np.zeros((len(rows), cols), np.uint8)
+        padded[:, :count] = rows
+        self.outputs.update(zip(range(out, out + len(rows)), padded, strict=True))
+
+    def finish(self) -> Executed:
+        """Return what the layer computed, once its instructions have run."""
+        return Executed(sums=self.sums, output=self.host.output())

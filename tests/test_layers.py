@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 # Longest matching prefix decides what a module may import of ours; itself always.
 GROUND = ("hw.common",)
 CIRCUITS = (*GROUND, "hw.netlist", "hw.multipliers")
-DESCRIPTION = (*CIRCUITS, "hw.config", "hw.operands", "hw.isa", "hw.compiler")
+DESCRIPTION = (*CIRCUITS, "hw.config", "hw.operands", "hw.isa",
+               "hw.accelerator", "hw.compiler", "hw.cycles")
 ALLOWED = {
     "hw.common": (),
     "hw.netlist": (),
@@ -20,7 +21,9 @@ ALLOWED = {
     "hw.config": CIRCUITS,
     "hw.isa": GROUND,
     "hw.operands": DESCRIPTION,
+    "hw.accelerator": (*GROUND, "hw.config", "hw.isa"),
     "hw.compiler": DESCRIPTION,
+    "hw.cycles": DESCRIPTION,
     "hw.rtl": DESCRIPTION,
     "hw.ppa": DESCRIPTION,
     "models": GROUND,

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.config import BankConfig
+from hw.config import BankConfig, fallback_array
 from hw.netlist import Netlist
 from hw.rtl.delay_lines import delay_kind
 from hw.rtl.hierarchy import ModuleKind, Place, inline
@@ -65,7 +65,10 @@ class MxuBank(wiring.Component):
     selected : Out(ROUTE_BITS)
         Array in use.
     route_error : Out(1)
-        Sticky: a ROUTE named an array that the bank does not have; it was ignored.
+        Sticky: a ROUTE named an array that the bank does not have. It selected the first exact
+        array, or array 0 (`hw.config.fallback_array`).
+    busy : Out(1)
+        Activations or results are in flight.
 
     Reset is synchronous and drops everything in flight; no stream may be valid during it.
     """
@@ -83,6 +86,7 @@ class MxuBank(wiring.Component):
         self._arrays = [array_kind(netlist, config.rows, config.cols, config.psum_width,
                                    suffix=suffix)
                         for netlist, suffix in zip(netlists, suffixes, strict=True)]
+        self._fallback = fallback_array([netlist.table() for netlist in netlists])
         self._place = place
         super().__init__(bank_signature(config))
 
@@ -100,11 +104,13 @@ class MxuBank(wiring.Component):
         advance = Signal()  # the whole pipeline moves or the whole pipeline holds
         m.d.comb += advance.eq(~self.results.valid | self.results.ready)
 
-        router = self._place(m, "router", router_kind(len(self._arrays)))
+        router = self._place(m, "router", router_kind(
+            len(self._arrays), self._fallback))
         m.d.comb += [
             router.route.payload.eq(self.route.payload), router.route.valid.eq(self.route.valid),
             self.route.ready.eq(router.route.ready),
             router.idle.eq((in_flight == 0) & (fill == 0)),
+            self.busy.eq(in_flight != 0),
             self.selected.eq(router.selected), self.route_error.eq(router.route_error),
         ]
 
@@ -203,7 +209,7 @@ def bank_signature(config: BankConfig) -> wiring.Signature:
         "results": Out(stream.Signature(
             data.ArrayLayout(signed(config.psum_width), config.cols))),
         "selected": Out(ROUTE_BITS),
-        "route_error": Out(1),
+        "route_error": Out(1), "busy": Out(1),
     })
 
 

@@ -9,14 +9,14 @@ from amaranth.lib.wiring import In, Out
 from hw.config import MAX_ARRAYS
 from hw.rtl.hierarchy import ModuleKind, Place
 
-ROUTE_BITS = (MAX_ARRAYS - 1).bit_length()
+ROUTE_BITS = MAX_ARRAYS.bit_length()  # one number more than arrays: all ones is never one of them
 
 
 class Router(wiring.Component):
     """Holds the array that ROUTE chose; changes it only while nothing is in flight.
 
-    A ROUTE to an array that the bank does not have is accepted and changes nothing but
-    `route_error`, which stays set until reset.
+    A ROUTE to an array that the bank does not have selects `fallback`, the exact array where
+    there is one, and sets `route_error` until reset.
 
     Latency: `selected` and `enable` follow one cycle after a ROUTE is accepted.
 
@@ -24,6 +24,8 @@ class Router(wiring.Component):
     ----------
     arrays : int
         Arrays in the bank, 1 to MAX_ARRAYS.
+    fallback : int
+        Array that an unknown ROUTE selects.
 
     Members
     -------
@@ -38,10 +40,12 @@ class Router(wiring.Component):
         Sticky: a ROUTE named an array that does not exist.
     """
 
-    def __init__(self, *, arrays: int) -> None:
+    def __init__(self, *, arrays: int, fallback: int = 0) -> None:
         if not 1 <= arrays <= MAX_ARRAYS:
             raise ValueError(f"Router arrays must be 1 to {MAX_ARRAYS}, not {arrays}")
-        self.arrays = arrays
+        if not 0 <= fallback < arrays:
+            raise ValueError(f"Router fallback must be an array below {arrays}, not {fallback}")
+        self.arrays, self.fallback = arrays, fallback
         super().__init__(router_signature(arrays))
 
     def elaborate(self, platform: object) -> Module:
@@ -54,7 +58,7 @@ class Router(wiring.Component):
             with m.If(self.route.payload < self.arrays):
                 m.d.sync += selected.eq(self.route.payload)
             with m.Else():
-                m.d.sync += route_error.eq(1)
+                m.d.sync += [selected.eq(self.fallback), route_error.eq(1)]
         m.d.comb += [self.selected.eq(selected), self.route_error.eq(route_error)]
         for array in range(self.arrays):
             m.d.comb += self.enable[array].eq(selected == array)
@@ -69,9 +73,9 @@ def router_signature(arrays: int) -> wiring.Signature:
     })
 
 
-def router_kind(arrays: int) -> ModuleKind:
+def router_kind(arrays: int, fallback: int = 0) -> ModuleKind:
     """Return the module `router` for `arrays` arrays."""
     def build(place: Place) -> Router:
-        return Router(arrays=arrays)
+        return Router(arrays=arrays, fallback=fallback)
 
     return ModuleKind(name="router", signature=router_signature(arrays), build=build, reset=True)

@@ -4,14 +4,18 @@ from types import SimpleNamespace
 
 import pytest
 
+from hw.accelerator import ROWS_PER_BANK
 from hw.common.errors import InputError
-from hw.compiler import ACCUMULATOR_ROWS, Program, compile_program, routes
+from hw.compiler import Program, compile_program, routes
 from hw.isa import Opcode
 from tests.circuits import small_design
 
 
-def layer(name, k, n, positions, groups=1):
-    return SimpleNamespace(name=name, k=k, n=n, positions=positions, groups=groups)
+def layer(name, k, n, positions, groups=1, *, raw=False):
+    return SimpleNamespace(
+        name=name, k=k, n=n, positions=positions, groups=groups, act_zero_point=3,
+        act_signed=True,
+        requantizer=None if raw else SimpleNamespace(zero_point=-7, low=-128, high=127))
 
 
 LAYERS = (layer("a", 9, 7, 5), layer("b", 4, 3, 2, groups=2), layer("c", 1, 1, 6000))
@@ -21,15 +25,21 @@ MAPPING = {"a": 1, "b": 0, "c": 2}
 def test_a_tiny_layer_worked_by_hand():
     program = compile_program([layer("a", 5, 3, 2)], small_design(mapping={"a": 1}))
     assert [str(instruction) for instruction in program.instructions] == [
+        "CONFIGURE act_zero_point=3",
+        "CONFIGURE act_signed=1",
+        "CONFIGURE out_zero_point=-7",
+        "CONFIGURE out_low=-128",
+        "CONFIGURE out_high=127",
         "ROUTE array=1",
+        "LOAD_WEIGHTS tile=0 constants=0",
         "DMA_IN host=0 act=0 beats=2",
         "DMA_IN host=2 act=2 beats=2",
-        "LOAD_WEIGHTS tile=0",
         "MATMUL act=0 acc=0 beats=2 accumulate=0",
-        "LOAD_WEIGHTS tile=1",
+        "LOAD_WEIGHTS tile=1 constants=0",
         "MATMUL act=2 acc=0 beats=2 accumulate=1",
-        "ACTIVATE acc=0 act=4 beats=2",
-        "DMA_OUT host=0 act=4 beats=2",
+        "LOAD_WEIGHTS tile=0 constants=1",
+        "ACTIVATE acc=0 out=0 beats=2 raw=0",
+        "DMA_OUT host=0 out=0 beats=2",
         "SYNC layer=0",
         "HALT",
     ]
@@ -48,8 +58,8 @@ def test_the_routes_in_the_program_are_the_mapping():
 def test_long_layers_are_cut_to_the_accumulators():
     program = compile_program(LAYERS, small_design(mapping=MAPPING), batch=2)
     beats = [i.c for i in program.instructions if i.opcode == Opcode.MATMUL]
-    assert max(beats) == ACCUMULATOR_ROWS
-    assert beats[-3:] == [4096, 4096, 12000 - 2 * 4096]
+    assert max(beats) == ROWS_PER_BANK
+    assert beats[-6:] == [2048] * 5 + [12000 - 5 * 2048]
 
 
 @pytest.mark.parametrize(("mapping", "message"), [

@@ -76,7 +76,7 @@ class BankDriver:
         self.clk = getattr(dut, f"{name}_clk")
         self.results_ready = getattr(dut, f"{name}_results__ready")
         self.first_bit = 1 << 9 * config.rows
-        widths = {"route": 4, "weights": 9 * config.cols, "acts": 9 * config.rows + 1}
+        widths = {"route": 5, "weights": 9 * config.cols, "acts": 9 * config.rows + 1}
         self.streams = {
             stream: StreamDriver(dut, f"{name}.{stream}", width=width,
                                  gap=getattr(stalls, stream), rng=rng)

@@ -12,7 +12,7 @@ from tests.rtl.bench_bank import Bench
 from tests.rtl.network_program import workload
 
 
-def tiles_of(program, acts, weights) -> list[Tile]:
+def tiles_of(program, layers) -> list[Tile]:
     """Return what the program sends to the bank: tiles, each with the ROUTE that precedes it."""
     sent: list[Tile] = []
     routes = iter(routes_before_tiles(program))
@@ -21,7 +21,7 @@ def tiles_of(program, acts, weights) -> list[Tile]:
         sent.append(Tile(weights=tile, acts=operands, route=next(routes)))
         return np.zeros((len(operands), tile.shape[1]), np.int32)
 
-    execute(program, record, acts, weights)
+    execute(program, record, layers)
     return sent
 
 
@@ -47,14 +47,15 @@ async def accumulators_of(bench, program, work) -> dict[str, np.ndarray]:
 
     await bench.start()
     watching = cocotb.start_soon(bench.monitor.watch(keep))
-    await bench.run(tiles_of(program, work.acts, work.weights))
+    await bench.run(tiles_of(program, work.layers))
     watching.cancel()
     results = iter(rows)
 
     def from_rtl(_array, operands, _tile):
         return np.stack([next(results) for _ in operands]).astype(np.int32)
 
-    return execute(program, from_rtl, work.acts, work.weights)
+    finished = execute(program, from_rtl, work.layers)
+    return {name: layer.sums for name, layer in finished.items()}
 
 
 @cocotb.test()

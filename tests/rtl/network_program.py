@@ -11,7 +11,9 @@ import numpy as np
 from hw.compiler import Program, compile_program
 from hw.config import Design
 from models.data import load_digits_split
+from sim.host import HostLayer
 from sim.network import QuantNetwork
+from tests.programs import layers_with_rows
 from tests.rtl.duts import designs
 
 DUT = "square"
@@ -24,8 +26,7 @@ class Workload(NamedTuple):
 
     program: Program
     design: Design
-    acts: dict[str, list[np.ndarray]]
-    weights: dict[str, list[np.ndarray]]
+    layers: dict[str, HostLayer]
     accumulators: dict[str, np.ndarray]
 
 
@@ -39,8 +40,7 @@ def workload() -> Workload:
     design = Design(name=base.name, bank=base.bank, multipliers=base.multipliers, mapping=mapping)
     tables = {name: design.multiplier_of(name).table for name in mapping}
     image = load_digits_split("search").images[:1]
-    operands, sums = network.layer_operands(image, tables), network.accumulators(image, tables)
+    rows, sums = layers_with_rows(network, image, tables), network.accumulators(image, tables)
     return Workload(program=compile_program(layers, design), design=design,
-                    acts={name: list(operands[name]) for name in mapping},
-                    weights={layer.name: list(layer.weights) for layer in layers},
+                    layers={name: rows[name] for name in mapping},
                     accumulators={name: sums[name] for name in mapping})

@@ -10,7 +10,7 @@ SHAPES = ("square", "wide", "tall", "single")
 SCENARIOS = (
     "random_tiles", "random_stalls", "results_are_those_of_whole_tiles",
     "weights_load_while_a_tile_streams", "routes_back_to_back", "reset_in_mid_stream",
-    "measured_timing_is_the_configured_timing", "unknown_route_is_flagged_and_ignored",
+    "measured_timing_is_the_configured_timing", "unknown_route_is_flagged_and_falls_back",
 )
 
 

@@ -11,9 +11,9 @@ from hw.config import MAX_ARRAYS
 from hw.rtl.router import ROUTE_BITS, Router
 
 
-def route(arrays, *requests):
+def route(arrays, *requests, fallback=0):
     """Return (selected, enable, route_error) after each request (index, idle)."""
-    router = Router(arrays=arrays)
+    router = Router(arrays=arrays, fallback=fallback)
     states = []
 
     async def bench(ctx):
@@ -33,12 +33,13 @@ def route(arrays, *requests):
     return states
 
 
-@pytest.mark.parametrize("arrays", [1, 3, MAX_ARRAYS])
-def test_every_index_selects_its_array_or_sets_the_sticky_error(arrays):
+@pytest.mark.parametrize(("arrays", "fallback"), [(1, 0), (3, 1), (MAX_ARRAYS, MAX_ARRAYS - 1)])
+def test_every_index_selects_its_array_or_falls_back_with_an_error(arrays, fallback):
     indices = range(1 << ROUTE_BITS)
+    assert len(indices) > MAX_ARRAYS  # so that every bank has an unknown array
     for index, (selected, enable, error) in enumerate(
-            route(arrays, *((index, 1) for index in indices))):
-        assert selected == min(index, arrays - 1)
+            route(arrays, *((index, 1) for index in indices), fallback=fallback)):
+        assert selected == (index if index < arrays else fallback)
         assert enable == 1 << selected
         assert error == (index >= arrays)
 
@@ -55,3 +56,8 @@ def test_route_waits_until_the_bank_is_idle():
 def test_number_of_arrays_is_checked(arrays):
     with pytest.raises(ValueError, match=rf"^Router arrays must be 1 to {MAX_ARRAYS}, not"):
         Router(arrays=arrays)
+
+
+def test_the_fallback_is_an_array_of_the_bank():
+    with pytest.raises(ValueError, match=r"^Router fallback must be an array below 2, not 2$"):
+        Router(arrays=2, fallback=2)

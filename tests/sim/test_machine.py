@@ -11,7 +11,9 @@ from hw.compiler import compile_program
 from hw.isa import Instruction, Opcode
 from sim.array_model import tile_products
 from sim.machine import execute, multiply_by_tables
+from sim.tables import code_values
 from tests.circuits import small_design
+from tests.programs import random_layer
 
 SHAPES = {"first": (9, 7, 5, 1), "second": (4, 3, 2, 2), "third": (6, 2, 11, 1)}
 MAPPING = {"first": 1, "second": 0, "third": 2}
@@ -20,15 +22,12 @@ MAPPING = {"first": 1, "second": 0, "third": 2}
 @pytest.fixture(scope="module")
 def workload():
     generator = np.random.default_rng(5)
-    layers, acts, weights = [], {}, {}
-    for name, (k, n, positions, groups) in SHAPES.items():
-        layers.append(SimpleNamespace(name=name, k=k, n=n, positions=positions, groups=groups))
-        acts[name] = [generator.integers(-255, 256, (positions, k)).astype(np.int16)
-                      for _ in range(groups)]
-        weights[name] = [generator.integers(-127, 128, (k, n)).astype(np.int16)
-                         for _ in range(groups)]
+    layers = [random_layer(generator, name, k=k, n=n, positions=positions, groups=groups,
+                           raw=name == "second")
+              for name, (k, n, positions, groups) in SHAPES.items()]
     design = small_design(mapping=MAPPING)
-    return SimpleNamespace(program=compile_program(layers, design), acts=acts, weights=weights,
+    return SimpleNamespace(program=compile_program(layers, design),
+                           layers={layer.name: layer.host for layer in layers},
                            tables=[m.table for m in design.arrays])
 
 
@@ -37,25 +36,37 @@ def run(workload, code=None):
     program = workload.program
     if code is not None:
         program = replace(program, instructions=tuple(code))
-    return execute(program, multiply_by_tables(workload.tables), workload.acts, workload.weights)
+    return execute(program, multiply_by_tables(workload.tables), workload.layers)
 
 
 def expected(workload, name, table):
+    layer = workload.layers[name]
+    acts = code_values(layer.act_zero_point, signed=layer.act_signed)[layer.codes]
     return np.concatenate([tile_products(a, w, table) for a, w in
-                           zip(workload.acts[name], workload.weights[name], strict=True)], axis=1)
+                           zip(acts, layer.weights, strict=True)], axis=1)
 
 
 def test_exact_rows_are_the_matrix_product(workload):
     for name in SHAPES:
-        products = [a.astype(int) @ w.astype(int) for a, w in
-                    zip(workload.acts[name], workload.weights[name], strict=True)]
-        assert (expected(workload, name, workload.tables[0]) == np.concatenate(products, 1)).all()
+        layer = workload.layers[name]
+        acts = code_values(layer.act_zero_point, signed=layer.act_signed)[layer.codes].astype(int)
+        products = np.concatenate([a @ w for a, w in zip(acts, layer.weights, strict=True)], 1)
+        assert (expected(workload, name, workload.tables[0]) == products).all()
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_each_layer_runs_on_the_array_it_is_mapped_to(workload, name):
-    sums = run(workload)[name]
+    sums = run(workload)[name].sums
     assert (sums == expected(workload, name, workload.tables[MAPPING[name]])).all()
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_outputs_are_requantised_sums_or_the_sums_with_bias(workload, name):
+    found, layer = run(workload)[name], workload.layers[name]
+    total = found.sums + layer.bias
+    wanted = total if layer.requantizer is None else layer.requantizer.apply(total).view(np.uint8)
+    assert found.output.dtype == wanted.dtype
+    np.testing.assert_array_equal(found.output, wanted)
 
 
 @pytest.mark.parametrize("dropped", range(3))
@@ -66,14 +77,12 @@ def test_a_dropped_route_changes_the_sums(workload, dropped):
     del code[route]
     broken = run(workload, code)
     name = list(SHAPES)[dropped]
-    assert (broken[name] != expected(workload, name, workload.tables[MAPPING[name]])).any()
+    assert (broken[name].sums != expected(workload, name, workload.tables[MAPPING[name]])).any()
 
 
 def test_operands_are_not_interchangeable(workload):
     table = workload.tables[2]
-    right = tile_products(workload.acts["third"][0], workload.weights["third"][0], table)
-    swapped = tile_products(workload.acts["third"][0], workload.weights["third"][0], table.T)
-    assert (right != swapped).any()
+    assert (expected(workload, "third", table) != expected(workload, "third", table.T)).any()
 
 
 @pytest.mark.parametrize(("code", "message"), [

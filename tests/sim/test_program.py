@@ -13,6 +13,7 @@ from hw.multipliers import get
 from models.data import load_digits_split
 from sim.machine import execute, multiply_by_tables
 from sim.network import QuantNetwork
+from tests.programs import layers_with_rows
 
 DIGITS = Path(__file__).parents[2] / "models" / "zoo" / "digits.onnx"
 ARRAYS = ("mul8u_exact", "mul8u_optrunc_a3w1", "mul8u_bam_h2v6")
@@ -30,26 +31,23 @@ def executed():
     program = compile_program(network.layers, design, batch=IMAGES)
     images = load_digits_split("search").images[:IMAGES]
     tables = {layer: design.multiplier_of(layer).table for layer in mapping}
-    operands = {name: list(groups) for name, groups
-                in network.layer_operands(images, tables).items()}
-    weights = {layer.name: list(layer.weights) for layer in network.layers}
-    return (program, [m.table for m in design.arrays], operands, weights,
+    return (program, [m.table for m in design.arrays], layers_with_rows(network, images, tables),
             network.accumulators(images, tables), mapping)
 
 
 def test_the_program_computes_every_accumulator(executed):
-    program, tables, operands, weights, expected, mapping = executed
+    program, tables, layers, expected, mapping = executed
     assert routes(program) == mapping
-    found = execute(program, multiply_by_tables(tables), operands, weights)
+    found = execute(program, multiply_by_tables(tables), layers)
     assert list(found) == list(expected)
     for name, sums in expected.items():
-        np.testing.assert_array_equal(found[name], sums, err_msg=name)
+        np.testing.assert_array_equal(found[name].sums, sums, err_msg=name)
 
 
 def test_a_dropped_route_shows_in_the_accumulators(executed):
-    program, tables, operands, weights, expected, _mapping = executed
+    program, tables, layers, expected, _mapping = executed
     first_layers = program.instructions
     dropped = [i for i, code in enumerate(first_layers) if code.opcode == Opcode.ROUTE][1]
     broken = replace(program, instructions=first_layers[:dropped] + first_layers[dropped + 1:])
-    found = execute(broken, multiply_by_tables(tables), operands, weights)
-    assert (found["block1a"] != expected["block1a"]).any()
+    found = execute(broken, multiply_by_tables(tables), layers)
+    assert (found["block1a"].sums != expected["block1a"]).any()

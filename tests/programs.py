@@ -1,0 +1,71 @@
+"""Layers that programs run: random ones, and those of networks with their rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.host import HostLayer
+from sim.requantize import Requantizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomLayer:
+    """A layer as the compiler sees it, and what the host knows of it."""
+
+    name: str
+    host: HostLayer
+
+    @property
+    def k(self) -> int:
+        return self.host.codes.shape[2]
+
+    @property
+    def n(self) -> int:
+        return self.host.weights.shape[2]
+
+    @property
+    def groups(self) -> int:
+        return len(self.host.codes)
+
+    @property
+    def positions(self) -> int:
+        return self.host.codes.shape[1]
+
+    @property
+    def act_zero_point(self) -> int:
+        return self.host.act_zero_point
+
+    @property
+    def act_signed(self) -> bool:
+        return self.host.act_signed
+
+    @property
+    def requantizer(self) -> Requantizer | None:
+        return self.host.requantizer
+
+
+def random_layer(generator, name, *, k, n, positions, groups=1, raw=False) -> RandomLayer:
+    """Return a layer with random operands and constants; raw layers have no requantiser."""
+    signed = bool(generator.integers(2))
+    channels = groups * n
+    requantizer = None if raw else Requantizer.from_ratio(
+        np.exp(generator.uniform(np.log(1e-4), np.log(0.5), channels)),
+        zero_point=int(generator.integers(-100, 100) if signed else generator.integers(0, 200)),
+        signed=signed, low=None if generator.integers(2) else int(generator.integers(-20, 50)))
+    return RandomLayer(name=name, host=HostLayer(
+        codes=generator.integers(0, 256, (groups, positions, k)).astype(np.uint8),
+        act_zero_point=int(generator.integers(-128, 128) if signed else generator.integers(256)),
+        act_signed=signed, weights=generator.integers(-255, 256, (groups, k, n)).astype(np.int16),
+        bias=generator.integers(-2**20, 2**20, channels).astype(np.int32),
+        requantizer=requantizer))
+
+
+def layers_with_rows(network, images, tables) -> dict[str, HostLayer]:
+    """Return every layer of a network with the bytes that enter it."""
+    parts: dict[str, list[np.ndarray]] = {}
+    for layer, rows in network.layer_rows(images, tables):
+        parts.setdefault(layer.name, []).append(rows)
+    return {layer.name: HostLayer.of(layer, np.concatenate(parts[layer.name], axis=1))
+            for layer in network.layers}
