@@ -1,8 +1,9 @@
 """Reading Liberty files, the format in which cell libraries are published.
 
-A recursive descent over the three statements that Liberty knows: `name : value ;`,
-`name (values) ;` and `name (arguments) { statements }`. Meaning is left to
-`hw.ppa.characterise`; here a file becomes a tree of `Group`.
+Liberty knows three statements: `name : value ;`, `name (values) ;` and
+`name (arguments) { statements }`. Meaning is left to `hw.ppa.characterise`; here a file becomes
+a tree of `Group`. All braces are paired at once; what is between them is read when somebody
+asks for it, because most of a library is tables of cells that nobody will use.
 """
 
 from __future__ import annotations
@@ -10,24 +11,49 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from hw.common.errors import InputError
 
-MAX_DEPTH = 32  # Liberty nests five deep; a broken file must not exhaust the stack
+# What a library never is; a broken or hostile file is refused before it costs much time.
+MAX_DEPTH = 32  # Liberty nests five deep
+MAX_GROUPS = 500_000  # of asap7, 46 MB: 118,000
+MAX_TOKENS = 100_000  # of one group, without its subgroups
+MAX_BYTES = 1 << 30
 
+# Linear in the text whatever it holds: a comment that is not closed reaches to the end.
+SKIP = r"(?:\s++|\\\r?\n|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)|//[^\n]*+)"
+STRING = r'"((?:[^"\\]++|\\.)*+)"'
+HEAD = re.compile(rb"%b*+([^\s(){}:;,\"]*+)" % SKIP.encode())
+TO_BRACE = re.compile(  # up to the next brace that is no part of a string or comment
+    rf'(?:[^{{}}"/]++|{STRING}|{SKIP}|/){{0,{MAX_TOKENS}}}+([{{}}])?', re.DOTALL)
 TOKEN = re.compile(
-    r'(?P<skip>[ \t\r\n]+|\\\r?\n|/\*.*?\*/|//[^\n]*)'
-    r'|"(?P<string>(?:[^"\\]|\\.)*)"'
-    r'|(?P<word>[^\s(){}:;,"\\]+)'
-    r'|(?P<mark>[(){}:;,])', re.DOTALL)
+    rf'(?P<skip>{SKIP}++)|(?P<string>{STRING})|(?P<word>[^\s(){{}}:;,"\\]++)|(?P<mark>[(){{}}:;,])',
+    re.DOTALL)
+OWNER = re.compile(r"(\w+)\s*\([^(){}]*\)\s*$")
 CONTINUATION = re.compile(r"\\\r?\n")
 
+Token = tuple[str, str, int]  # ("word", "string", "end" or the mark itself; text; offset)
 
-@dataclass
+
+@dataclass(frozen=True)
+class _Source:
+    """The text of a file, and where each opening brace is closed."""
+
+    text: str
+    name: str
+    closed_at: dict[int, int]
+
+    def line(self, offset: int) -> int:
+        return self.text.count("\n", 0, offset) + 1
+
+    def error(self, problem: str, offset: int) -> InputError:
+        return InputError(f"{self.name}:{self.line(offset)}: not valid Liberty, {problem}")
+
+
+@dataclass(frozen=True)
 class Group:
     """One `kind (arguments) { ... }` of a Liberty file.
 
@@ -36,31 +62,49 @@ class Group:
     kind : str
         `library`, `cell`, `pin`, `timing`, ...
     arguments : tuple of str
-    line : int
-        Where it begins, counted from 1.
-    attributes : dict of str to str
-        Simple attributes; a repeated one keeps its last value.
-    lists : dict of str to tuple of str
-        Complex attributes such as `index_1 (...)`; a repeated one keeps its last value.
-    groups : list of Group
-        In file order.
+
+    `attributes`, `lists` and `groups` raise InputError, naming file and line, where the text of
+    this group is malformed.
     """
 
     kind: str
     arguments: tuple[str, ...]
-    line: int
-    attributes: dict[str, str] = field(default_factory=dict)
-    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    groups: list[Group] = field(default_factory=list)
+    _source: _Source = field(repr=False, compare=False)
+    _start: int = field(repr=False, compare=False)
+    _brace: int = field(repr=False, compare=False)
 
     @property
     def name(self) -> str:
         """The first argument, `""` when there is none."""
         return self.arguments[0] if self.arguments else ""
 
+    @property
+    def line(self) -> int:
+        """Where it begins, counted from 1."""
+        return self._source.line(self._start)
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Simple attributes; a repeated one keeps its last value."""
+        return self._body.attributes
+
+    @property
+    def lists(self) -> dict[str, tuple[str, ...]]:
+        """Complex attributes such as `index_1 (...)`; a repeated one keeps its last value."""
+        return self._body.lists
+
+    @property
+    def groups(self) -> list[Group]:
+        """Return the groups directly below this one, in file order."""
+        return self._body.groups
+
     def children(self, kind: str) -> list[Group]:
         """Return the groups of one kind directly below this one."""
         return [group for group in self.groups if group.kind == kind]
+
+    @cached_property
+    def _body(self) -> _Body:
+        return _Body(self._source, self._brace + 1, self._source.closed_at[self._brace])
 
 
 def read_liberty(path: Path) -> Group:
@@ -75,124 +119,173 @@ def read_liberty(path: Path) -> Group:
     raw = path.read_bytes()
     if raw[:2] == b"\x1f\x8b":
         try:
-            raw = gzip.decompress(raw)
+            with gzip.open(path) as stream:
+                raw = stream.read(MAX_BYTES + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{path}: not a complete gzip file ({error})") from None
+    if len(raw) > MAX_BYTES:
+        raise InputError(f"{path}: Liberty file must have at most {MAX_BYTES >> 20} MiB")
+    first = HEAD.match(raw)
+    if first is not None and first[1] and first[1] != b"library":  # also what is no text at all
+        raise InputError(f"{path}:{raw.count(10, 0, first.start(1)) + 1}: not valid Liberty, the "
+                         f"file must begin with 'library', not {_shown(first[1])}")
     return parse_liberty(raw.decode("utf-8", errors="replace"), str(path))
 
 
 def parse_liberty(text: str, source: str = "<text>") -> Group:
     """Return the `library` group of Liberty `text`; errors name `source` and the line."""
-    return _Parser(text, source).library()
+    closed_at: dict[int, int] = {}
+    found = _Source(text, source, closed_at)
+    tokens = _Tokens(found, 0, len(text))
+    _, name, start = tokens.expect("word")
+    if name != "library":
+        raise found.error(f"the file must begin with 'library', not {name!r}", start)
+    arguments = tokens.arguments()
+    brace = tokens.expect("{")[2]
+    end = _pair_braces(found, brace)
+    _Tokens(found, end + 1, len(text)).expect("end")
+    library = Group(name, arguments, found, start, brace)
+    _ = library.groups  # what is wrong at the top is said at once
+    return library
 
 
-class _Parser:
-    def __init__(self, text: str, source: str) -> None:
-        self._text, self._source = text, source
-        self._newlines = [match.start() for match in re.finditer("\n", text)]
-        self._tokens = self._tokenise()
-        self._advance()
+def _pair_braces(source: _Source, first: int) -> int:
+    """Fill `source.closed_at`; return where the brace at `first` is closed."""
+    text, closed_at = source.text, source.closed_at
+    waiting = [first]
+    position = first + 1
+    to_brace = TO_BRACE.match
+    while waiting:
+        match = to_brace(text, position)
+        assert match is not None  # it may be empty
+        position = match.end()
+        if match[2] is None:
+            raise _unclosed(source, waiting[-1], position)
+        if match[2] == "}":
+            closed_at[waiting.pop()] = position - 1
+        elif len(waiting) > MAX_DEPTH:
+            raise source.error(f"groups must nest at most {MAX_DEPTH} deep", position - 1)
+        elif len(closed_at) > MAX_GROUPS:
+            raise source.error(f"a library must have at most {MAX_GROUPS} groups", position - 1)
+        else:
+            waiting.append(position - 1)
+    return position - 1
 
-    # --- tokens: (kind, text, offset); kind is "word", "string", "end" or the mark itself ---
 
-    def _tokenise(self) -> Iterator[tuple[str, str, int]]:
-        position, end = 0, len(self._text)
-        match_at = TOKEN.match
-        while position < end:
-            match = match_at(self._text, position)
-            if match is None:
-                raise self._error(f"unexpected {self._text[position]!r}", position)
-            kind = match.lastgroup
-            if kind == "mark":
-                yield match["mark"], match["mark"], position
-            elif kind != "skip":
-                assert kind is not None
-                yield kind, match[kind], position
-            position = match.end()
-        while True:
-            yield "end", "the end of the file", end
+def _unclosed(source: _Source, brace: int, stopped: int) -> InputError:
+    """Return the error for a brace after which there is no other one as far as `stopped`."""
+    if stopped < len(source.text):
+        problem = ("unexpected '\"'" if source.text[stopped] == '"'
+                   else f"a group must have at most {MAX_TOKENS} words")
+        return source.error(problem, stopped)
+    owner = OWNER.search(source.text, max(0, brace - 1000), brace)
+    return source.error(f"{owner[1] if owner else '{'!r} of line {source.line(brace)} is not "
+                        "closed", len(source.text))
 
-    def _advance(self) -> tuple[str, str, int]:
-        token = getattr(self, "_next", ("", "", 0))
-        self._next = next(self._tokens)
+
+class _Tokens:
+    """The tokens between two offsets, one ahead."""
+
+    def __init__(self, source: _Source, start: int, end: int) -> None:
+        self._source, self._end = source, end
+        self._count = 0
+        self.jump(start)
+
+    def jump(self, position: int) -> None:
+        """Go on at another offset."""
+        self._position = position
+        self.next = self._read()
+
+    def advance(self) -> Token:
+        token, self.next = self.next, self._read()
         return token
 
-    def _line(self, offset: int) -> int:
-        return bisect_right(self._newlines, offset - 1) + 1
+    def _read(self) -> Token:
+        text = self._source.text
+        while self._position < self._end:
+            start = self._position
+            match = TOKEN.match(text, start, self._end)
+            if match is None:
+                raise self._source.error(f"unexpected {text[start]!r}", start)
+            self._position = match.end()
+            kind = match.lastgroup
+            if kind == "skip":
+                continue
+            self._count += 1
+            if self._count > MAX_TOKENS:
+                raise self._source.error(f"a group must have at most {MAX_TOKENS} words", start)
+            assert kind is not None
+            found = match[kind]
+            return (found if kind == "mark" else kind,
+                    found[1:-1] if kind == "string" else found, start)
+        return "end", "the end of the file", self._end
 
-    def _error(self, problem: str, offset: int) -> InputError:
-        return InputError(f"{self._source}:{self._line(offset)}: not valid Liberty, {problem}")
-
-    def _expect(self, kind: str) -> tuple[str, str, int]:
-        token = self._advance()
+    def expect(self, kind: str) -> Token:
+        token = self.advance()
         if token[0] != kind:
             wanted = "a name" if kind == "word" else repr(kind)
-            raise self._error(f"{wanted} must come here, not {token[1]!r}", token[2])
+            raise self._source.error(f"{wanted} must come here, not {_shown(token[1])}", token[2])
         return token
 
-    # --- statements ---
+    def arguments(self) -> tuple[str, ...]:
+        self.expect("(")
+        arguments: list[str] = []
+        while self.next[0] != ")":
+            kind, text, offset = self.advance()
+            if kind in ("word", "string"):
+                arguments.append(_joined(text))
+            elif kind != ",":
+                raise self._source.error(f"')' must come here, not {_shown(text)}", offset)
+        self.advance()
+        return tuple(arguments)
 
-    def library(self) -> Group:
-        name, offset = self._expect("word")[1:]
-        if name != "library":
-            raise self._error(f"the file must begin with 'library', not {name!r}", offset)
-        group = self._group(name, self._arguments(), offset, 0)
-        self._expect("end")
-        return group
-
-    def _group(self, kind: str, arguments: tuple[str, ...], offset: int, depth: int) -> Group:
-        if depth > MAX_DEPTH:
-            raise self._error(f"groups must nest at most {MAX_DEPTH} deep", offset)
-        group = Group(kind, arguments, self._line(offset))
-        self._expect("{")
-        while self._next[0] != "}":
-            if self._next[0] == ";":
-                self._advance()
-            elif self._next[0] == "end":
-                raise self._error(f"{kind!r} of line {group.line} is not closed", self._next[2])
-            else:
-                self._statement(group, depth)
-        self._advance()
-        return group
-
-    def _statement(self, group: Group, depth: int) -> None:
-        _, name, offset = self._expect("word")
-        if self._next[0] == ":":
-            self._advance()
-            group.attributes[name] = self._value(offset)
-            return
-        arguments = self._arguments()
-        if self._next[0] == "{":
-            group.groups.append(self._group(name, arguments, offset, depth + 1))
-        else:
-            group.lists[name] = arguments
-
-    def _value(self, offset: int) -> str:
+    def value(self) -> str:
         """Read up to the semicolon, which some writers leave out at the end of a line."""
         words: list[str] = []
-        line = self._line(offset)
-        while self._next[0] not in (";", "{", "}", "end"):
-            if words and self._line(self._next[2]) != line:
+        last = self.next[2]
+        while self.next[0] not in (";", "{", "}", "end"):
+            if words and "\n" in self._source.text[last:self.next[2]]:
                 break
-            token = self._advance()
-            words.append(_joined(token[1]) if token[0] == "string" else token[1])
-            line = self._line(token[2] + len(token[1]))
-        if not words or self._next[0] == "{":
-            raise self._error(f"a value must come here, not {self._next[1]!r}", self._next[2])
+            kind, text, offset = self.advance()
+            words.append(_joined(text) if kind == "string" else text)
+            last = offset + len(text)
+        if not words or self.next[0] == "{":
+            raise self._source.error(f"a value must come here, not {_shown(self.next[1])}",
+                                     self.next[2])
         return " ".join(words)
 
-    def _arguments(self) -> tuple[str, ...]:
-        self._expect("(")
-        arguments: list[str] = []
-        while self._next[0] != ")":
-            token = self._advance()
-            if token[0] in ("word", "string"):
-                arguments.append(_joined(token[1]))
-            elif token[0] != ",":
-                raise self._error(f"')' must come here, not {token[1]!r}", token[2])
-        self._advance()
-        return tuple(arguments)
+
+class _Body:
+    """The statements of one group."""
+
+    def __init__(self, source: _Source, start: int, end: int) -> None:
+        self.attributes: dict[str, str] = {}
+        self.lists: dict[str, tuple[str, ...]] = {}
+        self.groups: list[Group] = []
+        tokens = _Tokens(source, start, end)
+        while tokens.next[0] != "end":
+            if tokens.next[0] == ";":
+                tokens.advance()
+                continue
+            _, name, offset = tokens.expect("word")
+            if tokens.next[0] == ":":
+                tokens.advance()
+                self.attributes[name] = tokens.value()
+                continue
+            arguments = tokens.arguments()
+            if tokens.next[0] == "{":
+                brace = tokens.next[2]
+                self.groups.append(Group(name, arguments, source, offset, brace))
+                tokens.jump(source.closed_at[brace] + 1)
+            else:
+                self.lists[name] = arguments
 
 
 def _joined(text: str) -> str:
     return CONTINUATION.sub("", text)
+
+
+def _shown(text: str | bytes) -> str:
+    """Return a word for a message: in quotes, printable and short."""
+    found = text if isinstance(text, str) else text[:40].decode("utf-8", errors="replace")
+    return repr(found if len(found) <= 24 else found[:24] + "...")

@@ -41,7 +41,7 @@ def test_file_may_be_gzipped(tmp_path):
 @pytest.mark.parametrize(("text", "line", "problem"), [
     ("library (a) {\n  cell (b) {\n", 3, "'cell' of line 2 is not closed"),
     ("library (a) {\n  x : ;\n}", 2, "a value must come here, not ';'"),
-    ("library (a) {\n  cell (b {\n", 2, "')' must come here, not '{'"),
+    ("library (a) {\n  cell (b {}\n}", 2, "')' must come here, not '{'"),
     ("library (a) {\n\n  cell b;\n}", 3, "'(' must come here, not 'b'"),
     ("libary (a) {}", 1, "the file must begin with 'library', not 'libary'"),
     ("library (a) {}\n}", 2, "'end' must come here, not '}'"),
