@@ -21,7 +21,7 @@ from sim.kernels.gemm import gemm_tile
 from sim.kernels.pack import PackedWeights, Tiling, act_ranges, combine_classes, look_up
 from sim.kernels.plan import group_size
 from sim.kernels.reorder import rows_to_offsets, rows_to_panels
-from sim.kernels.rowadd import DEPTH, rowadd_tile, table_bytes
+from sim.kernels.rowadd import DEPTH, UNIT, rowadd_tile, table_bytes
 from sim.kernels.rows import Rows
 from sim.kernels.schedule import Ranges, Schedule, schedule
 from sim.kernels.sink import Sink
@@ -31,7 +31,7 @@ from sim.kernels.workers import run_all, shares, workspace
 ROWS = 6400  # of a block: their sums stay in L2, tables are built once for them
 TERMS = 2**25  # of a block at most, whatever its rows
 FEWEST_ROWS = 1024
-MANY_WIDENINGS = 4  # per block of terms: a product taken out is cheaper than that
+MANY_WIDENINGS = 8  # per block of terms: a product taken out is cheaper than that
 
 Int16 = npt.NDArray[np.int16]
 Int64 = npt.NDArray[np.int64]
@@ -50,7 +50,7 @@ class _Operand:
 
     @classmethod
     def of(cls, source: npt.NDArray[Any], taps: Int64, span: int) -> _Operand:
-        within = np.arange(0, span, DEPTH)
+        within = np.arange(0, span, UNIT)
         offsets = (taps[:, None] + within).reshape(-1) * source.itemsize
         return cls(source=source, block_offsets=np.ascontiguousarray(offsets, np.int64))
 
@@ -98,7 +98,7 @@ class Engine:
         if schedules is None:
             return False
         if not last_resort and schedules and sum(tile.widenings for tile in schedules) \
-                > MANY_WIDENINGS * sum(tile.actions.size for tile in schedules):
+                > MANY_WIDENINGS * sum(tile.steps.size for tile in schedules):
             return False
         panel = self.cpu.panel_rows
         pairs = [weights.pairs(tiling, v, len(rows.taps), rows.span) for v in self.split.v]
@@ -135,7 +135,7 @@ class Engine:
 
     def _terms(self, rows: Rows) -> int:
         """Return the terms of row-add per tap: groups of elements, in whole blocks."""
-        return -(-rows.span // (DEPTH * self.group)) * DEPTH
+        return -(-rows.span // (UNIT * self.group)) * UNIT
 
     def _schedules(self, rows: Rows, weights: PackedWeights, tiling: Tiling,
                    threads: int) -> list[Schedule] | None:
@@ -200,7 +200,7 @@ class Engine:
         panel = self.cpu.panel_rows
         offsets = operand.row_offsets(rows.starts[slice(*cut)], panel)
         blocks = len(operand.block_offsets)
-        out = workspace(f"panels {name}", (len(offsets) // panel, blocks, panel, DEPTH), np.int16)
+        out = workspace(f"panels {name}", (len(offsets) // panel, blocks, panel, UNIT), np.int16)
         move = rows_to_panels(self.cpu, from_bytes=operand.from_bytes)
         sign_bit = sign_of(u) or 0
 
@@ -217,14 +217,14 @@ class Engine:
         if self.group > 1:  # pixels of combined terms
             starts = starts // rows.source.shape[1] * operand.source.shape[1]
         offsets = operand.row_offsets(starts, 1)
-        blocks = len(operand.block_offsets)
-        out = workspace(f"offsets {part}", (blocks, len(offsets), DEPTH), np.uint16)
+        units = len(operand.block_offsets)
+        out = workspace(f"offsets {part}", (-(-units // 2), len(offsets), DEPTH), np.uint16)
         move = rows_to_offsets(self.cpu, from_bytes=operand.from_bytes)
 
         def gather(first: int, last: int) -> None:
             move(operand.source.ctypes.data, offsets[first:].ctypes.data,
                  operand.block_offsets.ctypes.data, out[:, first:].ctypes.data, last - first,
-                 blocks, out.strides[0], 2 * width)
+                 units, out.strides[0], 2 * width)
 
         return _Gathered(out=out, gather=gather, count=len(offsets))
 
@@ -239,8 +239,6 @@ class Engine:
         rows, panel = last - first, self.cpu.panel_rows
         panels = -(-rows // panel)
         sums = workspace("sums32", (panels * panel, width), np.int32)
-        if not products:
-            sums[:] = 0
         for index, (values, pairs) in enumerate(products):
             gemm_tile(self.cpu, width, add=index > 0)(
                 values.ctypes.data, pairs.ctypes.data, sums.ctypes.data, panels, values.shape[1])
@@ -249,13 +247,12 @@ class Engine:
             codes = weights.tile_codes(tiling, taps, len(plan.centres) // taps)[tile]
             tables = workspace("tables", (DEPTH * table_bytes(width),), np.uint8)
             scratch = workspace("scratch", (256, width), np.int16)
-            narrow = workspace("sums16", (rows, width), np.int16)
             rowadd_tile(self.cpu, width, self.group)(
                 self._columns.ctypes.data, self._columns.strides[0], codes.ctypes.data,
                 plan.centres.ctypes.data, offsets.ctypes.data, sums.ctypes.data,
-                tables.ctypes.data, scratch.ctypes.data, narrow.ctypes.data,
-                self.split.class_count, plan.occurring.ctypes.data, rows, plan.actions.size,
-                plan.actions.ctypes.data)
+                tables.ctypes.data, scratch.ctypes.data, self.split.class_count,
+                plan.occurring.ctypes.data, rows, len(plan.occurring) // self.group // UNIT,
+                plan.steps.ctypes.data, int(bool(products)))
             columns = plan.columns
         sink.put(sums[:rows], columns, first, column)
 

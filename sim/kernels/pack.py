@@ -14,6 +14,7 @@ import numpy.typing as npt
 from numba import njit
 
 from sim.kernels.machine_code import aligned
+from sim.kernels.rowadd import lane_order
 
 Bytes = npt.NDArray[np.uint8]
 NO_WEIGHT = 256  # the code of padding: tables are zero there
@@ -130,7 +131,7 @@ class PackedWeights:
 
     def tile_codes(self, tiling: Tiling, taps: int,
                    channels: int) -> list[npt.NDArray[np.uint16]]:
-        """Return codes uint16[taps * channels, lanes] per tile.
+        """Return codes uint16[taps * channels, lanes] per tile, in the order of lanes.
 
         channels : of each tap, at least as many as the weights have; NO_WEIGHT beyond those, and
         beyond the last column.
@@ -141,6 +142,7 @@ class PackedWeights:
             padded = np.full((taps, channels, tiling.columns), NO_WEIGHT, np.uint16)
             padded[:, :k // taps, :n] = self.codes.reshape(taps, k // taps, n)
             flat = padded.reshape(taps * channels, -1)
-            self._codes[key] = [np.ascontiguousarray(flat[:, start:start + width])
-                                for start, width in tiling.tiles]
+            self._codes[key] = [
+                np.ascontiguousarray(flat[:, start:start + width][:, lane_order(width)])
+                for start, width in tiling.tiles]
         return self._codes[key]

@@ -14,8 +14,8 @@ from llvmlite import ir
 
 from sim.kernels.cpu import Cpu
 from sim.kernels.machine_code import I8, I16, I64, Function, Value, int64
+from sim.kernels.rowadd import DEPTH, UNIT
 
-DEPTH = 8
 ROWS = 64  # their lines of the source stay in L1 while neighbouring blocks read them
 
 
@@ -55,13 +55,13 @@ def rows_to_panels(cpu: Cpu, *, from_bytes: bool) -> Callable[..., None]:
 
 @cache
 def rows_to_offsets(cpu: Cpu, *, from_bytes: bool) -> Callable[..., None]:
-    """Return `f(source, row_offsets, block_offsets, out, rows, blocks, block_bytes, factor)`.
+    """Return `f(source, row_offsets, unit_offsets, out, rows, units, block_bytes, factor)`.
 
-    out uint16, for `sim.kernels.rowadd`: eight terms of a row together, rows of a block in
-    order, blocks `block_bytes` apart. Bytes are multiplied by `factor`.
+    out uint16, for `sim.kernels.rowadd`: two units of eight terms of a row together, rows of a
+    block in order, blocks `block_bytes` apart. Bytes are multiplied by `factor`.
     """
     function = Function("rows_to_offsets", 8)
-    source, row_offsets, block_offsets, out, rows, blocks, block_bytes, factor = \
+    source, row_offsets, unit_offsets, out, rows, units, block_bytes, factor = \
         function.arguments
     build = function.build
     none, factors = _repeated(function, int64(0), I8), _repeated(function, factor, I16)
@@ -74,10 +74,11 @@ def rows_to_offsets(cpu: Cpu, *, from_bytes: bool) -> Callable[..., None]:
         offsets_at = function.add(row_offsets, function.scaled(first, 8))
         target = function.add(out, function.scaled(first, 2 * DEPTH))
 
-        def block(number: Value) -> None:
+        def unit(number: Value) -> None:
             at = function.add(source, function.load(
-                function.add(block_offsets, function.scaled(number, 8)), 0, I64, 8))
-            to = function.add(target, function.scaled(number, block_bytes))
+                function.add(unit_offsets, function.scaled(number, 8)), 0, I64, 8))
+            to = function.add(target, function.scaled(build.lshr(number, int64(1)), block_bytes),
+                              function.scaled(build.and_(number, int64(1)), 2 * UNIT))
 
             def row(position: Value) -> None:
                 offset = function.load(function.add(offsets_at, function.scaled(position, 8)), 0,
@@ -88,24 +89,24 @@ def rows_to_offsets(cpu: Cpu, *, from_bytes: bool) -> Callable[..., None]:
 
             function.loop(count, row)
 
-        function.loop(blocks, block)
+        function.loop(units, unit)
 
     function.loop(chunks, chunk)
     return function.compile(cpu)
 
 
 def _eight(function: Function, address: Value, from_bytes: bool, signs: Value) -> Value:
-    values = ir.VectorType(I16, DEPTH)
+    values = ir.VectorType(I16, UNIT)
     if not from_bytes:
         return function.load(address, 0, values, 2)
-    codes = function.load(address, 0, ir.VectorType(I8, DEPTH), 1)
+    codes = function.load(address, 0, ir.VectorType(I8, UNIT), 1)
     return function.build.zext(function.build.xor(codes, signs), values)
 
 
 def _repeated(function: Function, value: Value, kind: ir.IntType) -> Value:
     build = function.build
-    vector = ir.Constant(ir.VectorType(kind, DEPTH), ir.Undefined)
-    for lane in range(DEPTH):
+    vector = ir.Constant(ir.VectorType(kind, UNIT), ir.Undefined)
+    for lane in range(UNIT):
         vector = build.insert_element(vector, build.trunc(value, kind),
                                       ir.Constant(ir.IntType(32), lane))
     return vector

@@ -1,20 +1,25 @@
 """Row-add: as many table products as a vector has lanes, in one vector addition.
 
 For a tile of output columns and one term of the inner product, the products of every
-activation fit in a small table T[a, 0:lanes] = table[a, weights[k, n0:n0+lanes]] - centre. Eight
-such tables stay in the caches, and a row of activations adds eight of their rows. Sums are
+activation fit in a small table T[a, 0:lanes] = table[a, weights[k, n0:n0+lanes]] - centre.
+Sixteen such tables stay in L2, and a row of activations adds sixteen of their rows. Sums are
 int16 for as long as they cannot overflow with the operands at hand, then they are widened and
 added to int32: exact by construction. `sim.kernels.schedule` decides when.
 
 Activations whose rows of the table are equal form one class. Where there are few classes, a term
 takes several consecutive k and has a row for every combination of their classes: sixteen classes
 make two k in one addition, four make four.
+
+Widening takes no shuffles. Neighbouring int16 lanes belong to columns j and lanes / 2 + j
+(`lane_order`) and are read as one int32, d = 2**16 * odd + even: d is added to the sums of the
+first columns and d >> 16, which is odd, to those of the others. So that even lanes are not
+negative, 2**15 is added to them, by way of the centres. In the end 2**16 times the others is
+taken from the first columns (mod 2**32).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
 from functools import cache
 
 from llvmlite import ir
@@ -22,25 +27,22 @@ from llvmlite import ir
 from sim.kernels.cpu import Cpu
 from sim.kernels.machine_code import I8, I16, I32, I64, Function, Value, int64
 
-DEPTH = 8  # terms of a block
+UNIT = 8  # terms gathered together
+DEPTH = 16  # terms of a block, whose tables are used together; the last block may be a unit
+STEPS = (1, 2, 4, 8, 16)  # terms between two widenings
+BIAS = 2**15  # of even lanes, so that they are not negative
 CHUNK = 8  # classes transposed at a time
 BIT_REVERSED = (0, 4, 2, 6, 1, 5, 3, 7)  # where three rounds of interleaving leave the classes
-
-
-class Action(IntEnum):
-    """What a block does with its sums: where they start, and when they are widened."""
-
-    BEGIN_KEEP = 0  # from zero; kept for the next block
-    BEGIN_WIDEN = 1
-    GO_ON_KEEP = 2  # from what the block before kept
-    GO_ON_WIDEN = 3
-    WIDEN_FOURS = 4  # from zero, widened after four terms and after eight
-    WIDEN_EACH = 5  # from zero, widened after every term
 
 
 def table_bytes(lanes: int) -> int:
     """Return the distance of two tables: not a power of two, or they would share cache sets."""
     return (256 + 5) * 2 * lanes
+
+
+def lane_order(lanes: int) -> list[int]:
+    """Return the column that each lane of a tile belongs to."""
+    return [lane // 2 + lanes // 2 * (lane % 2) for lane in range(lanes)]
 
 
 @cache
@@ -53,14 +55,15 @@ def rowadd_tile(cpu: Cpu, lanes: int, group: int) -> Callable[..., None]:
 
     - columns int16[257, ...], the table by weight code and class, column 256 zero; its bytes
       per code;
-    - codes uint16 and centres int16[blocks * DEPTH * group, lanes] of the weights;
+    - codes uint16 and centres int16[units * UNIT * group, lanes] of the weights, in `lane_order`;
     - offsets uint16[blocks, rows, DEPTH], bytes from the start of a table to the row to add;
-    - out int32[rows, lanes]; tables, DEPTH times `table_bytes` of scratch; scratch of one table;
-      sums int16[rows, lanes], scratch: all aligned to 64 bytes;
-    - classes; uint16[blocks * DEPTH], how many of a term's classes occur, counted from the first
-      (group 1 only); rows; blocks; uint8[blocks] of `Action`.
+    - out int32[rows, lanes], columns in their order; tables, DEPTH times `table_bytes` of scratch;
+      scratch of one table: all aligned to 64 bytes;
+    - classes; uint16[units * UNIT], how many of a term's classes occur, counted from the first
+      (group 1 only); rows; units; uint8[blocks], one of STEPS; 1 to add to what `out` holds,
+      0 to begin with zero.
 
-    Tables, centres and sums are int16 modulo 2**16; the schedule sees to it that sums fit.
+    Tables and centres are int16 modulo 2**16; the schedule sees to it that sums fit.
     """
     return rowadd_function(cpu, lanes, group).compile(cpu)
 
@@ -68,14 +71,16 @@ def rowadd_tile(cpu: Cpu, lanes: int, group: int) -> Callable[..., None]:
 def rowadd_function(cpu: Cpu, lanes: int, group: int) -> Function:
     """Return the function of `rowadd_tile` before it is compiled."""
     function = Function("rowadd", 14)
-    (columns, column_bytes, weights, centres, offsets, out, tables, scratch, sums, classes,
-     occurring, rows, blocks, actions) = function.arguments
+    (columns, column_bytes, weights, centres, offsets, out, tables, scratch, classes,
+     occurring, rows, units, steps, goes_on) = function.arguments
     build = function.build
     row_bytes = 2 * lanes
 
     def block(number: Value) -> None:
         skipped = function.scaled(number, DEPTH * group * row_bytes)
         codes, middles = function.add(weights, skipped), function.add(centres, skipped)
+        terms = build.select(build.icmp_signed("<", function.add(number, number, int64(1)), units),
+                             int64(DEPTH), int64(UNIT))
 
         def table(term: Value) -> None:
             start = function.add(tables, function.scaled(term, table_bytes(lanes)))
@@ -97,47 +102,78 @@ def rowadd_function(cpu: Cpu, lanes: int, group: int) -> Function:
                 _combine(function, lanes, start, count, scratch, classes)
                 count = function.scaled(count, classes)
 
-        function.loop(int64(DEPTH), table)
+        function.loop(terms, table)
         here = function.add(offsets, function.scaled(number, function.scaled(rows, DEPTH * 2)))
-        action = function.load(function.add(actions, number), 0, I8, 1)
-        for kind in Action:
-            with build.if_then(build.icmp_unsigned("==", action, ir.Constant(I8, int(kind)))):
-                _add_rows(function, lanes, kind, here, tables, sums, out, rows)
+        wanted = build.zext(function.load(function.add(steps, number), 0, I8, 1), I64)
+        for size in (UNIT, DEPTH):
+            for step in STEPS:
+                if step <= size:
+                    with build.if_then(build.and_(
+                            build.icmp_signed("==", terms, int64(size)),
+                            build.icmp_signed("==", wanted, int64(step)))):
+                        _add_rows(function, lanes, size, step, here, tables, out, rows)
 
-    function.loop(blocks, block)
+    first = build.icmp_signed("==", goes_on, int64(0))
+    with build.if_else(first) as (fresh, used):
+        with fresh:
+            _clear(function, lanes, out, rows)
+        with used:
+            _fold(function, lanes, out, rows, back=False)
+    function.loop(build.udiv(build.add(units, int64(1)), int64(2)), block)
+    _fold(function, lanes, out, rows, back=True)
     return function
 
 
-def _add_rows(function: Function, lanes: int, kind: Action, offsets: Value, tables: Value,
-              sums: Value, out: Value, rows: Value) -> None:
-    """For every row, add its eight rows of the tables as `kind` says."""
+def _add_rows(function: Function, lanes: int, terms: int, step: int, offsets: Value,
+              tables: Value, out: Value, rows: Value) -> None:
+    """For every row, add its rows of the tables; widen after every `step` of them."""
     build = function.build
-    vector, wide = ir.VectorType(I16, lanes), ir.VectorType(I32, lanes)
+    vector, wide = ir.VectorType(I16, lanes), ir.VectorType(I32, lanes // 2)
     size = 2 * lanes
-    zero = ir.Constant(vector, None)
-    step = {Action.WIDEN_FOURS: 4, Action.WIDEN_EACH: 1}.get(kind, DEPTH)
-    keep = kind in (Action.BEGIN_KEEP, Action.GO_ON_KEEP)
+    sixteen = ir.Constant(wide, [16] * (lanes // 2))
 
     def row(index: Value) -> None:
-        sums_at = function.add(sums, function.scaled(index, size))
         out_at = function.add(out, function.scaled(index, 2 * size))
         offset_at = function.add(offsets, function.scaled(index, DEPTH * 2))
-        goes_on = kind in (Action.GO_ON_KEEP, Action.GO_ON_WIDEN)
-        total = function.load(sums_at, 0, vector, size) if goes_on else zero
-        widened = None
-        for term in range(DEPTH):
+        low, high = (function.load(out_at, half * size, wide, size) for half in (0, 1))
+        total = None
+        for term in range(terms):
             offset = build.zext(function.load(offset_at, 2 * term, I16, 2), I64)
-            total = build.add(total, function.load(function.add(tables, offset),
-                                                   term * table_bytes(lanes), vector, size))
-            if not keep and (term + 1) % step == 0:
-                part = build.sext(total, wide)
-                widened = part if widened is None else build.add(widened, part)
-                total = zero
-        if keep:
-            function.store(total, sums_at, 0, size)
-        else:
-            before = function.load(out_at, 0, wide, 2 * size)
-            function.store(build.add(before, widened), out_at, 0, 2 * size)
+            entry = function.load(function.add(tables, offset), term * table_bytes(lanes), vector,
+                                  size)
+            total = entry if total is None else build.add(total, entry)
+            if (term + 1) % step == 0:
+                both = build.bitcast(total, wide)
+                low, high = build.add(low, both), build.add(high, build.ashr(both, sixteen))
+                total = None
+        function.store(low, out_at, 0, size)
+        function.store(high, out_at, size, size)
+
+    function.loop(rows, row)
+
+
+def _clear(function: Function, lanes: int, out: Value, rows: Value) -> None:
+    wide = ir.VectorType(I32, lanes // 2)
+
+    def row(index: Value) -> None:
+        at = function.add(out, function.scaled(index, 4 * lanes))
+        for half in (0, 1):
+            function.store(ir.Constant(wide, None), at, half * 2 * lanes, 2 * lanes)
+
+    function.loop(rows, row)
+
+
+def _fold(function: Function, lanes: int, out: Value, rows: Value, *, back: bool) -> None:
+    """Add 2**16 times the last columns to the first ones, or take it from them."""
+    build = function.build
+    wide, size = ir.VectorType(I32, lanes // 2), 2 * lanes
+    sixteen = ir.Constant(wide, [16] * (lanes // 2))
+
+    def row(index: Value) -> None:
+        at = function.add(out, function.scaled(index, 2 * size))
+        low, high = (function.load(at, half * size, wide, size) for half in (0, 1))
+        times = build.shl(high, sixteen)
+        function.store(build.sub(low, times) if back else build.add(low, times), at, 0, size)
 
     function.loop(rows, row)
 

@@ -3,7 +3,8 @@
 A sum of table entries is as large as the operands let it be, and operands are mostly small: of
 each k the range of the activations is known, of each product the weight. The middle of the range
 that the entries can have is taken from the table (and given back to the column's sum), so that
-each entry is at most half the range. As many terms share an int16 as their halves allow.
+each entry is at most half the range. As many terms share an int16 as their halves allow: one, or
+a power of two of them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from sim.kernels.rowadd import DEPTH, Action
+from sim.kernels.rowadd import BIAS, DEPTH, lane_order
 
 INT16_MAX = 2**15 - 1
 TOGETHER = 16  # codes
@@ -54,10 +55,11 @@ class Schedule:
     Parameters
     ----------
     centres : int16[terms, lanes]
-        Taken from the entries, modulo 2**16.
+        Taken from the entries, modulo 2**16; lanes as in `sim.kernels.rowadd.lane_order`.
     columns : int32[lanes]
-        Sum of the centres: what the sums lack.
-    actions : uint8[blocks]
+        Sum of the centres of each column: what the sums lack.
+    steps : uint8[blocks]
+        Terms between two widenings.
     occurring : uint16[terms]
         How many activation codes occur, counted from 0.
     widenings : int
@@ -68,7 +70,7 @@ class Schedule:
 
     centres: npt.NDArray[np.int16] = field(repr=False)
     columns: Int32 = field(repr=False)
-    actions: npt.NDArray[np.uint8] = field(repr=False)
+    steps: npt.NDArray[np.uint8] = field(repr=False)
     occurring: npt.NDArray[np.uint16] = field(repr=False)
     widenings: int
     feasible: bool
@@ -79,19 +81,23 @@ def schedule(codes: npt.NDArray[np.uint16], first: npt.NDArray[np.uint8],
              occurring: npt.NDArray[np.uint16]) -> Schedule:
     """Return the schedule of a tile.
 
-    codes : uint16[terms, lanes], weights of every k. first, last : uint8[terms], smallest and
-    largest activation of every k, in the order of values. group : k that row-add adds at once.
-    occurring : see `Schedule`.
+    codes : uint16[terms, lanes], weights of every k, in the order of lanes. first, last :
+    uint8[terms], smallest and largest activation of every k, in the order of values. group : k
+    that row-add adds at once. occurring : see `Schedule`.
     """
     terms, lanes = codes.shape
     centres = np.empty((terms, lanes), np.int16)
-    columns = np.zeros(lanes, np.int64)
+    sums = np.zeros(lanes, np.int64)
     halves = np.empty((terms // group, lanes), np.int32)
-    _halves(codes, first, last, ranges.low, ranges.high, group, centres, columns, halves)
-    actions = np.zeros(terms // group // DEPTH, np.uint8)
-    widenings = _actions(halves, actions)
-    return Schedule(centres=centres, columns=columns.astype(np.int32), actions=actions,
-                    occurring=occurring, widenings=widenings, feasible=widenings >= 0)
+    _halves(codes, first, last, ranges.low, ranges.high, group, centres, sums, halves)
+    steps = np.zeros(-(-len(halves) // DEPTH), np.uint8)
+    widenings = _steps(halves, steps)
+    if widenings >= 0:
+        _bias(steps, group, centres, sums)
+    columns = np.empty(lanes, np.int32)
+    columns[lane_order(lanes)] = sums.astype(np.int32)
+    return Schedule(centres=centres, columns=columns, steps=steps, occurring=occurring,
+                    widenings=widenings, feasible=widenings >= 0)
 
 
 @njit("void(uint16[:,::1], uint8[::1], uint8[::1], int32[:,::1], int32[:,::1], int64, "
@@ -114,48 +120,44 @@ def _halves(codes: npt.NDArray[np.uint16], first: npt.NDArray[np.uint8],
 
 
 @njit("int64(int32[:,::1], uint8[::1])", nogil=True, cache=True)
-def _actions(halves: Int32, actions: npt.NDArray[np.uint8]) -> int:
-    """Fill in the actions and return the widenings, -1 when a term does not fit."""
-    blocks, lanes = actions.size, halves.shape[1]
-    running = np.zeros(lanes, np.int32)
-    first, second = np.empty(lanes, np.int32), np.empty(lanes, np.int32)
-    kept = False  # the block before left its sums
+def _steps(halves: Int32, steps: npt.NDArray[np.uint8]) -> int:
+    """Fill in the steps and return the widenings, -1 when a term does not fit.
+
+    A block's step is the longest whose sums all fit.
+    """
+    terms, lanes = halves.shape
+    sums = np.empty((DEPTH, lanes), np.int32)
     widenings = 0
-    for block in range(blocks):
-        first[:], second[:] = 0, 0
-        each = 0
-        for term in range(DEPTH):
-            row = halves[block * DEPTH + term]
-            part = first if term < DEPTH // 2 else second
-            for lane in range(lanes):
-                part[lane] += row[lane]
-                each = max(each, row[lane])
-        fours, eight, together = 0, 0, 0
-        for lane in range(lanes):
-            total = first[lane] + second[lane]
-            fours = max(fours, first[lane], second[lane])
-            eight = max(eight, total)
-            together = max(together, running[lane] + total)
-        goes_on = kept and together <= INT16_MAX
-        if each > INT16_MAX:
+    for block in range(steps.size):
+        count = min(DEPTH, terms - block * DEPTH)
+        sums[:count] = halves[block * DEPTH:block * DEPTH + count]
+        step = 0
+        while count:
+            largest = 0
+            for term in range(count):
+                for lane in range(lanes):
+                    largest = max(largest, sums[term, lane])
+            if largest > INT16_MAX:
+                break
+            step = 1 if step == 0 else 2 * step
+            count //= 2
+            for term in range(count):
+                for lane in range(lanes):
+                    sums[term, lane] = sums[2 * term, lane] + sums[2 * term + 1, lane]
+        if step == 0:
             return -1
-        if not goes_on:
-            if kept:
-                actions[block - 1] += 1  # KEEP becomes WIDEN
-                widenings += 1
-            running[:] = 0
-        kept = eight <= INT16_MAX
-        if kept:
-            actions[block] = Action.GO_ON_KEEP if goes_on else Action.BEGIN_KEEP
-            for lane in range(lanes):
-                running[lane] += first[lane] + second[lane]
-        elif fours <= INT16_MAX:
-            actions[block] = Action.WIDEN_FOURS
-            widenings += 2
-        else:
-            actions[block] = Action.WIDEN_EACH
-            widenings += DEPTH
-    if kept:
-        actions[blocks - 1] += 1
-        widenings += 1
+        steps[block] = step
+        widenings += min(DEPTH, terms - block * DEPTH) // step
     return widenings
+
+
+@njit("void(uint8[::1], int64, int16[:,::1], int64[::1])", nogil=True, cache=True)
+def _bias(steps: npt.NDArray[np.uint8], group: int, centres: npt.NDArray[np.int16],
+          columns: npt.NDArray[np.int64]) -> None:
+    """Add BIAS to every sum of even lanes: take it from the centre of the first term."""
+    terms = centres.shape[0] // group
+    for block in range(steps.size):
+        for term in range(block * DEPTH, min((block + 1) * DEPTH, terms), steps[block]):
+            for lane in range(0, columns.size, 2):
+                centres[term * group, lane] = np.int16(centres[term * group, lane] - BIAS)
+                columns[lane] -= BIAS
