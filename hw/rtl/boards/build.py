@@ -96,7 +96,7 @@ def build(board: Board, design: Design, folder: Path) -> Build:
     work = folder / "work"
     plan = Plan.random(design)
     with task(f"Bitstream for {board.name}", len(STEPS) + 1) as progress:
-        commands = _prepare(platform, board, plan, work)
+        commands = prepare(platform, board, plan, work)
         cpu_s = {}
         for step, tool, arguments in zip(STEPS, board.tools, commands, strict=True):
             progress.advance(note=f"{step}: {tool.name}")
@@ -104,7 +104,7 @@ def build(board: Board, design: Design, folder: Path) -> Build:
             try:
                 tool.run(arguments, folder=work)
             except ToolRunError as error:
-                _explain(board, design, error)
+                explain(board, design, error)
                 raise
             cpu_s[step] = round(_child_seconds() - before, 1)
         progress.advance()
@@ -118,7 +118,7 @@ def build(board: Board, design: Design, folder: Path) -> Build:
     return result
 
 
-def _prepare(platform: Any, board: Board, plan: Plan, work: Path) -> list[list[str]]:
+def prepare(platform: Any, board: Board, plan: Plan, work: Path) -> list[list[str]]:
     """Write the sources to `work`; return the arguments of each tool."""
     for name, text in emit_design(plan.design).items():
         if name.endswith(".v"):
@@ -134,7 +134,7 @@ def _prepare(platform: Any, board: Board, plan: Plan, work: Path) -> list[list[s
     return [arguments for _, *arguments in commands]
 
 
-def _explain(board: Board, design: Design, error: ToolRunError) -> None:
+def explain(board: Board, design: Design, error: ToolRunError) -> None:
     """Raise InputError if the tool failed because there is not enough room."""
     over = [f"{used} {cell} of {available}"
             for cell, (used, available) in read_utilisation(error.output).items()

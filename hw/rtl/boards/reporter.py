@@ -31,7 +31,7 @@ class Reporter(wiring.Component):
     ----------
     plan : Plan
     pause_cycles : int
-        Clock cycles between two runs, and before the first.
+        Clock cycles between two runs.
 
     Members
     -------
@@ -92,8 +92,8 @@ class Reporter(wiring.Component):
         failed_now = Signal()  # in this run
         m.d.comb += tile.restart.eq(self.start)
         m.d.sync += waited.eq(waited + 1)
-        with m.FSM(init="PAUSE"):
-            with m.State("PAUSE"), m.If(waited == self.pause_cycles - 1):
+        with m.FSM(init="BEGIN"):
+            with m.State("BEGIN"):
                 m.d.sync += [position.eq(greeting), failed_now.eq(0)]
                 m.next = "FETCH HEADER"
             _send(m, self.bytes, position, code, "HEADER", then="START")
@@ -124,6 +124,8 @@ class Reporter(wiring.Component):
             with m.State("REST"):
                 m.d.sync += waited.eq(0)
                 m.next = "PAUSE"
+            with m.State("PAUSE"), m.If(waited == self.pause_cycles - 1):
+                m.next = "BEGIN"
         return m
 
 
