@@ -112,7 +112,8 @@ class RequantizedTensor:
         """Take `sums[m, n] + columns[n]`, int32[rows, lanes], from (first, column) on."""
         by, channel = self.requantizer, self.first_channel + column
         positions = self.codes.shape[2]
-        if positions < LANES or (self.codes.shape[1] - channel) % LANES:
+        if (positions < LANES or (self.codes.shape[1] - channel) % LANES
+                or not self.constants.small):
             requantize_tile(sums, columns, self.bias, by.multiplier, by.shift, by.zero_point,
                             by.low, by.high, self.codes, first, channel)
             return
