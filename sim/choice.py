@@ -11,7 +11,7 @@ from hw.common.errors import InputError, unknown_name
 from hw.common.files import read_json
 from hw.multipliers import get, resolve
 from sim.network import QuantNetwork
-from sim.tables import Table, load_table, magnitude_table
+from sim.tables import Table, load_table, pe_table
 
 
 def add_multiplier_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
@@ -46,7 +46,13 @@ def chosen_tables(arguments: argparse.Namespace, network: QuantNetwork) -> dict[
         tables = dict.fromkeys(names, multiplier_table(arguments.multiplier))
     else:
         tables = {}
-    return {name: table for name, table in tables.items() if name not in arguments.exact}
+    chosen = {name: table for name, table in tables.items() if name not in arguments.exact}
+    try:
+        network.check_tables(chosen)
+    except InputError as error:
+        raise InputError(f"{arguments.mapping}: {error}" if arguments.mapping else str(error)
+                         ) from None
+    return chosen
 
 
 def read_mapping(path: Path, network: QuantNetwork) -> dict[str, Table]:
@@ -56,7 +62,7 @@ def read_mapping(path: Path, network: QuantNetwork) -> dict[str, Table]:
         raise InputError(f"{path}: mapping must be a JSON object of layer to multiplier names")
     try:
         network.check_tables(dict.fromkeys(content, np.zeros((0,), np.int32)))
-        return {layer: magnitude_table(get(name)) for layer, name in content.items()}
+        return {layer: pe_table(get(name)) for layer, name in content.items()}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -65,7 +71,7 @@ def multiplier_table(name_or_file: str) -> Table:
     """Return the table of a catalogue entry or of a multiplier file, by its ending `.json`."""
     multiplier = resolve(name_or_file)
     try:
-        return magnitude_table(multiplier)
+        return pe_table(multiplier)
     except InputError as error:
         subject = f"{name_or_file}: " if name_or_file.endswith(".json") else ""
         raise InputError(f"{subject}{error}") from None

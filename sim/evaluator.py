@@ -12,7 +12,7 @@ from hw.common.errors import InputError, unknown_name
 from hw.multipliers import EXACT, Multiplier, get
 from sim.layer import MappedLayer
 from sim.network import QuantNetwork, State
-from sim.tables import Table, magnitude_table
+from sim.tables import Table, pe_table
 from sim.trie import chunk_logits
 
 KEPT_BYTES = 2**30  # of activations
@@ -61,8 +61,8 @@ class Evaluator:
     def logits(self, mapping: Mapping[str, str]) -> npt.NDArray[np.float32]:
         """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact.
 
-        Raises InputError for an unknown layer or multiplier, with the nearest name, and for a
-        multiplier that no PE takes.
+        Raises InputError for an unknown layer or multiplier, with the nearest name, for a
+        multiplier that no PE takes, and for a layer whose operands its PE does not take.
         """
         names, tables = self._resolve(mapping)
         if names not in self._logits:
@@ -105,8 +105,7 @@ class Evaluator:
 
     def _resolve(self, mapping: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, Table]]:
         """Return the multiplier of every layer, and the tables of those that are named."""
-        tables = {layer: magnitude_table(self._multiplier(name))
-                  for layer, name in mapping.items()}
+        tables = {layer: pe_table(self._multiplier(name)) for layer, name in mapping.items()}
         self.network.check_tables(tables)
         return tuple(mapping.get(layer.name, EXACT) for layer in self.network.layers), tables
 

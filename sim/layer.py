@@ -8,10 +8,11 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from hw.operands import Range
 from sim.kernels import PackedWeights, TableProduct
 from sim.product import Product
 from sim.requantize import Requantizer
-from sim.tables import Table, code_table, code_values
+from sim.tables import SignedTable, Table, code_table, code_values, patterns
 from sim.windows import Window
 
 Bytes = npt.NDArray[np.uint8]
@@ -136,12 +137,23 @@ class MappedLayer:
         size = self.window.size(height, width)
         return (codes[0], *size[4 - len(codes):], self.groups * self.n)
 
+    @cached_property
+    def act_range(self) -> Range:
+        """Values that stored activations can stand for, as zero point and signedness have it."""
+        return int(self.act_values.min()), int(self.act_values.max())
+
+    @cached_property
+    def weight_range(self) -> Range:
+        """Smallest and largest weight."""
+        return int(self.weights.min()), int(self.weights.max())
+
     def product(self, table: Table) -> TableProduct:
-        """Return the kernel for a multiplier's table int32[256, 256] of magnitudes.
+        """Return the kernel for a multiplier's table.
 
         Layers whose bytes stand for the same values share it.
         """
-        return _product(np.ascontiguousarray(table, np.int32).tobytes(),
+        return _product(np.ascontiguousarray(patterns(table), np.int32).tobytes(),
+                        isinstance(table, SignedTable),
                         (self.act_zero_point, self.act_signed),
                         (self.weight_zero_point, self.weight_signed))
 
@@ -181,9 +193,11 @@ class MappedLayer:
 
 
 @lru_cache(maxsize=PRODUCTS_KEPT)
-def _product(table: bytes, act: tuple[int, bool], weight: tuple[int, bool]) -> TableProduct:
+def _product(products: bytes, signed: bool, act: tuple[int, bool],
+             weight: tuple[int, bool]) -> TableProduct:
     """Return the kernel of a table for operands of these zero points and signs."""
     act_values, weight_values = (code_values(zero, signed=signed) for zero, signed in (act, weight))
-    magnitudes = np.frombuffer(table, np.int32).reshape(256, 256)
-    return TableProduct(code_table(magnitudes, act_values, weight_values), act_values,
+    square = np.frombuffer(products, np.int32).reshape(256, 256)
+    table: Table = SignedTable(square) if signed else square
+    return TableProduct(code_table(table, act_values, weight_values), act_values,
                         weight_values)

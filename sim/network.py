@@ -20,13 +20,14 @@ import numpy.typing as npt
 import onnx
 
 from hw.common.errors import InputError, unknown_name
+from hw.operands import check_operands
 from sim.compute import explain, layer_output, layer_sums
 from sim.layer import MAX_ROWS_BYTES, MappedLayer
 from sim.onnx_file import is_quantised, load_model, network_input
 from sim.product import Product
 from sim.quantise import load_ranges, quantise
 from sim.steps import cut
-from sim.tables import Table, exact_table
+from sim.tables import SignedTable, Table, exact_table, table_key
 
 Images = npt.NDArray[np.float32]
 State = dict[str, npt.NDArray[Any]]  # live tensors between two steps
@@ -60,19 +61,21 @@ class QuantNetwork:
 
     @classmethod
     def load(cls, path: Path, calibration: Images | None = None, *, ranges: Path | None = None,
-             threads: int | None = None) -> QuantNetwork:
+             symmetric: bool = False, threads: int | None = None) -> QuantNetwork:
         """Read a network; a float one is quantised on `calibration` float32[n, c, h, w].
 
         ranges : scales and zero points of activations that training found (`load_ranges`), for a
-        float network. threads : of the kernels (default: all cores); results do not depend on it.
-        Raises InputError naming the file.
+        float network. symmetric : a float network gets int8 activations with zero point 0, as
+        signed multipliers need, instead of uint8. threads : of the kernels (default: all cores);
+        results do not depend on it. Raises InputError naming the file.
         """
         path = Path(path)
         model = load_model(path)
         if not is_quantised(model):
-            model = _quantised(path, model, calibration, ranges)
-        elif ranges is not None:
-            raise InputError(f"{path}: network must be float to take {ranges}, not quantised")
+            model = _quantised(path, model, calibration, ranges, symmetric=symmetric)
+        elif ranges is not None or symmetric:
+            what = ranges or "symmetric activations"
+            raise InputError(f"{path}: network must be float to take {what}, not quantised")
         try:
             return cls(model, source=str(path), threads=threads)
         except InputError as error:
@@ -84,8 +87,9 @@ class QuantNetwork:
     def run(self, images: Images, tables: Mapping[str, Table] | None = None) -> Images:
         """Return the logits float32[n, classes] of images float32[n, c, h, w].
 
-        tables : layer name -> product table int32[256, 256] of magnitudes, `[act, weight]`;
-        layers that are not named run exactly. Raises InputError for an unknown layer.
+        tables : layer name -> `sim.tables.pe_table` of a multiplier, int32[256, 256] of
+        magnitudes if that is unsigned; layers that are not named run exactly. Raises InputError
+        for an unknown layer, and for one whose operands a signed multiplier does not take.
         """
         chosen = self.check_tables(tables)
         _check_images(images, self.input_shape)
@@ -192,7 +196,7 @@ class QuantNetwork:
     def with_products(self, prepare: Prepare) -> QuantNetwork:
         """Return this network with its sums computed by what `prepare(layer, table)` returns.
 
-        table : of magnitudes, int32[256, 256]; the exact one for layers that run exactly.
+        table : the exact one, of magnitudes, for layers that run exactly.
         """
         view = copy(self)
         view._prepare, view._products = prepare, OrderedDict()
@@ -210,17 +214,18 @@ class QuantNetwork:
         return (images[first:first + size] for first in range(0, len(images), size))
 
     def check_tables(self, tables: Mapping[str, Table] | None) -> Mapping[str, Table]:
-        """Return `tables`, refusing names that are no layer."""
-        names = [layer.name for layer in self.layers]
-        for name in tables or {}:
-            if name not in names:
-                raise unknown_name("layer", name, names)
+        """Return `tables`, refusing names that are no layer and layers that do not fit."""
+        layers = {layer.name: layer for layer in self.layers}
+        for name, table in (tables or {}).items():
+            if name not in layers:
+                raise unknown_name("layer", name, layers)
+            check_operands(layers[name], signed=isinstance(table, SignedTable))
         return tables or {}
 
     # --- preparation --------------------------------------------------------------
 
     def _product(self, layer: MappedLayer, table: Table | None) -> Product:
-        key = layer.name, b"" if table is None else table.tobytes()
+        key = layer.name, b"" if table is None else table_key(table)
         if key in self._products:
             self._products.move_to_end(key)
         else:
@@ -265,13 +270,15 @@ class QuantNetwork:
 
 
 def _quantised(path: Path, model: onnx.ModelProto, calibration: Images | None,
-               ranges: Path | None) -> onnx.ModelProto:
+               ranges: Path | None, *, symmetric: bool) -> onnx.ModelProto:
+    if ranges is not None and symmetric:
+        raise InputError(f"{path}: activations must be symmetric or of {ranges}, not both")
     if calibration is None:
         raise InputError(f"{path}: a float network must come with calibration images")
     _check_images(calibration, network_input(model)[1])
     known = None if ranges is None else load_ranges(ranges)
     try:
-        return quantise(model, calibration, known)
+        return quantise(model, calibration, known, symmetric=symmetric)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:  # ONNX Runtime has a class per failure and no common one

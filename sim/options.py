@@ -30,6 +30,9 @@ def add_options(parser: argparse.ArgumentParser, *, images: str) -> None:
     parser.add_argument("--ranges", type=Path, metavar="FILE",
                         help="JSON of trained activation scales and zero points of a float network "
                         "(default: measured on --calibration)")
+    parser.add_argument("--symmetric", action="store_true",
+                        help="activations of a float network as int8 with zero point 0, as signed "
+                        "multipliers need (default: uint8)")
     group = parser.add_argument_group(
         "preprocessing of images", "Each default is what MODEL.json beside the network says, or "
         "else the last one given here (docs/data.md).")
@@ -73,4 +76,5 @@ def load_network(arguments: argparse.Namespace, model: Path, source: str,
                  pixels: Preprocessing) -> QuantNetwork:
     """Return the network, quantised on `--calibration` or else on `source`."""
     images = load_images(arguments.calibration or source, pixels, limit=arguments.calibrate)
-    return QuantNetwork.load(model, images, ranges=arguments.ranges)
+    return QuantNetwork.load(model, images, ranges=arguments.ranges,
+                             symmetric=arguments.symmetric)

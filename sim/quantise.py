@@ -39,7 +39,8 @@ class _Batches:
 
 
 def quantise(model: onnx.ModelProto, calibration: npt.NDArray[np.float32],
-             ranges: Mapping[str, Range] | None = None) -> onnx.ModelProto:
+             ranges: Mapping[str, Range] | None = None, *,
+             symmetric: bool = False) -> onnx.ModelProto:
     """Return the QDQ form of a float model; products keep their names.
 
     Activations become uint8 per tensor (asymmetric, range from `calibration` by minimum and
@@ -53,6 +54,9 @@ def quantise(model: onnx.ModelProto, calibration: npt.NDArray[np.float32],
     calibration : float32[n, c, h, w]
     ranges : tensor name -> Range
         Instead of the ranges found, such as those learnt in training.
+    symmetric : bool
+        Activations become int8 with zero point 0, as signed multipliers need; behind a ReLU that
+        leaves 7 of 8 bits. Without `ranges`, which are of uint8.
 
     Raises InputError for the range of a tensor that is not in the network; ONNX Runtime raises what
     it likes for networks that it cannot quantise.
@@ -79,10 +83,13 @@ def quantise(model: onnx.ModelProto, calibration: npt.NDArray[np.float32],
                                         for file in ("float.onnx", "folded.onnx", "int8.onnx"))
             onnx.save(model, source)
             quant_pre_process(source, prepared, skip_symbolic_shape=True)
-            options = {"TensorQuantOverrides": _overrides(prepared, ranges)} if ranges else {}
+            options: dict[str, Any] = {"ActivationSymmetric": symmetric}
+            if ranges:
+                options["TensorQuantOverrides"] = _overrides(prepared, ranges)
             quantize_static(prepared, target, Reader(name, calibration),
                             quant_format=QuantFormat.QDQ, per_channel=True,
-                            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+                            activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
+                            weight_type=QuantType.QInt8,
                             extra_options=options)
             result = onnx.load(target)
     finally:

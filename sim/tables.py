@@ -1,12 +1,13 @@
 """Product tables: read from files, and re-indexed by the codes a network stores.
 
-A multiplier's table is indexed by magnitudes. Networks store codes: uint8 or int8 with a zero
-point. `code_table` folds zero point and signs into the index once, so that kernels look up
-raw bytes.
+An unsigned multiplier's table is indexed by magnitudes, a signed one's by two's complement
+patterns. Networks store codes: uint8 or int8 with a zero point. `code_table` folds zero point and
+signs into the index once, so that kernels look up raw bytes.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,33 +15,88 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError
 from hw.multipliers import Multiplier
+from hw.multipliers.base import exact_products
 
-Table = npt.NDArray[np.int32]
+Products = npt.NDArray[np.int32]
+Int16 = npt.NDArray[np.int16]
 BINARY_BYTES = 2 * 65536
 
 
-def exact_table() -> Table:
+@dataclass(frozen=True, eq=False)
+class SignedTable:
+    """What a signed multiplier computes of two's complement operands.
+
+    Parameters
+    ----------
+    products : int32[256, 256]
+        `[act, weight]` by operand pattern, that is value modulo 256, as `Multiplier.table`.
+    """
+
+    products: Products
+
+
+# Of an unsigned multiplier: products int32[256, 256] of magnitudes, `[act, weight]`.
+Table = Products | SignedTable
+
+
+def exact_table() -> Products:
     """Return the table of the exact multiplier, int32[256, 256]."""
     return np.multiply.outer(np.arange(256, dtype=np.int32), np.arange(256, dtype=np.int32))
 
 
-def magnitude_table(multiplier: Multiplier) -> Table:
-    """Return a multiplier's table int32[256, 256] of magnitudes, `[act, weight]`.
-
-    Raises InputError for a signed multiplier, whose table is indexed by other patterns, and for
-    one that is not 8x8.
-    """
-    if multiplier.signed:
-        raise InputError(f"Multiplier {multiplier.name!r} must be unsigned: the PE multiplies "
-                         "magnitudes and adds the sign itself")
+def pe_table(multiplier: Multiplier) -> Table:
+    """Return what the PE of a multiplier computes; InputError for one that is not 8x8."""
     if multiplier.table.shape != (256, 256):
         rows, columns = multiplier.table.shape
         raise InputError(f"Multiplier {multiplier.name!r} must be 8x8, not "
                          f"{rows.bit_length() - 1}x{columns.bit_length() - 1}")
-    return multiplier.table
+    return SignedTable(multiplier.table) if multiplier.signed else multiplier.table
 
 
-def code_values(zero_point: int, *, signed: bool) -> npt.NDArray[np.int16]:
+def magnitude_table(multiplier: Multiplier) -> Products:
+    """Return an unsigned multiplier's products int32[256, 256] of magnitudes, `[act, weight]`.
+
+    Raises InputError for a signed multiplier and for one that is not 8x8.
+    """
+    table = pe_table(multiplier)
+    if isinstance(table, SignedTable):
+        raise InputError(f"Multiplier {multiplier.name!r} must be unsigned: its table must be of "
+                         "magnitudes")
+    return table
+
+
+def patterns(table: Table) -> Products:
+    """Return the products by operand pattern, int32[256, 256], as `Multiplier.table`."""
+    return table.products if isinstance(table, SignedTable) else table
+
+
+def is_exact(table: Table) -> bool:
+    """Whether every product of a table is right."""
+    return np.array_equal(patterns(table), exact_products(signed=isinstance(table, SignedTable)))
+
+
+def table_key(table: Table) -> bytes:
+    """Return bytes that are equal for equal tables only."""
+    return (b"signed" if isinstance(table, SignedTable) else b"") \
+        + np.ascontiguousarray(patterns(table), np.int32).tobytes()
+
+
+def pe_products(table: Table, acts: Int16, weights: Int16) -> Products:
+    """Return the products of operands as the PE forms them, int32, elementwise.
+
+    table : of the PE's multiplier. acts, weights : int16, broadcastable, in [-255, 255]. An
+    unsigned multiplier gives `s * table[|act|, |weight|]`, s = -1 where exactly one operand is
+    negative: zero counts as positive. A signed one takes operands modulo 256, as 8 bits hold
+    them: `hw.operands.check_operands` says whether a layer stays within [-128, 127].
+    """
+    if isinstance(table, SignedTable):
+        wrapped: Products = table.products[acts & 255, weights & 255]
+        return wrapped
+    products: Products = table[np.abs(acts), np.abs(weights)]
+    return np.where((acts < 0) != (weights < 0), -products, products)
+
+
+def code_values(zero_point: int, *, signed: bool) -> Int16:
     """Return the value that each stored byte stands for: int16[256], `code - zero_point`.
 
     signed : bytes are int8, so byte 255 is code -1.
@@ -51,21 +107,16 @@ def code_values(zero_point: int, *, signed: bool) -> npt.NDArray[np.int16]:
     return (codes - np.int16(zero_point)).astype(np.int16)
 
 
-def code_table(table: Table, act_values: npt.NDArray[np.int16],
-               weight_values: npt.NDArray[np.int16]) -> Table:
-    """Return the products of stored bytes as the PE forms them.
+def code_table(table: Table, act_values: Int16, weight_values: Int16) -> Products:
+    """Return the products of stored bytes as the PE forms them, int32[256, 256].
 
-    table : int32[256, 256], magnitudes, `[act, weight]`. act_values, weight_values : int16[256]
-    of `code_values`, in [-255, 255]. Returns int32[256, 256] with entry
-    `[a, w] = s * table[|act_values[a]|, |weight_values[w]|]`, s = -1 where exactly one of the
-    values is negative: zero counts as positive, as in the PE.
+    act_values, weight_values : int16[256] of `code_values`. Entry `[a, w]` is `pe_products` of
+    `act_values[a]` and `weight_values[w]`.
     """
-    products = table[np.abs(act_values)[:, None], np.abs(weight_values)[None, :]]
-    negative = (act_values < 0)[:, None] != (weight_values < 0)[None, :]
-    return np.where(negative, -products, products).astype(np.int32)
+    return pe_products(table, act_values[:, None], weight_values).astype(np.int32)
 
 
-def load_table(path: Path) -> Table:
+def load_table(path: Path) -> Products:
     """Read a product table of magnitudes, int32[256, 256], `[activation, weight]`.
 
     `.npy` : integers of shape [256, 256]. `.bin` : 65,536 little-endian uint16, entry

@@ -15,11 +15,11 @@ from numba import njit
 
 from sim.bench.problem import Bytes, Job, Problem
 from sim.kernels.oracle import lut_matmul_oracle
-from sim.tables import Table
+from sim.tables import Products
 
 Sums = npt.NDArray[np.int32]
 # (products of codes, acts [m, k], weights [k, n]) -> what is timed
-Prepare = Callable[[Table, Bytes, Bytes], Callable[[], Any]]
+Prepare = Callable[[Products, Bytes, Bytes], Callable[[], Any]]
 GATHER_BYTES = 2**24  # of products that the torch gather holds at a time
 
 
@@ -32,7 +32,7 @@ class Lookups:
 
     name: str
     label: str
-    table: Table = field(repr=False)
+    table: Products = field(repr=False)
     method: Prepare = field(repr=False)
     macs: int
     result: str = "int32 sums"
@@ -50,12 +50,12 @@ class Lookups:
         return sums
 
 
-def numpy_gather(table: Table, acts: Bytes, weights: Bytes) -> Callable[[], Sums]:
+def numpy_gather(table: Products, acts: Bytes, weights: Bytes) -> Callable[[], Sums]:
     """`table[acts, weights]`, one k at a time: the plain NumPy simulator."""
     return lambda: lut_matmul_oracle(acts, weights, table)
 
 
-def numpy_take(table: Table, acts: Bytes, weights: Bytes) -> Callable[[], Sums]:
+def numpy_take(table: Products, acts: Bytes, weights: Bytes) -> Callable[[], Sums]:
     """`take` on the flat table with ready-made offsets: what a careful NumPy user writes."""
     flat, offsets = table.reshape(-1), acts.astype(np.intp) * 256
     codes = weights.astype(np.intp)
@@ -71,7 +71,7 @@ def numpy_take(table: Table, acts: Bytes, weights: Bytes) -> Callable[[], Sums]:
     return run
 
 
-def torch_gather(table: Table, acts: Bytes, weights: Bytes) -> Callable[[], Any]:
+def torch_gather(table: Products, acts: Bytes, weights: Bytes) -> Callable[[], Any]:
     """`table[acts, weights].sum` in torch, some rows at a time."""
     import torch
 
@@ -87,20 +87,20 @@ def torch_gather(table: Table, acts: Bytes, weights: Bytes) -> Callable[[], Any]
     return run
 
 
-def loop_rows(table: Table, acts: Bytes, weights: Bytes) -> Callable[[], Sums]:
+def loop_rows(table: Products, acts: Bytes, weights: Bytes) -> Callable[[], Sums]:
     """Compiled, for m, k, n: one row of the table serves all columns."""
     acts, weights = np.ascontiguousarray(acts), weights.copy()
     return lambda: _loop_rows(table, acts, weights)
 
 
-def loop_columns(table: Table, acts: Bytes, weights: Bytes) -> Callable[[], Sums]:
+def loop_columns(table: Products, acts: Bytes, weights: Bytes) -> Callable[[], Sums]:
     """Compiled, for m, n, k: the sum stays in a register, weights are transposed beforehand."""
     acts, transposed = np.ascontiguousarray(acts), np.ascontiguousarray(weights.T)
     return lambda: _loop_columns(table, acts, transposed)
 
 
 @njit("int32[:,::1](int32[:,::1], uint8[:,::1], uint8[:,::1])", nogil=True, cache=True)
-def _loop_rows(table: Table, acts: Bytes, weights: Bytes) -> Sums:
+def _loop_rows(table: Products, acts: Bytes, weights: Bytes) -> Sums:
     out = np.zeros((acts.shape[0], weights.shape[1]), np.int32)
     for m in range(out.shape[0]):
         for k in range(acts.shape[1]):
@@ -111,7 +111,7 @@ def _loop_rows(table: Table, acts: Bytes, weights: Bytes) -> Sums:
 
 
 @njit("int32[:,::1](int32[:,::1], uint8[:,::1], uint8[:,::1])", nogil=True, cache=True)
-def _loop_columns(table: Table, acts: Bytes, transposed: Bytes) -> Sums:
+def _loop_columns(table: Products, acts: Bytes, transposed: Bytes) -> Sums:
     out = np.empty((acts.shape[0], transposed.shape[0]), np.int32)
     for m in range(out.shape[0]):
         for n in range(out.shape[1]):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sim.bench.shapes import LayerShape
 from sim.kernels.oracle import lut_matmul_oracle
-from sim.tables import Table, code_table, code_values
+from sim.tables import Products, Table, code_table, code_values
 
 Bytes = npt.NDArray[np.uint8]
 WEIGHT_ZERO_POINT = 128  # of the same weights stored as uint8
@@ -79,7 +79,7 @@ class Problem:
         rows = self.rows[np.linspace(0, len(self.rows) - 1, min(m, len(self.rows))).astype(int)]
         return np.ascontiguousarray(rows[:, :k]), self.weight_bytes[:k, :n].copy()
 
-    def products(self, table: Table) -> Table:
+    def products(self, table: Table) -> Products:
         """Return a multiplier's products indexed by activation code and weight byte."""
         return code_table(table, self.act_values, self.weight_values)
 

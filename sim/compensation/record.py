@@ -14,7 +14,7 @@ from hw.common.errors import InputError, unknown_name
 from hw.common.files import read_json, write_json
 from sim.compensation.correction import Correction
 from sim.network import QuantNetwork
-from sim.tables import Table, exact_table
+from sim.tables import Table, is_exact, table_key
 
 FORMAT = "autoapprox-compensation"
 VERSION = 1
@@ -175,10 +175,9 @@ def network_digest(network: QuantNetwork) -> str:
 
 def inexact(tables: Mapping[str, Table]) -> dict[str, Table]:
     """Return the tables that are not the exact multiplier's."""
-    exact = exact_table()
-    return {name: table for name, table in tables.items() if not np.array_equal(table, exact)}
+    return {name: table for name, table in tables.items() if not is_exact(table)}
 
 
 def table_digest(table: Table) -> str:
     """Return SHA-256 of a product table."""
-    return hashlib.sha256(np.ascontiguousarray(table, np.int32).tobytes()).hexdigest()
+    return hashlib.sha256(table_key(table)).hexdigest()

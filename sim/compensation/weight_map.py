@@ -29,8 +29,8 @@ def weight_map(table: Table, act_values: npt.NDArray[np.int16],
 
     Parameters
     ----------
-    table : int32[256, 256]
-        Products of magnitudes, `[act, weight]`.
+    table : Table
+        Of the multiplier.
     act_values, weight_values : int16[256]
         Value of each stored byte, in [-255, 255].
     counts : int64[256], optional

@@ -11,13 +11,13 @@ from pathlib import Path
 from hw.common.errors import InputError, run_command_line
 from hw.common.progress import task
 from hw.multipliers import resolve
-from sim.tables import Table, load_table, magnitude_table
+from sim.tables import Products, load_table, magnitude_table
 
 TABLES = (".npy", ".bin")
 SHARES = (0.99, 0.999)
 
 
-def read_table(name_or_file: str) -> Table:
+def read_table(name_or_file: str) -> Products:
     """Return the table of a catalogue entry, a multiplier file or a product table's file."""
     if name_or_file.endswith(TABLES):
         return load_table(Path(name_or_file))

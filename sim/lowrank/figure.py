@@ -16,7 +16,7 @@ from hw.common.errors import InputError
 from hw.common.files import write_bytes, write_text
 from sim.factor import exact_rank
 from sim.lowrank.svd import Reals, singular_values
-from sim.tables import Table, exact_table
+from sim.tables import Products, exact_table
 
 SUFFIXES = (".png", ".svg")
 PNG_DPI = 160
@@ -57,7 +57,7 @@ class Spectrum:
         return int(np.searchsorted(energy, share * energy[-1]) + 1) if self.rank else 0
 
 
-def spectrum(table: Table) -> Spectrum:
+def spectrum(table: Products) -> Spectrum:
     """Return the singular values of the error of a table int32[256, 256] of magnitudes."""
     return Spectrum(values=singular_values(table)[:exact_rank(table - exact_table())])
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from hw.common.errors import InputError
 from sim.layer import MappedLayer
 from sim.lowrank.svd import Reals, Shares, truncated_svd
 from sim.network import Prepare
 from sim.product import Product
-from sim.tables import Table, exact_table
+from sim.tables import SignedTable, Table, is_exact
 
 BLOCK_BYTES = 2**26  # of float32 operands held at a time
 INT32 = np.iinfo(np.int32)
@@ -62,13 +63,17 @@ def low_rank_products(rank: int, shares: Mapping[str, Shares] | None = None) -> 
     """Return what `QuantNetwork.with_products` needs to emulate tables with `rank` terms.
 
     shares : of each layer's operands, for a weighted SVD; None weighs all operands alike. Layers
-    with the exact table have no error to emulate and stay exact.
+    with an exact table have no error to emulate and stay exact. Preparing a layer raises
+    InputError where its multiplier is signed: the emulation is of magnitudes, as in the paper.
     """
     kept: dict[tuple[bytes, str], tuple[Reals, Reals]] = {}
 
     def prepare(layer: MappedLayer, table: Table) -> Product:
-        if np.array_equal(table, exact_table()):
+        if is_exact(table):
             return layer.product(table)
+        if isinstance(table, SignedTable):
+            raise InputError(f"Layer {layer.name!r} must run on an unsigned multiplier to be "
+                             "emulated by low rank, not on a signed one")
         key = table.tobytes(), layer.name if shares else ""
         if key not in kept:
             kept[key] = truncated_svd(table, rank, shares[layer.name] if shares else None)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.network import Images, QuantNetwork
-from sim.tables import Table, exact_table
+from sim.tables import Products, exact_table
 
 Reals = npt.NDArray[np.float64]
 OPERANDS = 256
@@ -39,7 +39,7 @@ class Shares:
         return cls(act=act_share, weight=weight_share)
 
 
-def singular_values(table: Table) -> Reals:
+def singular_values(table: Products) -> Reals:
     """Return the singular values of a table's error, float64[256], falling: the paper's Figure 6.
 
     table : int32[256, 256] of magnitudes.
@@ -47,7 +47,8 @@ def singular_values(table: Table) -> Reals:
     return np.linalg.svd((table - exact_table()).astype(np.float64), compute_uv=False)
 
 
-def truncated_svd(table: Table, rank: int, shares: Shares | None = None) -> tuple[Reals, Reals]:
+def truncated_svd(table: Products, rank: int,
+                  shares: Shares | None = None) -> tuple[Reals, Reals]:
     """Return u float64[256, rank], v float64[rank, 256] with `u @ v` close to the error.
 
     Of all matrices of that rank, `u @ v` has the smallest mean squared distance from

@@ -28,7 +28,7 @@ class TorchProducts:
         self._layers: dict[tuple[str, bytes], None] = {}
 
     def __call__(self, layer: MappedLayer, table: Table) -> TorchProduct:
-        """Return the product of a layer; table : int32[256, 256] of magnitudes."""
+        """Return the product of a layer with a multiplier's table."""
         codes = code_table(table, layer.act_values, layer.weight_values)
         key = codes.tobytes()
         if key not in self._products:

@@ -8,9 +8,11 @@ import pytest
 from hw.config import BankConfig
 from hw.multipliers import get
 from sim.array_model import BankInputs, BankModel, tile_products
+from sim.tables import SignedTable, pe_table
 
 EXACT = get("mul8u_exact").table
 LOPSIDED = get("mul8u_bam_h2v6").table
+SIGNED = get("mul8s_bam_h2v6")
 
 
 def slow_products(acts, weights, table):
@@ -48,6 +50,27 @@ def test_swapped_operands_are_noticed():
     acts, weights = random_tile(3)
     assert (tile_products(acts, weights, LOPSIDED)
             != tile_products(acts, weights, LOPSIDED.T)).any()
+
+
+def test_signed_tile_is_the_sum_of_what_its_netlist_computes():
+    rng = np.random.default_rng(9)
+    acts = rng.integers(-128, 128, (7, 5)).astype(np.int16)
+    weights = rng.integers(-128, 128, (5, 4)).astype(np.int16)
+    expected = SIGNED.netlist.evaluate(acts[:, :, None], weights[None]).sum(axis=1)
+    products = tile_products(acts, weights, pe_table(SIGNED))
+    np.testing.assert_array_equal(products, expected)
+    assert products.dtype == np.int32
+    assert (tile_products(acts, weights, SignedTable(SIGNED.table.T)) != expected).any()
+    # Read as magnitudes, the same numbers are another multiplier.
+    assert (tile_products(acts, weights, SIGNED.table) != expected).any()
+
+
+def test_exact_signed_table_gives_the_matrix_product():
+    rng = np.random.default_rng(10)
+    acts = rng.integers(-128, 128, (50, 16)).astype(np.int16)
+    weights = rng.integers(-128, 128, (16, 16)).astype(np.int16)
+    np.testing.assert_array_equal(tile_products(acts, weights, pe_table(get("mul8s_exact"))),
+                                  acts.astype(np.int64) @ weights)
 
 
 def test_zero_counts_as_positive():
@@ -135,6 +158,18 @@ def test_route_selects_the_table(model):
     results = np.stack([output.results for output in shown if output.results is not None])
     np.testing.assert_array_equal(results, tile_products(acts, weights, LOPSIDED))
     assert (results != tile_products(acts, weights, EXACT)).any()
+
+
+def test_arrays_of_both_kinds_stand_side_by_side():
+    table = pe_table(SIGNED)
+    model = BankModel(BankConfig(rows=3, cols=2, arrays=("exact", "signed")), [EXACT, table])
+    acts, weights = random_tile(11, beats=4, rows=3, cols=2)  # beyond 8 bits as well
+    drive(model, route=1)
+    load_tile(model, weights)
+    shown = [drive(model, acts=beat, first=index == 0) for index, beat in enumerate(acts)]
+    shown += [drive(model) for _ in range(model.config.latency_cycles)]
+    results = np.stack([output.results for output in shown if output.results is not None])
+    np.testing.assert_array_equal(results, tile_products(acts, weights, table))
 
 
 def test_unknown_route_is_flagged_until_reset(model):

@@ -199,7 +199,7 @@ def test_scales_that_are_none_are_refused(monkeypatch, tmp_path, scale):
     ('{"stem": 3}', r"m\.json: mapping must be a JSON object"),
     ('{"stern": "mul8u_exact"}', r"m\.json: Unknown layer 'stern'; did you mean 'stem'\?$"),
     ('{"stem": "mul8u_exat"}', r"m\.json: Unknown multiplier 'mul8u_exat'; did you mean"),
-    ('{"stem": "mul8s_exact"}', r"m\.json: Multiplier 'mul8s_exact' must be unsigned"),
+    ('{"stem": "mul8s_exact"}', r"m\.json: Layer 'stem' must have activations from -128 to 127"),
 ])
 def test_mappings_that_do_not_fit_are_refused_by_name(monkeypatch, tmp_path, text, message):
     (tmp_path / "m.json").write_text(text)
@@ -207,14 +207,12 @@ def test_mappings_that_do_not_fit_are_refused_by_name(monkeypatch, tmp_path, tex
         run(monkeypatch, DIGITS, "--data", "digits:search", "--mapping", tmp_path / "m.json")
 
 
-@pytest.mark.parametrize(("named", "message"), [
-    ("mul8s_exact", "^Multiplier 'mul8s_exact' must be unsigned: the PE multiplies magnitudes"),
-    ("s.json", "^s.json: Multiplier 'mul8s_exact' must be unsigned: the PE multiplies magnitudes"),
-])
-def test_signed_multipliers_are_refused(monkeypatch, tmp_path, named, message):
+@pytest.mark.parametrize("named", ["mul8s_exact", "s.json"])
+def test_layers_of_uint8_activations_do_not_run_on_signed_multipliers(monkeypatch, tmp_path, named):
     monkeypatch.chdir(tmp_path)
     files.save(get("mul8s_exact"), Path("s.json"))
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=r"^Layer 'stem' must have activations from -128 to 127 to "
+                       r"run on a signed multiplier, not from 0 to 255$"):
         run(monkeypatch, DIGITS, "--data", "digits:search", "--multiplier", named)
 
 

@@ -86,7 +86,7 @@ def test_a_bank_cannot_call_another_circuit_exact(network, data):
 
 @pytest.mark.parametrize(("mapping", "message"), [
     ({"mixx": "mul8u_exact"}, r"^Unknown layer 'mixx'; did you mean 'mix'\?$"),
-    ({"mix": "mul8s_exact"}, r"^Multiplier 'mul8s_exact' must be unsigned: the PE multiplies"),
+    ({"mix": "mul8s_exact"}, r"^Layer 'mix' must have activations from -128 to 127 to run on a "),
     ({"mix": "mul8u_exakt"}, r"^Unknown multiplier 'mul8u_exakt'; did you mean 'mul8u_exact'\?$"),
 ])
 def test_unknown_names_are_refused(network, data, mapping, message):

@@ -14,7 +14,8 @@ from tests.sim.array_reference import table_sums
 
 LOPSIDED = get("mul8u_optrunc_a4w2").table
 ACTS = {"uint8": (np.uint8, 0), "uint8 asymmetric": (np.uint8, 117), "uint8 high": (np.uint8, 255),
-        "int8": (np.int8, 0), "int8 asymmetric": (np.int8, -128), "int8 high": (np.int8, 127)}
+        "uint8 middle": (np.uint8, 128), "int8": (np.int8, 0),
+        "int8 asymmetric": (np.int8, -128), "int8 high": (np.int8, 127)}
 WEIGHTS = {"int8": (np.int8, 0), "int8 asymmetric": (np.int8, 37), "int8 low": (np.int8, -128),
            "uint8": (np.uint8, 128), "uint8 asymmetric": (np.uint8, 200),
            "uint8 low": (np.uint8, 0)}

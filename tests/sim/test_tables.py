@@ -8,14 +8,28 @@ from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.multipliers.exact import exact
 from sim.array_model import tile_products
-from sim.tables import code_table, code_values, exact_table, load_table, magnitude_table
+from sim.tables import (
+    SignedTable,
+    code_table,
+    code_values,
+    exact_table,
+    is_exact,
+    load_table,
+    magnitude_table,
+    patterns,
+    pe_products,
+    pe_table,
+    table_key,
+)
 
 LOPSIDED = get("mul8u_optrunc_a4w2").table
 # A circuit that does not keep zero, so that the sign of a zero operand matters.
 NO_ZERO = (LOPSIDED + 3).astype(np.int32)
+SIGNED = get("mul8s_booth_abe1_c8")
 
 
-@pytest.mark.parametrize("table", [LOPSIDED, NO_ZERO], ids=["keeps zero", "does not"])
+@pytest.mark.parametrize("table", [LOPSIDED, NO_ZERO, pe_table(SIGNED)],
+                         ids=["keeps zero", "does not", "signed"])
 @pytest.mark.parametrize(("zero_point", "signed"), [
     (0, False), (1, False), (128, False), (255, False), (0, True), (-128, True), (127, True)])
 def test_every_pair_of_codes_is_what_the_pe_computes(table, zero_point, signed):
@@ -23,6 +37,45 @@ def test_every_pair_of_codes_is_what_the_pe_computes(table, zero_point, signed):
     expected = np.stack([tile_products(act[:, None], weight[None, column:column + 1], table)[:, 0]
                          for column in range(256)], axis=1)
     np.testing.assert_array_equal(code_table(table, act, weight), expected)
+
+
+@pytest.mark.parametrize(("zero_point", "signed"), [(0, True), (128, False)])
+def test_codes_of_a_signed_circuit_are_its_operands(zero_point, signed):
+    """All 65,536 pairs of 8-bit values, by the netlist itself."""
+    values = code_values(zero_point, signed=signed)
+    expected = SIGNED.netlist.evaluate(values[:, None], code_values(0, signed=True))
+    found = code_table(pe_table(SIGNED), values, code_values(0, signed=True))
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == np.int32
+
+
+@pytest.mark.parametrize(("value", "wrapped"), [(128, -128), (200, -56), (255, -1), (-129, 127),
+                                                (-200, 56), (-255, 1)])
+def test_a_signed_circuit_takes_values_beyond_eight_bits_modulo_256(value, wrapped):
+    others = np.arange(-128, 128, dtype=np.int16)
+    table = pe_table(SIGNED)
+    np.testing.assert_array_equal(pe_products(table, np.int16(value), others),
+                                  pe_products(table, np.int16(wrapped), others))
+    np.testing.assert_array_equal(pe_products(table, others, np.int16(value)),
+                                  pe_products(table, others, np.int16(wrapped)))
+
+
+def test_tables_of_either_kind_know_whether_they_are_exact():
+    exact = get("mul8s_exact")
+    assert is_exact(exact_table())
+    assert is_exact(pe_table(exact))
+    assert not is_exact(LOPSIDED)
+    assert not is_exact(pe_table(SIGNED))
+    assert not is_exact(exact.table)  # the same products, read as those of magnitudes
+    assert not is_exact(SignedTable(exact_table()))
+
+
+def test_keys_and_patterns_tell_tables_apart():
+    tables = [LOPSIDED, SignedTable(LOPSIDED), pe_table(SIGNED), SIGNED.table]
+    assert len({table_key(table) for table in tables}) == len(tables)
+    assert table_key(SignedTable(LOPSIDED.copy())) == table_key(tables[1])
+    for table in tables[:2]:
+        np.testing.assert_array_equal(patterns(table), LOPSIDED)
 
 
 @pytest.mark.parametrize(("zero_point", "signed", "byte", "value"), [
@@ -69,7 +122,7 @@ def test_the_table_of_an_unsigned_multiplier_is_its_own():
 
 
 @pytest.mark.parametrize(("multiplier", "message"), [
-    (get("mul8s_exact"), r"^Multiplier 'mul8s_exact' must be unsigned: the PE multiplies magn"),
+    (get("mul8s_exact"), r"^Multiplier 'mul8s_exact' must be unsigned: its table must be of magn"),
     (Multiplier(name="small", family="exact", source=exact(width=4)),
      r"^Multiplier 'small' must be 8x8, not 4x4$"),
 ], ids=["signed", "small"])
