@@ -12,22 +12,31 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
+from hw.accelerator import AcceleratorConfig
 from hw.common.errors import InputError, run_command_line
 from hw.common.files import write_text
 from hw.common.progress import task
 from hw.config import BankConfig, Design
 from hw.multipliers.base import Multiplier
+from hw.rtl.accelerator import accelerator_kind
 from hw.rtl.bank import bank_kind
 from hw.rtl.emit import modules_of, modules_together
 from hw.rtl.multiplier import multiplier_kind
 from hw.rtl.pe import pe_kind
+from hw.rtl.weight_loader import CONSTANT_BEATS
 
 PRESET_ROWS = PRESET_COLS = 4
 PRESET_PSUM_WIDTH = 24
 PRESET_MULTIPLIERS = ("mul8u_exact", "mul8u_bam_h2v6", "mul8u_optrunc_a2w1")
-FILE_LIST = "bank.f"
+MEMORIES = {
+    "act_rows": "rows of the activation buffer", "output_rows": "rows of the output buffer",
+    "accumulator_rows": "rows of sums, in two banks",
+    "requantise_lanes": "columns requantised per cycle",
+    "weight_fifo_rows": "rows of weights that wait in front of the bank",
+}
 BATCH = 8  # PEs between two signs of progress
 
 
@@ -43,35 +52,44 @@ def preset() -> Design:
 # --- text -----------------------------------------------------------------------------
 
 
-def emit_design(design: Design, *, prefix: str = "") -> dict[str, str]:
-    """Return the files of `design` by name, `bank.v` first and the file list last.
+def emit_design(design: Design, *, prefix: str = "",
+                config: AcceleratorConfig | None = None) -> dict[str, str]:
+    """Return the files of `design` by name, the top module first and the file list last.
 
-    prefix : start of every module and file name, to keep two designs apart.
+    prefix : start of every module and file name, to keep two designs apart. config : of the
+    accelerator around the bank; None for the bank alone.
     """
-    return emit_designs({prefix: design})[prefix]
+    return emit_designs({prefix: design}, config)[prefix]
 
 
-def emit_designs(designs: Mapping[str, Design]) -> dict[str, dict[str, str]]:
+def emit_designs(designs: Mapping[str, Design],
+                 config: AcceleratorConfig | None = None) -> dict[str, dict[str, str]]:
     """Return `emit_design` of each design by prefix."""
     suffixes = {prefix: module_suffixes([multiplier.name for multiplier in design.arrays])
                 for prefix, design in designs.items()}
-    banks = [bank_kind(design.bank, [multiplier.netlist for multiplier in design.arrays],
-                       suffixes[prefix]) for prefix, design in designs.items()]
-    modules = modules_of(banks, prefixes=list(designs))
-    return {prefix: _design_files(design, prefix, suffixes[prefix], texts)
+    tops = []
+    for prefix, design in designs.items():
+        netlists = [multiplier.netlist for multiplier in design.arrays]
+        tops.append(bank_kind(design.bank, netlists, suffixes[prefix]) if config is None else
+                    accelerator_kind(design.bank, config, netlists, suffixes[prefix]))
+    modules = modules_of(tops, prefixes=list(designs))
+    return {prefix: _design_files(design, prefix, suffixes[prefix], texts, config)
             for (prefix, design), texts in zip(designs.items(), modules, strict=True)}
 
 
 def _design_files(design: Design, prefix: str, suffixes: Sequence[str],
-                  modules: Mapping[str, str]) -> dict[str, str]:
+                  modules: Mapping[str, str], config: AcceleratorConfig | None) -> dict[str, str]:
     comments = {name: [f"Design {design.name}"] for name in modules}
     comments[f"{prefix}bank"] = _bank_comment(design, suffixes)
+    if config is not None:
+        comments[f"{prefix}accelerator"] = _accelerator_comment(design, config)
     for multiplier, suffix in zip(design.arrays, suffixes, strict=True):
         lines = [f"Design {design.name}", _netlist_comment(multiplier)]
         comments |= {prefix + part + suffix: lines
                      for part in ("array", "row", "pe", "multiplier")}
     files = {f"{name}.v": _file(comments[name], text) for name, text in modules.items()}
-    return files | {prefix + FILE_LIST: "".join(f"{name}\n" for name in files)}
+    top = "bank" if config is None else "accelerator"
+    return files | {f"{prefix}{top}.f": "".join(f"{name}\n" for name in files)}
 
 
 def emit_pe(multiplier: Multiplier, psum_width: int) -> str:
@@ -148,6 +166,26 @@ def _bank_comment(design: Design, suffixes: Sequence[str]) -> list[str]:
             "rst               synchronous, active high"]
 
 
+def _accelerator_comment(design: Design, config: AcceleratorConfig) -> list[str]:
+    bank = design.bank
+    return [f"Design {design.name}: accelerator around `bank`, whose arrays it lists",
+            f"Buffers: {config.act_rows} rows of {bank.rows} bytes in, {config.output_rows} rows of "
+            f"{bank.cols} bytes out, {config.accumulator_rows} rows of {bank.cols} sums",
+            "",
+            "All streams: a beat passes in a cycle with valid and ready high.",
+            "instructions__payload  64 bits, the fields of docs/isa.md",
+            f"weights__payload       {bank.cols} operands, 9 bits each, magnitude [7:0] and sign "
+            "[8], the first in the",
+            f"                       low bits; per LOAD_WEIGHTS {bank.rows} beats, bottom row "
+            "first; with its flag",
+            f"                       {CONSTANT_BEATS} beats of bias[31:0], multiplier[30:0], "
+            "shift[5:0] per column, low bits first",
+            f"host_in__payload       {bank.rows} bytes, the first in the low bits; a beat per row "
+            "of DMA_IN",
+            f"host_out__payload      {bank.cols} bytes; a beat per row of DMA_OUT",
+            "rst                    synchronous, active high"]
+
+
 # --- files ----------------------------------------------------------------------------
 
 
@@ -180,6 +218,12 @@ def _parser() -> argparse.ArgumentParser:
                         help="folder for a design's files (default: %(default)s)")
     parser.add_argument("--prefix", default="", metavar="TEXT",
                         help="start of a design's module and file names (default: none)")
+    parser.add_argument("--bank-only", action="store_true",
+                        help="leave out the accelerator around the bank")
+    for memory in fields(AcceleratorConfig):
+        parser.add_argument(f"--{memory.name.replace('_', '-')}", type=int,
+                            default=memory.default, metavar="N",
+                            help=MEMORIES[memory.name] + " (default: %(default)s)")
     single = parser.add_mutually_exclusive_group()
     single.add_argument("--pe", metavar="NAME",
                         help="print modules `pe` and `multiplier` of a catalogue entry or file")
@@ -224,10 +268,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         design = Design.load(options.design) if options.design else preset()
         with task(f"Verilog of design {design.name}", 1):
-            files = emit_design(design, prefix=options.prefix)
+            config = None if options.bank_only else AcceleratorConfig(
+                **{memory.name: getattr(options, memory.name)
+                   for memory in fields(AcceleratorConfig)})
+            files = emit_design(design, prefix=options.prefix, config=config)
             write_folder(options.output, files)
-        print(f"{len(files)} files in {options.output}, top module `{options.prefix}bank`, "
-              f"file list {options.output / (options.prefix + FILE_LIST)}")
+        top = options.prefix + ("bank" if options.bank_only else "accelerator")
+        print(f"{len(files)} files in {options.output}, top module `{top}`, "
+              f"file list {options.output / (top + '.f')}")
 
 
 if __name__ == "__main__":

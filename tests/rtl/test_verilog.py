@@ -14,7 +14,6 @@ from hw.common.errors import InputError
 from hw.config import BankConfig, Design
 from hw.multipliers import catalogue, get
 from hw.rtl.verilog import (
-    FILE_LIST,
     emit_design,
     emit_multiplier,
     emit_pe,
@@ -56,9 +55,9 @@ def run(*arguments):
 
 
 def test_file_list_names_every_file_and_each_holds_its_module(files):
-    listed = files[FILE_LIST].splitlines()
+    listed = files["bank.f"].splitlines()
     assert listed[0] == "bank.v"
-    assert listed == [name for name in files if name != FILE_LIST]
+    assert listed == [name for name in files if name != "bank.f"]
     for name in listed:
         assert re.findall(r"^module (\w+)", files[name], re.MULTILINE) == [name[:-2]]
 
@@ -182,7 +181,7 @@ def test_preset_and_design_file_are_written(tmp_path, capsys):
     assert (tmp_path / "preset" / "bank.v").read_text() == emit_design(preset())["bank.v"]
     small_design().save(tmp_path / "design.json")
     main([str(tmp_path / "design.json"), "-o", str(tmp_path / "small"), "--prefix", "npu_"])
-    assert (tmp_path / "small" / "npu_bank.f").exists()
+    assert (tmp_path / "small" / "npu_accelerator.f").exists()
     assert "top module `npu_bank`" in capsys.readouterr().out
 
 

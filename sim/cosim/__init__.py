@@ -1,0 +1,1 @@
+"""Whole networks on the emitted RTL: `python -m sim.cosim`."""

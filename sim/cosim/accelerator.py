@@ -1,0 +1,173 @@
+"""An emitted accelerator under Verilator, with a host that feeds it from Python."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.accelerator import AcceleratorConfig
+from hw.compiler import Program
+from hw.config import Design
+from hw.isa import Instruction, Opcode
+from sim.host import OPERAND_WIDTH, Bytes, Host
+from sim.verilator import compile_model, emit
+
+HARNESS = Path(__file__).parent / "harness.cpp"
+STREAMS = ("instructions", "weight rows", "activation rows", "result rows")
+
+
+class RtlError(RuntimeError):
+    """The RTL did not do what the program asks for; the message is one line."""
+
+
+class _Transfer(ctypes.Structure):
+    """`Transfer` of harness.cpp."""
+
+    _fields_ = (
+        ("words", ctypes.c_void_p), ("word_count", ctypes.c_int64),
+        ("weights", ctypes.c_void_p), ("weight_count", ctypes.c_int64),
+        ("weight_bytes", ctypes.c_int64),
+        ("rows_in", ctypes.c_void_p), ("in_count", ctypes.c_int64), ("in_bytes", ctypes.c_int64),
+        ("rows_out", ctypes.c_void_p), ("out_count", ctypes.c_int64),
+        ("out_bytes", ctypes.c_int64),
+        ("accepted", ctypes.c_void_p), ("taken", ctypes.c_void_p),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What a run of instructions took.
+
+    accepted : int64[instructions], the cycle in which each word was accepted. cycle : clock
+    edges since reset.
+    """
+
+    accepted: npt.NDArray[np.int64] = field(repr=False)
+    cycle: int
+
+
+class SimulatedAccelerator:
+    """The Verilog of a design's accelerator, simulated cycle by cycle; a context manager.
+
+    Parameters
+    ----------
+    program : Program
+        Any program of the machine; its bank and memory sizes say which Verilog to emit.
+    design : Design
+        Multipliers of the arrays.
+    rtl : Path, optional
+        Folder that `python -m hw.rtl.verilog` wrote; emitted to a temporary one by default.
+    seed : int
+        Of the contents of registers and memories that reset leaves alone.
+
+    Raises ToolError when Verilator or g++ is missing.
+    """
+
+    def __init__(self, program: Program, design: Design, *, rtl: Path | None = None,
+                 seed: int = 0) -> None:
+        self._library = ctypes.CDLL(str(
+            _library(json.dumps(design.to_dict()), program.config, rtl)))
+        self._library.accelerator_new.restype = ctypes.c_void_p
+        self._library.accelerator_new.argtypes = [ctypes.c_uint64]
+        for name in ("delete", "selected", "layer", "route_error"):
+            getattr(self._library, f"accelerator_{name}").argtypes = [ctypes.c_void_p]
+        self._library.accelerator_stall.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int]
+        self._library.accelerator_run.argtypes = [
+            ctypes.c_void_p, ctypes.POINTER(_Transfer), ctypes.POINTER(ctypes.c_int64),
+            ctypes.c_int64]
+        self._handle: int | None = self._library.accelerator_new(seed)
+        self._cycle = ctypes.c_int64(0)
+
+    def __enter__(self) -> SimulatedAccelerator:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        if self._handle is not None:
+            self._library.accelerator_delete(self._handle)
+            self._handle = None
+
+    @property
+    def selected(self) -> int:
+        """Array in use."""
+        return int(self._library.accelerator_selected(self._handle))
+
+    @property
+    def route_error(self) -> bool:
+        """A ROUTE named an array that is not there."""
+        return bool(self._library.accelerator_route_error(self._handle))
+
+    def stall(self, chance: float, *, seed: int = 1) -> None:
+        """Let every stream of the host wait in a cycle with this probability from now on."""
+        self._library.accelerator_stall(self._handle, seed, round(256 * chance))
+
+    def run(self, host: Host, instructions: Sequence[Instruction], *, limit: int) -> Ran:
+        """Run instructions of one layer and give their results to `host`.
+
+        Returns once the sequencer asks for the word after the last one, before the clock edge:
+        the next call goes on in that very cycle.
+
+        Raises RtlError on a fault, or when that takes more than `limit` cycles.
+        """
+        words = np.array([code.encode() for code in instructions], np.uint64)
+        weights = _packed([host.weight_beats(code) for code in instructions
+                           if code.opcode == Opcode.LOAD_WEIGHTS], host.program.bank.cols)
+        rows_in = np.concatenate([np.zeros((0, host.program.bank.rows), np.uint8),
+                                  *(host.rows_in(code) for code in instructions
+                                    if code.opcode == Opcode.DMA_IN)])
+        outputs = [code for code in instructions if code.opcode == Opcode.DMA_OUT]
+        rows_out = np.zeros((sum(code.c for code in outputs), host.program.bank.cols), np.uint8)
+        accepted, taken = np.zeros(len(words), np.int64), np.zeros(len(STREAMS), np.int64)
+        transfer = _Transfer(
+            words=words.ctypes.data, word_count=len(words),
+            weights=weights.ctypes.data, weight_count=len(weights), weight_bytes=weights.shape[1],
+            rows_in=rows_in.ctypes.data, in_count=len(rows_in), in_bytes=rows_in.shape[1],
+            rows_out=rows_out.ctypes.data, out_count=len(rows_out), out_bytes=rows_out.shape[1],
+            accepted=accepted.ctypes.data, taken=taken.ctypes.data)
+        status = self._library.accelerator_run(self._handle, ctypes.byref(transfer),
+                                               ctypes.byref(self._cycle), limit)
+        if status:
+            wanted = (len(words), len(weights), len(rows_in), len(rows_out))
+            passed = ", ".join(f"{count} of {total} {name}" for count, total, name
+                               in zip(taken, wanted, STREAMS, strict=True))
+            what = "Sequencer must obey every word, but raised its fault" if status == 2 else (
+                f"Accelerator must finish within {limit} cycles, but has not")
+            raise RtlError(f"{what}: {passed}, cycle {self._cycle.value}")
+        first = 0
+        for code in outputs:
+            host.take(code, rows_out[first:first + code.c])
+            first += code.c
+        return Ran(accepted=accepted, cycle=self._cycle.value)
+
+
+def _packed(beats: Sequence[npt.NDArray[np.uint16]], cols: int) -> Bytes:
+    """Return beats of operands as bit vectors, uint8[beats, bytes], the first in the low bits."""
+    operands = np.concatenate([np.zeros((0, cols), np.uint16), *beats])
+    bits = operands[:, :, None] >> np.arange(OPERAND_WIDTH, dtype=np.uint16) & 1
+    return np.packbits(bits.reshape(len(operands), cols * OPERAND_WIDTH).astype(np.uint8), axis=1,
+                       bitorder="little")
+
+
+@cache  # emission takes seconds
+def _library(design: str, config: AcceleratorConfig, rtl: Path | None) -> Path:
+    """Return the compiled model of a design (JSON) with these memories, or of Verilog in `rtl`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        if rtl is None:
+            (folder / "design.json").write_text(design)
+            memories = [f"--{name.replace('_', '-')}={value}"
+                        for name, value in config.to_dict().items()]
+            sources = emit(folder / "rtl", str(folder / "design.json"), *memories)
+        else:
+            sources = sorted(rtl.glob("*.v"))
+        return compile_model(sources, HARNESS, top="accelerator", shared=True, level="-O2",
+                             verilate=("--x-initial", "unique"))
