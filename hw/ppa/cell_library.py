@@ -13,11 +13,11 @@ SENSES = {"positive": "positive_unate", "negative": "negative_unate", "both": "n
 
 
 def cell_library(technology: Technology) -> str:
-    """Return Liberty text with the cells and the register of `technology`.
+    """Return Liberty text with the register and the cells with one output of `technology`.
 
     One statement per line and a template per pair of axes: ABC's reader wants it so.
     """
-    cells = [cell for _, cell in sorted(technology.cells.items())]
+    cells = [cell for _, cell in sorted(technology.cells.items()) if not cell.part_of]
     tables = [table for cell in cells for arcs in cell.arcs for arc in arcs
               for _, table in _tables(arc)]
     tables += [table for _, table in _tables(technology.flop.arc)]

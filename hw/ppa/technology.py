@@ -9,7 +9,7 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
 from itertools import pairwise
@@ -20,7 +20,7 @@ from hw.common.errors import InputError, unknown_name
 from hw.common.files import read_json, write_json_gz
 from hw.ppa.expressions import truth_table
 
-TECHNOLOGY_FORMAT = "autoapprox-technology/1"
+TECHNOLOGY_FORMAT = "autoapprox-technology/2"
 UNITS = {"time": "ps", "capacitance": "fF", "energy": "fJ", "leakage": "nW", "area": "um2",
          "voltage": "V"}
 
@@ -140,10 +140,20 @@ class Pin:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A combinational cell with one output.
+    """A combinational cell with one output, or one output of a cell with several.
 
     Parameters
     ----------
+    name : str
+        `CELL`, or `CELL/OUTPUT` of a cell with several.
+    part_of : str
+        The cell with several outputs that this is one of; otherwise empty.
+    shares_pins : bool
+        Another part has area, leakage, and the capacitance and quiet energy of the pins.
+    leakage_nw : float
+        The mean over states, or the figure that the library gives for all.
+    leakage_states_nw : tuple of float
+        By input state, `inputs[0]` lowest; empty when the library has no states.
     function : str
         Of the output, in Liberty's notation, over the pin names.
     inputs : tuple of Pin
@@ -161,6 +171,9 @@ class Cell:
     inputs: tuple[Pin, ...]
     arcs: tuple[tuple[Arc, ...], ...]
     switching: tuple[EdgeEnergy, ...]
+    part_of: str = ""
+    shares_pins: bool = False
+    leakage_states_nw: tuple[float, ...] = ()
 
     @cached_property
     def truth(self) -> int:
@@ -170,7 +183,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Flop:
-    """A rising-edge register cell without set, reset or enable.
+    """A rising-edge register cell without enable.
 
     Parameters
     ----------
@@ -184,8 +197,11 @@ class Flop:
         Clock to output.
     switching : EdgeEnergy
         Of a clock edge that makes the output rise or fall.
-    setup_rise, setup_fall : Table
-        ps before the clock edge, over data slew and clock slew, by the edge of the data.
+    setup_rise, setup_fall, hold_rise, hold_fall : Table
+        ps before and after the clock edge in which the data must not change, over data slew and
+        clock slew, by the edge of the data.
+    tied : tuple of (str, int)
+        Set and reset pins, and the level at which they do nothing.
     """
 
     name: str
@@ -199,6 +215,9 @@ class Flop:
     switching: EdgeEnergy
     setup_rise: Table
     setup_fall: Table
+    hold_rise: Table
+    hold_fall: Table
+    tied: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +233,7 @@ class ClockGate:
     output : str
     switching : EdgeEnergy
         Of the output edges while the gate is open.
-    setup_rise, setup_fall : Table
+    setup_rise, setup_fall, hold_rise, hold_fall : Table
         As for `Flop`, of the enable.
     """
 
@@ -228,6 +247,28 @@ class ClockGate:
     switching: EdgeEnergy
     setup_rise: Table
     setup_fall: Table
+    hold_rise: Table
+    hold_fall: Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullAdder:
+    """A cell with the sum and the carry of three inputs.
+
+    Parameters
+    ----------
+    name : str
+    sum, carry : str
+        Its two parts among the cells of the technology.
+    sum_inverted, carry_inverted : bool
+        Whether the cell gives the complement.
+    """
+
+    name: str
+    sum: str
+    carry: str
+    sum_inverted: bool
+    carry_inverted: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,6 +287,8 @@ class Technology:
         Without one, clock enables become multiplexers.
     clock_buffer : str
         The cell that the clock tree is made of.
+    full_adder : FullAdder, optional
+        The smallest one of the library.
     """
 
     name: str
@@ -256,12 +299,30 @@ class Technology:
     flop: Flop
     clock_gate: ClockGate | None
     clock_buffer: str
+    full_adder: FullAdder | None = None
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all figures: stored results name the technology they came from."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def has_energy(self) -> bool:
+        """Whether cells spend energy of their own when their output switches.
+
+        Looked at where it is the least, at the first slew and load: charging what is inside a
+        cell takes energy there too. Some academic libraries have zeros, if not everywhere.
+        """
+        least = [energy.rise.values[0][0] + energy.fall.values[0][0]
+                 for cell in self.cells.values() for energy in cell.switching]
+        return sum(energy > 0 for energy in least) > 0.9 * len(least)
+
+    def require_energy(self) -> None:
+        """Raise InputError when the library gives area and delay only."""
+        if not self.has_energy:
+            raise InputError(f"Technology {self.name!r} must give energies, but gives area and "
+                             "delay only: much of its internal power is zero")
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description; `from_dict` restores an equal technology."""
@@ -274,15 +335,17 @@ class Technology:
                 **_common(self.flop), "data": _pin_dict(self.flop.data),
                 "clock": _pin_dict(self.flop.clock), "output": self.flop.output,
                 "inverted": self.flop.inverted, "arc": _arc_dict(self.flop.arc),
-                "switching": _edges(self.flop.switching),
-                "setup": [self.flop.setup_rise.to_list(), self.flop.setup_fall.to_list()]},
+                "switching": _edges(self.flop.switching), **_constraints(self.flop),
+                "tied": [list(pin) for pin in self.flop.tied]},
             "clock_gate": None if gate is None else {
                 **_common(gate), "enable": _pin_dict(gate.enable), "clock": _pin_dict(gate.clock),
                 "tie_low": list(gate.tie_low), "output": gate.output,
-                "switching": _edges(gate.switching),
-                "setup": [gate.setup_rise.to_list(), gate.setup_fall.to_list()]},
+                "switching": _edges(gate.switching), **_constraints(gate)},
+            "full_adder": None if self.full_adder is None else asdict(self.full_adder),
             "cells": [
-                {**_common(cell), "output": cell.output, "function": cell.function,
+                {**_common(cell), "part_of": cell.part_of, "shares_pins": cell.shares_pins,
+                 "leakage_states_nw": list(cell.leakage_states_nw),
+                 "output": cell.output, "function": cell.function,
                  "inputs": [_pin_dict(pin) for pin in cell.inputs],
                  "arcs": [[_arc_dict(arc) for arc in arcs] for arcs in cell.arcs],
                  "switching": [_edges(energy) for energy in cell.switching]}
@@ -305,16 +368,16 @@ class Technology:
                 flop=Flop(**_common_from(flop), data=_pin_from(flop["data"]),
                           clock=_pin_from(flop["clock"]), output=flop["output"],
                           inverted=bool(flop["inverted"]), arc=_arc_from(flop["arc"]),
-                          switching=_edges_from(flop["switching"]),
-                          setup_rise=Table.from_list(flop["setup"][0]),
-                          setup_fall=Table.from_list(flop["setup"][1])),
+                          switching=_edges_from(flop["switching"]), **_constraints_from(flop),
+                          tied=tuple((pin, int(level)) for pin, level in flop["tied"])),
                 clock_gate=None if gate is None else ClockGate(
                     **_common_from(gate), enable=_pin_from(gate["enable"]),
                     clock=_pin_from(gate["clock"]), tie_low=tuple(gate["tie_low"]),
                     output=gate["output"], switching=_edges_from(gate["switching"]),
-                    setup_rise=Table.from_list(gate["setup"][0]),
-                    setup_fall=Table.from_list(gate["setup"][1])),
-                clock_buffer=content["clock_buffer"])
+                    **_constraints_from(gate)),
+                clock_buffer=content["clock_buffer"],
+                full_adder=None if content["full_adder"] is None else FullAdder(
+                    **content["full_adder"]))
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InputError(f"Technology is malformed: {error!r}") from None
 
@@ -356,6 +419,16 @@ def _common_from(content: dict[str, Any]) -> dict[str, Any]:
             "leakage_nw": float(content["leakage_nw"])}
 
 
+def _constraints(cell: Flop | ClockGate) -> dict[str, Any]:
+    return {"setup": [cell.setup_rise.to_list(), cell.setup_fall.to_list()],
+            "hold": [cell.hold_rise.to_list(), cell.hold_fall.to_list()]}
+
+
+def _constraints_from(content: dict[str, Any]) -> dict[str, Any]:
+    return {f"{kind}_{edge}": Table.from_list(table) for kind in ("setup", "hold")
+            for edge, table in zip(("rise", "fall"), content[kind], strict=True)}
+
+
 def _edges(energy: EdgeEnergy) -> list[Any]:
     return [energy.rise.to_list(), energy.fall.to_list()]
 
@@ -392,7 +465,9 @@ def _cell_from(content: dict[str, Any]) -> Cell:
     cell = Cell(**_common_from(content), output=content["output"], function=content["function"],
                 inputs=tuple(_pin_from(pin) for pin in content["inputs"]),
                 arcs=tuple(tuple(_arc_from(arc) for arc in arcs) for arcs in content["arcs"]),
-                switching=tuple(_edges_from(energy) for energy in content["switching"]))
+                switching=tuple(_edges_from(energy) for energy in content["switching"]),
+                part_of=content["part_of"], shares_pins=bool(content["shares_pins"]),
+                leakage_states_nw=tuple(map(float, content["leakage_states_nw"])))
     if not len(cell.inputs) == len(cell.arcs) == len(cell.switching):
         raise ValueError(f"Cell {cell.name!r} must have arcs and energies for every input")
     return cell

@@ -1,15 +1,15 @@
-"""Static timing of a mapped netlist: the longest path, by edge, with real slews and loads.
+"""Static timing of a mapped netlist: longest and shortest path, with real slews and loads.
 
 Arrival and slew of the rising and of the falling edge are propagated through every arc of
 every gate (non-linear delay model: two-dimensional tables over input slew and output load).
 The slew that goes with an arrival is the worst one of its edge, as is usual. Clock edges are
-ideal: no skew, `clock_slew_ps` at every register.
+ideal: no skew, `CLOCK_SLEW_PS` at every register.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from hw.ppa.mapped import CONST0, CONST1, MappedGate, MappedNetlist
@@ -35,7 +35,7 @@ class Edges:
         return max(self.rise, self.fall)
 
 
-NEVER = Edges(-math.inf, -math.inf)  # a constant does not switch
+NEVER = Edges(-math.inf, -math.inf)  # latest edge of what does not switch, as a constant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,8 @@ class Timing:
         Capacitance of each net: pins and wire.
     slews_ps : tuple of Edges
         Slew of each net.
+    arrivals_ps : tuple of Edges
+        Latest edge of each net after the clock edge (or the input's); `NEVER` of a constant.
     path : tuple of str
         Cells along the longest path, from its start to its end.
     """
@@ -58,6 +60,7 @@ class Timing:
     delay_ps: float
     loads_ff: tuple[float, ...]
     slews_ps: tuple[Edges, ...]
+    arrivals_ps: tuple[Edges, ...]
     path: tuple[str, ...] = field(default=())
 
 
@@ -66,8 +69,10 @@ def loads(netlist: MappedNetlist, technology: Technology,
     """Return the capacitance of each net inside the circuit, fF: pins and wire."""
     total = [0.0] * netlist.net_count
     for gate in netlist.gates:
-        pins = technology.cells[gate.cell].inputs
-        for net, pin in zip(gate.inputs, pins, strict=True):
+        cell = technology.cells[gate.cell]
+        if cell.shares_pins:  # the other part of the cell has counted them
+            continue
+        for net, pin in zip(gate.inputs, cell.inputs, strict=True):
             total[net] += pin.cap_ff + wire_ff
     for flop in netlist.flops:
         total[flop.data] += technology.flop.data.cap_ff + wire_ff
@@ -93,56 +98,91 @@ def analyse(netlist: MappedNetlist, technology: Technology, *,
     wire_ff : float
         Wire capacitance per pin that a net reaches, fF.
     """
+    load, follows = _next_door(netlist, technology, neighbours or {}, wire_ff)
+    state = _Propagation(netlist, technology, load, latest=True)
+    for nets in netlist.inputs.values():
+        for net in nets:
+            if net not in follows:
+                state.arrival[net] = Edges(0.0, 0.0)
+    state.run(follows)
+    ends: list[tuple[float, int]] = []
+    for net, cell in _captures(netlist, technology):
+        edges, slew = state.arrival[net], state.slew[net]
+        if edges not in (None, NEVER):  # a constant has no path
+            ends += [(edges.rise + cell.setup_rise.at(slew.rise, CLOCK_SLEW_PS), net),
+                     (edges.fall + cell.setup_fall.at(slew.fall, CLOCK_SLEW_PS), net)]
+    if not netlist.flops:
+        ends += [(edges.worst, net) for nets in netlist.outputs.values() for net in nets
+                 if (edges := state.arrival[net]) is not None]
+    delay, end = max(ends, default=(0.0, CONST0))
+    return Timing(delay_ps=delay, loads_ff=tuple(load), slews_ps=tuple(state.slew),
+                  arrivals_ps=tuple(edges or NEVER for edges in state.arrival),
+                  path=state.path_to(end))
+
+
+def hold_slack_ps(netlist: MappedNetlist, technology: Technology, *,
+                  neighbours: Mapping[str, str] | None = None,
+                  wire_ff: float = WIRE_FF_PER_FANOUT) -> float:
+    """Return how much later than allowed the earliest data change at a register comes, ps.
+
+    Negative: data races through. Parameters are those of `analyse`; inputs that no neighbour
+    drives do not count, and infinity means that there is no path between registers.
+    """
+    load, follows = _next_door(netlist, technology, neighbours or {}, wire_ff)
+    state = _Propagation(netlist, technology, load, latest=False)
+    for nets in netlist.inputs.values():
+        for net in nets:
+            if net not in follows:
+                state.arrival[net] = state.never
+    state.run(follows)
+    slack = math.inf
+    for net, cell in _captures(netlist, technology):
+        edges, slew = state.arrival[net], state.slew[net]
+        if edges is not None and edges != state.never:
+            slack = min(slack, edges.rise - cell.hold_rise.at(slew.rise, CLOCK_SLEW_PS),
+                        edges.fall - cell.hold_fall.at(slew.fall, CLOCK_SLEW_PS))
+    return slack
+
+
+def _next_door(netlist: MappedNetlist, technology: Technology, neighbours: Mapping[str, str],
+               wire_ff: float) -> tuple[list[float], dict[int, int]]:
+    """Return the load of each net, and for nets of input ports the net that drives them."""
     inside = loads(netlist, technology, wire_ff)
     load = list(inside)
-    follows: dict[int, int] = {}  # net of an input port -> net that drives it next door
-    for port, driver in (neighbours or {}).items():
+    follows: dict[int, int] = {}
+    for port, driver in neighbours.items():
         for net, source in zip(netlist.inputs[port], netlist.outputs[driver], strict=True):
             follows[net] = source
             load[source] += inside[net]
     # A net next door switches like the net here that stands for it: same load, same slew.
     for net, source in follows.items():
         load[net] = load[source]
+    return load, follows
 
-    state = _Propagation(netlist, technology, load)
-    for nets in netlist.inputs.values():
-        for net in nets:
-            if net not in follows:
-                state.arrival[net] = Edges(0.0, 0.0)
-    waiting = list(netlist.gates)
-    while True:
-        waiting = [gate for gate in waiting if not state.through(gate)]
-        fresh = [net for net, source in follows.items()
-                 if state.arrival[net] is None and state.arrival[source] is not None]
-        for net in fresh:
-            state.copy(follows[net], net)
-        if not fresh:
-            break
-    assert not waiting, "outputs that neighbours read must not depend on what they drive"
 
-    ends: list[tuple[float, int]] = []
-    for flop in netlist.flops:
-        ends += state.setup_ends(flop.data, technology.flop)
-    for net in netlist.clock_gates:
-        assert technology.clock_gate is not None
-        ends += state.setup_ends(net, technology.clock_gate)
-    if not netlist.flops:
-        ends += [(edges.worst, net) for nets in netlist.outputs.values() for net in nets
-                 if (edges := state.arrival[net]) is not None]
-    delay, end = max(ends, default=(0.0, CONST0))
-    return Timing(delay_ps=delay, loads_ff=tuple(load), slews_ps=tuple(state.slew),
-                  path=state.path_to(end))
+def _captures(netlist: MappedNetlist,
+              technology: Technology) -> list[tuple[int, Flop | ClockGate]]:
+    """Return the nets that must be stable around a clock edge, with the cell that wants it."""
+    found: list[tuple[int, Flop | ClockGate]] = [
+        (flop.data, technology.flop) for flop in netlist.flops]
+    if technology.clock_gate is not None:
+        found += [(net, technology.clock_gate) for net in netlist.clock_gates]
+    return found
 
 
 class _Propagation:
-    """Arrival and slew of every net, from the registers on."""
+    """Arrival and slew of every net, from the registers on: the latest or the earliest."""
 
-    def __init__(self, netlist: MappedNetlist, technology: Technology, load: list[float]) -> None:
-        self._cells, self._load = technology.cells, load
+    def __init__(self, netlist: MappedNetlist, technology: Technology, load: list[float], *,
+                 latest: bool) -> None:
+        self._netlist, self._cells, self._load = netlist, technology.cells, load
+        self._worst: Callable[[float, float], float] = max if latest else min
+        self._unset = -math.inf if latest else math.inf
+        self.never = Edges(self._unset, self._unset)
         self.arrival: list[Edges | None] = [None] * netlist.net_count
         self.slew = [Edges(INPUT_SLEW_PS, INPUT_SLEW_PS)] * netlist.net_count
         self._reached_from: list[tuple[str, int] | None] = [None] * netlist.net_count
-        self.arrival[CONST0] = self.arrival[CONST1] = NEVER
+        self.arrival[CONST0] = self.arrival[CONST1] = self.never
         arc = technology.flop.arc
         for flop in netlist.flops:
             net = flop.output
@@ -151,23 +191,32 @@ class _Propagation:
             self.slew[net] = Edges(arc.slew_rise.at(*at), arc.slew_fall.at(*at))
             self._reached_from[net] = (technology.flop.name, net)
 
-    def copy(self, source: int, net: int) -> None:
-        """Let `net` switch like `source`."""
-        self.arrival[net], self.slew[net] = self.arrival[source], self.slew[source]
-        self._reached_from[net] = self._reached_from[source]
+    def run(self, follows: Mapping[int, int]) -> None:
+        """Go through all gates; `follows` names the net that drives an input port's net."""
+        waiting = list(self._netlist.gates)
+        while True:
+            waiting = [gate for gate in waiting if not self._through(gate)]
+            fresh = [net for net, source in follows.items()
+                     if self.arrival[net] is None and self.arrival[source] is not None]
+            for net in fresh:
+                source = follows[net]
+                self.arrival[net], self.slew[net] = self.arrival[source], self.slew[source]
+                self._reached_from[net] = self._reached_from[source]
+            if not fresh:
+                break
+        assert not waiting, "outputs that neighbours read must not depend on what they drive"
 
-    def through(self, gate: MappedGate) -> bool:
+    def _through(self, gate: MappedGate) -> bool:
         """Compute the edges at a gate's output; return False when an input is not known yet."""
         at_inputs = [edges for net in gate.inputs if (edges := self.arrival[net]) is not None]
         if len(at_inputs) < len(gate.inputs):
             return False
-        load = self._load[gate.output]
-        rise = fall = -math.inf
-        slew_rise = slew_fall = 0.0
-        latest = (-math.inf, gate.inputs[0])
+        load, worst = self._load[gate.output], self._worst
+        rise = fall = slew_rise = slew_fall = self._unset
+        reached = (self._unset, gate.inputs[0])
         for net, edges, arcs in zip(gate.inputs, at_inputs, self._cells[gate.cell].arcs,
                                     strict=True):
-            if edges == NEVER:
+            if edges == self.never:
                 continue
             slew = self.slew[net]
             for arc in arcs:
@@ -179,28 +228,22 @@ class _Propagation:
                 for start, edge_slew, rising in causes:
                     if rising:
                         end = start + arc.delay_rise.at(edge_slew, load)
-                        rise = max(rise, end)
-                        slew_rise = max(slew_rise, arc.slew_rise.at(edge_slew, load))
+                        rise = worst(rise, end)
+                        slew_rise = worst(slew_rise, arc.slew_rise.at(edge_slew, load))
                     else:
                         end = start + arc.delay_fall.at(edge_slew, load)
-                        fall = max(fall, end)
-                        slew_fall = max(slew_fall, arc.slew_fall.at(edge_slew, load))
-                    latest = max(latest, (end, net))
+                        fall = worst(fall, end)
+                        slew_fall = worst(slew_fall, arc.slew_fall.at(edge_slew, load))
+                    if worst(end, reached[0]) == end:
+                        reached = (end, net)
         self.arrival[gate.output] = Edges(rise, fall)
-        self.slew[gate.output] = Edges(slew_rise, slew_fall)
-        self._reached_from[gate.output] = (gate.cell, latest[1])
+        if self.arrival[gate.output] != self.never:
+            self.slew[gate.output] = Edges(slew_rise, slew_fall)
+        self._reached_from[gate.output] = (gate.cell, reached[1])
         return True
 
-    def setup_ends(self, net: int, cell: Flop | ClockGate) -> list[tuple[float, int]]:
-        """Return when the data at a register or clock gate is early enough, by edge."""
-        edges, slew = self.arrival[net], self.slew[net]
-        if edges is None or edges == NEVER:  # a constant has no path
-            return []
-        return [(edges.rise + cell.setup_rise.at(slew.rise, CLOCK_SLEW_PS), net),
-                (edges.fall + cell.setup_fall.at(slew.fall, CLOCK_SLEW_PS), net)]
-
     def path_to(self, net: int) -> tuple[str, ...]:
-        """Return the cells on the latest path to a net, first to last."""
+        """Return the cells on the path that reaches a net, first to last."""
         cells: list[str] = []
         while (step := self._reached_from[net]) is not None:
             cells.append(step[0])

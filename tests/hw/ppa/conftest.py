@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hw.ppa.tiny import tiny_technology
+from tests.hw.ppa.tiny import tiny_technology, tiny_with_adder
 
 
 @pytest.fixture(scope="session")
@@ -15,10 +15,21 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def asap7_liberty():
-    """Folder of the published asap7 libraries, which the project does not ship."""
+def adders(tmp_path_factory):
+    """That library with a full adder."""
+    return tiny_with_adder(tmp_path_factory.mktemp("adders"))
+
+
+@pytest.fixture(scope="session")
+def liberty():
+    """Folder of published Liberty libraries, which the project does not ship."""
     root = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[4] / "shared" / "data"))
-    folder = root / "liberty" / "asap7"
-    if not folder.is_dir():
-        pytest.skip("no asap7 Liberty files; AUTOAPPROX_DATA names the folder that holds them")
-    return folder
+    if not (root / "liberty").is_dir():
+        pytest.skip("no Liberty files; AUTOAPPROX_DATA names the folder that holds liberty/")
+    return root / "liberty"
+
+
+@pytest.fixture(scope="session")
+def asap7_liberty(liberty):
+    """Folder of the published asap7 libraries."""
+    return liberty / "asap7"

@@ -6,8 +6,8 @@ import pytest
 
 from hw.common.errors import InputError
 from hw.ppa.characterise import characterise
-from hw.ppa.technology import Technology, load_technology
-from tests.hw.ppa.tiny import LIBRARY, timing
+from hw.ppa.technology import FullAdder, Technology, load_technology
+from tests.hw.ppa.tiny import LIBRARY, pin, timing
 
 
 def test_smallest_cell_of_each_function_is_kept(tiny):
@@ -91,12 +91,20 @@ def test_units_are_converted(tmp_path):
     ('"1ps"', '"1 parsec"', "time_unit must be in s, ms, us, ns, ps, fs, not '1 parsec'"),
     ("(1, ff)", "(1, farad)", "capacitive_load_unit must be in pf or ff, not 'farad'"),
     ("area : 2;", "area : big;", "area must be a number, not 'big'"),
-    ("area : 2;", "", "cell 'NAND' must have 'area'"),
+    ("area : 2;", "", "cell 'BUF' must have 'area'"),
+    ("area : 2;", "area : 0;", "cell 'BUF' must have an area above 0, not 0"),
+    ("area : 2;", "area : nan;", "area must be a number, not 'nan'"),
+    ("capacitance : 4;", "capacitance : 0;", "pin 'A' must have a capacitance above 0, not 0"),
+    ("(1, ff)", "(none, ff)", "capacitive_load_unit must be above 0, not 'none'"),
+    ('"1pW"', '"0pW"', "leakage_power_unit must be above 0, not '0'"),
+    ('values ("10, 30"', 'values ("10, inf"', "table 'cell_rise' is malformed"),
+    ("cell (INV_BIG)", "cell (INV)", "cell 'INV' must be there once, not also at"),
     ("cell_rise", "cell_up", "timing must have 'cell_rise'"),
     ('values ("10, 30"', 'values ("10, x"', "table 'cell_rise' is malformed"),
     ('values ("10, 30"', 'values ("10"', "table 'cell_rise' is malformed"),
     ('"!(A * B)"', '"!(A * C)"', "function '!(A * C)' has an unexpected 'C'"),
-    ("setup_rising", "hold_rising", "pin 'D' must have a setup 'rise_constraint'"),
+    ("setup_rising", "other", "pin 'D' must have a setup 'rise_constraint'"),
+    ("hold_rising", "other", "pin 'D' must have a hold 'rise_constraint'"),
 ])
 def test_bad_library_names_file_and_line(tmp_path, old, new, problem):
     path = tmp_path / "bad.lib"
@@ -108,16 +116,78 @@ def test_bad_library_names_file_and_line(tmp_path, old, new, problem):
 
 def test_tristate_cell_is_left_out(tmp_path):
     path = tmp_path / "tiny.lib"
-    path.write_text(LIBRARY.replace('function : "!(A * B)"',
-                                    'function : "!(A * B)"; three_state : "B"'))
-    assert "NAND" not in characterise([path], name="tiny").cells
+    function = 'function : "(A * !B) + (!A * B)"'
+    path.write_text(LIBRARY.replace(function, function + '; three_state : "B"'))
+    assert "XOR" not in characterise([path], name="tiny").cells
 
 
-def test_library_without_register_is_rejected(tmp_path):
+@pytest.mark.parametrize(("changes", "missing"), [
+    ({"ff (IQ": "latch (IQ"}, "a rising-edge register without enable"),
+    ({'"!A"': '"A"', "\"A'\"": '"A"'}, "an inverter"),
+    ({'"A"; }': '"!A"; }', 'function : "A"': 'function : "!A"'}, "a buffer"),
+    ({'"!(A * B)"': '"A ^ B"'}, "a NAND, NOR, AND or OR with two inputs"),
+    ({"ff (IQ": "latch (IQ", '"!(A * B)"': '"A ^ B"'},
+     "a NAND, NOR, AND or OR with two inputs and a rising-edge register without enable"),
+    ({"cell (": "macro ("}, "an inverter and a buffer and a NAND, NOR, AND or OR with two inputs "
+                            "and a rising-edge register without enable"),
+])
+def test_library_that_lacks_cells_is_refused_with_all_of_them(tmp_path, changes, missing):
+    text = LIBRARY
+    for old, new in changes.items():
+        text = text.replace(old, new)
     path = tmp_path / "bad.lib"
-    path.write_text(LIBRARY.replace("ff (IQ", "latch (IQ"))
-    with pytest.raises(InputError, match=r"^Library must have a rising-edge register"):
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"^{re.escape(str(path))}: library must have {missing}$"):
         characterise([path], name="bad")
+
+
+def test_register_with_reset_serves_when_there_is_no_other(tmp_path, tiny):
+    """Its reset is tied to the level at which it does nothing."""
+    text = LIBRARY.replace('next_state : "D"; }', 'next_state : "D"; clear : "!R"; preset : "S"; }'
+                           ).replace("cell (DFFR)", "macro (DFFR)").replace(
+        "cell (DFF) {", "cell (DFF) { " + pin("R", 1) + pin("S", 1))
+    path = tmp_path / "reset.lib"
+    path.write_text(text)
+    flop = characterise([path], name="reset").flop
+    assert (flop.name, flop.tied) == ("DFF", (("R", 1), ("S", 0)))
+    assert flop.clock == tiny.flop.clock
+
+
+def test_leakage_is_kept_by_state(tmp_path):
+    states = "".join(f'leakage_power () {{ value : {value}; when : "{when}"; related_pg_pin : VDD; }}'
+                     for when, value in (("A * B", 4000), ("A * !B * Y", 2000)))
+    path = tmp_path / "states.lib"
+    path.write_text(LIBRARY.replace("cell (NAND) {", "cell (NAND) { " + states))
+    nand = characterise([path], name="states").cells["NAND"]
+    assert nand.leakage_states_nw == (1.0, 2.0, 1.0, 4.0)
+    assert nand.leakage_nw == 1.0  # the figure that the library gives for all
+
+
+def test_hold_is_kept_by_edge(tiny):
+    assert (tiny.flop.hold_rise.at(10, 10), tiny.flop.hold_fall.at(10, 10)) == (4, 6)
+    assert tiny.clock_gate.hold_rise.at(0, 0) == 1
+
+
+def test_full_adder_is_two_cells_of_one_area(adders):
+    assert adders.full_adder == FullAdder(name="FA", sum="FA/S", carry="FA/CO",
+                                          sum_inverted=False, carry_inverted=True)
+    carry, total = adders.cells["FA/CO"], adders.cells["FA/S"]
+    assert (carry.area_um2, total.area_um2, total.part_of) == (7, 0, "FA")
+    assert (carry.truth, total.truth) == (0b00010111, 0b10010110)
+    assert [pin.cap_ff for pin in carry.inputs] == [2, 2, 2]
+    assert total.shares_pins
+    assert not carry.shares_pins
+    assert Technology.from_dict(adders.to_dict()) == adders
+
+
+def test_library_without_internal_power_has_no_energy(tmp_path, tiny):
+    assert tiny.has_energy
+    path = tmp_path / "none.lib"
+    path.write_text(LIBRARY.replace("internal_power", "other_power"))
+    technology = characterise([path], name="none")
+    with pytest.raises(InputError, match=r"^Technology 'none' must give energies, but gives area "
+                                         r"and delay only: much of its internal power is zero$"):
+        technology.require_energy()
 
 
 def test_technology_survives_a_round_trip(tiny, tmp_path):
@@ -131,7 +201,7 @@ def test_technology_survives_a_round_trip(tiny, tmp_path):
 
 def test_malformed_technology_names_the_file(tmp_path):
     path = tmp_path / "bad.json"
-    path.write_text('{"format": "autoapprox-technology/1", "cells": []}')
+    path.write_text('{"format": "autoapprox-technology/2", "cells": []}')
     with pytest.raises(InputError, match=f"^{re.escape(str(path))}: Technology is malformed"):
         Technology.load(path)
 
@@ -162,12 +232,13 @@ def test_rail_energies_agree_over_a_full_cycle_in_asap7(asap7_liberty):
 
 
 def test_shipped_technology_is_what_characterise_makes(asap7_liberty, tmp_path):
-    """The inverters and registers of the shipped file, made again from the library."""
-    names = ("SEQ_RVT_TT_nldm_220123", "INVBUF_RVT_TT_nldm_220122")
+    """Simple gates and registers of the shipped file, made again from the library."""
+    names = ("SEQ_RVT_TT_nldm_220123", "INVBUF_RVT_TT_nldm_220122", "SIMPLE_RVT_TT_nldm_211120")
     made = characterise([asap7_liberty / f"asap7sc7p5t_{name}.lib.gz" for name in names],
                         name="asap7", exclude=["HB*"])
     shipped = load_technology("asap7")
     assert made.flop == shipped.flop
     assert made.clock_gate == shipped.clock_gate
     assert made.clock_buffer == shipped.clock_buffer
+    assert made.full_adder == shipped.full_adder
     assert made.cells == {name: shipped.cells[name] for name in made.cells}

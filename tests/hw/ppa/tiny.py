@@ -5,8 +5,9 @@
     NAND   2     A 1 fF, B 2 fF  A as INV; B 20 + 2 load / 10 + 1 load 20 / 10 ps
     BUF    2     A 1 fF          8 / 8                                 5 / 5 ps
     XOR    3     A, B 1 fF       30 / 30 from either edge              20 / 20 ps
-    DFF    10    D 1 fF, CK 1 fF 40 / 50, inverting output             10 / 10 ps; setup 7 / 9
-    GATE   5     E 1 fF, CK 2 fF setup 15
+    DFF    10    D 1 fF, CK 1 fF 40 / 50, inverting output             10 / 10 ps; setup 7 / 9,
+                                                              hold 4 / 6
+    GATE   5     E 1 fF, CK 2 fF setup 15, hold 1
 
 The delays from pin A of NAND grow with the input slew as well, by 0.1 ps per ps. Voltage 1 V, so
 C fF charged and discharged once is C fJ. Energies, fJ, rise / fall at the output:
@@ -56,9 +57,9 @@ def power(rise, fall, pin=None, rail="VDD", when=None):
 """
 
 
-def setup(rise, fall):
+def constraint(kind, rise, fall):
     return f"""timing () {{
-  related_pin : "CK"; timing_type : setup_rising;
+  related_pin : "CK"; timing_type : {kind}_rising;
   rise_constraint (grid) {{ index_1 ("0, 100"); index_2 ("0, 100");
     values ("{rise}, {rise}", "{rise}, {rise}"); }}
   fall_constraint (grid) {{ index_1 ("0, 100"); index_2 ("0, 100");
@@ -116,7 +117,8 @@ library (tiny) {
                    for sense, when in (("positive_unate", f"!{other}"), ("negative_unate", other)))
          + power(1, 1, "A") + power(1, 1, "B") + "}"),
     cell("DFF", 10, "ff (IQ, IQN) { clocked_on : \"CK\"; next_state : \"D\"; }"
-         + pin("D", 1, setup(7, 9) + power(0.5, 0.7, when="!CK") + power(8, 8, when="CK"))
+         + pin("D", 1, constraint("setup", 7, 9) + constraint("hold", 4, 6)
+               + power(0.5, 0.7, when="!CK") + power(8, 8, when="CK"))
          + pin("CK", 1, power(0.2, 0.3, when="D * !QN") + power(0.2, 0.3, when="!D * QN")
                + power(0, 8, when="D * QN"), "clock : true;")
          + "pin (QN) { direction : output; function : \"IQN\";"
@@ -126,12 +128,31 @@ library (tiny) {
          + pin("D", 1) + pin("CK", 1) + pin("R", 1)
          + "pin (Q) { direction : output; function : \"IQ\"; }"),
     cell("GATE", 5, "clock_gating_integrated_cell : latch_posedge;"
-         + pin("E", 1, setup(15, 15), "clock_gate_enable_pin : true;")
+         + pin("E", 1, constraint("setup", 15, 15) + constraint("hold", 1, 1),
+               "clock_gate_enable_pin : true;")
          + pin("CK", 2, power(0.1, 0.2, when="!E * !GCK") + power(5, 5, when="E * !GCK"),
                "clock_gate_clock_pin : true;")
          + "pin (GCK) { direction : output; clock_gate_out_pin : true;"
          + power(0.6, 0.4, "CK", when="E") + power(7, 7, "CK", when="!E") + "}"),
 ]) + "}\n"
+
+
+def adder_output(name, function):
+    return (f'pin ({name}) {{ direction : output; function : "{function}"; '
+            + "".join(timing(source, "non_unate", (30, 1), (30, 1), (20, 20))
+                      + power(0.5, 0.5, source) for source in "ABC") + "}")
+
+
+ADDER = cell("FA", 7, "".join(pin(name, 2) for name in "ABC")
+             + adder_output("S", "A ^ B ^ C") + adder_output("CO", "!(A*B + A*C + B*C)"))
+
+
+@lru_cache
+def tiny_with_adder(folder):
+    """Return the characterised library and a full adder whose carry is inverted."""
+    path = folder / "adder.lib"
+    path.write_text(LIBRARY.rstrip()[:-1] + ADDER + "}")
+    return characterise([path], name="adder", drives=1)
 
 
 @lru_cache
