@@ -169,8 +169,8 @@ def _bank_comment(design: Design, suffixes: Sequence[str]) -> list[str]:
 def _accelerator_comment(design: Design, config: AcceleratorConfig) -> list[str]:
     bank = design.bank
     return [f"Design {design.name}: accelerator around `bank`, whose arrays it lists",
-            f"Buffers: {config.act_rows} rows of {bank.rows} bytes in, {config.output_rows} rows of "
-            f"{bank.cols} bytes out, {config.accumulator_rows} rows of {bank.cols} sums",
+            f"Buffers: {config.act_rows} rows of {bank.rows} bytes in, {config.output_rows} rows "
+            f"of {bank.cols} bytes out, {config.accumulator_rows} rows of {bank.cols} sums",
             "",
             "All streams: a beat passes in a cycle with valid and ready high.",
             "instructions__payload  64 bits, the fields of docs/isa.md",

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from hw.accelerator import AcceleratorConfig
 from hw.common.errors import InputError
 from hw.config import BankConfig, Design
 from hw.multipliers import catalogue, get
@@ -178,11 +179,12 @@ def test_folder_is_untouched_when_a_file_cannot_be_written(tmp_path, monkeypatch
 
 def test_preset_and_design_file_are_written(tmp_path, capsys):
     main(["-o", str(tmp_path / "preset")])
-    assert (tmp_path / "preset" / "bank.v").read_text() == emit_design(preset())["bank.v"]
+    wanted = emit_design(preset(), config=AcceleratorConfig())
+    assert {path.name: path.read_text() for path in (tmp_path / "preset").iterdir()} == wanted
     small_design().save(tmp_path / "design.json")
     main([str(tmp_path / "design.json"), "-o", str(tmp_path / "small"), "--prefix", "npu_"])
     assert (tmp_path / "small" / "npu_accelerator.f").exists()
-    assert "top module `npu_bank`" in capsys.readouterr().out
+    assert "top module `npu_accelerator`" in capsys.readouterr().out
 
 
 def test_all_pes_writes_one_file_per_multiplier(tmp_path, monkeypatch, capsys):
