@@ -18,6 +18,7 @@ from hw.common.errors import InputError, unknown_name
 from hw.common.files import read_json, write_json
 from hw.config import BankConfig, Design
 from hw.isa import Instruction, Opcode, Register, decode
+from hw.operands import LayerOperands, check_operands
 
 PROGRAM_FORMAT = "autoapprox-program/2"
 OUTPUT_HALVES = 2  # one is filled while the other is sent out
@@ -64,16 +65,8 @@ class OutputCodes(Protocol):
         """Largest stored code."""
 
 
-class QuantisedLayer(LayerShape, Protocol):
+class QuantisedLayer(LayerShape, LayerOperands, Protocol):
     """What the compiler needs to know of a layer; `sim.network.MappedLayer` has it."""
-
-    @property
-    def act_zero_point(self) -> int:
-        """Stored code of the activation 0."""
-
-    @property
-    def act_signed(self) -> bool:
-        """Stored activations are int8."""
 
     @property
     def requantizer(self) -> OutputCodes | None:
@@ -185,8 +178,9 @@ def compile_program(layers: Sequence[QuantisedLayer], design: Design, *, batch: 
     requantised. Activations stay in their buffer for all column tiles if they fit, and are
     sent once per column tile otherwise.
 
-    Raises InputError when a layer has no array, the mapping names an unknown layer, sums could
-    overflow, or a layer needs addresses beyond the instruction fields.
+    Raises InputError when a layer has no array or operands that its array does not take, the
+    mapping names an unknown layer, sums could overflow, or a layer needs addresses beyond the
+    instruction fields.
     """
     config = config or AcceleratorConfig()
     if batch < 1:
@@ -201,6 +195,8 @@ def compile_program(layers: Sequence[QuantisedLayer], design: Design, *, batch: 
     for index, layer in enumerate(layers):
         if layer.name not in design.mapping:
             raise InputError(f"Layer {layer.name!r} must be mapped to an array of the design")
+        multiplier = design.multiplier_of(layer.name)
+        check_operands(layer, signed=multiplier.signed, multiplier=multiplier.name)
         design.check_sums(layer.name, layer.k)
         code += _registers(layer)
         code.append(Instruction(Opcode.ROUTE, design.mapping[layer.name]))

@@ -22,19 +22,34 @@ class LayerOperands(Protocol):
         """Name in the ONNX file."""
 
     @property
-    def act_range(self) -> Range:
-        """Values that stored activations can stand for: code minus zero point."""
+    def act_zero_point(self) -> int:
+        """Stored code of the activation 0."""
+
+    @property
+    def act_signed(self) -> bool:
+        """Stored activations are int8."""
 
     @property
     def weight_range(self) -> Range:
-        """Values of the weights."""
+        """Smallest and largest weight."""
+
+
+def byte_range(*, signed: bool) -> Range:
+    """Return what 8 bits hold: -128 to 127 in two's complement, else 0 to 255."""
+    low = -(1 << OPERAND_BITS - 1) if signed else 0
+    return low, low + (1 << OPERAND_BITS) - 1
 
 
 def operand_limits(*, signed: bool) -> Range:
     """Return the limits of an operand: -255 to 255, or -128 to 127 in a signed multiplier's PE."""
-    if signed:
-        return -(1 << OPERAND_BITS - 1), (1 << OPERAND_BITS - 1) - 1
-    return 1 - (1 << OPERAND_BITS), (1 << OPERAND_BITS) - 1
+    low, high = byte_range(signed=signed)
+    return (low, high) if signed else (-high, high)
+
+
+def act_range(layer: LayerOperands) -> Range:
+    """Return the values that a layer's stored activations can stand for: code - zero point."""
+    low, high = byte_range(signed=layer.act_signed)
+    return low - layer.act_zero_point, high - layer.act_zero_point
 
 
 def check_operands(layer: LayerOperands, *, signed: bool, multiplier: str = "") -> None:
@@ -46,10 +61,10 @@ def check_operands(layer: LayerOperands, *, signed: bool, multiplier: str = "") 
     Raises InputError with the layer and the numbers.
     """
     low, high = operand_limits(signed=signed)
-    for what, (smallest, largest) in (("activations", layer.act_range),
+    kind = "a signed multiplier" if signed else "an unsigned multiplier"
+    where = f"{multiplier!r}, {kind}" if multiplier else kind
+    for what, (smallest, largest) in (("activations", act_range(layer)),
                                       ("weights", layer.weight_range)):
         if smallest < low or largest > high:
-            kind = "a signed multiplier" if signed else "an unsigned multiplier"
             raise InputError(f"Layer {layer.name!r} must have {what} from {low} to {high} to run "
-                             f"on {repr(multiplier) + ', ' if multiplier else ''}{kind}, not from "
-                             f"{smallest} to {largest}")
+                             f"on {where}, not from {smallest} to {largest}")

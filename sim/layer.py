@@ -138,11 +138,6 @@ class MappedLayer:
         return (codes[0], *size[4 - len(codes):], self.groups * self.n)
 
     @cached_property
-    def act_range(self) -> Range:
-        """Values that stored activations can stand for, as zero point and signedness have it."""
-        return int(self.act_values.min()), int(self.act_values.max())
-
-    @cached_property
     def weight_range(self) -> Range:
         """Smallest and largest weight."""
         return int(self.weights.min()), int(self.weights.max())

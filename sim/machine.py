@@ -19,7 +19,7 @@ from hw.compiler import Program
 from hw.isa import Instruction, Opcode, Register
 from sim.array_model import tile_products
 from sim.host import Host, HostLayer
-from sim.tables import code_values
+from sim.tables import Table, code_values
 
 Operands = npt.NDArray[np.int16]
 Sums = npt.NDArray[np.int32]
@@ -30,8 +30,8 @@ Bytes = npt.NDArray[np.uint8]
 Multiply = Callable[[int, Operands, Operands], Sums]
 
 
-def multiply_by_tables(tables: Sequence[npt.NDArray[np.int32]]) -> Multiply:
-    """Return the bank as NumPy has it; tables : int32[256, 256] of each array, `[act, weight]`."""
+def multiply_by_tables(tables: Sequence[Table]) -> Multiply:
+    """Return the bank as NumPy has it; tables : `sim.tables.pe_table` of each array."""
     return lambda array, acts, weights: tile_products(acts, weights, tables[array])
 
 

@@ -42,22 +42,35 @@ class RandomLayer:
         return self.host.act_signed
 
     @property
+    def weight_range(self) -> tuple[int, int]:
+        return int(self.host.weights.min()), int(self.host.weights.max())
+
+    @property
     def requantizer(self) -> Requantizer | None:
         return self.host.requantizer
 
 
-def random_layer(generator, name, *, k, n, positions, groups=1, raw=False) -> RandomLayer:
-    """Return a layer with random operands and constants; raw layers have no requantiser."""
+def random_layer(generator, name, *, k, n, positions, groups=1, raw=False,
+                 symmetric=False) -> RandomLayer:
+    """Return a layer with random operands and constants.
+
+    Raw layers have no requantiser; the operands of symmetric ones are -128 to 127.
+    """
     signed = bool(generator.integers(2))
     channels = groups * n
     requantizer = None if raw else Requantizer.from_ratio(
         np.exp(generator.uniform(np.log(1e-4), np.log(0.5), channels)),
         zero_point=int(generator.integers(-100, 100) if signed else generator.integers(0, 200)),
         signed=signed, low=None if generator.integers(2) else int(generator.integers(-20, 50)))
+    if symmetric:
+        zero_point, weights = 0 if signed else 128, (-128, 128)
+    else:
+        zero_point = int(generator.integers(-128, 128) if signed else generator.integers(256))
+        weights = (-255, 256)
     return RandomLayer(name=name, host=HostLayer(
         codes=generator.integers(0, 256, (groups, positions, k)).astype(np.uint8),
-        act_zero_point=int(generator.integers(-128, 128) if signed else generator.integers(256)),
-        act_signed=signed, weights=generator.integers(-255, 256, (groups, k, n)).astype(np.int16),
+        act_zero_point=zero_point, act_signed=signed,
+        weights=generator.integers(*weights, (groups, k, n)).astype(np.int16),
         bias=generator.integers(-2**20, 2**20, channels).astype(np.int32),
         requantizer=requantizer))
 

@@ -7,14 +7,16 @@ import pytest
 from hw.accelerator import ROWS_PER_BANK
 from hw.common.errors import InputError
 from hw.compiler import Program, compile_program, routes
+from hw.config import BankConfig, Design
 from hw.isa import Opcode
+from hw.multipliers import get
 from tests.circuits import small_design
 
 
 def layer(name, k, n, positions, groups=1, *, raw=False):
     return SimpleNamespace(
         name=name, k=k, n=n, positions=positions, groups=groups, act_zero_point=3,
-        act_signed=True,
+        act_signed=True, weight_range=(-127, 127),
         requantizer=None if raw else SimpleNamespace(zero_point=-7, low=-128, high=127))
 
 
@@ -69,6 +71,21 @@ def test_long_layers_are_cut_to_the_accumulators():
 def test_mappings_that_do_not_fit_the_network_are_refused(mapping, message):
     with pytest.raises(InputError, match=message):
         compile_program(LAYERS, small_design(mapping=mapping))
+
+
+def test_layers_are_refused_on_arrays_that_do_not_take_their_operands():
+    names = ("mul8u_exact", "mul8s_exact")
+    design = Design(name="mixed", multipliers={name: get(name) for name in names},
+                    bank=BankConfig(arrays=names), mapping={"a": 1})
+    with pytest.raises(InputError, match=r"^Layer 'a' must have activations from -128 to 127 to run"
+                       r" on 'mul8s_exact', a signed multiplier, not from -131 to 124$"):
+        compile_program([layer("a", 9, 7, 5)], design)
+    symmetric = layer("a", 9, 7, 5)
+    symmetric.act_zero_point = 0
+    assert routes(compile_program([symmetric], design)) == {"a": 1}
+    symmetric.weight_range = (-3, 128)
+    with pytest.raises(InputError, match=r"'a' must have weights .* not from -3 to 128$"):
+        compile_program([symmetric], design)
 
 
 def test_cycles_follow_the_timing_of_the_bank():

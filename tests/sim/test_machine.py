@@ -8,10 +8,12 @@ import pytest
 
 from hw.common.errors import InputError
 from hw.compiler import compile_program
+from hw.config import BankConfig, Design
 from hw.isa import Instruction, Opcode
+from hw.multipliers import get
 from sim.array_model import tile_products
 from sim.machine import execute, multiply_by_tables
-from sim.tables import code_values
+from sim.tables import code_values, pe_table
 from tests.circuits import small_design
 from tests.programs import random_layer
 
@@ -44,6 +46,23 @@ def expected(workload, name, table):
     acts = code_values(layer.act_zero_point, signed=layer.act_signed)[layer.codes]
     return np.concatenate([tile_products(a, w, table) for a, w in
                            zip(acts, layer.weights, strict=True)], axis=1)
+
+
+def test_layers_run_on_arrays_of_both_kinds():
+    names = ("mul8u_bam_h2v6", "mul8s_bam_h2v6")
+    generator = np.random.default_rng(6)
+    layers = [random_layer(generator, name, k=9, n=7, positions=5, symmetric=name != "any")
+              for name in ("any", "first", "second")]
+    mapping = {"any": 0, "first": 1, "second": 0}
+    design = Design(name="mixed", multipliers={name: get(name) for name in names},
+                    bank=BankConfig(rows=4, cols=3, arrays=names), mapping=mapping)
+    mixed = SimpleNamespace(program=compile_program(layers, design),
+                            layers={layer.name: layer.host for layer in layers},
+                            tables=[pe_table(multiplier) for multiplier in design.arrays])
+    found = run(mixed)
+    for name, array in mapping.items():
+        assert (found[name].sums == expected(mixed, name, mixed.tables[array])).all()
+    assert (found["first"].sums != expected(mixed, "first", mixed.tables[0])).any()
 
 
 def test_exact_rows_are_the_matrix_product(workload):
