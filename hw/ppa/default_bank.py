@@ -13,9 +13,10 @@ from hw.multipliers.evolution.objective import weighted_errors
 from hw.multipliers.evolution.operands import typical
 from hw.multipliers.metrics import error_metrics
 from hw.ppa.front import pareto_front
+from hw.ppa.operand_sample import sample_operands
 from hw.ppa.report import ROWS, SEED, relu_stream
 from hw.ppa.store import load_pe
-from hw.ppa.stream import sample_energy, sample_operands
+from hw.ppa.stream import sample_energy
 
 SIZE = 36
 LARGEST_MAE_PERCENT = 5.0

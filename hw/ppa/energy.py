@@ -67,6 +67,16 @@ class EnergyModel:
     wire_ff : float
         Wire capacitance per pin that a net reaches, fF.
 
+    Attributes
+    ----------
+    net_fj : float64[net_count]
+        C V^2 / 2.
+    gate_fj : float64[gates, MAX_CELL_INPUTS, 4]
+        Inside the cell, by input: output rises or falls because of it; it rises or falls and
+        the output stays.
+    data_pin_fj : float64[net_count, 2]
+        Data pins of registers that the net reaches: it rises, falls.
+
     The load of a net is what it reaches inside the circuit. The pins of a neighbour behind an
     output port are counted at that neighbour's input port.
     """
@@ -76,20 +86,21 @@ class EnergyModel:
         self._netlist, self._technology = netlist, technology
         inside = np.array(loads(netlist, technology, wire_ff))
         self._square_v = technology.voltage_v ** 2
-        self._half_cv2 = inside * self._square_v / 2
-        self._half_cv2[:FIRST_NET] = 0.0
+        self.net_fj = inside * self._square_v / 2
+        self.net_fj[:FIRST_NET] = 0.0
         self._arrays = GateArrays(netlist, technology)
         self._ports = np.array([net for nets in netlist.inputs.values() for net in nets], np.int64)
         flops = np.array(netlist.flops, np.int64).reshape(-1, 3)
         self._flop_output, self._flop_domain = flops[:, 1], flops[:, 2]
-        self._gate_energies(timing)
+        self.gate_fj = self._gate_energies(timing)
+        self.data_pin_fj = self._data_pin_energies(timing)
         self._flop_energies(timing)
         self._clock_energies()
 
     # --- coefficients ---------------------------------------------------------------
 
-    def _gate_energies(self, timing: Timing) -> None:
-        """Fill float64[gates, MAX_CELL_INPUTS, 4]: output rise, fall, quiet rise, quiet fall."""
+    def _gate_energies(self, timing: Timing) -> Floats:
+        """Return `gate_fj`."""
         gates = self._netlist.gates
         energy = np.zeros((len(gates), MAX_CELL_INPUTS, 4))
         for index, gate in enumerate(gates):
@@ -102,7 +113,16 @@ class EnergyModel:
                 energy[index, position] = (
                     switching.rise.at(slew, load), switching.fall.at(slew, load),
                     quiet.rise.at(slew), quiet.fall.at(slew))
-        self._energy = energy
+        return energy
+
+    def _data_pin_energies(self, timing: Timing) -> Floats:
+        """Return `data_pin_fj`."""
+        quiet = self._technology.flop.data.quiet
+        energy = np.zeros((self._netlist.net_count, 2))
+        for flop in self._netlist.flops:
+            slew = timing.slews_ps[flop.data]
+            energy[flop.data] += quiet.rise.at(slew.rise), quiet.fall.at(slew.fall)
+        return energy
 
     def _flop_energies(self, timing: Timing) -> None:
         flop = self._technology.flop
@@ -160,23 +180,40 @@ class EnergyModel:
         before, after : uint64[net_count, words]. opened : lanes whose clock gates were open at
         the edge in between, uint64[clock_gates, words]; None is all closed.
         """
-        arrays, words = self._arrays, before.shape[1]
-        logic = np.zeros(words)
-        _gate_energy((before, after), (arrays.inputs, arrays.arity, arrays.outputs),
-                     (self._energy, self._half_cv2), logic)
+        words = before.shape[1]
         registers = np.zeros(words)
         if self._ports.size:
             toggles = np.bitwise_count(before[self._ports] ^ after[self._ports])
-            registers += self._half_cv2[self._ports] @ toggles
+            registers += self.net_fj[self._ports] @ toggles
         if self._flop_output.size:
             old, new = before[self._flop_output], after[self._flop_output]
             rises, falls = np.bitwise_count(new & ~old), np.bitwise_count(old & ~new)
-            wire = self._half_cv2[self._flop_output]
+            wire = self.net_fj[self._flop_output]
             registers += (self._flop_rise + wire) @ rises + (self._flop_fall + wire) @ falls
         clock = np.full(words, self.clock_base_fj)
         if opened is not None and self._gate_open.size:
             clock += self._gate_open @ np.bitwise_count(opened) / 64
-        return CycleEnergy(logic=logic / 64, registers=registers / 64, clock=clock)
+        return CycleEnergy(logic=self.logic(before, after), registers=registers / 64, clock=clock)
+
+    def logic(self, before: Words, after: Words) -> Floats:
+        """Return the part of the gates and the nets that they drive, float64[words]."""
+        arrays = self._arrays
+        total = np.zeros(before.shape[1])
+        _gate_energy((before, after), (arrays.inputs, arrays.arity, arrays.outputs),
+                     (self.gate_fj, self.net_fj), total)
+        return total / 64
+
+    def data_pins(self, before: Words, after: Words) -> Floats:
+        """Return the energy of registers' data pins when gates settle, float64[words].
+
+        Not a part of its own: `between` counts it where the register's output follows.
+        """
+        data = np.array([flop.data for flop in self._netlist.flops], np.int64)
+        nets = np.intersect1d(self._arrays.outputs, data)
+        old, new = before[nets], after[nets]
+        total: Floats = (self.data_pin_fj[nets, 0] @ np.bitwise_count(new & ~old)
+                         + self.data_pin_fj[nets, 1] @ np.bitwise_count(old & ~new))
+        return total / 64
 
 
 def _both(energy: EdgeEnergy, slew: float) -> float:

@@ -15,8 +15,9 @@ from hw.multipliers.evolution.objective import Limits, Objective
 from hw.multipliers.evolution.operands import OperandStream, typical
 from hw.multipliers.evolution.run import proxy_cost_fj
 from hw.netlist import Op, pack_bits
+from hw.ppa.operand_sample import OperandSample
 from hw.ppa.store import load_pe
-from hw.ppa.stream import OperandSample, sample_energy
+from hw.ppa.stream import sample_energy
 
 LANES = 4096
 TERMS = ("gate", "xor", "gate_toggle", "xor_toggle", "product_bit", "product_bit_toggle", "pe")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from hw.multipliers.base import Multiplier
 from hw.ppa.activity import Simulator
 from hw.ppa.energy import EnergyModel
+from hw.ppa.glitches import TimedModel
 from hw.ppa.mapped import MappedNetlist
 from hw.ppa.technology import Technology
 from hw.ppa.timing import Timing, analyse
@@ -112,3 +113,14 @@ class MappedPe:
     def multiplier_energy_model(self) -> EnergyModel:
         """Energies of the multiplier's nets and gates."""
         return EnergyModel(self.multiplier_netlist, self.technology, self.multiplier_timing)
+
+    @cached_property
+    def timed_model(self) -> TimedModel:
+        """The PE's gates with their delays, its ports driven by its neighbours' registers."""
+        return TimedModel(self.netlist, self.technology, self.timing, self.energy_model)
+
+    @cached_property
+    def multiplier_timed_model(self) -> TimedModel:
+        """The multiplier's gates with their delays, all operands arriving at once."""
+        return TimedModel(self.multiplier_netlist, self.technology, self.multiplier_timing,
+                          self.multiplier_energy_model)

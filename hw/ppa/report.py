@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.progress import task
+from hw.ppa.operand_sample import sample_operands
 from hw.ppa.pe import MappedPe
-from hw.ppa.stream import sample_energy, sample_operands
+from hw.ppa.stream import sample_energy
 
 ROWS = COLS = 16
 BEATS, DEPTH, CHANNELS = 1024, 64, 64

@@ -1,10 +1,8 @@
 """Energy of a PE on the operand stream of a layer.
 
-In a weight-stationary array the whole state is known in closed form: PE (r, c) of the tile at
-(k0, n0), when activation row m passes, multiplies `acts[m, k0 + r]` by `weights[k0 + r, n0 + c]`
-and adds the partial sum of the rows above. So every (tile, r, c, m) is one lane that can be
-simulated by itself, and a random sample of lanes estimates the mean over all of them. The gates
-are clocked through the PE's ports, and every partial sum must equal the table's.
+Sampled PE-cycles (`hw.ppa.operand_sample`) are clocked gate by gate through the PE's ports, and
+every partial sum must equal the table's. What gate delays add is measured on the first of them
+and scaled by the logic's energy on all.
 """
 
 from __future__ import annotations
@@ -15,18 +13,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
-from hw.common.errors import InputError
 from hw.ppa.activity import LANES_PER_WORD, Simulator, Words, pack_lanes
-from hw.ppa.energy import CycleEnergy
+from hw.ppa.energy import CycleEnergy, EnergyModel
+from hw.ppa.glitches import TimedModel
+from hw.ppa.operand_sample import DEFAULT_LANES, Ints, OperandSample, sample_operands
 from hw.ppa.pe import LARGEST, MappedPe
 
-DEFAULT_LANES = 4096
 CHANGE_LANES = 1024  # for what happens once per tile
-NORMAL_95 = 1.96
+GLITCH_LANES = 1024  # for the share that glitches add; on fewer words the interval would be loose
 OPERAND_PLANES = 9  # magnitude and sign
 
-Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +35,9 @@ class StreamEnergy:
     Parameters
     ----------
     logic_fj : float
-        Multiplier, sign logic and adder with their nets.
+        Multiplier, sign logic and adder with their nets, as if gates had no delay.
+    glitches_fj : float
+        What their delays add to it (`hw.ppa.glitches`).
     registers_fj : float
         Data side of the registers and the nets that they drive.
     clock_fj : float
@@ -46,143 +47,43 @@ class StreamEnergy:
     half_width_fj : float
         95 % confidence half-width of `mean_fj` from sampling lanes. Other uncertainties are
         far larger; see `docs/ppa.md`.
-    multiplier_fj : float
-        The multiplier mapped alone, on the same operand pairs.
+    glitches_half_width_fj : float
+        The part of it that comes from simulating delays in fewer lanes.
+    multiplier_fj, multiplier_glitches_fj : float
+        The multiplier mapped alone, on the same operand pairs: all of it, and what delays add.
     load_fj : float
         Beyond an idle cycle: shifting one weight into the shadow register.
-    swap_fj : float
-        `logic + registers + clock` of the beat in which a new tile's weight becomes active.
+    swap_fj, swap_glitches_fj : float
+        `logic + glitches + registers + clock` of the beat in which a new tile's weight becomes
+        active, and the glitches among it.
     lanes, seed : int
         How it was sampled.
     """
 
     logic_fj: float
+    glitches_fj: float
     registers_fj: float
     clock_fj: float
     leakage_fj: float
     half_width_fj: float
+    glitches_half_width_fj: float
     multiplier_fj: float
+    multiplier_glitches_fj: float
     load_fj: float
     swap_fj: float
+    swap_glitches_fj: float
     lanes: int
     seed: int
 
     @property
     def data_fj(self) -> float:
-        """What the operands cost: logic and registers."""
-        return self.logic_fj + self.registers_fj
+        """What the operands cost: logic, glitches and registers."""
+        return self.logic_fj + self.glitches_fj + self.registers_fj
 
     @property
     def mean_fj(self) -> float:
-        """Sum of the four parts."""
+        """Sum of the five parts."""
         return self.data_fj + self.clock_fj + self.leakage_fj
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class OperandSample:
-    """Operands of sampled PE-cycles, the same for every multiplier.
-
-    Parameters
-    ----------
-    rows, cols : int
-        Of the array.
-    row : int64[lanes]
-        Row of the sampled PE.
-    acts : int16[4, rows, lanes]
-        What the rows of its column see in the beat before the sampled one, in it, and in the
-        two that follow.
-    weights : int16[rows, lanes]
-        Of its column.
-    passing : int16[3, lanes]
-        Weights of the column that pass one after another while a tile is loaded.
-    seed : int
-    """
-
-    rows: int
-    cols: int
-    row: Ints
-    acts: npt.NDArray[np.int16]
-    weights: npt.NDArray[np.int16]
-    passing: npt.NDArray[np.int16]
-    seed: int
-
-    @property
-    def lanes(self) -> int:
-        """Number of sampled PE-cycles."""
-        return self.row.size
-
-    def first(self, lanes: int) -> OperandSample:
-        """Return the first lanes of this sample."""
-        return OperandSample(rows=self.rows, cols=self.cols, row=self.row[:lanes],
-                             acts=self.acts[:, :, :lanes], weights=self.weights[:, :lanes],
-                             passing=self.passing[:, :lanes], seed=self.seed)
-
-    def act(self, beat: int) -> npt.NDArray[np.int16]:
-        """Return the activation of the sampled PE, int16[lanes]; `beat` is 0 to 3."""
-        values: npt.NDArray[np.int16] = self.acts[beat, self.row, np.arange(self.lanes)]
-        return values
-
-    @property
-    def weight(self) -> npt.NDArray[np.int16]:
-        """Weight of the sampled PE, int16[lanes]."""
-        values: npt.NDArray[np.int16] = self.weights[self.row, np.arange(self.lanes)]
-        return values
-
-
-def sample_operands(acts: npt.NDArray[Any], weights: npt.NDArray[Any], *, rows: int, cols: int,
-                    lanes: int = DEFAULT_LANES, seed: int = 0) -> OperandSample:
-    """Draw PE-cycles of an array, all equally likely, with the operands around them.
-
-    Parameters and errors as in `stream_energy`.
-    """
-    acts, weights = _checked(acts, weights)
-    if rows < 1 or cols < 1:
-        raise InputError(f"Array must have rows and cols of at least 1, not {rows} x {cols}")
-    if lanes < 2 * LANES_PER_WORD:
-        raise InputError(f"Lanes must be at least {2 * LANES_PER_WORD}, not {lanes}")
-    groups, beats, k = acts.shape
-    n = weights.shape[2]
-    count = -(-lanes // LANES_PER_WORD) * LANES_PER_WORD
-    random = np.random.default_rng(seed)
-    group = random.integers(0, groups, count)
-    k0 = random.integers(0, -(-k // rows), count) * rows
-    column = random.integers(0, -(-n // cols), count) * cols + random.integers(0, cols, count)
-    row = random.integers(0, rows, count)
-    beat = random.integers(0, beats, count)
-    passing_row = random.integers(0, rows, (3, count))
-
-    # The array beyond the matrix sees zeros.
-    depth = k0 + np.arange(rows)[:, None]
-    inside = depth < k
-    depth = np.minimum(depth, k - 1)
-    seen_weights = np.where(inside & (column < n),
-                            weights[group, depth, np.minimum(column, n - 1)], 0)
-    # After the last beat comes the next tile's stream; its operands are like this one's.
-    seen_acts = np.stack([np.where(inside, acts[group, (beat + offset) % beats, depth], 0)
-                          for offset in (-1, 0, 1, 2)])
-    return OperandSample(
-        rows=rows, cols=cols, row=row, acts=seen_acts.astype(np.int16),
-        weights=seen_weights.astype(np.int16),
-        passing=seen_weights[passing_row, np.arange(count)].astype(np.int16), seed=seed)
-
-
-def _checked(acts: npt.NDArray[Any],
-             weights: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return operands with a group axis, or raise InputError."""
-    acts, weights = np.asarray(acts), np.asarray(weights)
-    acts = acts[None] if acts.ndim == 2 else acts
-    weights = weights[None] if weights.ndim == 2 else weights
-    if acts.ndim != 3 or weights.ndim != 3 or acts.shape[0] != weights.shape[0] \
-            or acts.shape[2] != weights.shape[1] or 0 in (*acts.shape, *weights.shape):
-        raise InputError("Operands must be acts [m, k] and weights [k, n], not "
-                         f"{list(acts.shape)} and {list(weights.shape)}")
-    for label, values in (("Activations", acts), ("Weights", weights)):
-        if not np.issubdtype(values.dtype, np.integer):
-            raise InputError(f"{label} must be integers, not {values.dtype}")
-        if int(values.max()) > LARGEST or int(values.min()) < -LARGEST:
-            raise InputError(f"{label} must be -{LARGEST} to {LARGEST}, not "
-                             f"{values.min()} to {values.max()}")
-    return acts, weights
 
 
 def stream_energy(pe: MappedPe, acts: npt.NDArray[Any], weights: npt.NDArray[Any], *, rows: int,
@@ -217,20 +118,48 @@ def stream_energy(pe: MappedPe, acts: npt.NDArray[Any], weights: npt.NDArray[Any
 
 def sample_energy(pe: MappedPe, sample: OperandSample) -> StreamEnergy:
     """Return `stream_energy` of operands drawn before: one sample serves many multipliers."""
-    beat, multiplier = _beats(pe, sample)
-    load, swap = _tile_changes(pe, sample.first(CHANGE_LANES))
-    deviation = float(np.std(beat.logic + beat.registers, ddof=1))
+    states, alone_states = _beats(pe, sample)
+    beat = pe.energy_model.between(*states)
+    share, share_half_width = _glitch_share(pe.energy_model, pe.timed_model, *states)
+    logic = _mean(beat.logic)
+    sampled = _half_width((1 + share) * beat.logic + beat.registers)
+    alone = _mean(pe.multiplier_energy_model.between(*alone_states).total)
+    alone_share, _ = _glitch_share(pe.multiplier_energy_model, pe.multiplier_timed_model,
+                                   *alone_states)
+    alone_glitches = alone_share * _mean(pe.multiplier_energy_model.logic(*alone_states))
+    load, swap, swap_glitches = _tile_changes(pe, sample.first(CHANGE_LANES))
     return StreamEnergy(
-        logic_fj=_mean(beat.logic), registers_fj=_mean(beat.registers), clock_fj=_mean(beat.clock),
-        leakage_fj=pe.leakage_nw * pe.delay_ps * 1e-6,
-        half_width_fj=NORMAL_95 * deviation / math.sqrt(beat.logic.size),
-        multiplier_fj=_mean(multiplier.total),
-        load_fj=_mean(load.total) - pe.energy_model.clock_base_fj, swap_fj=_mean(swap.total),
+        logic_fj=logic, glitches_fj=share * logic, registers_fj=_mean(beat.registers),
+        clock_fj=_mean(beat.clock), leakage_fj=pe.leakage_nw * pe.delay_ps * 1e-6,
+        half_width_fj=math.hypot(sampled, share_half_width * logic),
+        glitches_half_width_fj=share_half_width * logic,
+        multiplier_fj=alone + alone_glitches, multiplier_glitches_fj=alone_glitches,
+        load_fj=_mean(load.total) - pe.energy_model.clock_base_fj,
+        swap_fj=_mean(swap.total) + swap_glitches, swap_glitches_fj=swap_glitches,
         lanes=sample.lanes, seed=sample.seed)
 
 
-def _mean(values: npt.NDArray[np.float64]) -> float:
+def _mean(values: Floats) -> float:
     return float(values.mean())
+
+
+def _half_width(values: Floats) -> float:
+    """Return the 95 % half-width of the mean of words (Student's t: there may be few)."""
+    deviation = float(np.std(values, ddof=1))
+    return float(stdtrit(values.size - 1, 0.975)) * deviation / math.sqrt(values.size)
+
+
+def _glitch_share(model: EnergyModel, timed: TimedModel, before: Words,
+                  after: Words) -> tuple[float, float]:
+    """Return what delays add to the logic's energy, as a share of it, and its half-width."""
+    words = GLITCH_LANES // LANES_PER_WORD
+    before, after = before[:, :words], after[:, :words]
+    logic, glitches = model.logic(before, after), timed.glitches(before, after)
+    mean = _mean(logic)
+    if mean == 0.0:  # nothing switches
+        return 0.0, 0.0
+    share = _mean(glitches) / mean
+    return share, _half_width(glitches - share * logic) / mean
 
 
 def _psum(pe: MappedPe, sample: OperandSample, beat: int) -> Ints:
@@ -257,8 +186,9 @@ def _token(on: bool, words: int) -> Words:
     return np.full((1, words), np.uint64(0xFFFFFFFFFFFFFFFF) if on else np.uint64(0))
 
 
-def _beats(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, CycleEnergy]:
-    """Return the energy of one beat after another within a tile: PE, multiplier alone."""
+def _beats(pe: MappedPe, sample: OperandSample) -> tuple[tuple[Words, Words],
+                                                          tuple[Words, Words]]:
+    """Return the nets in a beat and in the next one of a tile: of the PE, the multiplier alone."""
     simulator = pe.simulator
     words = sample.lanes // LANES_PER_WORD
     weight = _operand(sample.weight)
@@ -277,7 +207,6 @@ def _beats(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, CycleEnerg
     simulator.apply(nets, {"act_in": acts[3], "psum_in": psum_planes[2]})
     for state, beat in ((before, 0), (nets, 1)):
         _check(pe, state, psums[beat] + _products(pe, sample.act(beat), sample.weight))
-    energy = pe.energy_model.between(before, nets)
 
     alone = pe.multiplier_simulator
     states = []
@@ -285,11 +214,11 @@ def _beats(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, CycleEnerg
         state = alone.reset(words)
         alone.apply(state, {"act": act[:-1], "weight": weight[:-1]})
         states.append(state)
-    return energy, pe.multiplier_energy_model.between(*states)
+    return (before, nets), (states[0], states[1])
 
 
-def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, CycleEnergy]:
-    """Return the energy of shifting a weight in, and of the beat in which it takes over.
+def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, CycleEnergy, float]:
+    """Return the energy of shifting a weight in, of the beat in which it takes over, its glitches.
 
     Operands are held while weights pass. The weight that takes over is one of the column's, and
     the activation changes with it, as at the start of a tile.
@@ -317,10 +246,11 @@ def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, Cyc
     simulator.clock_edge(nets)
     simulator.apply(nets, {"swap_in": off, "psum_in": pack_lanes(new_psum, pe.psum_width)})
     swap = pe.energy_model.between(before, nets, opened)
+    glitches = _mean(pe.timed_model.glitches(before, nets))
     simulator.clock_edge(nets)
     simulator.apply(nets, {})
     _check(pe, nets, new_psum + _products(pe, sample.act(2), sample.passing[2]))
-    return load, swap
+    return load, swap, glitches
 
 
 def _cycle(simulator: Simulator, nets: Words, **inputs: Words) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from hw.accelerator import ROWS_PER_BANK
 from hw.common.errors import InputError
-from hw.compiler import ACCUMULATOR_ROWS, compile_program
+from hw.compiler import compile_program
 from hw.config import BankConfig
 from hw.multipliers import get
 from hw.ppa import StreamEnergy, array_cost, layer_energy, load_pe, stream_energy
@@ -14,8 +15,10 @@ from hw.ppa.report import relu_stream
 from tests.circuits import small_design
 
 # Round numbers, fJ: a beat is 100, of which 30 are clock; taking new weights over costs 150.
-ENERGY = StreamEnergy(logic_fj=50, registers_fj=20, clock_fj=30, leakage_fj=1, half_width_fj=0,
-                      multiplier_fj=40, load_fj=8, swap_fj=150, lanes=64, seed=0)
+ENERGY = StreamEnergy(logic_fj=40, glitches_fj=10, registers_fj=20, clock_fj=30, leakage_fj=1,
+                      half_width_fj=0, glitches_half_width_fj=0, multiplier_fj=40,
+                      multiplier_glitches_fj=4, load_fj=8, swap_fj=150, swap_glitches_fj=25,
+                      lanes=64, seed=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,10 @@ class Layer:
     n: int = 5
     groups: int = 2
     positions: int = 20
+    weight_range: tuple[int, int] = (-127, 127)
+    act_zero_point: int = 0
+    act_signed: bool = False
+    requantizer: None = None
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +49,7 @@ def test_layer_energy_by_hand(pe):
     assert result.cycles == cycles / 2
     assert result.pe_cycles == 12 * 12 * 40 / 2
     assert result.data_nj == pytest.approx(12 * 12 * (39 * 70 + 120) * 1e-6 / 2)
+    assert result.glitches_nj == pytest.approx(12 * 12 * (39 * 10 + 25) * 1e-6 / 2)
     assert result.weights_nj == pytest.approx(12 * 12 * 2.5 * 8 * 1e-6 / 2)
     assert result.clock_nj == pytest.approx(12 * cycles * 30 * 1e-6 / 2)
     assert result.leakage_nj == pytest.approx(12 * pe.leakage_nw * cycles * 2000 * 1e-12 / 2)
@@ -51,7 +59,7 @@ def test_layer_energy_by_hand(pe):
 
 @pytest.mark.parametrize(("layer", "batch"), [
     (Layer(), 1), (Layer(positions=2), 1), (Layer(positions=2), 8), (Layer(k=4, n=3, groups=1), 1),
-    (Layer(positions=ACCUMULATOR_ROWS), 1), (Layer(positions=ACCUMULATOR_ROWS // 2 + 1), 3),
+    (Layer(positions=ROWS_PER_BANK), 1), (Layer(positions=ROWS_PER_BANK // 2 + 1), 3),
 ], ids=str)
 def test_cycles_are_those_of_the_compiled_program(pe, layer, batch):
     """Short tiles that stall and layers that overflow the accumulators among them."""
