@@ -8,7 +8,9 @@ simulated by itself, and a random sample of lanes estimates the mean over all of
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,6 +57,14 @@ class OperandSample:
     def lanes(self) -> int:
         """Number of sampled PE-cycles."""
         return self.row.size
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything in it."""
+        found = hashlib.sha256(f"{self.rows} {self.cols} {self.lanes} {self.seed}".encode())
+        for values in (self.row, self.acts, self.weights, self.passing):
+            found.update(np.ascontiguousarray(values).tobytes())
+        return found.hexdigest()
 
     def first(self, lanes: int) -> OperandSample:
         """Return the first lanes of this sample."""

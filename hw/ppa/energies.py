@@ -1,0 +1,103 @@
+"""Energies of many PEs on many operand streams, each measured once.
+
+What was measured can be kept in a folder, one file per mapped PE. A record is found by the hash of
+everything it depends on: the PE's gates, the figures of the technology, the sampled operands, and
+the text of the modules that measure. So a stale record is never found, and may be deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from hw.common.errors import InputError
+from hw.common.files import read_json, write_json
+from hw.ppa.operand_sample import OperandSample
+from hw.ppa.pe import MappedPe
+from hw.ppa.stream import StreamEnergy, sample_energy
+
+FORMAT = "autoapprox-stream-energies/1"
+DEFAULT_FOLDER = Path("build/stream_energies")
+# Modules whose text decides about an energy, besides those that it is computed from.
+MODULES = ("activity", "energy", "glitches", "mapped", "pe", "stream", "technology", "timing")
+NAME_DIGITS = 24
+
+
+def energy_table(pes: Sequence[MappedPe], samples: Sequence[OperandSample], *,
+                 folder: Path | None = None, jobs: int | None = None,
+                 done: Callable[[MappedPe], None] | None = None) -> list[list[StreamEnergy]]:
+    """Return `sample_energy` of every PE on every sample, indexed [pe][sample].
+
+    Parameters
+    ----------
+    pes : sequence of MappedPe
+    samples : sequence of OperandSample
+        Usually one per layer.
+    folder : Path, optional
+        Where energies are kept; by default they are not.
+    jobs : int, optional
+        Threads; by default one per core. The result does not depend on their number.
+    done : callable, optional
+        Called after every PE, in order.
+    """
+    rows = []
+    with ThreadPoolExecutor(jobs or os.cpu_count()) as threads:
+        futures = [threads.submit(stream_energies, pe, samples, folder) for pe in pes]
+        try:
+            for pe, future in zip(pes, futures, strict=True):
+                rows.append(future.result())
+                if done is not None:
+                    done(pe)
+        finally:
+            for future in futures:
+                future.cancel()
+    return rows
+
+
+def stream_energies(pe: MappedPe, samples: Sequence[OperandSample],
+                    folder: Path | None = None) -> list[StreamEnergy]:
+    """Return `sample_energy` of one PE on every sample, from `folder` where it has been kept."""
+    if folder is None:
+        return [sample_energy(pe, sample) for sample in samples]
+    key = _key(pe)
+    path = folder / f"{key[:NAME_DIGITS]}.json"
+    known = _read(path, key)
+    fresh = {sample.digest: sample_energy(pe, sample) for sample in samples
+             if sample.digest not in known}
+    if fresh:
+        known = _read(path, key) | fresh  # another run may have written meanwhile
+        write_json(path, {"format": FORMAT, "key": key, "multiplier": pe.multiplier.name,
+                          "streams": {digest: asdict(known[digest]) for digest in sorted(known)}})
+    return [known[sample.digest] for sample in samples]
+
+
+def _read(path: Path, key: str) -> dict[str, StreamEnergy]:
+    """Return sample digest -> energy; empty when there is no such file, or none of this key."""
+    try:
+        content = read_json(path)
+        if content["format"] != FORMAT or content["key"] != key:
+            return {}
+        return {digest: StreamEnergy(**values) for digest, values in content["streams"].items()}
+    except (FileNotFoundError, InputError, KeyError, TypeError):  # measured again and replaced
+        return {}
+
+
+def _key(pe: MappedPe) -> str:
+    parts = (_modules_digest(), pe.technology.digest, pe.psum_width, pe.multiplier.digest,
+             pe.netlist.to_dict(), pe.multiplier_netlist.to_dict())
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def _modules_digest() -> str:
+    package = resources.files("hw.ppa")
+    text = "\0".join((package / f"{name}.py").read_text() for name in MODULES)
+    return hashlib.sha256(text.encode()).hexdigest()
