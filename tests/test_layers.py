@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 GROUND = ("hw.common",)
 CIRCUITS = (*GROUND, "hw.netlist", "hw.multipliers")
 DESCRIPTION = (*CIRCUITS, "hw.config", "hw.operands", "hw.isa",
-               "hw.accelerator", "hw.compiler", "hw.cycles")
+               "hw.accelerator", "hw.compiler", "hw.cycles", "hw.layer_streams")
 ALLOWED = {
     "hw.common": (),
     "hw.netlist": (),
@@ -24,6 +24,7 @@ ALLOWED = {
     "hw.accelerator": (*GROUND, "hw.config", "hw.isa"),
     "hw.compiler": DESCRIPTION,
     "hw.cycles": DESCRIPTION,
+    "hw.layer_streams": (*GROUND, "hw.operands"),
     "hw.rtl": DESCRIPTION,
     "hw.ppa": DESCRIPTION,
     "models": GROUND,

@@ -1,0 +1,128 @@
+"""Layers with sampled operands, in a file: what energy needs to know of a network.
+
+`python -m sim.layer_streams` writes such a file; `python -m hw.ppa` reads it. It is an `.npz`:
+`layers` is JSON text with the format and what each layer is, `acts_0`, `weights_0`, ... are arrays.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.common.errors import InputError
+from hw.common.files import write_bytes
+from hw.operands import Range
+
+FORMAT = "autoapprox-layer-streams/1"
+
+
+class Codes(NamedTuple):
+    """How results are stored."""
+
+    zero_point: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerStream:
+    """A layer and a part of the activations that stream through it.
+
+    Parameters
+    ----------
+    name : str
+    positions : int
+        Output positions per image.
+    act_zero_point : int
+    act_signed : bool
+    requantizer : Codes or None
+        None when the network wants the sums themselves.
+    acts : int16[groups, m, k]
+        Activations minus zero point, in streaming order; a part of them.
+    weights : int16[groups, k, n]
+    """
+
+    name: str
+    positions: int
+    act_zero_point: int
+    act_signed: bool
+    requantizer: Codes | None
+    acts: npt.NDArray[np.int16]
+    weights: npt.NDArray[np.int16]
+
+    @property
+    def groups(self) -> int:
+        """Independent products."""
+        return int(self.weights.shape[0])
+
+    @property
+    def k(self) -> int:
+        """Length of the inner product, per group."""
+        return int(self.weights.shape[1])
+
+    @property
+    def n(self) -> int:
+        """Output channels, per group."""
+        return int(self.weights.shape[2])
+
+    @property
+    def weight_range(self) -> Range:
+        """Values of the weights."""
+        return int(self.weights.min()), int(self.weights.max())
+
+
+def save_layer_streams(path: Path, layers: Sequence[LayerStream]) -> None:
+    """Write the file atomically; equal layers give equal bytes."""
+    described = [{"name": layer.name, "k": layer.k, "n": layer.n, "groups": layer.groups,
+                  "positions": layer.positions, "act_zero_point": layer.act_zero_point,
+                  "act_signed": layer.act_signed,
+                  "output": list(layer.requantizer) if layer.requantizer else None}
+                 for layer in layers]
+    arrays = {f"{what}_{index}": getattr(layer, what)
+              for index, layer in enumerate(layers) for what in ("acts", "weights")}
+    stream = io.BytesIO()
+    np.savez_compressed(stream, layers=np.array(json.dumps(
+        {"format": FORMAT, "layers": described})), **arrays)
+    write_bytes(path, stream.getvalue())
+
+
+def load_layer_streams(path: Path) -> tuple[LayerStream, ...]:
+    """Read the file; InputError, naming it, when it is none."""
+    raw = Path(path).read_bytes()
+    try:
+        with np.load(io.BytesIO(raw), allow_pickle=False) as content:
+            described = json.loads(str(content["layers"]))
+            if described["format"] != FORMAT:
+                raise InputError(f"{path}: must be a file of format {FORMAT}")
+            layers = tuple(_layer(entry, content[f"acts_{index}"], content[f"weights_{index}"])
+                           for index, entry in enumerate(described["layers"]))
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, EOFError, OSError,
+            zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: must be a file of layers and operands ({error})") from None
+    if not layers:
+        raise InputError(f"{path}: must hold at least one layer")
+    return layers
+
+
+def _layer(entry: dict[str, Any], acts: npt.NDArray[Any], weights: npt.NDArray[Any]) -> LayerStream:
+    found = LayerStream(
+        name=entry["name"], positions=int(entry["positions"]),
+        act_zero_point=int(entry["act_zero_point"]), act_signed=bool(entry["act_signed"]),
+        requantizer=None if entry["output"] is None else Codes(*entry["output"]),
+        acts=acts.astype(np.int16), weights=weights.astype(np.int16))
+    if acts.ndim != 3 or weights.ndim != 3 or found.positions < 1 or 0 in acts.shape \
+            or acts.shape[::2] != weights.shape[:2] \
+            or (found.k, found.n, found.groups) != (entry["k"], entry["n"], entry["groups"]):
+        raise ValueError(f"acts {list(acts.shape)} and weights {list(weights.shape)} of layer "
+                         f"{found.name!r} do not fit")
+    return found
