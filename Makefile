@@ -15,7 +15,7 @@ CORE := $(VENV)/.core
 FULL := $(VENV)/.full
 
 # `sim`, `search` and `models` are folders too.
-.PHONY: help setup run test test-long sim verilog ppa train lint check-build-tools clean
+.PHONY: help setup run test test-long sim cosim verilog ppa train lint check-build-tools clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -34,6 +34,9 @@ test-long: $(FULL) check-build-tools ## what takes minutes to hours
 
 sim: $(FULL) check-build-tools ## cocotb benches of the emitted Verilog against the golden model
 	$(PY) -m pytest tests/rtl -m "not long" -n $(JOBS) -v $(ARGS)
+
+cosim: $(FULL) check-build-tools ## a whole network on the emitted RTL, against the golden model
+	@$(PY) -m sim.cosim $(DESIGN) $(ARGS)
 
 verilog: $(CORE) ## write the RTL of DESIGN (default: a small preset) to OUT
 	@$(PY) -m hw.rtl.verilog $(DESIGN) -o $(OUT)

@@ -175,12 +175,18 @@ class MappedLayer:
                shape: tuple[int, ...]) -> npt.NDArray[np.generic]:
         """Return the layer's output tensor: codes, or the sums without a requantiser."""
         total = acc + self.bias
-        if self.sums_as_int32:
-            values: npt.NDArray[np.generic] = total
-        elif self.requantizer is None:
-            values = (total * self.sum_scale).astype(np.float32)
-        else:
-            values = self.requantizer.apply(total)
+        return self.tensor(total if self.requantizer is None else self.requantizer.apply(total),
+                           shape)
+
+    def tensor(self, values: npt.NDArray[np.generic],
+               shape: tuple[int, ...]) -> npt.NDArray[np.generic]:
+        """Return the output tensor of stored codes [m, groups * n].
+
+        values : without a requantiser the sums with bias, int32. shape : of the output,
+        channels last.
+        """
+        if self.requantizer is None and not self.sums_as_int32:
+            values = (np.asarray(values, np.float64) * self.sum_scale).astype(np.float32)
         values = values.reshape(shape)
         if self.window is None:
             return values

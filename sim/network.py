@@ -140,6 +140,11 @@ class QuantNetwork:
         return {step.name: index for index, step in enumerate(self._steps)
                 if isinstance(step, MappedLayer)}
 
+    def layer_at(self, step: int) -> MappedLayer | None:
+        """Return the layer that a step is, None for operators between layers."""
+        found = self._steps[step]
+        return found if isinstance(found, MappedLayer) else None
+
     def advance(self, state: State, first: int, last: int, tables: Mapping[str, Table]) -> State:
         """Return the live tensors after steps `first` to `last` - 1; `state` is not changed."""
         state = dict(state)

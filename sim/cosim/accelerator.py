@@ -97,6 +97,11 @@ class SimulatedAccelerator:
             self._handle = None
 
     @property
+    def cycle(self) -> int:
+        """Clock edges since reset."""
+        return self._cycle.value
+
+    @property
     def selected(self) -> int:
         """Array in use."""
         return int(self._library.accelerator_selected(self._handle))
@@ -169,5 +174,6 @@ def _library(design: str, config: AcceleratorConfig, rtl: Path | None) -> Path:
             sources = emit(folder / "rtl", str(folder / "design.json"), *memories)
         else:
             sources = sorted(rtl.glob("*.v"))
-        return compile_model(sources, HARNESS, top="accelerator", shared=True, level="-O2",
-                             verilate=("--x-initial", "unique"))
+        # Not inlined, a PE is compiled once and not once per place: seconds instead of minutes.
+        return compile_model(sources, HARNESS, top="accelerator", shared=True, level="-O1",
+                             verilate=("--x-initial", "unique", "-fno-inline"))
