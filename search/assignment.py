@@ -33,12 +33,15 @@ class AssignmentModel:
     """The constraints of a problem, built once and solved for many damage limits.
 
     relative_gap : how far from the optimum a solution may be, relative to its objective; the
-    energy itself is known to the same precision, relative to the exact array.
+    energy itself is known to the same precision, relative to the exact array. damage_gap : the
+    same where damage is the objective, which is only predicted.
     models_clock : whether leakage is large enough for the clock to be modelled.
     """
 
-    def __init__(self, problem: Problem, *, relative_gap: float = 1e-6) -> None:
+    def __init__(self, problem: Problem, *, relative_gap: float = 1e-6,
+                 damage_gap: float | None = None) -> None:
         self.problem, self._gap = problem, relative_gap
+        self._damage_gap = relative_gap if damage_gap is None else damage_gap
         n, k = problem.dynamic_pj.shape
         self._n, self._k = n, k
         self._y = n * k              # first of k columns
@@ -104,7 +107,7 @@ class AssignmentModel:
         are not considered, whatever is excluded.
         """
         return self._solve(self._energy, self._damage_row(damage), limit, excluded,
-                           self.dominated(damage))
+                           self.dominated(damage), gap=self._gap)
 
     def safest(self, damage: npt.NDArray[np.float64], energy: float, *, above: float = 0.0,
                excluded: Iterable[Assignment] = ()) -> Assignment | None:
@@ -115,7 +118,8 @@ class AssignmentModel:
         dynamic = np.where(np.arange(self._columns) < self._y, self._energy, 0)
         lower = [LinearConstraint(sparse.csr_array(dynamic[None]), above, np.inf)]
         return self._solve(self._damage_row(damage), self._energy, energy, excluded,
-                           self.dominated(damage), lower if above > 0 else [])
+                           self.dominated(damage), lower if above > 0 else [],
+                           gap=self._damage_gap)
 
     def dominated(self, damage: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Return bool[K]: another column is no worse in any layer, in area, leakage or delay.
@@ -141,7 +145,7 @@ class AssignmentModel:
     def _solve(self, objective: npt.NDArray[np.float64], row: npt.NDArray[np.float64],
                limit: float, excluded: Iterable[Assignment],
                dominated: npt.NDArray[np.bool_],
-               further: Iterable[LinearConstraint] = ()) -> Assignment | None:
+               further: Iterable[LinearConstraint] = (), *, gap: float) -> Assignment | None:
         # Solvers compare with absolute tolerances: bring objective and budget near one.
         scale = float(objective.max()) or 1.0
         budget = limit if limit > 0 else float(row.max()) or 1.0
@@ -157,7 +161,7 @@ class AssignmentModel:
         upper[self._y:self._clock] = ~dominated
         result = milp(objective / scale, integrality=self._integer,
                       bounds=Bounds(self._lower, upper),
-                      constraints=constraints, options={"mip_rel_gap": self._gap})
+                      constraints=constraints, options={"mip_rel_gap": gap})
         if result.x is None:
             return None
         chosen = result.x[:self._y].reshape(self._n, self._k).argmax(axis=1)

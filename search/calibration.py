@@ -1,22 +1,15 @@
 """What is known of the accuracy before any candidate is measured.
 
-**Surrogate** (`calibrate`). The histogram of the activations of a layer and the error table of
-a multiplier give mean and variance of the error of every output without running the network:
-with signed operands a[k], w[k, n] and table error e(a, w) of their product,
+The error that a multiplier leaves in the output of a layer (`search.error_power` predicts it,
+fits of `search.compensation` measure it) says how multipliers compare within that layer. One
+probe per layer, a single multiplier in that layer alone, says what such errors do to the
+logits: its *gain*, damage per error power. Damage = gain x error power is what methods minimise.
 
-    mean[n] = sum_k E_a e(a[k], w[k, n])         variance[n] = sum_k Var_a e(a[k], w[k, n])
+Predictions are checked on random designs. Where layers add up badly, the cosines between the
+changes that the probes made say which pairs reinforce or cancel each other (`search.damage`).
 
-Rounding to 8 bits follows, so an error x in output steps becomes, for a sum anywhere between
-two steps, E x^2 + frac(x) (1 - frac(x)): small errors count by their size, not by their
-square. The mean over outputs is the *error power* of (layer, multiplier). One probe per layer,
-a single multiplier in that layer alone, then gives the layer's *gain*: damage of the logits
-per error power. Damage = gain x error power, added over layers, is what methods minimise.
-
-**Study** (`study`). Every multiplier in every layer alone, measured (Figure 9 of the paper).
-It is drawn in the report and tells how well the surrogate ranks; no method uses it.
-
-Both run only what comes after the layer in question. One unit of cost is one pass of the
-search split through the whole network; calibrating is charged to the methods that use it.
+Everything runs on calibration images; one unit of cost is one pass of the search split through
+the whole network, and what calibrating takes is charged to the methods that use it.
 """
 
 from __future__ import annotations
@@ -27,48 +20,68 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import spearmanr
 
-from hw.multipliers import Multiplier
+from search.damage import Damage
 from search.methods.base import Counter
+from search.problem import Problem
 from sim.layer import MappedLayer
 
 Float = npt.NDArray[np.float64]
-OPERANDS = np.arange(256)
-# Of the Fourier series of frac(x) (1 - frac(x)): errors below 1/64 of a step count as none.
-HARMONICS = np.arange(1, 65)
-CHUNK_BYTES = 2**26
+Logits = npt.NDArray[np.float32]
 # Probed is the multiplier at this rank of error power: strong enough to rise above the noise
 # of rounding, weak enough to stay in the linear range.
 PROBE_QUANTILE = 0.6
+CHECKED_DESIGNS = 16
+GOOD_RANK_CORRELATION = 0.9  # below it pairs of layers are taken into account
 
 
 class Runs(Protocol):
     """A network on the calibration images."""
 
-    def logits(self, mapping: Mapping[str, str]) -> npt.NDArray[np.float32]:
+    labels: npt.NDArray[np.int64]
+
+    def logits(self, mapping: Mapping[str, str]) -> Logits:
         """Return float32[n, classes]; layers that are not named run exactly."""
+
+    def prepare(self, mappings: Sequence[Mapping[str, str]]) -> None:
+        """Compute the logits of many mappings together."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Calibration:
-    """The surrogate.
+    """The surrogate, and how well it ranks.
 
-    error_power : float64[N, K], in squared output steps. gains : float64[N]. probes : the
-    multiplier that was probed in each layer. charge : evaluations that it cost.
+    Parameters
+    ----------
+    error_power : float64[N, K]
+        In squared output steps.
+    gains : float64[N]
+    probes : tuple of str
+        The multiplier that was probed in each layer.
+    damage : Damage
+        What methods are given: with pairs of layers where that ranks better and need be.
+    additive, pairwise : float
+        Spearman's correlation of predicted and measured damage over random designs, without and
+        with pairs of layers; nan when the designs do not differ.
+    hopeless : float
+        The least damage from which on no measured design classified as many images correctly as
+        the exact network; infinity when even the worst one did.
+    charge : float
+        Evaluations that it cost.
     """
 
     error_power: Float
     gains: Float
     probes: tuple[str, ...]
+    damage: Damage
+    additive: float
+    pairwise: float
+    hopeless: float
     charge: float
 
-    @property
-    def damage(self) -> Float:
-        """Predicted damage of each (layer, multiplier), float64[N, K]."""
-        return self.gains[:, None] * self.error_power
 
-
-def relative_damage(logits: npt.NDArray[np.float32], exact: npt.NDArray[np.float32]) -> float:
+def relative_damage(logits: Logits, exact: Logits) -> float:
     """Return the mean squared change of the logits, divided by the variance of the exact ones."""
     change = logits.astype(np.float64) - exact
     return float((change ** 2).mean() / max(exact.astype(np.float64).var(), 1e-30))
@@ -80,145 +93,87 @@ def suffix_shares(layers: Sequence[MappedLayer]) -> Float:
     return np.asarray(macs[::-1].cumsum()[::-1] / macs.sum())
 
 
-# --- error power ------------------------------------------------------------------------
+def calibrate(problem: Problem, layers: Sequence[MappedLayer], power: Float, runs: Runs, *,
+              images: float, seed: int, progress: Counter | None = None) -> Calibration:
+    """Return the surrogate: one probe per layer for the gains, random designs for the check.
 
-
-def error_power(layers: Sequence[MappedLayer],
-                operands: Mapping[str, npt.NDArray[np.int16]],
-                multipliers: Mapping[str, Multiplier]) -> Float:
-    """Return the error power of every multiplier in every layer, float64[N, K].
-
-    operands : layer name -> int16[groups, m, k], activations as they enter the array.
+    Parameters
+    ----------
+    power : float64[N, K]
+        Error power of every multiplier in every layer.
+    images : float
+        Calibration images as a fraction of the search images, for the charge.
     """
-    tables = np.stack([multiplier.table for multiplier in multipliers.values()])
-    errors = tables - np.multiply.outer(OPERANDS, OPERANDS).astype(np.int32)  # [K, act, weight]
-    power = np.zeros((len(layers), len(multipliers)))
-    for row, layer in enumerate(layers):
-        mean, variance = zip(*(
-            _moments(operands[layer.name][group], layer.weights[group], errors)
-            for group in range(layer.weights.shape[0])), strict=True)
-        power[row] = _after_rounding(np.concatenate(mean, axis=1),
-                                     np.concatenate(variance, axis=1), layer)
-    return power
-
-
-def _moments(acts: npt.NDArray[np.int16], weights: npt.NDArray[np.int16],
-             errors: npt.NDArray[np.int32]) -> tuple[Float, Float]:
-    """Return mean and variance of the error of each output: two of float64[K, n].
-
-    acts : int16[m, k]. weights : int16[k, n]. errors : int32[K, 256, 256] of magnitudes. Operands
-    of different k are taken as independent.
-    """
-    m, k = acts.shape
-    chance = np.bincount((acts.astype(np.int64) + 256 + 512 * np.arange(k)).ravel(),
-                         minlength=512 * k).reshape(k, 512) / m
-    positive, negative = chance[:, 256:], np.zeros((k, 256))  # zero counts as positive
-    negative[:, 1:] = chance[:, 255:0:-1]
-    rows, magnitudes = np.arange(k)[:, None], np.abs(weights.astype(np.int64))
-    signs = np.where(weights < 0, -1.0, 1.0)
-    means, variances = [], []
-    step = max(1, CHUNK_BYTES // (k * 256 * 8))
-    for first in range(0, len(errors), step):
-        part = errors[first:first + step].astype(np.float64)
-        flat = part.transpose(1, 0, 2).reshape(256, -1)  # one product for all multipliers
-        by_weight = ((positive - negative) @ flat).reshape(k, -1, 256)
-        squares = ((positive + negative) @ flat ** 2).reshape(k, -1, 256)
-        for index in range(len(part)):
-            mean = by_weight[:, index][rows, magnitudes]
-            square = squares[:, index][rows, magnitudes]
-            means.append((signs * mean).sum(axis=0))
-            variances.append(np.maximum(square - mean ** 2, 0).sum(axis=0))
-    return np.array(means), np.array(variances)
-
-
-def _after_rounding(mean: Float, variance: Float, layer: MappedLayer) -> Float:
-    """Return the mean squared error of the layer's outputs, float64[K]."""
-    if layer.requantizer is None:
-        return np.asarray(((mean ** 2 + variance) * layer.sum_scale ** 2).mean(axis=1))
-    per_unit = np.ldexp(layer.requantizer.multiplier.astype(float), -layer.requantizer.shift)
-    mean, variance = mean * per_unit, variance * per_unit ** 2
-    angle = 2 * np.pi * HARMONICS[:, None, None]
-    ripple = 1 - np.cos(angle * mean) * np.exp(-angle ** 2 * variance / 2)
-    rounding = (ripple / (np.pi * HARMONICS[:, None, None]) ** 2).sum(axis=0)
-    return np.asarray((mean ** 2 + variance + rounding).mean(axis=1))
-
-
-# --- what is measured ---------------------------------------------------------------------
-
-
-def calibrate(layers: Sequence[MappedLayer],
-              operands: Mapping[str, npt.NDArray[np.int16]],
-              multipliers: Mapping[str, Multiplier], runs: Runs, *, images: float,
-              progress: Counter | None = None) -> Calibration:
-    """Return the surrogate: error powers, and one probe per layer for the gains.
-
-    images : calibration images as a fraction of the search images, for the charge.
-    """
-    power = error_power(layers, operands, multipliers)
-    names = list(multipliers)
+    columns = [_probe(row) for row in power]
+    mappings = [{layer: problem.multipliers[column]}
+                for layer, column in zip(problem.layers, columns, strict=True)]
+    runs.prepare(mappings)
     exact = runs.logits({})
-    gains, probes = np.zeros(len(layers)), []
-    for row, layer in enumerate(layers):
-        candidates = np.flatnonzero(power[row] > 0)
-        if not candidates.size:  # every multiplier on offer is exact
-            probes.append(names[0])
-            continue
-        order = candidates[np.argsort(power[row, candidates], kind="stable")]
-        probe = int(order[int(PROBE_QUANTILE * (len(order) - 1))])
-        damage = relative_damage(runs.logits({layer.name: names[probe]}), exact)
-        gains[row] = damage / power[row, probe]
-        probes.append(names[probe])
+    gains = np.zeros(len(layers))
+    changes = []
+    for row, (column, mapping) in enumerate(zip(columns, mappings, strict=True)):
+        logits = runs.logits(mapping)
+        changes.append((logits.astype(np.float64) - exact).ravel())
+        if power[row, column] > 0:
+            gains[row] = relative_damage(logits, exact) / power[row, column]
         if progress is not None:
-            progress.advance(note=layer.name)
+            progress.advance(note=problem.layers[row])
     # A layer whose probe changed nothing is not free: it is as sensitive as the least that did.
     if (gains > 0).any():
         gains = np.maximum(gains, gains[gains > 0].min())
-    charge = images * (1 + float(suffix_shares(layers).sum()))
-    return Calibration(error_power=power, gains=gains, probes=tuple(probes), charge=charge)
+    plain = Damage(alone=gains[:, None] * power)
+    paired = Damage(alone=plain.alone, interaction=_cosines(np.array(changes)))
+    generator = np.random.default_rng([seed, 1])
+    designs = [problem.random(generator) for _ in range(CHECKED_DESIGNS)]
+    checked = [problem.to_mapping(design) for design in designs]
+    runs.prepare(checked)
+    measured = [relative_damage(runs.logits(mapping), exact) for mapping in checked]
+    additive, pairwise = (rank_correlation([damage.of(design) for design in designs], measured)
+                          for damage in (plain, paired))
+    if progress is not None:
+        progress.advance(note="random designs")
+    better = additive < GOOD_RANK_CORRELATION and pairwise > additive
+    return Calibration(
+        error_power=power, gains=gains, probes=tuple(problem.multipliers[c] for c in columns),
+        damage=paired if better else plain, additive=additive, pairwise=pairwise,
+        hopeless=_hopeless([*mappings, *checked], runs, exact),
+        charge=images * (1 + float(suffix_shares(layers).sum()) + CHECKED_DESIGNS))
 
 
-class Rows(Protocol):
-    """Where finished rows of the study are kept; `search.store.TrialStore` is one."""
-
-    def sensitivity(self, layer: str) -> list[float] | None:
-        """Return a row that was kept, None when there is none."""
-
-    def keep_sensitivity(self, layer: str, row: Sequence[float]) -> None:
-        """Keep a row."""
-
-
-def study(layers: Sequence[MappedLayer], multipliers: Sequence[str], runs: Runs, *,
-          kept: Rows | None = None, progress: Counter | None = None) -> Float:
-    """Return the measured damage of every multiplier in every layer alone, float64[N, K]."""
-    exact = runs.logits({})
-    damage = np.zeros((len(layers), len(multipliers)))
-    for row, layer in enumerate(layers):
-        known = kept.sensitivity(layer.name) if kept is not None else None
-        if known is not None and len(known) == len(multipliers):
-            damage[row] = known
-            if progress is not None:
-                progress.advance(len(multipliers))
-            continue
-        for column, name in enumerate(multipliers):
-            damage[row, column] = relative_damage(runs.logits({layer.name: name}), exact)
-            if progress is not None:
-                progress.advance(note=layer.name)
-        if kept is not None:
-            kept.keep_sensitivity(layer.name, damage[row].tolist())
-    return damage
+def _probe(power: Float) -> int:
+    """Return the column to probe in a layer; any where every multiplier on offer is exact."""
+    candidates = np.flatnonzero(power > 0)
+    if not candidates.size:
+        return 0
+    order = candidates[np.argsort(power[candidates], kind="stable")]
+    return int(order[int(PROBE_QUANTILE * (len(order) - 1))])
 
 
-def rank_correlation(predicted: Float, measured: Float) -> float:
-    """Return Spearman's correlation of predicted and measured damage, the mean over layers.
+def _cosines(changes: Float) -> Float:
+    """Return the cosines between rows, zero on the diagonal and for rows of zeros."""
+    sizes = np.linalg.norm(changes, axis=1)
+    unit = changes / np.where(sizes > 0, sizes, 1)[:, None]
+    found = unit @ unit.T
+    np.fill_diagonal(found, 0)
+    return np.asarray(found)
 
-    Multipliers without any damage are left out; nan when too few remain.
-    """
-    from scipy.stats import rankdata
 
-    found = []
-    for one, other in zip(predicted, measured, strict=True):
-        both = (one > 0) & (other > 0)
-        if both.sum() > 2:
-            ranks = rankdata(one[both]), rankdata(other[both])
-            found.append(np.corrcoef(*ranks)[0, 1])
-    return float(np.mean(found)) if found else float("nan")
+def _hopeless(mappings: Sequence[Mapping[str, str]], runs: Runs, exact: Logits) -> float:
+    def right(logits: Logits) -> int:
+        return int((logits.argmax(axis=1) == runs.labels).sum())
+
+    found = sorted((relative_damage(runs.logits(mapping), exact), right(runs.logits(mapping)))
+                   for mapping in mappings)
+    least = np.inf
+    for damage, correct in reversed(found):
+        if correct >= right(exact):
+            break
+        least = damage
+    return float(least)
+
+
+def rank_correlation(predicted: Sequence[float], measured: Sequence[float]) -> float:
+    """Return Spearman's correlation; nan when one of them does not vary."""
+    if len(predicted) < 2 or np.ptp(predicted) == 0 or np.ptp(measured) == 0:
+        return float("nan")
+    return float(spearmanr(predicted, measured).statistic)

@@ -20,6 +20,7 @@ from hw.multipliers import Multiplier
 from hw.multipliers.metrics import error_metrics
 from hw.ppa import (
     MappedPe,
+    OperandSample,
     StreamEnergy,
     array_cost,
     layer_energy,
@@ -30,6 +31,7 @@ from hw.ppa import (
 from search.methods.base import Counter
 from search.problem import Problem
 from search.result import MultiplierFacts
+from sim.evaluator import Constants
 from sim.layer import MappedLayer
 
 LANES = 4096  # sampled PE-cycles per (layer, multiplier)
@@ -54,7 +56,8 @@ class Costs:
 
 def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDArray[np.int16]],
                   multipliers: Mapping[str, Multiplier], *, reference: str, bank: BankConfig,
-                  batch: int, limits: Limits, seed: int, progress: Counter | None = None) -> Costs:
+                  batch: int, limits: Limits, seed: int, constants: Constants | None = None,
+                  progress: Counter | None = None) -> Costs:
     """Return the costs of every (layer, multiplier).
 
     Parameters
@@ -70,6 +73,8 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
         Images per weight loading.
     seed : int
         Of the sampled PE-cycles, the same for all multipliers.
+    constants : callable, optional
+        What each layer has on each multiplier: with other weights an array spends other energy.
     progress : Counter, optional
         Advanced once per multiplier.
 
@@ -78,8 +83,11 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
     ToolError
         A multiplier has no stored synthesis result.
     """
-    samples = [sample_operands(operands[layer.name], layer.weights, rows=bank.rows,
-                               cols=bank.cols, lanes=LANES, seed=seed) for layer in layers]
+    def sample(layer: MappedLayer) -> OperandSample:
+        return sample_operands(operands[layer.name], layer.weights, rows=bank.rows,
+                               cols=bank.cols, lanes=LANES, seed=seed)
+
+    own = [sample(layer) for layer in layers]
     n, k = len(layers), len(multipliers)
     dynamic, cycles = np.zeros((n, k)), np.zeros(n)
     area, leakage, delay = np.zeros(k), np.zeros(k), np.zeros(k)
@@ -87,7 +95,12 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
 
     def measure(multiplier: Multiplier) -> tuple[MappedPe, list[StreamEnergy]]:
         pe = load_pe(multiplier, bank.psum_width)
-        return pe, [sample_energy(pe, sample) for sample in samples]
+        found = []
+        for layer, stream in zip(layers, own, strict=True):
+            built = layer if constants is None else constants(layer, multiplier.name)
+            found.append(sample_energy(pe, stream if built.weights is layer.weights
+                                       else sample(built)))
+        return pe, found
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for column, (pe, streams) in enumerate(threads.map(measure, multipliers.values())):

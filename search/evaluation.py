@@ -6,8 +6,9 @@ cut into one shard per core, each with its own evaluator. The logits do not depe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +17,13 @@ from threadpoolctl import threadpool_limits
 from hw.common.errors import InputError
 from hw.multipliers import Multiplier
 from models.data import Labelled
-from sim.evaluator import Evaluator
+from sim.evaluator import Constants, Evaluator
 from sim.network import QuantNetwork
 
 MIN_SHARD = 32  # images; smaller shards cost more than they save
 KEPT_BYTES = 2**29  # of activations, per split
+
+T = TypeVar("T")
 
 
 class Workers:
@@ -49,27 +52,35 @@ class SplitRuns:
         Images float32[n, c, h, w] and labels int64[n].
     name : str
         Of the split or its file, for messages.
+    constants : callable, optional
+        What each layer has on each multiplier, as for `sim.evaluator.Evaluator`.
     """
 
     def __init__(self, workers: Workers, multipliers: Mapping[str, Multiplier], data: Labelled, *,
-                 name: str) -> None:
+                 name: str, constants: Constants | None = None) -> None:
         self.labels, self._pool, self._name = data.labels, workers.pool, name
         shards = max(1, min(len(workers.networks), len(data.labels) // MIN_SHARD))
         edges = np.linspace(0, len(data.labels), shards + 1).astype(int)
         self._evaluators = [
             Evaluator(network, data.images[first:last], data.labels[first:last],
-                      multipliers=multipliers, kept_bytes=KEPT_BYTES // shards)
+                      multipliers=multipliers, constants=constants, kept_bytes=KEPT_BYTES // shards)
             for network, first, last in zip(workers.networks, edges[:-1], edges[1:],
                                             strict=False)]
 
     def logits(self, mapping: Mapping[str, str]) -> npt.NDArray[np.float32]:
         """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact."""
+        return np.concatenate(self._everywhere(lambda evaluator: evaluator.logits(mapping)))
+
+    def prepare(self, mappings: Sequence[Mapping[str, str]]) -> None:
+        """Compute the logits of many mappings together; `logits` then has them."""
+        self._everywhere(lambda evaluator: evaluator.prepare(mappings))
+
+    def _everywhere(self, work: Callable[[Evaluator], T]) -> list[T]:
+        """Return what `work` returns for each shard."""
         try:
-            parts: Sequence[npt.NDArray[np.float32]] = list(self._pool.map(
-                lambda evaluator: evaluator.logits(mapping), self._evaluators))
+            return list(self._pool.map(work, self._evaluators))
         except InputError as error:
             raise InputError(f"{self._name}: {error}") from None
-        return np.concatenate(parts)
 
     def right(self, mapping: Mapping[str, str]) -> npt.NDArray[np.bool_]:
         """Return which images are classified correctly, bool[n]."""

@@ -7,7 +7,7 @@ is the business of `search.methods.base`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from search.problem import Assignment, Problem
@@ -43,28 +43,30 @@ class Oracle:
     ----------
     problem : Problem
     evaluate : callable
-        Mapping of layer to multiplier name -> Measured.
+        Several mappings of layer to multiplier name -> Measured of each.
     images : int
         Size of the search split.
     trials : Trials, optional
         Finished candidates are read from it and kept in it.
     """
 
-    def __init__(self, problem: Problem, evaluate: Callable[[Mapping[str, str]], Measured], *,
+    def __init__(self, problem: Problem,
+                 evaluate: Callable[[Sequence[Mapping[str, str]]], Sequence[Measured]], *,
                  images: int, trials: Trials | None = None) -> None:
         self.problem, self.images = problem, images
         self._evaluate, self._trials = evaluate, trials
         self._known: dict[str, Measured] = dict(trials.known()) if trials else {}
         self.passes = 0  # really made in this process
 
-    def measure(self, assignment: Assignment) -> Measured:
-        """Return the accuracy of a candidate, measuring it only when nobody has."""
-        mapping = self.problem.to_mapping(assignment)
-        identity = key(mapping)
-        if identity not in self._known:
-            self._known[identity] = self._evaluate(mapping)
-            self.passes += 1
-        return self._known[identity]
+    def measure(self, designs: Sequence[Assignment]) -> list[Measured]:
+        """Return the accuracy of every candidate, measuring only those that nobody has."""
+        mappings = {key(mapping): mapping for mapping in map(self.problem.to_mapping, designs)}
+        wanted = {name: mapping for name, mapping in mappings.items() if name not in self._known}
+        if wanted:
+            found = self._evaluate(list(wanted.values()))
+            self._known.update(zip(wanted, found, strict=True))
+            self.passes += len(wanted)
+        return [self._known[key(self.problem.to_mapping(design))] for design in designs]
 
     def keep(self, method: str, candidate: Candidate, *, needed: int) -> None:
         """Mirror a candidate that was measured for `method` into the trial store."""

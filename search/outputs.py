@@ -10,24 +10,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import hw
 from hw.common.errors import ToolError
 from hw.common.files import write_text
 from hw.compiler import LayerShape, compile_program
 from hw.config import BankConfig, Design
 from hw.multipliers import Multiplier
 from search.circuits import save_bank
+from search.options import ROOT
 from search.report import write_report
 from search.result import Candidate, RunResult
 
-ROOT = Path(hw.__file__).resolve().parents[1]
-
 
 def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multiplier], *,
-                bank: BankConfig, kept: str | None, provenance: Mapping[str, Any]) -> Design:
+                bank: BankConfig, kept: str | None, constants: Mapping[str, Mapping[str, Any]],
+                provenance: Mapping[str, Any]) -> Design:
     """Return the design of a candidate: its arrays in the order in which layers use them.
 
-    kept : a multiplier whose array is built even if no layer uses it.
+    kept : a multiplier whose array is built even if no layer uses it. constants : of the layers
+    that have other ones than the network, JSON-ready.
     """
     arrays = list(candidate.arrays)
     if kept is not None and kept not in arrays:
@@ -37,7 +37,7 @@ def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multi
         bank=BankConfig(rows=bank.rows, cols=bank.cols, psum_width=bank.psum_width,
                         arrays=tuple(arrays)),
         mapping={layer: arrays.index(used) for layer, used in candidate.mapping.items()},
-        provenance=provenance)
+        constants=constants, provenance=provenance)
 
 
 def write_outputs(folder: Path, result: RunResult, design: Design,

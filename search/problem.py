@@ -28,6 +28,7 @@ Assignment = tuple[int, ...]
 PJ_PER_UW_PS = 1e-6
 # Sums of floats in another order may differ in the last digits; a limit is not missed by that.
 TOLERANCE = 1e-9
+MAX_DRAWS = 10_000  # until a random bank fits the area limit
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -137,6 +138,21 @@ class Problem:
         columns = list(assignment)
         return (len(self.bank(columns)) <= self.max_arrays
                 and self.relative_area(columns) <= self.area_limit + TOLERANCE)
+
+    def random(self, generator: np.random.Generator) -> Assignment:
+        """Return a bank of 1 to A arrays, and for each layer any array of it, drawn evenly.
+
+        Raises InputError when hardly any bank fits.
+        """
+        n, k = self.dynamic_pj.shape
+        for _ in range(MAX_DRAWS):
+            size = generator.integers(1, min(self.max_arrays, k) + 1)
+            bank = generator.choice(k, size, replace=False)
+            design = tuple(int(column) for column in generator.choice(bank, n))
+            if self.fits(design):
+                return design
+        raise InputError(f"Area limit must let some banks fit, not {self.area_limit:g}: none of "
+                         f"{MAX_DRAWS} drawn at random did")
 
     # --- the reference, and names ---------------------------------------------------------
 

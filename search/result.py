@@ -14,7 +14,7 @@ from typing import Any
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_json
 
-RUN_FORMAT = "autoapprox-run/2"
+RUN_FORMAT = "autoapprox-run/3"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,16 +122,67 @@ class Certificate:
 class MethodResult:
     """What one method found at its budget.
 
-    best : the cheapest design that kept the accuracy on the search split within the area
-    limit; None when it found none. history : every candidate measured, in order.
+    Parameters
+    ----------
+    evaluations : float
+        Full passes of the search split, compensation and calibration included.
+    accepted : Candidate or None
+        The cheapest design that kept the accuracy on the search split within the area limit.
+    best : Candidate or None
+        The design that is kept: the cheapest that passed on the certify split as well.
+    history : sequence of Candidate
+        Every candidate measured, in order.
+    certificate : Certificate or None
+        Of `best`; without it, of the first design that failed.
     """
 
     method: str
-    evaluations: float  # full passes of the search set, calibration included
+    evaluations: float
     seconds: float
+    accepted: Candidate | None
     best: Candidate | None
     history: Sequence[Candidate]
     certificate: Certificate | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationFacts:
+    """How well predicted damage ranks: Spearman's correlation with measured damage.
+
+    additive, pairwise : over random designs, without and with pairs of layers; None where they do
+    not differ. searched : over the designs that methods measured. pairs_used, studied : whether
+    methods were given pairs of layers, and a study of every (layer, multiplier).
+    charge : evaluations that it cost.
+    """
+
+    additive: float | None
+    pairwise: float | None
+    pairs_used: bool
+    studied: bool
+    searched: float | None
+    searched_designs: int
+    charge: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompensationFacts:
+    """What free compensation does for the kept design, on the search split.
+
+    layers : layer -> which constants it has, `none` for its own. corrected of pairs : how many
+    (layer, multiplier) were given other constants. right, damage : with them; plain : without.
+    charge : evaluations that fitting cost, as many passes of the calibration images.
+    """
+
+    kind: str
+    passes: float
+    charge: float
+    corrected: int
+    pairs: int
+    layers: Mapping[str, str]
+    right: int
+    plain_right: int
+    damage: float
+    plain_damage: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +200,9 @@ class RunResult:
         The exact-only design: energy 1, area 1.
     sensitivity : mapping of layer to mapping of multiplier to float
         Damage of that multiplier in that layer alone: mean squared change of the logits
-        over the calibration images, divided by the variance of the exact logits.
+        over the calibration images, divided by the variance of the exact logits. Measured if
+        `calibration.studied`, else predicted; empty when no method asked for it.
+    calibration, compensation : facts, None when there was none
     layer_energy_pj : mapping of layer to mapping of multiplier to float
         Array energy of the layer per inference, picojoules.
     configuration : mapping
@@ -166,6 +219,8 @@ class RunResult:
     multipliers: Sequence[MultiplierFacts]
     exact: Candidate
     methods: Sequence[MethodResult]
+    calibration: CalibrationFacts | None
+    compensation: CompensationFacts | None
     sensitivity: Mapping[str, Mapping[str, float]]
     layer_energy_pj: Mapping[str, Mapping[str, float]]
     exact_area_um2: float
@@ -195,6 +250,9 @@ class RunResult:
             values["layers"] = [LayerFacts(**entry) for entry in values["layers"]]
             values["multipliers"] = [MultiplierFacts(**entry) for entry in values["multipliers"]]
             values["exact"] = Candidate(**values["exact"])
+            for name, kind in (("calibration", CalibrationFacts),
+                               ("compensation", CompensationFacts)):
+                values[name] = kind(**values[name]) if values[name] else None
             values["methods"] = [_method(entry) for entry in values["methods"]]
             return cls(**values)
         except (KeyError, TypeError) as error:
@@ -202,9 +260,10 @@ class RunResult:
 
 
 def _method(entry: dict[str, Any]) -> MethodResult:
-    best, certificate = entry["best"], entry["certificate"]
+    certificate = entry["certificate"]
     return MethodResult(**{
         **entry,
-        "best": Candidate(**best) if best else None,
+        **{name: Candidate(**entry[name]) if entry[name] else None
+           for name in ("accepted", "best")},
         "history": [Candidate(**candidate) for candidate in entry["history"]],
         "certificate": Certificate(**certificate) if certificate else None})

@@ -18,8 +18,10 @@ from pathlib import Path
 from hw.common.errors import run_command_line
 from search.inputs import DEFAULT_MODEL, SPLITS
 from search.methods import METHODS
-from search.pipeline import Finished, Options, run
+from search.options import Options
+from search.pipeline import Finished, run
 
+DEFAULT_METHOD = "milp"
 COMPARED = ("exact", "uniform", "greedy", "tpe")
 
 
@@ -51,9 +53,19 @@ def _parser() -> argparse.ArgumentParser:
     hardware.add_argument("--keep-exact", action="store_true",
                           help="build the exact array even if no layer uses it")
     search = parser.add_argument_group("search")
-    search.add_argument("--method", default="milp", help=f"one of {', '.join(METHODS)}")
+    search.add_argument("--method", default=DEFAULT_METHOD, help=f"one of {', '.join(METHODS)}; "
+                        "'all' for milp with all others beside it")
     search.add_argument("--compare", default=",".join(COMPARED), metavar="NAME,...",
-                        help="methods run beside it at the same budget; 'none' for none")
+                        help="methods run beside it at the same budget; 'all', or 'none'")
+    search.add_argument("--compensation", default="both", metavar="KIND",
+                        help="free correction of layers by other constants: affine (requantiser), "
+                        "weights (weight map), both or none")
+    search.add_argument("--constraint", default="barrier", metavar="KIND",
+                        help="of method autoapprox: exponential barrier as in the paper, or native "
+                        "constraints of the sampler")
+    search.add_argument("--study", action="store_true",
+                        help="measure every multiplier in every layer alone instead of predicting "
+                        "it from one probe per layer; charged")
     search.add_argument("--budget", type=int, default=100, metavar="N",
                         help="full passes of the search split per method, calibration charged")
     search.add_argument("--search-loss", type=float, default=0.0, metavar="X",
@@ -68,26 +80,30 @@ def _parser() -> argparse.ArgumentParser:
     output.add_argument("--output", type=Path, default=Path("runs"), metavar="DIR",
                         help="parent of run folders")
     output.add_argument("--storage", metavar="URL",
-                        help="Optuna storage of the trials (default: a journal in the run folder)")
+                        help="Optuna storage of the trials, such as postgresql://user@host/name, "
+                        "shared by several workers (default: a journal in the run folder)")
     output.add_argument("--resume", action="store_true", help="continue an interrupted run")
     output.add_argument("--force", action="store_true", help="replace an existing run")
+    output.add_argument("--dry-run", action="store_true",
+                        help="only say what would be evaluated, and about how long it takes")
     output.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser
 
 
 def options_of(arguments: argparse.Namespace, command: str) -> Options:
     """Return the checked options of a command line."""
+    names = vars(arguments)
+    everything = arguments.method == "all" or arguments.compare == "all"
+    method = DEFAULT_METHOD if arguments.method == "all" else arguments.method
     compared = "" if arguments.compare == "none" else arguments.compare
     return Options(
-        model=arguments.model, data=arguments.data,
-        splits={split: getattr(arguments, split) for split in SPLITS if getattr(arguments, split)},
-        multipliers=tuple(filter(None, arguments.multipliers.split(","))), rows=arguments.rows,
-        cols=arguments.cols, batch=arguments.batch, area_limit=arguments.area_limit,
-        max_arrays=arguments.max_arrays, keep_exact=arguments.keep_exact,
-        margin=arguments.margin, search_loss=arguments.search_loss, method=arguments.method,
-        compare=tuple(filter(None, compared.split(","))), budget=arguments.budget,
-        seed=arguments.seed, name=arguments.name, output=arguments.output,
-        storage=arguments.storage, resume=arguments.resume, force=arguments.force,
+        **{name: names[name] for name in (
+            "model", "data", "rows", "cols", "batch", "area_limit", "max_arrays", "keep_exact",
+            "compensation", "margin", "search_loss", "constraint", "study", "budget", "seed",
+            "name", "output", "storage", "resume", "force", "dry_run")},
+        splits={split: names[split] for split in SPLITS if names[split]},
+        multipliers=tuple(filter(None, arguments.multipliers.split(","))), method=method,
+        compare=tuple(METHODS) if everything else tuple(filter(None, compared.split(","))),
         quiet=arguments.json, command=command)
 
 

@@ -1,31 +1,35 @@
 """Finished candidates as one Optuna study, so that an interrupted run continues.
 
-Every candidate is one `add_trial` into a journal file (or any storage URL Optuna knows): its
-energy is the value, accuracy and area are constraints, mapping and counts are attributes.
-`optuna-dashboard` and `optuna.load_study` read it. Samplers never see this study: they live
-in memory and are replayed on resumption, each answer coming from here, so that a resumed
-search is the uninterrupted one.
+Every candidate is one `add_trial`: array energy and top-1 are its objectives, accuracy and area
+its constraints, the multiplier of every array and the array of every layer its parameters.
+`optuna-dashboard` and `optuna trials` read it. Samplers never see this study: they live in memory
+and are replayed on resumption, each answer coming from here, so that a resumed search is the
+uninterrupted one.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from hw.common.errors import InputError, ToolError
+from hw.common.errors import InputError
+from search.crew import Crew
 from search.oracle import Measured, key
+from search.problem import TOLERANCE
 from search.result import Candidate
+from search.storage import is_shared, open_database, open_journal, patiently
 
 if TYPE_CHECKING:
     import optuna
 
 FINGERPRINT = "fingerprint"
 SENSITIVITY = "sensitivity:"
-JOURNAL_START = b'{"op_code"'
+NO_ARRAY = "-"
+METRICS = ("array energy (exact = 1)", "top-1 on the search split")
+
+Evaluate = Callable[[Sequence[Mapping[str, str]]], Sequence[Measured]]
 
 
 class TrialStore:
@@ -34,11 +38,16 @@ class TrialStore:
     Parameters
     ----------
     location : Path or str
-        Journal file, or a storage URL such as `sqlite:///trials.db`.
+        Journal file, or a storage URL such as `postgresql://user@host/name`, which several
+        workers may share: what one has measured, the others know.
     study_name : str
     fingerprint : mapping of str to str
         What measurements depend on (network, data, circuits). A study that was started with
         another one is refused: its answers would be wrong here.
+    layers, multipliers : sequence of str
+        What mappings are made of.
+    max_arrays : int
+    area_limit : float
 
     Raises
     ------
@@ -49,46 +58,50 @@ class TrialStore:
     """
 
     def __init__(self, location: Path | str, study_name: str, *,
-                 fingerprint: Mapping[str, str]) -> None:
+                 fingerprint: Mapping[str, str], layers: Sequence[str],
+                 multipliers: Sequence[str], max_arrays: int, area_limit: float) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.location = str(location)
-        self._handle: Any = None
+        self.location, self.study_name = str(location), study_name
+        self._layers, self._area_limit = layers, area_limit
+        self._slots = max_arrays
+        self._multipliers = (NO_ARRAY, *multipliers)
+        self._handle: IO[bytes] | None = None
+        if is_shared(location):
+            self._storage: optuna.storages.BaseStorage = open_database(self.location)
+        else:
+            self._storage, self._handle = open_journal(Path(location))
         try:
-            self._study = optuna.create_study(
-                storage=self._open_storage(), study_name=study_name, load_if_exists=True,
-                direction="minimize")
+            self._study = patiently(self._open_study)
             self._check(fingerprint)
-            self._trials = [trial for trial in self._study.get_trials(deepcopy=False)
-                            if "mapping" in trial.user_attrs]
+            self.crew = Crew(self._storage, study_name) if is_shared(location) else None
+            self._trials = self._finished()
         except BaseException:
             self.close()
             raise
-        self._kept = {(trial.user_attrs["method"], key(json.loads(trial.user_attrs["mapping"])))
-                      for trial in self._trials}
+        self._kept = {_identity(trial) for trial in self._trials}
 
-    def _open_storage(self) -> optuna.storages.BaseStorage:
+    def _open_study(self) -> optuna.Study:
+        import warnings
+
         import optuna
-        from optuna.storages.journal import JournalFileBackend
 
-        if "://" in self.location:
-            try:
-                return optuna.storages.RDBStorage(self.location)
-            except Exception as error:  # driver, address and database errors have no common base
-                raise ToolError(f"{self.location}: cannot be opened as Optuna storage "
-                                f"({error})") from None
-        path = Path(self.location)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._handle = path.open("ab")
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{path}: another run is writing to it") from None
-        # Ours alone now: whatever a killed run left behind is stale.
-        Path(f"{path}.lock").unlink(missing_ok=True)
-        repair_journal(path)
-        return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+        study = optuna.create_study(
+            storage=self._storage, study_name=self.study_name, load_if_exists=True,
+            directions=["minimize", "maximize"])
+        if len(study.directions) != len(METRICS):
+            raise InputError(f"{self.location}: study {self.study_name!r} must be of this version; "
+                             "choose another --name or start again with --force")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            if study.metric_names is None:
+                study.set_metric_names(list(METRICS))
+        return study
+
+    def _finished(self) -> list[optuna.trial.FrozenTrial]:
+        return [trial for trial in patiently(lambda: self._study.get_trials(deepcopy=False))
+                if "mapping" in trial.user_attrs]
 
     def _check(self, fingerprint: Mapping[str, str]) -> None:
         stored = self._study.user_attrs.get(FINGERPRINT)
@@ -101,61 +114,74 @@ class TrialStore:
                                  "another --name or start again with --force")
 
     def known(self) -> dict[str, Measured]:
-        """Return every measurement of earlier runs, by `search.oracle.key`."""
-        return {key(json.loads(trial.user_attrs["mapping"])): Measured(
-                    right=trial.user_attrs["right"], damage=trial.user_attrs["damage"],
-                    seconds=trial.user_attrs["seconds"]) for trial in self._trials}
+        """Return every measurement of earlier runs and other workers, by `search.oracle.key`."""
+        found = {} if self.crew is None else self.crew.known()
+        return found | {_identity(trial)[1]: Measured(
+            right=trial.user_attrs["right"], damage=trial.user_attrs["damage"],
+            seconds=trial.user_attrs["seconds"]) for trial in self._trials}
+
+    def shared(self, evaluate: Evaluate) -> Evaluate:
+        """Return `evaluate`, done together with other workers where there may be some."""
+        if self.crew is None:
+            return evaluate
+        crew = self.crew
+        return lambda mappings: crew.measure(mappings, evaluate)
 
     def add(self, method: str, candidate: Candidate, measured: Measured, *, needed: int) -> None:
         """Keep one finished candidate; the same one of the same method is kept once."""
         import optuna
 
         identity = (method, key(candidate.mapping))
+        if self.crew is not None and identity not in self._kept:  # others add to it, too
+            self._kept = {_identity(trial) for trial in self._finished()}
         if identity in self._kept:
             return
         self._kept.add(identity)
-        self._study.add_trial(optuna.trial.create_trial(
-            value=candidate.energy, params={}, distributions={},
-            constraints={"accuracy": float(needed - measured.right)},
+        params, distributions = self._parameters(candidate)
+        trial = optuna.trial.create_trial(
+            values=[candidate.energy, candidate.search_top1], params=params,
+            distributions=distributions,
+            constraints={"accuracy": float(needed - measured.right),
+                         "area": candidate.area - self._area_limit - TOLERANCE},
             user_attrs={"method": method, "mapping": json.dumps(dict(candidate.mapping)),
                         "right": measured.right, "images": candidate.search_n,
                         "damage": measured.damage, "seconds": measured.seconds,
-                        "area": candidate.area, "evaluation": candidate.evaluation}))
+                        "area": candidate.area, "evaluation": candidate.evaluation})
+        patiently(lambda: self._study.add_trial(trial))
 
-    def sensitivity(self, layer: str) -> list[float] | None:
+    def _parameters(self, candidate: Candidate) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what `optuna trials` shows: a multiplier per array, an array per layer."""
+        from optuna.distributions import CategoricalDistribution, IntDistribution
+
+        arrays = candidate.arrays
+        params: dict[str, Any] = {
+            f"array{slot}": arrays[slot] if slot < len(arrays) else NO_ARRAY
+            for slot in range(self._slots)}
+        distributions: dict[str, Any] = dict.fromkeys(
+            params, CategoricalDistribution(self._multipliers))
+        for layer in self._layers:
+            params[layer] = arrays.index(candidate.mapping[layer])
+            distributions[layer] = IntDistribution(0, max(self._slots - 1, 0))
+        return params, distributions
+
+    def sensitivity(self, layer: str) -> list[list[float]] | None:
         """Return the row of the sensitivity study that was kept for a layer."""
         row = self._study.user_attrs.get(SENSITIVITY + layer)
-        return None if row is None else [float(value) for value in row]
+        return None if row is None else [[float(value) for value in half] for half in row]
 
-    def keep_sensitivity(self, layer: str, row: Sequence[float]) -> None:
+    def keep_sensitivity(self, layer: str, row: Sequence[Sequence[float]]) -> None:
         """Keep one row of the sensitivity study, in the order of the multipliers."""
-        self._study.set_user_attr(SENSITIVITY + layer, [float(value) for value in row])
+        patiently(lambda: self._study.set_user_attr(
+            SENSITIVITY + layer, [[float(value) for value in half] for half in row]))
 
     def close(self) -> None:
-        """Let go of the journal file."""
+        """Let go of the journal file or the database."""
         if self._handle is not None:
             self._handle.close()
             self._handle = None
+        elif hasattr(self, "_storage"):
+            self._storage.remove_session()
 
 
-def repair_journal(path: Path) -> None:
-    """Cut a torn last line off a journal; raises InputError when it is no journal at all.
-
-    A killed run can leave half a line, and what Optuna appends to it is lost with it.
-    """
-    content = path.read_bytes()
-    start = content[:len(JOURNAL_START)]
-    if start != JOURNAL_START[:len(start)]:
-        raise InputError(f"{path}: must be an Optuna journal file")
-    whole = content[:content.rfind(b"\n") + 1]
-    while whole and not _is_json(whole[whole[:-1].rfind(b"\n") + 1:]):
-        whole = whole[:whole[:-1].rfind(b"\n") + 1]  # a tear that the file system padded
-    if len(whole) < len(content):
-        os.truncate(path, len(whole))
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
+def _identity(trial: optuna.trial.FrozenTrial) -> tuple[str, str]:
+    return trial.user_attrs["method"], key(json.loads(trial.user_attrs["mapping"]))

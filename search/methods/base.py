@@ -1,31 +1,39 @@
 """What a search method is, and the loop that runs one.
 
-A method is a generator: it yields an assignment it wants measured and is sent the answer.
+A method is a generator: it yields the designs it wants measured, as many as it can name before
+it needs an answer, and is sent what was measured, in the same order.
 
-    answer = yield assignment
+    answers = yield [design, ...]        answer = yield from ask(design)
 
-It holds no budget, cache, clock or file; the loop does, the same for all. The loop ends a
-method when its budget is spent, so a method may propose for ever.
+Designs that are asked for together share what they have in common. A method holds no budget,
+cache, clock or file; the loop does, the same for all, and ends it when its budget is spent: a
+method may propose for ever.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from search.damage import Damage
 from search.oracle import Measured, Oracle
 from search.problem import Assignment, Problem
 from search.result import Candidate, MethodResult
 
-Proposals = Generator[Assignment, Measured, None]
+Proposals = Generator[Sequence[Assignment], Sequence[Measured], None]
 # A method that proposes only what it has already measured has nothing more to say.
 MAX_REPEATS = 1000
+# Measured between two writes to the trial store: what a killed run has to do again.
+TOGETHER = 16
+
+
+def ask(design: Assignment) -> Generator[Sequence[Assignment], Sequence[Measured], Measured]:
+    """Have one design measured: `answer = yield from ask(design)`."""
+    (answer,) = yield [design]
+    return answer
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,27 +43,35 @@ class SearchTask:
     Parameters
     ----------
     problem : Problem
-    needed : int
-        Images of the search split that a design must classify correctly.
+    needed, images : int
+        Images of the search split, of `images`, that a design must classify correctly.
     evaluations : int
         Measurements it will be given at most.
     seed : int
-    damage : float64[N, K], optional
-        Predicted damage of each (layer, multiplier), for methods that ask for calibration.
+    damage : Damage, optional
+        Predicted, for methods that ask for calibration.
+    hopeless : float
+        Damage from which on no design that calibration measured kept the accuracy.
+    constraint : str
+        How methods that leave the choice treat accuracy and area: `barrier` adds exponential
+        barriers to the energy, `native` hands them to the sampler as constraints.
     """
 
     problem: Problem
     needed: int
     evaluations: int
     seed: int
-    damage: npt.NDArray[np.float64] | None = None
+    images: int
+    damage: Damage | None = None
+    hopeless: float = math.inf
+    constraint: Literal["barrier", "native"] = "barrier"
 
     def accepts(self, measured: Measured) -> bool:
         """Return whether the accuracy is kept on the search split."""
         return measured.right >= self.needed
 
     @property
-    def calibrated_damage(self) -> npt.NDArray[np.float64]:
+    def calibrated_damage(self) -> Damage:
         """The calibration, for methods that are declared to have one."""
         if self.damage is None:
             raise ValueError("Search task must carry the damage that this method asked for")
@@ -70,22 +86,21 @@ class Searcher(Protocol):
     """
 
     def __call__(self, task: SearchTask) -> Proposals:
-        """Yield assignments; each yield evaluates to what was measured."""
+        """Yield lists of assignments; each yield evaluates to what was measured of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
     """An entry of the registry.
 
-    calibration : what `SearchTask.damage` holds and what is charged for it: `none`; `probes`,
-    the histogram surrogate with one probe per layer; `study`, every (layer, multiplier)
-    measured alone. check : raises ToolError when the method cannot run here.
+    calibrated : it is given, and charged for, predictions of the damage. check : raises ToolError
+    when the method cannot run here.
     """
 
     name: str
     summary: str
     search: Searcher
-    calibration: Literal["none", "probes", "study"] = "none"
+    calibrated: bool = False
     check: Callable[[], None] = lambda: None
 
 
@@ -105,42 +120,59 @@ def run_method(method: Method, task: SearchTask, oracle: Oracle, *, charge: floa
     Time is the method's own plus what its measurements took when they were made, so that an
     answer found by an earlier method or run does not make it look faster.
     """
-    problem, history = task.problem, list[Candidate]()
-    seen: dict[Assignment, Measured] = {}
+    history, seen = list[Candidate](), dict[Assignment, Measured]()
     waited = borrowed = 0.0
     started = time.perf_counter()
     proposals = method.search(task)
-    answer: Measured | None = None
+    answers: Sequence[Measured] | None = None
     repeats = 0
     while len(seen) < task.evaluations and repeats < MAX_REPEATS:
         try:
-            assignment = next(proposals) if answer is None else proposals.send(answer)
+            designs = next(proposals) if answers is None else proposals.send(answers)
         except StopIteration:
             break
-        if assignment in seen:  # asked before: answered, neither charged nor counted
-            repeats += 1
-            answer = seen[assignment]
-            continue
-        if not problem.fits(assignment):
-            raise ValueError(f"Method {method.name} must propose designs within the limits, "
-                             f"not {problem.to_mapping(assignment)}")
-        repeats = 0
-        before = time.perf_counter()
-        answer = seen[assignment] = oracle.measure(assignment)
-        waited += time.perf_counter() - before
-        borrowed += answer.seconds
-        candidate = Candidate(
-            mapping=problem.to_mapping(assignment), energy=problem.relative_energy(assignment),
-            area=problem.relative_area(assignment), search_right=answer.right,
-            search_n=oracle.images, evaluation=math.ceil(charge + len(seen)))
-        history.append(candidate)
-        oracle.keep(method.name, candidate, needed=task.needed)
-        if progress is not None:
-            progress.advance(note=_note(history, task.needed))
+        # Asked before: answered, neither charged nor counted.
+        fresh = [design for design in dict.fromkeys(designs) if design not in seen]
+        repeats = 0 if fresh else repeats + 1
+        for design in fresh:
+            _check(method, task.problem, design)
+        fresh = fresh[:task.evaluations - len(seen)]
+        for first in range(0, len(fresh), TOGETHER):
+            part = fresh[first:first + TOGETHER]
+            before = time.perf_counter()
+            measured = oracle.measure(part)
+            waited += time.perf_counter() - before
+            borrowed += sum(answer.seconds for answer in measured)
+            for design, answer in zip(part, measured, strict=True):
+                seen[design] = answer
+                history.append(_candidate(task, oracle, design, answer,
+                                          math.ceil(charge + len(seen))))
+                oracle.keep(method.name, history[-1], needed=task.needed)
+            if progress is not None:
+                progress.advance(len(part), note=_note(history, task.needed))
+        if any(design not in seen for design in designs):  # the budget is spent
+            break
+        answers = [seen[design] for design in designs]
     proposals.close()
+    found = cheapest(history, task.needed)
     return MethodResult(method=method.name, evaluations=charge + len(seen),
                         seconds=time.perf_counter() - started - waited + borrowed,
-                        best=cheapest(history, task.needed), history=history)
+                        accepted=found, best=found, history=history)
+
+
+def _check(method: Method, problem: Problem, design: Assignment) -> None:
+    if not problem.fits(design):
+        raise ValueError(f"Method {method.name} must propose designs within the limits, "
+                         f"not {problem.to_mapping(design)}")
+
+
+def _candidate(task: SearchTask, oracle: Oracle, design: Assignment, answer: Measured,
+               evaluation: int) -> Candidate:
+    problem = task.problem
+    return Candidate(
+        mapping=problem.to_mapping(design), energy=problem.relative_energy(design),
+        area=problem.relative_area(design), search_right=answer.right, search_n=oracle.images,
+        evaluation=evaluation)
 
 
 def cheapest(history: list[Candidate], needed: int) -> Candidate | None:

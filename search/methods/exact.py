@@ -8,4 +8,4 @@ from search.methods.base import Proposals, SearchTask
 def search(task: SearchTask) -> Proposals:
     """Propose the exact design, once, if the limits allow it."""
     if task.problem.fits(task.problem.exact):
-        yield task.problem.exact
+        yield [task.problem.exact]

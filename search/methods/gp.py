@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import warnings
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from hw.common.errors import ToolError
 from search.methods.base import Proposals, SearchTask
-from search.methods.black_box import proposals
+from search.methods.black_box import any_layer_any_array, proposals
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
 
 
 def check() -> None:
     """Raise ToolError when torch, which Optuna's GP needs, is not installed."""
     if find_spec("torch") is None:
-        raise ToolError("Method gp needs torch; install it with: pip install -e '.[torch]'")
+        raise ToolError("Optuna's GP sampler needs torch; install it with: pip install -e '.[torch]'")
 
 
-def search(task: SearchTask) -> Proposals:
-    """Propose what the GP draws, ten random designs first."""
+def sampler(seed: int) -> BaseSampler:
+    """Return Optuna's GP sampler, ten random designs first."""
     check()
     from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import GPSampler
@@ -28,5 +32,9 @@ def search(task: SearchTask) -> Proposals:
     with warnings.catch_warnings():
         # The measurements are exact; Optuna calls saying so experimental.
         warnings.simplefilter("ignore", ExperimentalWarning)
-        sampler = GPSampler(seed=task.seed, n_startup_trials=10, deterministic_objective=True)
-    yield from proposals(task, sampler)
+        return GPSampler(seed=seed, n_startup_trials=10, deterministic_objective=True)
+
+
+def search(task: SearchTask) -> Proposals:
+    """Propose what the GP draws."""
+    yield from proposals(task, sampler(task.seed), any_layer_any_array(task.problem))

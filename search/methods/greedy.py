@@ -1,7 +1,7 @@
 """Calibrated greedy: the layer and multiplier that save most per damage, one after another.
 
 Starts from the exact array and tries the move with the best ratio of energy saved to damage
-added, as measured with that multiplier in that layer alone. An accepted move stays; a
+added, as that multiplier does in that layer alone. An accepted move stays; a
 rejected one is never tried again, nor is a more damaging one in the same layer. In the
 manner of Mrazek et al., "Libraries of approximate circuits: automated design and application
 in CNN accelerators", IEEE JETCAS 10:406, 2020.
@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from search.methods.base import Proposals, SearchTask
+from search.methods.base import Proposals, SearchTask, ask
 from search.problem import Assignment
 
 
 def search(task: SearchTask) -> Proposals:
     """Propose moves until none is left."""
-    problem, damage = task.problem, task.calibrated_damage
+    problem, damage = task.problem, task.calibrated_damage.alone
     current = problem.exact
     # Damage from which a layer's moves are known to be too much.
     ceiling = np.full(len(problem.layers), np.inf)
@@ -27,7 +27,7 @@ def search(task: SearchTask) -> Proposals:
             return
         layer, column = move
         proposal = _with(current, layer, column)
-        if task.accepts((yield proposal)):
+        if task.accepts((yield from ask(proposal))):
             current = proposal
         else:
             ceiling[layer] = damage[layer, column]

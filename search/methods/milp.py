@@ -16,7 +16,7 @@ prediction layer by layer: a ridge regression towards "the calibration was right
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -24,17 +24,20 @@ import numpy.typing as npt
 from scipy.optimize import lsq_linear
 
 from search.assignment import AssignmentModel
-from search.methods.base import Proposals, SearchTask
+from search.damage import Damage
+from search.methods.base import Proposals, SearchTask, ask
 from search.oracle import Measured
 from search.problem import Assignment
 
 FRONT_POINTS = 24
-RELATIVE_GAP = 2e-3  # the damage is only predicted: no need for the last digit
+RELATIVE_GAP = 2e-3  # of energies
+DAMAGE_GAP = 0.02  # damage is only predicted, to ten times that
 FIRST_STEP, SMALLEST_STEP = 0.02, 0.001  # relative energy below the best so far
 GROWTH, DECAY = 1.5, 0.6
 PATIENCE = 10  # failures in a row that end the refinement
 FINEST_GAP = 0.004  # of energies, between designs of the filled front
 FILLED_SHARE = 0.25  # of the way from the best to the exact array
+FILLED_DESIGNS = 12  # about; a certificate looks at fewer
 # The prediction is trusted to a factor of about two per layer, a measurement to 20 %.
 PRIOR_SPREAD, MEASUREMENT_SPREAD = 1.0, 0.2
 FACTOR_RANGE = (0.1, 10.0)
@@ -55,21 +58,27 @@ class _State:
 
     def __init__(self, task: SearchTask) -> None:
         self.task, self.problem = task, task.problem
-        self.model = AssignmentModel(task.problem, relative_gap=RELATIVE_GAP)
+        self.model = AssignmentModel(task.problem, relative_gap=RELATIVE_GAP,
+                                     damage_gap=DAMAGE_GAP)
         self.beliefs = _Beliefs(task.calibrated_damage)
         self.measured: dict[Assignment, Measured] = {}
         exact = self.problem.exact
         self.best = exact if self.problem.fits(exact) else None
 
     @property
+    def damage(self) -> npt.NDArray[np.float64]:
+        """Damage of each (layer, multiplier) as now believed, near the best design."""
+        return self.beliefs.near(self.problem.exact if self.best is None else self.best)
+
+    @property
     def best_energy(self) -> float:
         """Relative energy of the cheapest design that keeps the accuracy."""
         return ANY_ENERGY if self.best is None else self.problem.relative_energy(self.best)
 
-    def ask(self, design: Assignment) -> Generator[Assignment, Measured, bool]:
+    def ask(self, design: Assignment) -> Generator[Sequence[Assignment], Sequence[Measured], bool]:
         """Have a design measured, learn from it, and return whether it is accepted."""
         if design not in self.measured:
-            self.measured[design] = yield design
+            self.measured[design] = yield from ask(design)
             self.beliefs.add(design, self.measured[design].damage)
         accepted = self.task.accepts(self.measured[design])
         if accepted and self.problem.relative_energy(design) < self.best_energy:
@@ -80,7 +89,7 @@ class _State:
         """Return the unmeasured design of least believed damage, of energy in (above, energy]."""
         passed_over: list[Assignment] = []
         while True:
-            design = self.model.safest(self.beliefs.damage, energy, above=above,
+            design = self.model.safest(self.damage, energy, above=above,
                                        excluded=[*self.measured, *passed_over])
             if design is None or len(passed_over) > MAX_PASSED_OVER:
                 return None
@@ -92,11 +101,11 @@ class _State:
 
 
 def _bisect(state: _State) -> Proposals:
-    limits = _damage_limits(state.beliefs.damage)
+    limits = _damage_limits(state.damage)
     low, high = 0, len(limits)  # limits[:low] are kept to be safe, limits[high:] to be too much
     while low < high:
         middle = (low + high) // 2
-        design = state.model.cheapest(state.beliefs.damage, limits[middle])
+        design = state.model.cheapest(state.damage, limits[middle])
         # Without a design: nothing so harmless exists.
         if design is None or not state.problem.fits(design) or (yield from state.ask(design)):
             low = middle + 1
@@ -127,12 +136,13 @@ def _fill(state: _State) -> Proposals:
     if low >= 1:  # nothing saves energy, so nothing is safer
         return
     high = low + FILLED_SHARE * (1 - low)
+    finest = max(FINEST_GAP, (high - low) / FILLED_DESIGNS)
     marks = {low, high}  # energies that need no further design beside them
     while True:
         energies = sorted({e for e in map(state.problem.relative_energy, state.measured)
                            if low < e < high} | marks)
         gap, start = max((after - before, before) for before, after in pairwise(energies))
-        if gap < FINEST_GAP:
+        if gap < finest:
             return
         design = state.safest(start + gap / 2, above=start)
         marks.add(start + gap / 2)
@@ -152,19 +162,18 @@ def _damage_limits(damage: npt.NDArray[np.float64]) -> list[float]:
 class _Beliefs:
     """Predicted damage, corrected by one factor per layer."""
 
-    def __init__(self, prior: npt.NDArray[np.float64]) -> None:
+    def __init__(self, prior: Damage) -> None:
         self._prior = prior
-        self._factors = np.ones(prior.shape[0])
+        self._factors = np.ones(prior.alone.shape[0])
         self._rows: list[npt.NDArray[np.float64]] = []
 
-    @property
-    def damage(self) -> npt.NDArray[np.float64]:
-        """Damage of each (layer, multiplier) as now believed, float64[N, K]."""
-        return self._factors[:, None] * self._prior
+    def near(self, design: Assignment) -> npt.NDArray[np.float64]:
+        """Return damage that adds up over layers, right near a design, float64[N, K]."""
+        return self._factors[:, None] * self._prior.near(design)
 
     def add(self, design: Assignment, damage: float) -> None:
         """Learn from the measured damage of a whole design; relative errors count."""
-        parts = self._prior[np.arange(len(design)), list(design)]
+        parts = self._prior.parts(design)
         if damage <= 0 or not parts.any():
             return
         self._rows.append(parts / damage / MEASUREMENT_SPREAD)

@@ -12,6 +12,5 @@ def search(task: SearchTask) -> Proposals:
     """
     problem = task.problem
     designs = [(column,) * len(problem.layers) for column in range(len(problem.multipliers))]
-    for design in sorted(designs, key=problem.energy_pj, reverse=True):
-        if problem.fits(design) and problem.relative_energy(design) < 1:
-            yield design
+    yield [design for design in sorted(designs, key=problem.energy_pj, reverse=True)
+           if problem.fits(design) and problem.relative_energy(design) < 1]

@@ -7,8 +7,10 @@ import numpy as np
 
 from hw.multipliers import catalogue, get
 from search.result import (
+    CalibrationFacts,
     Candidate,
     Certificate,
+    CompensationFacts,
     LayerFacts,
     MethodResult,
     MultiplierFacts,
@@ -58,6 +60,7 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
                                   margin=0.01, lower_bound=-0.0061, certified=True,
                                   wording="zero-loss (certified, margin 1.0 points, 95 %)")
         methods.append(MethodResult(method=method, evaluations=20, seconds=1.5, best=best,
+                                    accepted=best,
                                     history=history,
                                     certificate=certificate if best is not None else None))
     return RunResult(
@@ -65,6 +68,12 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
         layers=[LayerFacts(name=layer, kind="conv", k=144, n=16, groups=1, positions=64,
                            macs=147456) for layer in layers],
         multipliers=multipliers, exact=exact, methods=methods,
+        calibration=CalibrationFacts(additive=0.97, pairwise=0.98, pairs_used=False, studied=False,
+                                     searched=0.91, searched_designs=60, charge=6.8),
+        compensation=CompensationFacts(
+            kind="both", passes=25, charge=8.1, corrected=30, pairs=39,
+            layers=dict.fromkeys(layers, "weights+affine"), right=297, plain_right=280,
+            damage=0.01, plain_damage=0.2),
         sensitivity={layer: {name: float(index * generator.random() * 1e-3)
                              for index, name in enumerate(names)} for layer in layers},
         layer_energy_pj={layer: {m.name: 50 * m.pe_energy_fj for m in multipliers}

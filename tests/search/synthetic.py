@@ -74,6 +74,9 @@ class MadeUpNetwork:
         return Measured(right=self.EXACT_RIGHT - int(max(0, 20 * (damage - 0.5))) - (
             luck if damage > 0.4 else 0), damage=damage, seconds=0.25)
 
-    def __call__(self, mapping):
-        self.calls.append(dict(mapping))
-        return self.measured(self.problem.from_mapping(mapping))
+    def __call__(self, mappings):
+        found = []
+        for mapping in mappings:
+            self.calls.append(dict(mapping))
+            found.append(self.measured(self.problem.from_mapping(mapping)))
+        return found

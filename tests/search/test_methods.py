@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError, ToolError
+from search.damage import Damage
 from search.methods import METHODS, get_method
 from search.methods.base import SearchTask, run_method
 from search.oracle import Oracle
@@ -14,7 +15,8 @@ LIMITS = {"default": {"area_limit": 4.0, "max_arrays": 3},
           "below_exact": {"area_limit": 0.97, "max_arrays": 2},
           "exact_kept": {"area_limit": 1.8, "max_arrays": 2, "keep_exact": True},
           "single": {"area_limit": 4.0, "max_arrays": 1}}
-QUICK = sorted(set(METHODS) - {"gp"})
+TORCH = {"gp", "autoapprox"}
+QUICK = sorted(set(METHODS) - TORCH)
 
 
 def run(method, *, evaluations=25, seed=0, problem_seed=0, layers=6, multipliers=8, limits=None):
@@ -23,7 +25,7 @@ def run(method, *, evaluations=25, seed=0, problem_seed=0, layers=6, multipliers
     damage = made_up_damage(problem, seed=problem_seed)
     network = MadeUpNetwork(problem, damage, seed=problem_seed)
     task = SearchTask(problem=problem, needed=network.EXACT_RIGHT, evaluations=evaluations,
-                      seed=seed, damage=damage)
+                      images=network.IMAGES, seed=seed, damage=Damage(alone=damage))
     result = run_method(METHODS[method], task, Oracle(problem, network, images=network.IMAGES))
     return problem, network, result
 
@@ -93,29 +95,30 @@ def test_exact_is_one_evaluation_of_energy_one():
     assert [candidate.energy for candidate in result.history] == [1.0]
 
 
-def test_gp_runs_within_the_limits_and_repeats():
+@pytest.mark.parametrize("method", sorted(TORCH))
+def test_gaussian_processes_run_within_the_limits_and_repeat(method):
     pytest.importorskip("torch", reason="Optuna's GP sampler needs torch")
-    problem, _, result = run("gp", evaluations=12)
+    problem, _, result = run(method, evaluations=12)
     assert len(result.history) == 12
     assert all(problem.fits(problem.from_mapping(c.mapping)) for c in result.history)
-    assert run("gp", evaluations=12)[2].history == result.history
+    assert run(method, evaluations=12)[2].history == result.history
 
 
 def test_gp_without_torch_names_the_fix(monkeypatch):
     monkeypatch.setattr("search.methods.gp.find_spec", lambda name: None)
-    with pytest.raises(ToolError, match=r"^Method gp needs torch; install it with: pip install"):
+    with pytest.raises(ToolError, match=r"^Optuna's GP sampler needs torch; install it with: pip"):
         METHODS["gp"].check()
 
 
 def test_methods_that_need_calibration_say_so():
     problem = made_up_problem()
     network = MadeUpNetwork(problem, made_up_damage(problem))
-    bare = SearchTask(problem=problem, needed=297, evaluations=5, seed=0)
+    bare = SearchTask(problem=problem, needed=297, images=300, evaluations=5, seed=0)
     for method in METHODS.values():
-        if method.name == "gp":
+        if method.name in TORCH:
             continue
         oracle = Oracle(problem, network, images=300)
-        if method.calibration == "none":
+        if not method.calibrated:
             run_method(method, bare, oracle)
         else:
             with pytest.raises(ValueError, match=r"^Search task must carry the damage"):

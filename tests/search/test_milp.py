@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from search.assignment import AssignmentModel
+from search.damage import Damage
 from search.methods import METHODS, milp
 from search.methods.base import SearchTask, run_method
 from search.oracle import Measured, Oracle
@@ -27,15 +28,17 @@ class _Judged:
     def __init__(self, problem, damage, accepts):
         self.problem, self.damage, self.accepts = problem, damage, accepts
 
-    def __call__(self, mapping):
-        assignment = self.problem.from_mapping(mapping)
+    def __call__(self, mappings):
+        return [self.measured(self.problem.from_mapping(mapping)) for mapping in mappings]
+
+    def measured(self, assignment):
         return Measured(right=PERFECT - (not self.accepts(assignment)),
                         damage=total(self.damage, assignment), seconds=0.01)
 
 
 def search(problem, damage, accepts, *, evaluations):
-    task = SearchTask(problem=problem, needed=PERFECT, evaluations=evaluations, seed=0,
-                      damage=damage)
+    task = SearchTask(problem=problem, needed=PERFECT, images=PERFECT, seed=0,
+                      evaluations=evaluations, damage=Damage(alone=damage))
     oracle = Oracle(problem, _Judged(problem, damage, accepts), images=PERFECT)
     return run_method(METHODS["milp"], task, oracle)
 
@@ -99,7 +102,7 @@ def test_what_is_measured_corrects_the_prediction():
     network = MadeUpNetwork(problem, made_up_damage(problem))
     network.truth[1] *= 4
     task = SearchTask(problem=problem, needed=network.EXACT_RIGHT, evaluations=60, seed=0,
-                      damage=made_up_damage(problem))
+                      images=network.IMAGES, damage=Damage(alone=made_up_damage(problem)))
     result = run_method(METHODS["milp"], task, Oracle(problem, network, images=network.IMAGES))
     optimum = min(problem.relative_energy(a) for a in every_design(problem)
                   if network.measured(a).right >= network.EXACT_RIGHT)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from search.damage import Damage
 from search.methods.base import Method, SearchTask, cheapest, run_method
 from search.oracle import Oracle, key
 from tests.search.synthetic import MadeUpNetwork, made_up_damage, made_up_problem
@@ -12,14 +13,14 @@ def setting(**limits):
     damage = made_up_damage(problem)
     network = MadeUpNetwork(problem, damage)
     task = SearchTask(problem=problem, needed=network.EXACT_RIGHT, evaluations=10, seed=0,
-                      damage=damage)
+                      images=network.IMAGES, damage=Damage(alone=damage))
     return network, task, Oracle(problem, network, images=network.IMAGES)
 
 
 def scripted(*designs):
     def search(task):
         for design in designs:
-            _ = yield design
+            _ = yield [design]
     return Method(name="scripted", summary="", search=search)
 
 
@@ -42,7 +43,7 @@ def test_repeats_within_a_method_are_free_and_kept_once():
 def test_a_method_that_only_repeats_itself_ends():
     def search(task):
         while True:
-            yield (0, 0, 0, 0)
+            yield [(0, 0, 0, 0)]
 
     _, task, oracle = setting()
     assert run_method(Method(name="stuck", summary="", search=search), task, oracle
@@ -55,12 +56,40 @@ def test_answers_reach_the_method_that_asked():
 
     def search(task):
         for design in ((0, 0, 0, 0), (4, 4, 4, 4), (0, 0, 0, 0)):
-            answers.append((yield design))  # noqa: PERF401 (a yield has no place in extend)
+            answers.extend((yield [design]))
 
     run_method(Method(name="asking", summary="", search=search), task, oracle)
     assert answers == [network.measured((0, 0, 0, 0)), network.measured((4, 4, 4, 4)),
                        network.measured((0, 0, 0, 0))]
     assert answers[0].right > answers[1].right
+
+
+def test_designs_asked_for_together_are_measured_together_and_answered_in_order():
+    network, task, oracle = setting()
+    batches, found = [], []
+    evaluate = oracle._evaluate
+    oracle._evaluate = lambda mappings: batches.append(len(mappings)) or evaluate(mappings)
+    designs = [(0, 0, 0, 1), (4, 4, 4, 4), (0, 0, 0, 1), (0, 1, 0, 0)]
+
+    def search(task):
+        found.extend((yield designs))
+
+    result = run_method(Method(name="many", summary="", search=search), task, oracle)
+    assert found == [network.measured(design) for design in designs]
+    assert batches == [3]
+    assert result.evaluations == 3
+
+
+def test_the_budget_cuts_a_batch_short():
+    network, task, oracle = setting()
+    designs = [(a, b, 0, 0) for a in range(3) for b in range(5)]
+
+    def search(task):
+        yield designs
+        raise AssertionError("the budget was spent")
+
+    result = run_method(Method(name="many", summary="", search=search), task, oracle)
+    assert result.evaluations == len(network.calls) == 10
 
 
 def test_calibration_is_charged_in_every_number():

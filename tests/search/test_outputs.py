@@ -50,10 +50,12 @@ def test_a_kept_array_is_built_though_no_layer_uses_it():
                           energy=0.5, area=1, search_right=1, search_n=1, evaluation=1)
     names = ("mul8u_exact", "mul8u_bam_h2v6", "mul8u_trunc_c9", "mul8u_drum_k4")
     found = make_design("d", candidate, {name: get(name) for name in names},
-                        bank=BankConfig(rows=4, cols=8), kept="mul8u_exact", provenance={})
+                        bank=BankConfig(rows=4, cols=8), kept="mul8u_exact",
+                        constants={"b": {"bias": [1]}}, provenance={})
     assert found.bank.arrays == ("mul8u_trunc_c9", "mul8u_bam_h2v6", "mul8u_exact")
     assert (found.bank.rows, found.bank.cols) == (4, 8)
     assert dict(found.mapping) == {"a": 0, "b": 1, "c": 0}
+    assert found.constants == {"b": {"bias": [1]}}
 
 
 def test_nothing_measured_beats_the_front():

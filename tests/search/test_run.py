@@ -19,10 +19,11 @@ from models.data import load_digits_split
 from search import run as command
 from search.pipeline import JOURNAL
 from search.result import RunResult
+from sim.compensation import Correction
 from sim.network import QuantNetwork
 
 MULTIPLIERS = "mul8u_trunc_c9,mul8u_truncvc_c9,mul8u_optrunc_a3w1,mul8u_drum_k4"
-SMALL = ("--multipliers", MULTIPLIERS, "--budget", "12", "--compare", "uniform,tpe",
+SMALL = ("--multipliers", MULTIPLIERS, "--budget", "24", "--compare", "uniform,tpe",
          "--rows", "8", "--cols", "8")
 
 
@@ -68,14 +69,26 @@ def test_design_program_mapping_and_result_tell_the_same(finished, result):
         assert multiplier.digest in (finished / "rtl" / "bank.v").read_text()
 
 
-def test_accuracy_in_the_result_is_the_golden_models(result):
+def test_accuracy_in_the_result_is_the_golden_models(finished, result):
+    """With the constants that the design carries, and with nothing else."""
     network = QuantNetwork.load(Path("models/zoo/digits.onnx"),
                                 load_digits_split("calibrate").images)
     best, certificate = result.winner.best, result.winner.certificate
     tables = {layer: get(name).table for layer, name in best.mapping.items()}
+    own = {layer.name: layer for layer in network.layers}
+    constants = Design.load(finished / "design.json").constants
+    built = network.with_layers({
+        name: Correction.from_dict(values).apply(own[name]) for name, values in constants.items()})
     for split, right in (("search", best.search_right), ("certify", certificate.approx_right)):
         images, labels = load_digits_split(split)
-        assert (network.run(images, tables).argmax(1) == labels).sum() == right
+        assert (built.run(images, tables).argmax(1) == labels).sum() == right
+    images, labels = load_digits_split("search")
+    facts = result.compensation
+    assert facts.right == best.search_right
+    assert facts.plain_right == (network.run(images, tables).argmax(1) == labels).sum()
+    assert facts.plain_damage > facts.damage
+    changed = {layer for layer, kept in facts.layers.items() if kept != "none"}
+    assert changed == set(constants) != set()
 
 
 def test_the_kept_design_saves_energy_and_keeps_the_accuracy(result):
@@ -85,7 +98,7 @@ def test_the_kept_design_saves_energy_and_keeps_the_accuracy(result):
     assert result.winner.certificate.certified
     assert [method.method for method in result.methods] == ["uniform", "tpe", "milp"]
     for method in result.methods:
-        assert method.evaluations <= 12
+        assert method.evaluations <= 24
         for candidate in method.history:
             assert candidate.area <= 4
             assert len(candidate.arrays) <= 3
@@ -117,7 +130,7 @@ def test_a_multiplier_file_is_searched_as_if_it_were_of_the_catalogue(monkeypatc
     files.save(ours, tmp_path / "ours.json")
     found = {}
     for choice in (tmp_path / "ours.json", "mul8u_trunc_c9"):
-        assert start(monkeypatch, "--multipliers", choice, "--compare", "uniform", "--budget", "6",
+        assert start(monkeypatch, "--multipliers", choice, "--compare", "uniform", "--budget", "14",
                      "--rows", "8", "--cols", "8", "--output", tmp_path / "runs", "--json",
                      "--name", Path(choice).stem) == 0
         result = RunResult.load(tmp_path / "runs" / Path(choice).stem / "run.json")
@@ -145,13 +158,13 @@ def test_an_interrupted_run_keeps_its_trials_and_resumes_to_the_same(result, mon
                                                                     tmp_path):
     from search.oracle import Oracle
 
-    measure, calls = Oracle.measure, []
+    measure, kept = Oracle.measure, set()
 
-    def interrupted(self, assignment):
-        if len(calls) == 9:
+    def interrupted(self, designs):
+        if len(kept) >= 9:
             raise KeyboardInterrupt
-        calls.append(assignment)
-        return measure(self, assignment)
+        kept.update(designs)
+        return measure(self, designs)
 
     with monkeypatch.context() as patch:
         patch.setattr(Oracle, "measure", interrupted)
@@ -165,7 +178,7 @@ def test_an_interrupted_run_keeps_its_trials_and_resumes_to_the_same(result, mon
     original = Oracle.__init__
 
     def counting(self, problem, evaluate, **rest):
-        original(self, problem, lambda mapping: measured.append(mapping) or evaluate(mapping),
+        original(self, problem, lambda some: measured.extend(some) or evaluate(some),
                  **rest)
 
     monkeypatch.setattr(Oracle, "__init__", counting)
@@ -173,7 +186,7 @@ def test_an_interrupted_run_keeps_its_trials_and_resumes_to_the_same(result, mon
     again = RunResult.load(tmp_path / "digits" / "run.json")
     assert [m.history for m in again.methods] == [m.history for m in result.methods]
     total = len({json.dumps(c.mapping, sort_keys=True) for m in result.methods for c in m.history})
-    assert len(measured) == total - 9
+    assert len(measured) == total - len(kept)
 
 
 def _npz(path, **changes):
@@ -188,6 +201,10 @@ def _npz(path, **changes):
     (["--compare", "tpee"], r"^Unknown method 'tpee'; did you mean 'tpe'\?$"),
     (["--multipliers", "mul8u_exat"], r"^Unknown multiplier 'mul8u_exat'; did you mean"),
     (["--budget", "0"], r"^Budget must be at least 1, not 0$"),
+    (["--multipliers", "mul8u_trunc_c9", "--budget", "2"],
+     r"^Budget must be at least \d+ for method milp, compensation and calibration included, not 2$"),
+    (["--compensation", "afine"], r"^Unknown compensation 'afine'; did you mean 'affine'\?$"),
+    (["--constraint", "nativ"], r"^Unknown constraint 'nativ'; did you mean 'native'\?$"),
     (["--batch", "0"], r"^Batch must be at least 1, not 0$"),
     (["--rows", "0"], r"^Bank rows must be an integer from 1 to 256, not 0$"),
     (["--rows", "256"], r"^Partial sums of 'mul8u_\w+' reach \d+ over 256 rows, which must fit"),

@@ -6,18 +6,30 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
+from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 
 from hw.common.errors import InputError, ToolError
+from search.damage import Damage
 from search.methods import METHODS
 from search.methods.base import SearchTask, run_method
 from search.oracle import Oracle
-from search.store import TrialStore, repair_journal
+from search.storage import repair_journal
+from search.store import METRICS, TrialStore
 from tests.search.synthetic import MadeUpNetwork, made_up_damage, made_up_problem
 
 FINGERPRINT = {"network": "n", "data": "d"}
+
+
+def open_store(location, problem=None, **changes):
+    problem = problem or made_up_problem(layers=5, multipliers=6)
+    return TrialStore(location, "test", **({
+        "fingerprint": FINGERPRINT, "layers": problem.layers, "multipliers": problem.multipliers,
+        "max_arrays": problem.max_arrays, "area_limit": problem.area_limit} | changes))
 
 
 def search(location, method, *, evaluations=12, stop_after=None):
@@ -26,22 +38,22 @@ def search(location, method, *, evaluations=12, stop_after=None):
     damage = made_up_damage(problem)
     network = MadeUpNetwork(problem, damage)
 
-    def evaluate(mapping):
+    def evaluate(mappings):
         if stop_after is not None and len(network.calls) >= stop_after:
             raise KeyboardInterrupt
-        return network(mapping)
+        return network(mappings)
 
-    store = TrialStore(location, "test", fingerprint=FINGERPRINT)
+    store = open_store(location, problem)
     try:
         task = SearchTask(problem=problem, needed=network.EXACT_RIGHT, evaluations=evaluations,
-                          seed=3, damage=damage)
-        oracle = Oracle(problem, evaluate, images=network.IMAGES, trials=store)
+                          images=network.IMAGES, seed=3, damage=Damage(alone=damage))
+        oracle = Oracle(problem, store.shared(evaluate), images=network.IMAGES, trials=store)
         return run_method(METHODS[method], task, oracle), network.calls
     finally:
         store.close()
 
 
-@pytest.mark.parametrize("method", ["random", "greedy", "tpe", "milp"])
+@pytest.mark.parametrize("method", ["random", "greedy", "tpe", "embed3", "milp"])
 @pytest.mark.parametrize("stop_after", [1, 7])
 def test_resumed_equals_uninterrupted_and_measures_nothing_twice(tmp_path, method, stop_after):
     whole, calls = search(tmp_path / "whole", method)
@@ -62,11 +74,34 @@ def test_every_candidate_is_one_trial_of_one_study(tmp_path):
         optuna.storages.journal.JournalFileBackend(str(path)))
     study = optuna.load_study(study_name="test", storage=storage)
     assert len(study.trials) == len(first.history) + len(second.history)
-    trial = study.best_trial  # the best that satisfies the accuracy constraint
+    feasible = {trial.number for trial in study.trials
+                if all(value <= 0 for value in trial.constraints.values())}
+    assert {trial.number for trial in study.best_trials} <= feasible
     best = min((c for c in (first.best, second.best) if c), key=lambda c: c.energy)
-    assert trial.value == best.energy
+    trial = next(trial for trial in study.trials if trial.values[0] == best.energy)
+    assert trial.number in feasible
+    assert trial.values[1] == best.search_top1
     assert json.loads(trial.user_attrs["mapping"]) == dict(best.mapping)
-    assert trial.constraints["accuracy"] <= 0
+    shown = {layer: trial.params[f"array{trial.params[layer]}"] for layer in best.mapping}
+    assert shown == dict(best.mapping)
+    assert study.metric_names == list(METRICS)
+
+
+def test_the_optuna_command_lists_the_trials(tmp_path):
+    path = tmp_path / "trials.journal"
+    result, _ = search(path, "random", evaluations=3)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("optuna"), "--storage", path, "--storage-class",
+         "JournalFileBackend", "trials", "--study-name", "test", "-f", "json"],
+        capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert len(rows) == len(result.history)
+    for row, candidate in zip(rows, result.history, strict=True):
+        text = json.dumps(row)
+        assert all(layer in text for layer in candidate.mapping)
+        assert all(name in text for name in candidate.arrays)
+        assert f"{candidate.energy:.6f}"[:6] in text
 
 
 @pytest.mark.parametrize("tear", [b'{"op_code":4,"worker_id":"x', b"\0\0\0\n", b"{\n", b"\n"])
@@ -102,55 +137,97 @@ def test_other_files_are_refused_and_left_alone(tmp_path, content):
 
 
 def test_another_networks_trials_are_refused(tmp_path):
-    TrialStore(tmp_path / "t", "test", fingerprint=FINGERPRINT).close()
+    open_store(tmp_path / "t").close()
     with pytest.raises(InputError, match=r"must come from the same network; choose another"):
-        TrialStore(tmp_path / "t", "test", fingerprint={**FINGERPRINT, "network": "other"})
+        open_store(tmp_path / "t", fingerprint={**FINGERPRINT, "network": "other"})
 
 
 def test_two_runs_cannot_share_a_file(tmp_path):
-    store = TrialStore(tmp_path / "t", "test", fingerprint=FINGERPRINT)
+    store = open_store(tmp_path / "t")
     with pytest.raises(InputError, match="another run is writing to it"):
-        TrialStore(tmp_path / "t", "test", fingerprint=FINGERPRINT)
+        open_store(tmp_path / "t")
     store.close()
-    TrialStore(tmp_path / "t", "test", fingerprint=FINGERPRINT).close()
+    open_store(tmp_path / "t").close()
 
 
 def test_sensitivities_survive(tmp_path):
-    store = TrialStore(tmp_path / "t", "test", fingerprint=FINGERPRINT)
+    store = open_store(tmp_path / "t")
     assert store.sensitivity("stem") is None
-    store.keep_sensitivity("stem", [0.0, 1 / 3])
+    store.keep_sensitivity("stem", [[0.0, 1 / 3], [0.5, 1.0]])
     store.close()
-    store = TrialStore(tmp_path / "t", "test", fingerprint=FINGERPRINT)
-    assert store.sensitivity("stem") == [0.0, 1 / 3]
+    store = open_store(tmp_path / "t")
+    assert store.sensitivity("stem") == [[0.0, 1 / 3], [0.5, 1.0]]
     store.close()
 
 
 def test_bad_storage_urls_are_an_environment_error():
     with pytest.raises(ToolError, match=r"^nonsense://x: cannot be opened as Optuna storage"):
-        TrialStore("nonsense://x", "test", fingerprint=FINGERPRINT)
+        open_store("nonsense://x")
+
+
+def killed_search(path, method, *, after_s=None, at_call=None):
+    """Run `search` in another process that dies by SIGKILL; after a time, or within a call."""
+    script = textwrap.dedent("""
+        import os, signal, sys, time
+        import tests.search.test_store as module
+
+        path, method, at_call = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+        class Killed(module.MadeUpNetwork):
+            def __call__(self, mappings):
+                if len(self.calls) == at_call:
+                    os.symlink("gone", path + ".lock")  # as Optuna leaves it
+                    os.kill(os.getpid(), signal.SIGKILL)
+                time.sleep(0.02)
+                return super().__call__(mappings)
+
+        module.MadeUpNetwork = Killed
+        print("ready", flush=True)
+        module.search(path, method)
+    """)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(path), method, str(-1 if at_call is None else at_call)],
+        env={**os.environ, "PYTHONPATH": "."}, stdout=subprocess.PIPE)
+    with process:
+        assert process.stdout.readline() == b"ready\n"
+        if after_s is not None:
+            time.sleep(after_s)
+            process.kill()
+    return process.returncode
 
 
 def test_a_killed_process_loses_nothing_finished(tmp_path):
     """SIGKILL between measurements; the lock it leaves behind holds nobody up."""
-    script = textwrap.dedent("""
-        import os, signal, sys
-        import tests.search.test_store as module
-
-        class Killed(module.MadeUpNetwork):
-            def __call__(self, mapping):
-                if len(self.calls) == 5:
-                    os.symlink("gone", sys.argv[1] + ".lock")
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return super().__call__(mapping)
-
-        module.MadeUpNetwork = Killed
-        module.search(sys.argv[1], "random")
-    """)
-    path = tmp_path / "t"
-    done = subprocess.run([sys.executable, "-c", script, str(path)], check=False,
-                          env={**os.environ, "PYTHONPATH": "."})
-    assert done.returncode == -signal.SIGKILL
+    assert killed_search(tmp_path / "t", "random", at_call=5) == -signal.SIGKILL
     whole, _ = search(tmp_path / "whole", "random")
-    resumed, rest = search(path, "random")
+    resumed, rest = search(tmp_path / "t", "random")
     assert resumed.history == whole.history
     assert len(rest) == 12 - 5
+
+
+def kills(tmp_path, method, seed, count):
+    """Kill and resume the same search at random moments; return it and the uninterrupted one."""
+    generator = np.random.default_rng(seed)
+    path, finished = tmp_path / "t", 0
+    for _ in range(count):
+        killed_search(path, method, after_s=float(generator.uniform(0, 0.5)))
+        if path.exists():
+            lines = path.read_bytes().splitlines(keepends=True)
+            trials = sum(b'"mapping"' in line and line.endswith(b"\n") for line in lines)
+            assert trials >= finished  # nothing finished is lost
+            finished = trials
+    return search(path, method)[0], search(tmp_path / "whole", method)[0]
+
+
+@pytest.mark.parametrize("method", ["random", "milp"])
+def test_killed_at_random_moments_the_result_is_the_same(tmp_path, method):
+    resumed, whole = kills(tmp_path, method, 7, 3)
+    assert resumed.history == whole.history
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("method", ["random", "greedy", "tpe", "alwann", "milp"])
+def test_fifty_kills_lose_nothing_and_change_nothing(tmp_path, method):
+    resumed, whole = kills(tmp_path, method, 11, 10)
+    assert resumed.history == whole.history
+    assert resumed.best == whole.best

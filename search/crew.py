@@ -1,0 +1,147 @@
+"""Several workers on one database: a candidate is measured by one of them and known to all.
+
+Every worker runs the same search with the same seed. Whatever one is about to measure it first
+claims, as a running trial of the study `NAME.claims`, and shows signs of life while it measures;
+the others take what is not claimed, and wait for the rest. A claim whose worker has gone silent
+fails and is free again. As answers do not depend on who found them, all workers end with the
+result of a single one. Two that claim the same candidate at the same moment both measure it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
+
+from search.oracle import Measured, key
+from search.storage import patiently
+
+if TYPE_CHECKING:
+    import optuna
+
+POLL_S = 0.5
+SHARE = 4  # candidates claimed at a time, so that others find some left
+
+Evaluate = Callable[[Sequence[Mapping[str, str]]], Sequence[Measured]]
+
+
+class Crew:
+    """The claims on one study."""
+
+    def __init__(self, storage: Any, study_name: str) -> None:
+        import optuna
+
+        self._storage = storage
+        self._study: optuna.Study = patiently(lambda: optuna.create_study(
+            storage=storage, study_name=f"{study_name}.claims", load_if_exists=True))
+
+    def known(self) -> dict[str, Measured]:
+        """Return what any worker has measured, by `search.oracle.key`."""
+        return self._look()[0]
+
+    def measure(self, mappings: Sequence[Mapping[str, str]], evaluate: Evaluate
+                ) -> list[Measured]:
+        """Return the measurement of every mapping, made here or by another worker."""
+        wanted = {key(mapping): mapping for mapping in mappings}
+        found: dict[str, Measured] = {}
+        while True:
+            done, claimed = self._look()
+            found.update({name: done[name] for name in wanted if name in done})
+            left = [name for name in wanted if name not in found]
+            if not left:
+                return [found[key(mapping)] for mapping in mappings]
+            free = [name for name in left if name not in claimed][:SHARE]
+            if free:
+                mine = [wanted[name] for name in free]
+                found.update(zip(free, self._do(mine, evaluate), strict=True))
+            else:
+                time.sleep(POLL_S)
+
+    def _look(self) -> tuple[dict[str, Measured], set[str]]:
+        """Return what is measured, and what is claimed by workers that are alive."""
+        import warnings
+
+        import optuna
+        from optuna.trial import TrialState
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            patiently(lambda: optuna.storages.fail_stale_trials(self._study))
+        done, claimed = {}, set()
+        for trial in patiently(lambda: self._study.get_trials(deepcopy=False)):
+            name = key(json.loads(trial.user_attrs["mapping"]))
+            if trial.state == TrialState.COMPLETE:
+                done[name] = Measured(right=trial.user_attrs["right"],
+                                      damage=trial.user_attrs["damage"],
+                                      seconds=trial.user_attrs["seconds"])
+            elif trial.state == TrialState.RUNNING:
+                claimed.add(name)
+        return done, claimed
+
+    def _do(self, mappings: Sequence[Mapping[str, str]], evaluate: Evaluate) -> list[Measured]:
+        """Claim, measure and publish; gives the claims back when interrupted."""
+        claims = [self._claim(mapping) for mapping in mappings]
+        try:
+            with self._signs_of_life(claims):
+                measured = list(evaluate(mappings))
+        except BaseException:
+            self._give_back(claims)
+            raise
+        for claim, answer in zip(claims, measured, strict=True):
+            self._publish(claim, answer)
+        return measured
+
+    def _claim(self, mapping: Mapping[str, str]) -> int:
+        import optuna
+        from optuna.trial import TrialState
+
+        template = optuna.trial.create_trial(
+            state=TrialState.RUNNING, user_attrs={"mapping": json.dumps(dict(mapping))})
+        trial_id = patiently(lambda: self._storage.create_new_trial(
+            self._study._study_id, template_trial=template))
+        patiently(lambda: self._storage.record_heartbeat(trial_id))
+        return int(trial_id)
+
+    def _publish(self, claim: int, answer: Measured) -> None:
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        try:
+            for name, value in answer._asdict().items():
+                patiently(lambda name=name, value=value:  # type: ignore[misc]
+                          self._storage.set_trial_user_attr(claim, name, value))
+            patiently(lambda: self._storage.set_trial_state_values(
+                claim, state=TrialState.COMPLETE, values=[answer.damage]))
+        except UpdateFinishedTrialError:
+            pass  # thought dead, and taken over by another worker
+
+    def _give_back(self, claims: Sequence[int]) -> None:
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        for claim in claims:
+            try:
+                self._storage.set_trial_state_values(claim, state=TrialState.FAIL)
+            except UpdateFinishedTrialError:
+                continue
+
+    @contextmanager
+    def _signs_of_life(self, claims: Sequence[int]) -> Iterator[None]:
+        over = Event()
+
+        def beat() -> None:
+            while not over.wait(self._storage.get_heartbeat_interval()):
+                for claim in claims:
+                    patiently(lambda claim=claim:  # type: ignore[misc]
+                              self._storage.record_heartbeat(claim))
+
+        thread = Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()

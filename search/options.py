@@ -1,0 +1,93 @@
+"""What a run is asked to do, checked before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import hw
+from hw.common.errors import InputError, unknown_name
+from search.compensation import KINDS, NONE
+from search.methods import METHODS, get_method
+from search.methods.base import Method
+
+ROOT = Path(hw.__file__).resolve().parents[1]
+CONSTRAINTS = ("barrier", "native")
+LOCAL = ("quiet", "resume", "force", "output", "name", "dry_run")  # say nothing about the result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command line says; see its help for meaning and defaults."""
+
+    model: Path
+    data: str | None
+    splits: Mapping[str, str]
+    multipliers: tuple[str, ...]
+    rows: int
+    cols: int
+    batch: int
+    area_limit: float
+    max_arrays: int
+    keep_exact: bool
+    compensation: str
+    margin: float | None
+    search_loss: float
+    method: str
+    compare: tuple[str, ...]
+    constraint: Literal["barrier", "native"]
+    study: bool
+    budget: int
+    seed: int
+    name: str | None
+    output: Path
+    storage: str | None
+    resume: bool
+    force: bool
+    dry_run: bool
+    quiet: bool
+    command: str
+
+    def __post_init__(self) -> None:
+        for label, value in (("Budget", self.budget), ("Batch", self.batch),
+                             ("Number of arrays", self.max_arrays)):
+            if value < 1:
+                raise InputError(f"{label} must be at least 1, not {value}")
+        if not 0 <= self.search_loss < 1:
+            raise InputError(f"Search loss must be in [0, 1), not {self.search_loss:g}")
+        if self.margin is not None and not 0 < self.margin < 1:
+            raise InputError(f"Margin must be a fraction between 0 and 1, not {self.margin:g}")
+        if self.seed < 0:
+            raise InputError(f"Seed must not be negative, not {self.seed}")
+        for label, name, known in (("compensation", self.compensation, (NONE, *KINDS)),
+                                   ("constraint", self.constraint, CONSTRAINTS)):
+            if name not in known:
+                raise unknown_name(label, name, known)
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """Methods to run in the order of the registry, the chosen one last."""
+        wanted = {get_method(name).name for name in self.compare} - {self.method}
+        return (*(method for name, method in METHODS.items() if name in wanted),
+                get_method(self.method))
+
+    def record(self, margin: float) -> dict[str, Any]:
+        """Return the options as JSON-ready values, defaults and the margin included."""
+        content = asdict(self) | {"model": shown(self.model)}
+        for name in LOCAL:
+            del content[name]
+        splits = content.pop("splits")
+        simple: dict[str, Any] = {
+            name: value if isinstance(value, (int, float, str, type(None))) else str(value)
+            for name, value in content.items()
+            if not isinstance(value, Sequence) or isinstance(value, str)}
+        return {**simple, "multipliers": ", ".join(self.multipliers),
+                "compare": ", ".join(self.compare), **splits, "margin": margin}
+
+
+def shown(path: Path) -> str:
+    """Return a path as a reader of another machine may see it."""
+    resolved = path.resolve()
+    return str(resolved.relative_to(ROOT) if resolved.is_relative_to(ROOT) else path.name)
