@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from hw.common.errors import ToolError
+from tests.rtl.cosim_machines import MACHINES, emit
 from tests.rtl.duts import PUBLIC_MODULES, TOP, bench_sources
 from tests.rtl.simulator import Build, build, find_simulator, locked
 
@@ -46,3 +48,15 @@ def pytest_report_header() -> str:
 
 def pytest_terminal_summary(terminalreporter) -> None:
     terminalreporter.write_line(describe_simulator())
+
+
+@pytest.fixture(scope="session")
+def rtl_of(shared_folder):
+    """Return the folder with the Verilog of a machine of MACHINES, compiled once per test run."""
+    @cache
+    def emitted(name):
+        folder = shared_folder / f"machine-{name}"
+        with locked(folder):
+            return folder if folder.exists() else emit(MACHINES[name], folder)
+
+    return emitted
