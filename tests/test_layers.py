@@ -24,6 +24,7 @@ ALLOWED = {
     "hw.accelerator": (*GROUND, "hw.config", "hw.isa"),
     "hw.compiler": DESCRIPTION,
     "hw.cycles": DESCRIPTION,
+    "hw.compile": (*DESCRIPTION, "models", "sim"),  # a command line; nothing imports it
     "hw.layer_streams": (*GROUND, "hw.operands"),
     "hw.rtl": DESCRIPTION,
     "hw.ppa": DESCRIPTION,

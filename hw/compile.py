@@ -1,0 +1,84 @@
+"""Command line: a design and a network to an instruction stream.
+
+`python -m hw.compile DESIGN.json MODEL.onnx -o program.json`
+
+It stands above `sim`, which reads networks; nothing imports it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hw.accelerator import AcceleratorConfig
+from hw.common.errors import InputError, run_command_line
+from hw.common.files import write_text
+from hw.compiler import Program, compile_program
+from hw.config import Design
+from hw.cycles import accelerator_cycles
+from hw.isa import Opcode
+from sim.compensation.correction import Correction
+from sim.network import QuantNetwork
+from sim.onnx_file import is_quantised, load_model
+from sim.options import add_options, load_network, preprocessing
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m hw.compile", description="Compile the layers that a design maps into "
+        "instructions of the accelerator.")
+    parser.add_argument("design", type=Path, metavar="DESIGN.json")
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx",
+                        help="network, quantised; a float one needs --calibration")
+    parser.add_argument("-o", "--output", type=Path, default=Path("program.json"),
+                        metavar="FILE", help="program (default: %(default)s)")
+    parser.add_argument("--listing", type=Path, metavar="FILE",
+                        help="write the program as text too, a line an instruction")
+    parser.add_argument("--batch", type=int, default=1, metavar="N",
+                        help="images per pass (default %(default)s)")
+    add_options(parser, images="--calibration")
+    return parser
+
+
+def _network(arguments: argparse.Namespace) -> QuantNetwork:
+    if is_quantised(load_model(arguments.model)):
+        return QuantNetwork.load(arguments.model)
+    if arguments.calibration is None:
+        raise InputError(f"{arguments.model}: a float network must come with --calibration")
+    pixels = preprocessing(arguments, arguments.model)
+    return load_network(arguments, arguments.model, arguments.calibration, pixels)
+
+
+def main() -> None:
+    """Command line of the module."""
+    arguments = _parser().parse_args()
+    design = Design.load(arguments.design)
+    network = _network(arguments)
+    layers = {layer.name: layer for layer in network.layers}
+    for name, constants in design.constants.items():
+        if name in layers:  # an unknown layer is refused with the mapping
+            layers[name] = Correction.from_dict(constants).apply(layers[name])
+    mapped = [layer for name, layer in layers.items() if name in design.mapping]
+    try:
+        program = compile_program(mapped, design, batch=arguments.batch,
+                                  config=AcceleratorConfig())
+    except InputError as error:
+        raise InputError(f"{arguments.design}: {error}") from None
+    program.save(arguments.output)
+    if arguments.listing:
+        write_text(arguments.listing, program.disassemble())
+    print(_summary(program, arguments.output, exact=len(layers) - len(mapped)))
+
+
+def _summary(program: Program, path: Path, *, exact: int) -> str:
+    timing = accelerator_cycles(program)
+    tiles = sum(code.opcode == Opcode.MATMUL for code in program.instructions)
+    words = len(program.instructions)
+    host = f", {exact} left to the host" if exact else ""
+    return (f"{path}: {len(program.layers)} layers{host}, {words:,} instructions, {tiles:,} tiles, "
+            f"{timing.cycles / program.batch:,.0f} cycles per image, arrays busy "
+            f"{100 * timing.utilisation:.0f} %")
+
+
+if __name__ == "__main__":
+    run_command_line(main)
