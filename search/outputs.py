@@ -12,7 +12,7 @@ from typing import Any
 
 from hw.common.errors import ToolError
 from hw.common.files import write_text
-from hw.compiler import LayerShape, compile_program
+from hw.compiler import QuantisedLayer, compile_program
 from hw.config import BankConfig, Design
 from hw.multipliers import Multiplier
 from search.circuits import save_bank
@@ -41,7 +41,7 @@ def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multi
 
 
 def write_outputs(folder: Path, result: RunResult, design: Design,
-                  bank: Mapping[str, Multiplier], layers: Sequence[LayerShape], *,
+                  bank: Mapping[str, Multiplier], layers: Sequence[QuantisedLayer], *,
                   batch: int) -> None:
     """Write every file of the run but its trials.
 

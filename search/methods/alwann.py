@@ -60,13 +60,13 @@ def _objectives(problem: Problem, designs: list[Assignment], known: dict[Assignm
 
 def _ranks(values: Objectives) -> npt.NDArray[np.float64]:
     """Return place in NSGA-II's order: by front, then by how lonely a design is on it."""
-    better = ((values[:, None] <= values[None]).all(axis=2)
-              & (values[:, None] < values[None]).any(axis=2))  # [one, other]
+    no_worse = (values[:, None] <= values[None]).all(axis=2)  # [one, other]
+    better = np.asarray(no_worse & (values[:, None] < values[None]).any(axis=2))
     front = np.full(len(values), -1)
     level = 0
     while (front < 0).any():
         left = front < 0
-        front[left & ~np.asarray(better[left]).any(axis=0)] = level
+        front[left & ~better[left].any(axis=0)] = level
         level += 1
     lonely = np.zeros(len(values))
     for depth in range(level):

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def check() -> None:
     """Raise ToolError when torch, which Optuna's GP needs, is not installed."""
     if find_spec("torch") is None:
-        raise ToolError("Optuna's GP sampler needs torch; install it with: pip install -e '.[torch]'")
+        raise ToolError("Optuna's GP sampler needs torch; install it with: "
+                        "pip install -e '.[torch]'")
 
 
 def sampler(seed: int) -> BaseSampler:
