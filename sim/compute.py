@@ -68,7 +68,8 @@ def layer_output(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Pr
                  for part in shares(images * channels, threads, 1)], threads)
     else:
         for group, (rows, weights) in enumerate(gather(layer, stored, threads=threads)):
-            product.multiply(rows, weights, tensor.from_channel(group * layer.n), threads=threads)
+            product.multiply(rows, weights, tensor.of_channels(group * layer.n, layer.n),
+                             threads=threads)
     values = tensor.codes.view(np.int8) if requantizer.signed else tensor.codes
     if layer.window is None:
         return values.reshape(shape)

@@ -19,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from sim.kernels.cpu import this_cpu
 from sim.kernels.requantize import LANES, RequantizeConstants, requantize_runs
+from sim.kernels.script import Script, address
 
 MULTIPLIER_BITS = 31
-ROWS = 128  # turned from columns to planes at a time
 MAX_SHIFT = 62  # acc * multiplier stays below 2**62, so the rounding term fits in int64
 
 
@@ -86,103 +87,55 @@ class Requantizer:
         codes = np.empty((images, channels, positions), np.uint8)
         constants = RequantizeConstants.of(bias, self.multiplier, self.shift, self.zero_point,
                                            self.low, self.high)
-        return RequantizedTensor(requantizer=self, bias=bias, codes=codes, constants=constants)
+        return RequantizedTensor(codes=codes, constants=constants, first_channel=0,
+                                 channels=channels)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RequantizedTensor:
     """Stored codes uint8[images, channels, positions], requantised from sums tile by tile.
 
-    bias : int32[channels]. first_channel : where the columns of `put` begin. See
-    `sim.kernels.sink.Sink`; rows are the positions of all images.
+    A sink of sums (`sim.kernels.sink.Sink`) whose rows are the positions of all images.
+    first_channel, channels : of the columns that it takes.
     """
 
-    requantizer: Requantizer
-    bias: npt.NDArray[np.int32] = field(repr=False)
     codes: npt.NDArray[np.uint8] = field(repr=False)
     constants: RequantizeConstants = field(repr=False)
-    first_channel: int = 0
+    first_channel: int
+    channels: int
 
-    def from_channel(self, channel: int) -> RequantizedTensor:
-        """Return the same tensor with the columns of `put` beginning at a channel."""
-        return replace(self, first_channel=channel)
+    def of_channels(self, first: int, count: int) -> RequantizedTensor:
+        """Return the same tensor taking the columns of some channels."""
+        return replace(self, first_channel=first, channels=count)
 
-    def put(self, sums: npt.NDArray[np.int32], columns: npt.NDArray[np.int32], first: int,
-            column: int) -> None:
-        """Take `sums[m, n] + columns[n]`, int32[rows, lanes], from (first, column) on."""
-        by, channel = self.requantizer, self.first_channel + column
-        positions = self.codes.shape[2]
-        if (positions < LANES or (self.codes.shape[1] - channel) % LANES
-                or not self.constants.small):
-            requantize_tile(sums, columns, self.bias, by.multiplier, by.shift, by.zero_point,
-                            by.low, by.high, self.codes, first, channel)
-            return
-        # The widest vectors, for whole groups of channels and images of some size.
-        constants = self.constants.of_channels(channel, columns)
-        wide, narrow = _cut(first, len(sums), positions)
-        requantize_runs(sums, constants, self.codes, channel, wide)
-        for start, count, _image, _position in narrow:
-            requantize_tile(sums[start:start + count], columns, self.bias, by.multiplier,
-                            by.shift, by.zero_point, by.low, by.high, self.codes, first + start,
-                            channel)
+    def write(self, script: Script, sums: int, columns: npt.NDArray[np.int32], *, first: int,
+              count: int, column: int) -> None:
+        """See `Sink`."""
+        constants, width = self.constants, len(columns)
+        channel = self.first_channel + column
+        image_bytes, plane_bytes, _ = self.codes.strides
+        runs = _runs(first, count, self.codes.shape[2], columns.nbytes, image_bytes)
+        offsets = constants.offsets[channel:channel + max(width, LANES)].copy()
+        offsets[:width] += columns
+        script.keep(runs, offsets, self)
+        script.call(requantize_runs(this_cpu()), sums, columns.nbytes, address(offsets),
+                    address(constants.factors) + channel * constants.factors.itemsize,
+                    address(constants.shifts) + channel * constants.shifts.itemsize,
+                    address(constants.limits), address(self.codes) + channel * plane_bytes,
+                    plane_bytes, address(runs), len(runs), min(width, self.channels - column),
+                    int(constants.small))
 
 
 @lru_cache(maxsize=64)  # every tile of a block of rows asks for the same
-def _cut(first: int, rows: int, positions: int
-         ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the runs of rows of one image, those of LANES or more and the others."""
-    runs = _runs(first, rows, positions)
-    wide = runs[:, 1] >= LANES
-    return runs[wide], runs[~wide]
-
-
-@njit("int64[:,::1](int64, int64, int64)", nogil=True, cache=True)
-def _runs(first: int, rows: int, positions: int) -> npt.NDArray[np.int64]:
-    """Cut rows from `first` on by images: int64[runs, 4], see `requantize_runs`."""
-    count = (first + rows - 1) // positions - first // positions + 1
-    runs = np.empty((count, 4), np.int64)
-    start = 0
-    for run in range(count):
-        image, position = (first + start) // positions, (first + start) % positions
-        length = min(rows - start, positions - position)
-        runs[run] = np.array([start, length, image, position])
-        start += length
-    return runs
-
-
-@njit("void(int32[:,::1], int32[::1], int32[::1], int64[::1], int64[::1], int64, int64, int64, "
-      "uint8[:,:,::1], int64, int64)", nogil=True, cache=True)
-def requantize_tile(sums: npt.NDArray[np.int32], columns: npt.NDArray[np.int32],
-                    bias: npt.NDArray[np.int32], multiplier: npt.NDArray[np.int64],
-                    shift: npt.NDArray[np.int64], zero_point: int, low: int, high: int,
-                    out: npt.NDArray[np.uint8], first: int, column: int) -> None:
-    """Requantise rows of sums into channels-first codes; what `Requantizer.apply` does."""
-    positions = out.shape[2]
-    lanes = min(sums.shape[1], out.shape[1] - column)
-    # Slices from the first column on: the loop over lanes becomes vectors.
-    factors, shifts = multiplier[column:column + lanes], shift[column:column + lanes]
-    halves = np.empty(lanes, np.int64)
-    offsets = np.empty(lanes, np.int32)
-    for lane in range(lanes):
-        halves[lane] = np.int64(1) << (shifts[lane] - 1)
-        offsets[lane] = columns[lane] + bias[column + lane]
-    codes = np.empty((ROWS, lanes), np.uint8)
-    start = 0
-    while start < sums.shape[0]:
-        # Rows of one image, few enough for their codes to stay in L1 until they are turned.
-        image, position = (first + start) // positions, (first + start) % positions
-        count = min(ROWS, sums.shape[0] - start, positions - position)
-        for m in range(count):
-            source, target = sums[start + m], codes[m]
-            for lane in range(lanes):
-                total = np.int64(np.int32(source[lane] + offsets[lane]))
-                code = ((total * factors[lane] + halves[lane]) >> shifts[lane]) + zero_point
-                target[lane] = np.uint8(min(max(code, low), high))
-        for lane in range(lanes):
-            plane = out[image, column + lane, position:position + count]
-            for m in range(count):
-                plane[m] = codes[m, lane]
-        start += count
+def _runs(first: int, rows: int, positions: int, row_bytes: int,
+          image_bytes: int) -> npt.NDArray[np.int64]:
+    """Cut rows from `first` on by images: int64[runs, 3], see `requantize_runs`."""
+    images = np.arange(first // positions, -(-(first + rows) // positions))
+    starts = np.maximum(images * positions, first)
+    ends = np.minimum((images + 1) * positions, first + rows)
+    places = images * image_bytes + starts - images * positions
+    return np.ascontiguousarray(
+        np.stack([(starts - first) * row_bytes, ends - starts, places], axis=1), np.int64)
 
 
 @njit("void(int32[:,:,::1], int32[::1], int64[::1], int64[::1], int64, int64, int64, "

@@ -1,29 +1,29 @@
 """A split table applied to matrices by the compiled loops, tile by tile, on several threads.
 
 Codes are looked up in the source where they must be. Then rows are taken in blocks that fit in
-the caches: of a block, operands are gathered first; then each tile of columns is a job: its GEMM
-and its row-add, into sums that stay in L2. Jobs share nothing that they write: threads
-change nothing.
+the caches: of a block, operands are gathered first; then each tile of columns is a job: its GEMM,
+its row-add, and what the sink makes of sums that are still in L2. Jobs share nothing that they
+write: threads change nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.kernels.cpu import Cpu
+from sim.kernels.gather import Operand, gather_offsets, gather_panels
 from sim.kernels.gemm import gemm_tile
 from sim.kernels.pack import PackedWeights, Tiling, act_ranges, combine_classes, look_up
 from sim.kernels.plan import group_size
-from sim.kernels.reorder import rows_to_offsets, rows_to_panels
 from sim.kernels.rowadd import DEPTH, UNIT, rowadd_tile, table_bytes
 from sim.kernels.rows import Rows
 from sim.kernels.schedule import Ranges, Schedule, schedule
+from sim.kernels.script import Script, address
 from sim.kernels.sink import Sink
 from sim.kernels.split import Split, sign_of
 from sim.kernels.workers import run_all, shares, workspace
@@ -32,38 +32,26 @@ ROWS = 6400  # of a block: their sums stay in L2, tables are built once for them
 TERMS = 2**25  # of a block at most, whatever its rows
 FEWEST_ROWS = 1024
 MANY_WIDENINGS = 8  # per block of terms: a product taken out is cheaper than that
+SLACK = 64  # bytes that may be read beyond the sums
 
 Int16 = npt.NDArray[np.int16]
-Int64 = npt.NDArray[np.int64]
 Cut = tuple[int, int]  # first row and the one after the last
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Operand:
-    """A source to gather from: bytes, or int16 that were looked up.
+class _Task:
+    """What is alike for all tiles of one width and all rows.
 
-    block_offsets : int64[blocks], bytes from the start of a row.
+    pairs : weights for GEMM of each product, by tile. codes : weights for row-add, by tile.
+    schedules : by tile, none without row-add.
     """
 
-    source: npt.NDArray[Any] = field(repr=False)
-    block_offsets: Int64 = field(repr=False)
-
-    @classmethod
-    def of(cls, source: npt.NDArray[Any], taps: Int64, span: int) -> _Operand:
-        within = np.arange(0, span, UNIT)
-        offsets = (taps[:, None] + within).reshape(-1) * source.itemsize
-        return cls(source=source, block_offsets=np.ascontiguousarray(offsets, np.int64))
-
-    @property
-    def from_bytes(self) -> bool:
-        return self.source.dtype == np.uint8
-
-    def row_offsets(self, starts: Int64, unit: int) -> Int64:
-        """Return bytes from the start of the source to each row, padded to whole units."""
-        padded = np.empty(-(-len(starts) // unit) * unit, np.int64)
-        padded[:len(starts)] = starts * self.source.itemsize
-        padded[len(starts):] = padded[len(starts) - 1]
-        return padded
+    tiling: Tiling
+    width: int
+    pairs: Sequence[Sequence[Int16]] = field(repr=False)
+    codes: Sequence[npt.NDArray[np.uint16]] = field(repr=False)
+    schedules: Sequence[Schedule] = field(repr=False)
+    sink: Sink = field(repr=False)
 
 
 class Engine:
@@ -100,36 +88,45 @@ class Engine:
         if not last_resort and schedules and sum(tile.widenings for tile in schedules) \
                 > MANY_WIDENINGS * sum(tile.steps.size for tile in schedules):
             return False
-        panel = self.cpu.panel_rows
-        pairs = [weights.pairs(tiling, v, len(rows.taps), rows.span) for v in self.split.v]
         factors = [self._factor(rows, u, index, threads) for index, u in enumerate(self.split.u)]
-        wanted = max(FEWEST_ROWS, min(ROWS, TERMS // (rows.span * len(rows.taps))))
-        # Offsets are bytes, and rows of a half tile's tables have half of them.
         for width in sorted({width for _column, width in tiling.tiles}):
-            tiles = [tile for tile, (_column, wide) in enumerate(tiling.tiles) if wide == width]
-            classes = self._classes(rows, width, threads) if schedules else None
-            parts = _parts(len(tiles), threads)
-            # Equal blocks: a short last one would pay for its tables all the same.
-            blocks = shares(rows.count, -(-rows.count // (wanted * parts // panel * panel)), panel)
-            for first, last in blocks:
-                cuts = [(first + start, first + end)
-                        for start, end in shares(last - first, parts, panel)]
-                values = [[self._panels(rows, u, factor, f"{index} {part}", cut)
-                           for part, cut in enumerate(cuts)]
-                          for index, (u, factor) in enumerate(zip(self.split.u, factors,
-                                                                  strict=True))]
-                offsets = [self._offsets(rows, classes, part, cut, width)
-                           for part, cut in enumerate(cuts)] if classes else None
-                run_all([job for group in (*values, offsets or ()) for part in group
-                         for job in part.jobs(threads)], threads)
-                run_all([
-                    partial(self._tile, weights, tiling, tile, cut,
-                            [(group[part].out, packed[tile])
-                             for group, packed in zip(values, pairs, strict=True)],
-                            offsets[part].out if offsets else None,
-                            schedules[tile] if schedules else None, len(rows.taps), sink)
-                    for tile in tiles for part, cut in enumerate(cuts)], threads)
+            task = _Task(
+                tiling=tiling, width=width, schedules=schedules, sink=sink,
+                pairs=[weights.pairs(tiling, v, len(rows.taps), rows.span) for v in self.split.v],
+                codes=weights.tile_codes(tiling, len(rows.taps), self._terms(rows) * self.group)
+                if schedules else ())
+            self._run_tiles(task, rows, factors, threads)
         return True
+
+    def _run_tiles(self, task: _Task, rows: Rows, factors: Sequence[Operand],
+                   threads: int) -> None:
+        """Compute all rows of the tiles of one width, block by block."""
+        panel = self.cpu.panel_rows
+        tiles = [tile for tile, (_column, wide) in enumerate(task.tiling.tiles)
+                 if wide == task.width]
+        # Offsets are bytes, and rows of a half tile's tables have half of them.
+        classes = self._classes(rows, task.width, threads) if task.schedules else None
+        parts = _parts(len(tiles), threads)
+        wanted = max(FEWEST_ROWS, min(ROWS, TERMS // (rows.span * len(rows.taps))))
+        script = Script()
+        # Equal blocks: a short last one would pay for its tables all the same.
+        for first, last in shares(rows.count, -(-rows.count // (wanted * parts // panel * panel)),
+                                  panel):
+            cuts = [(first + start, first + end)
+                    for start, end in shares(last - first, parts, panel)]
+            values = [[gather_panels(script, self.cpu, factor, rows.starts[slice(*cut)], u,
+                                     name=f"{index} {part}", jobs=threads)
+                       for part, cut in enumerate(cuts)]
+                      for index, (u, factor) in enumerate(zip(self.split.u, factors,
+                                                              strict=True))]
+            offsets = [gather_offsets(
+                script, self.cpu, classes, self._class_starts(rows, classes, cut),
+                name=str(part), factor=2 * task.width, jobs=threads)
+                for part, cut in enumerate(cuts)] if classes else []
+            if threads > 1:  # what one thread gathers all threads read
+                script.run(threads)
+            self._add_tiles(script, task, tiles, cuts, values, offsets)
+            script.run(threads)
 
     # --- preparing ----------------------------------------------------------------------
 
@@ -171,10 +168,10 @@ class Engine:
         done = [tile for tile in found if tile is not None]
         return done if all(tile.feasible for tile in done) else None
 
-    def _factor(self, rows: Rows, u: Int16, index: int, threads: int) -> _Operand:
+    def _factor(self, rows: Rows, u: Int16, index: int, threads: int) -> Operand:
         """Return where the values of a product come from."""
         if sign_of(u) is not None:
-            return _Operand.of(rows.source, rows.taps, rows.span)
+            return Operand.of(rows.source, rows.taps, rows.span)
         size = rows.source.size
         # As many elements more as the loops may read beyond the last.
         out = workspace(f"values {index}", (size + rows.span,), np.int16)[:size].reshape(
@@ -182,91 +179,62 @@ class Engine:
         table = np.ascontiguousarray(u)
         run_all([partial(look_up, rows.source, table, out, *part)
                  for part in shares(len(out), threads, 1)], threads)
-        return _Operand.of(out, rows.taps, rows.span)
+        return Operand.of(out, rows.taps, rows.span)
 
-    def _classes(self, rows: Rows, width: int, threads: int) -> _Operand:
+    def _classes(self, rows: Rows, width: int, threads: int) -> Operand:
         """Return where the offsets of row-add come from."""
         if self._plain:
-            return _Operand.of(rows.source, rows.taps, rows.span)
+            return Operand.of(rows.source, rows.taps, rows.span)
         terms, channels = self._terms(rows), rows.source.shape[1]
         out = workspace("classes", (len(rows.source), terms), np.uint16)
         by_code = self.split.classes.astype(np.uint16) * np.uint16(2 * width)
         run_all([partial(combine_classes, rows.source, by_code, self.split.class_count,
                          self.group, out, *part)
                  for part in shares(len(out), threads, 1)], threads)
-        return _Operand.of(out, rows.taps // channels * terms, terms)
+        return Operand.of(out, rows.taps // channels * terms, terms)
 
-    def _panels(self, rows: Rows, u: Int16, operand: _Operand, name: str, cut: Cut) -> _Gathered:
-        panel = self.cpu.panel_rows
-        offsets = operand.row_offsets(rows.starts[slice(*cut)], panel)
-        blocks = len(operand.block_offsets)
-        out = workspace(f"panels {name}", (len(offsets) // panel, blocks, panel, UNIT), np.int16)
-        move = rows_to_panels(self.cpu, from_bytes=operand.from_bytes)
-        sign_bit = sign_of(u) or 0
-
-        def gather(first: int, last: int) -> None:
-            move(operand.source.ctypes.data, offsets[first * panel:].ctypes.data,
-                 operand.block_offsets.ctypes.data, out[first:].ctypes.data, last - first,
-                 blocks, sign_bit, -int(u[sign_bit]))
-
-        return _Gathered(out=out, gather=gather, count=len(out))
-
-    def _offsets(self, rows: Rows, operand: _Operand, part: int, cut: Cut,
-                 width: int) -> _Gathered:
+    def _class_starts(self, rows: Rows, classes: Operand, cut: Cut) -> npt.NDArray[np.int64]:
+        """Return where rows start in the source of row-add."""
         starts = rows.starts[slice(*cut)]
         if self.group > 1:  # pixels of combined terms
-            starts = starts // rows.source.shape[1] * operand.source.shape[1]
-        offsets = operand.row_offsets(starts, 1)
-        units = len(operand.block_offsets)
-        out = workspace(f"offsets {part}", (-(-units // 2), len(offsets), DEPTH), np.uint16)
-        move = rows_to_offsets(self.cpu, from_bytes=operand.from_bytes)
-
-        def gather(first: int, last: int) -> None:
-            move(operand.source.ctypes.data, offsets[first:].ctypes.data,
-                 operand.block_offsets.ctypes.data, out[:, first:].ctypes.data, last - first,
-                 units, out.strides[0], 2 * width)
-
-        return _Gathered(out=out, gather=gather, count=len(offsets))
+            starts = starts // rows.source.shape[1] * classes.source.shape[1]
+        return starts
 
     # --- computing ----------------------------------------------------------------------
 
-    def _tile(self, weights: PackedWeights, tiling: Tiling, tile: int, cut: Cut,
-              products: Sequence[tuple[npt.NDArray[Any], Int16]],
-              offsets: npt.NDArray[Any] | None, plan: Schedule | None, taps: int,
-              sink: Sink) -> None:
-        """Sum a tile of columns for a range of rows, and put it into the sink."""
-        (first, last), (column, width) = cut, tiling.tiles[tile]
-        rows, panel = last - first, self.cpu.panel_rows
-        panels = -(-rows // panel)
-        sums = workspace("sums32", (panels * panel, width), np.int32)
-        for index, (values, pairs) in enumerate(products):
-            gemm_tile(self.cpu, width, add=index > 0)(
-                values.ctypes.data, pairs.ctypes.data, sums.ctypes.data, panels, values.shape[1])
-        columns = np.zeros(width, np.int32)
-        if plan is not None and offsets is not None:
-            codes = weights.tile_codes(tiling, taps, len(plan.centres) // taps)[tile]
-            tables = workspace("tables", (DEPTH * table_bytes(width),), np.uint8)
-            scratch = workspace("scratch", (256, width), np.int16)
-            rowadd_tile(self.cpu, width, self.group)(
-                self._columns.ctypes.data, self._columns.strides[0], codes.ctypes.data,
-                plan.centres.ctypes.data, offsets.ctypes.data, sums.ctypes.data,
-                tables.ctypes.data, scratch.ctypes.data, self.split.class_count,
-                plan.occurring.ctypes.data, rows, len(plan.occurring) // self.group // UNIT,
-                plan.steps.ctypes.data, int(bool(products)))
-            columns = plan.columns
-        sink.put(sums[:rows], columns, first, column)
+    def _add_tiles(self, script: Script, task: _Task, tiles: Sequence[int], cuts: Sequence[Cut],
+                   values: Sequence[Sequence[Int16]],
+                   offsets: Sequence[npt.NDArray[np.uint16]]) -> None:
+        """Add a job per tile and range of rows: sums of the columns, put into the sink.
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Gathered:
-    """An array that `gather(first, last)` fills, `count` units in all."""
-
-    out: npt.NDArray[Any] = field(repr=False)
-    gather: Callable[[int, int], None]
-    count: int
-
-    def jobs(self, threads: int) -> list[Callable[[], None]]:
-        return [partial(self.gather, *part) for part in shares(self.count, threads, 1)]
+        values : of each product and range, gathered. offsets : of each range, for row-add.
+        """
+        width, cpu = task.width, self.cpu
+        most = -(-max(last - first for first, last in cuts) // cpu.panel_rows) * cpu.panel_rows
+        sums = script.scratch(4 * most * width + SLACK)
+        if task.schedules:
+            tables = script.scratch(DEPTH * table_bytes(width))
+            scratch = script.scratch(2 * 256 * width)
+            row_add = rowadd_tile(cpu, width, self.group)
+        for tile in tiles:
+            for part, (first, last) in enumerate(cuts):
+                script.job()
+                for index, (groups, packed) in enumerate(zip(values, task.pairs, strict=True)):
+                    panels, units = groups[part].shape[:2]
+                    script.call(gemm_tile(cpu, width, add=index > 0), address(groups[part]),
+                                address(packed[tile]), sums, panels, units)
+                columns = np.zeros(width, np.int32)
+                if task.schedules:
+                    plan = task.schedules[tile]
+                    script.call(row_add, address(self._columns), self._columns.strides[0],
+                                address(task.codes[tile]), address(plan.centres),
+                                address(offsets[part]), sums, tables, scratch,
+                                self.split.class_count, address(plan.occurring), last - first,
+                                len(plan.centres) // self.group // UNIT, address(plan.steps),
+                                int(bool(values)))
+                    columns = plan.columns
+                task.sink.write(script, sums, columns, first=first, count=last - first,
+                                column=task.tiling.tiles[tile][0])
 
 
 def _parts(tiles: int, threads: int) -> int:

@@ -21,14 +21,14 @@ from functools import cache
 from llvmlite import ir
 
 from sim.kernels.cpu import Cpu
-from sim.kernels.machine_code import I16, I32, Function, Value, int64
+from sim.kernels.machine_code import I16, I32, Compiled, Function, Value, int64
 
 DEPTH = 8  # values of k in a block
 PAIRS = DEPTH // 2
 
 
 @cache
-def gemm_tile(cpu: Cpu, lanes: int, *, add: bool) -> Callable[..., None]:
+def gemm_tile(cpu: Cpu, lanes: int, *, add: bool) -> Compiled:
     """Return `f(values, weights, out, panels, blocks)` for a tile of columns.
 
     lanes : columns of the tile, `cpu.lanes` or half of it. add : to what `out` holds. Addresses:

@@ -23,6 +23,7 @@ binding.initialize_native_asmprinter()
 
 I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 ALIGNMENT = 64
+ENTRY = ir.FunctionType(ir.VoidType(), [I64])
 Value = Any  # llvmlite has no types
 
 
@@ -113,14 +114,23 @@ class Function:
         text: str = _target(cpu).emit_assembly(self._parsed())
         return text
 
-    def compile(self, cpu: Cpu) -> Callable[..., None]:
+    def compile(self, cpu: Cpu) -> Compiled:
         """Return the compiled function; its arguments are Python integers."""
+        if not self.build.block.is_terminated:
+            self.build.ret_void()
+        self._add_entry()
         engine = binding.create_mcjit_compiler(self._parsed(), _target(cpu))
         engine.finalize_object()
-        address = engine.get_function_address(self.name)
-        function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * self._arity)(address)
-        function.engine = engine  # type: ignore[attr-defined]  # keeps the code alive
-        return function
+        return Compiled(engine, self.name, self._arity)
+
+    def _add_entry(self) -> None:
+        """Add a function that takes the arguments from memory, for `sim.kernels.script`."""
+        function = ir.Function(self.module, ENTRY, self.name + "_entry")
+        build = ir.IRBuilder(function.append_basic_block("entry"))
+        words = build.inttoptr(function.args[0], I64.as_pointer())
+        build.call(self.module.get_global(self.name),
+                   [build.load(build.gep(words, [int64(index)])) for index in range(self._arity)])
+        build.ret_void()
 
     def _parsed(self) -> Any:
         if not self.build.block.is_terminated:
@@ -128,6 +138,24 @@ class Function:
         parsed = binding.parse_assembly(str(self.module))
         parsed.verify()
         return parsed
+
+
+class Compiled:
+    """A compiled function, to be called with as many integers as it has arguments.
+
+    entry : address of the form that takes the address of its arguments.
+    """
+
+    def __init__(self, engine: Any, name: str, arity: int) -> None:
+        self._engine = engine  # keeps the code alive
+        self.arity = arity
+        self.entry: int = engine.get_function_address(name + "_entry")
+        self._call = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * arity)(
+            engine.get_function_address(name))
+
+    def __call__(self, *arguments: int) -> None:
+        """Run the function without the interpreter's lock."""
+        self._call(*arguments)
 
 
 def _target(cpu: Cpu) -> Any:

@@ -16,7 +16,7 @@ from sim.kernels.pack import PackedWeights
 from sim.kernels.plan import Plan, lookup_cycles, split_cycles
 from sim.kernels.rows import Rows
 from sim.kernels.scalar import add_lookups
-from sim.kernels.sink import Matrix, Sink
+from sim.kernels.sink import Matrix, Sink, put
 from sim.kernels.split import Split, exact_splits
 from sim.kernels.workers import run_all, shares
 
@@ -99,7 +99,7 @@ class TableProduct:
         if not (m and n):
             return
         if not k:
-            sink.put(np.zeros((m, n), np.int32), np.zeros(n, np.int32), 0, 0)
+            put(sink, np.zeros((m, n), np.int32))
             return
         rows = acts if isinstance(acts, Rows) else Rows.of_matrix(acts)
         plans = self._ordered(_kernel(kernel), m, k, n)
@@ -107,7 +107,7 @@ class TableProduct:
             turned = Matrix(n, m)
             self.transposed.multiply(weights.transposed, np.ascontiguousarray(rows.matrix.T),
                                      turned, threads=threads, kernel=Kernel.VECTOR)
-            sink.put(np.ascontiguousarray(turned.values.T), np.zeros(n, np.int32), 0, 0)
+            put(sink, turned.values.T)
             return
         vector = [plan.split for plan in plans if plan.split is not None]
         for split in vector:
@@ -125,14 +125,11 @@ class TableProduct:
     def _look_up(self, acts: npt.NDArray[np.uint8], weights: PackedWeights, sink: Sink,
                  threads: int) -> None:
         """Sum one look-up per product."""
-        n = weights.codes.shape[1]
-
-        def part(first: int, last: int) -> None:
-            sums = np.zeros((last - first, n), np.int32)
-            add_lookups(acts[first:last], weights.codes, self.table, sums)
-            sink.put(sums, np.zeros(n, np.int32), first, 0)
-
-        run_all([partial(part, *cut) for cut in shares(len(acts), threads, 1)], threads)
+        sums = np.zeros((len(acts), weights.codes.shape[1]), np.int32)
+        run_all([partial(add_lookups, acts[first:last], weights.codes, self.table,
+                         sums[first:last]) for first, last in shares(len(acts), threads, 1)],
+                threads)
+        put(sink, sums)
 
     def explain(self, m: int, k: int, n: int) -> str:
         """Return the ways to compute a product of that shape, cheapest first, one per line."""

@@ -7,20 +7,19 @@ copied.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
 from llvmlite import ir
 
 from sim.kernels.cpu import Cpu
-from sim.kernels.machine_code import I8, I16, I64, Function, Value, int64
+from sim.kernels.machine_code import I8, I16, I64, Compiled, Function, Value, int64
 from sim.kernels.rowadd import DEPTH, UNIT
 
 ROWS = 64  # their lines of the source stay in L1 while neighbouring blocks read them
 
 
 @cache
-def rows_to_panels(cpu: Cpu, *, from_bytes: bool) -> Callable[..., None]:
+def rows_to_panels(cpu: Cpu, *, from_bytes: bool) -> Compiled:
     """Return `f(source, row_offsets, block_offsets, out, panels, blocks, sign_bit, zero_point)`.
 
     Addresses: source; row_offsets int64[panels * panel rows] and block_offsets int64[blocks],
@@ -54,7 +53,7 @@ def rows_to_panels(cpu: Cpu, *, from_bytes: bool) -> Callable[..., None]:
 
 
 @cache
-def rows_to_offsets(cpu: Cpu, *, from_bytes: bool) -> Callable[..., None]:
+def rows_to_offsets(cpu: Cpu, *, from_bytes: bool) -> Compiled:
     """Return `f(source, row_offsets, unit_offsets, out, rows, units, block_bytes, factor)`.
 
     out uint16, for `sim.kernels.rowadd`: two units of eight terms of a row together, rows of a

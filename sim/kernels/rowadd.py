@@ -19,13 +19,12 @@ taken from the first columns (mod 2**32).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
 from llvmlite import ir
 
 from sim.kernels.cpu import Cpu
-from sim.kernels.machine_code import I8, I16, I32, I64, Function, Value, int64
+from sim.kernels.machine_code import I8, I16, I32, I64, Compiled, Function, Value, int64
 
 UNIT = 8  # terms gathered together
 DEPTH = 16  # terms of a block, whose tables are used together; the last block may be a unit
@@ -46,7 +45,7 @@ def lane_order(lanes: int) -> list[int]:
 
 
 @cache
-def rowadd_tile(cpu: Cpu, lanes: int, group: int) -> Callable[..., None]:
+def rowadd_tile(cpu: Cpu, lanes: int, group: int) -> Compiled:
     """Return the loop over a tile of columns, compiled.
 
     lanes : columns of the tile, `cpu.lanes` or half of it. group : consecutive k of a term.

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from llvmlite import ir
+
+from sim.kernels.cpu import Cpu, this_cpu
+from sim.kernels.machine_code import I32, Compiled, Function, Value, int64
+from sim.kernels.script import Script, address
 
 Int32 = npt.NDArray[np.int32]
+LANES = 8  # copied at a time
+WHOLE = 16  # sinks read so many columns at a time
 
 
 class Sink(Protocol):
     """Takes tiles of sums, from several threads, each element once."""
 
-    def put(self, sums: Int32, columns: Int32, first: int, column: int) -> None:
-        """Take `sums[m, n] + columns[n]` as rows from `first` and columns from `column` on.
+    def write(self, script: Script, sums: int, columns: Int32, *, first: int, count: int,
+              column: int) -> None:
+        """Add the calls that take `sums[m, n] + columns[n]` to the job at hand.
 
-        sums : int32[rows, lanes], contiguous; lanes beyond the last column are to be dropped.
+        sums : address of int32[count, lanes], the rows from `first` on and the columns from
+        `column` on; lanes beyond the last column are to be dropped, and sixteen lanes may be read
+        from any of them on. columns : int32[lanes].
         """
+
+
+def put(sink: Sink, sums: Int32) -> None:
+    """Give a sink all of its sums int32[m, n] at once."""
+    m, n = sums.shape
+    padded = np.zeros((m, -(-n // WHOLE) * WHOLE), np.int32)
+    padded[:, :n] = sums
+    script = Script()
+    script.job()
+    script.keep(padded)
+    sink.write(script, address(padded), np.zeros(padded.shape[1], np.int32), first=0, count=m,
+               column=0)
+    script.run(1)
 
 
 class Matrix:
@@ -27,15 +50,37 @@ class Matrix:
     def __init__(self, m: int, n: int) -> None:
         self.values = np.empty((m, n), np.int32)
 
-    def put(self, sums: Int32, columns: Int32, first: int, column: int) -> None:
+    def write(self, script: Script, sums: int, columns: Int32, *, first: int, count: int,
+              column: int) -> None:
         """See `Sink`."""
-        _put(sums, columns, self.values, first, column)
+        out = self.values[first:, column:]
+        script.keep(columns)
+        script.call(_add_columns(this_cpu()), sums, columns.nbytes, address(columns), address(out),
+                    out.strides[0], count, min(len(columns), out.shape[1]))
 
 
-@njit("void(int32[:,::1], int32[::1], int32[:,::1], int64, int64)", nogil=True, cache=True)
-def _put(sums: Int32, columns: Int32, out: Int32, first: int, column: int) -> None:
-    width = min(sums.shape[1], out.shape[1] - column)
-    for m in range(sums.shape[0]):
-        target, source = out[first + m, column:column + width], sums[m]
-        for n in range(width):
-            target[n] = source[n] + columns[n]
+@cache
+def _add_columns(cpu: Cpu) -> Compiled:
+    """Return `f(sums, row_bytes, columns, out, out_row_bytes, rows, width)`."""
+    function = Function("add_columns", 7)
+    sums, row_bytes, columns, out, out_row_bytes, rows, width = function.arguments
+    build = function.build
+    whole = build.udiv(width, int64(LANES))
+
+    def row(index: Value) -> None:
+        source = function.add(sums, function.scaled(index, row_bytes))
+        target = function.add(out, function.scaled(index, out_row_bytes))
+
+        def copy(at: Value, kind: ir.Type) -> None:
+            total = build.add(function.load(function.add(source, at), 0, kind, 4),
+                              function.load(function.add(columns, at), 0, kind, 4))
+            function.store(total, function.add(target, at), 0, 4)
+
+        function.loop(whole, lambda part: copy(function.scaled(part, 4 * LANES),
+                                               ir.VectorType(I32, LANES)))
+        done = function.scaled(whole, LANES)
+        function.loop(build.sub(width, done), lambda lane: copy(
+            function.scaled(function.add(done, lane), 4), I32))
+
+    function.loop(rows, row)
+    return function.compile(cpu)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from llvmlite import ir
 
 from sim.kernels.cpu import Cpu, this_cpu
-from sim.kernels.machine_code import I8, I32, Function, Value, int64
+from sim.kernels.machine_code import I8, I32, Compiled, Function, Value, int64
 
 SIZE = 16
 Bytes = npt.NDArray[np.uint8]
@@ -59,7 +59,7 @@ def chunks_of(function: Function, count: Value) -> Value:
 
 
 @cache
-def _compiled(cpu: Cpu) -> Callable[..., None]:
+def _compiled(cpu: Cpu) -> Compiled:
     function = Function("turn", 11)
     (planes, image_bytes, plane_bytes, row_bytes, pixels, pixel_image_bytes, pixel_row_bytes,
      channels, width, height, images) = function.arguments

@@ -24,17 +24,25 @@ _LOCAL = threading.local()
 def run_all(jobs: Iterable[Callable[[], None]], threads: int) -> None:
     """Run jobs that share nothing they write, on up to `threads` threads."""
     jobs = list(jobs)
-    if threads <= 1 or len(jobs) <= 1:
-        for job in jobs:
+    left = iter(jobs)  # of a list: its `next` is atomic
+
+    def work() -> None:
+        for job in left:
             job()
-    else:
-        # Every job is waited for: an error of one is raised here.
-        list(_pool(threads).map(lambda job: job(), jobs))
+
+    helpers = [_pool(threads).submit(work) for _ in range(min(threads, len(jobs)) - 1)]
+    try:
+        work()  # this thread is one of them
+    finally:
+        # A helper that has not begun has nothing left to do; an error of another is raised here.
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
 
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="kernel")
+    return ThreadPoolExecutor(threads - 1, thread_name_prefix="kernel")
 
 
 def workspace(name: str, shape: tuple[int, ...], kind: Any) -> npt.NDArray[Any]:
