@@ -1,26 +1,31 @@
-"""Writing the Liberty file that mapping needs from a technology file.
+"""Writing Liberty from a technology file: what mapping needs, or all that timing needs.
 
-It holds area, function and timing of the cells, no energy: mapping does not look at energy.
+It holds area, function and timing of the cells, no energy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from hw.ppa.technology import Arc, Cell, Flop, Pin, Table, Technology
+from hw.ppa.technology import Arc, Cell, ClockGate, Flop, Pin, Table, Technology
 
 SENSES = {"positive": "positive_unate", "negative": "negative_unate", "both": "non_unate"}
 
 
-def cell_library(technology: Technology) -> str:
+def cell_library(technology: Technology, *, for_timing: bool = False) -> str:
     """Return Liberty text with the register and the cells with one output of `technology`.
+
+    for_timing : also with the clock gate, the full adder, setup and hold, and the pins of the
+    register that are tied; mapping must not see these.
 
     One statement per line and a template per pair of axes: ABC's reader wants it so.
     """
     cells = [cell for _, cell in sorted(technology.cells.items()) if not cell.part_of]
-    tables = [table for cell in cells for arcs in cell.arcs for arc in arcs
+    flop, gate, adder = technology.flop, technology.clock_gate, technology.full_adder
+    parts = [technology.cells[adder.carry], technology.cells[adder.sum]] if adder else []
+    tables = [table for cell in [*cells, *parts] for arcs in cell.arcs for arc in arcs
               for _, table in _tables(arc)]
-    tables += [table for _, table in _tables(technology.flop.arc)]
+    tables += [table for _, table in _tables(flop.arc)]
     templates = {axes: f"grid_{index}" for index, axes in enumerate(
         dict.fromkeys((table.x, table.y) for table in tables))}
     lines = [f"library ({technology.name}) {{",
@@ -31,6 +36,16 @@ def cell_library(technology: Technology) -> str:
              '  current_unit : "1mA";',
              '  leakage_power_unit : "1nW";',
              f"  nom_voltage : {technology.voltage_v};"]
+    if for_timing:
+        # Slews are passed on as the library counts them; these only have to be there.
+        lines += [f"  {what}_threshold_pct_{edge} : 50;" for what in ("input", "output")
+                  for edge in ("rise", "fall")]
+        lines += [f"  slew_{side}_threshold_pct_{edge} : {percent};" for edge in ("rise", "fall")
+                  for side, percent in (("lower", 10), ("upper", 90))]
+        lines += ["  lu_table_template (over_slews) {",
+                  "    variable_1 : constrained_pin_transition;",
+                  "    variable_2 : related_pin_transition;",
+                  '    index_1 ("0, 1");', '    index_2 ("0, 1");', "  }"]
     for (x, y), name in templates.items():
         lines += [f"  lu_table_template ({name}) {{",
                   "    variable_1 : input_net_transition;",
@@ -39,30 +54,38 @@ def cell_library(technology: Technology) -> str:
                   f'    index_2 ("{_numbers(y)}");',
                   "  }"]
     for cell in cells:
-        lines += _cell(cell, templates)
-    lines += _flop(technology.flop, templates)
+        lines += _cell(cell.name, [cell], templates)
+    if for_timing:
+        if parts:
+            lines += _cell(parts[0].part_of, parts, templates)
+        if gate is not None:
+            lines += _clock_gate(gate, templates)
+    lines += _flop(flop, templates, for_timing=for_timing)
     return "\n".join([*lines, "}", ""])
 
 
 Templates = dict[tuple[tuple[float, ...], tuple[float, ...]], str]
 
 
-def _cell(cell: Cell, templates: Templates) -> Iterator[str]:
-    yield f"  cell ({cell.name}) {{"
-    yield f"    area : {cell.area_um2};"
-    for pin in cell.inputs:
+def _cell(name: str, parts: Sequence[Cell], templates: Templates) -> Iterator[str]:
+    """Describe a cell by its outputs; the pins are those of the part that has them."""
+    own = next(part for part in parts if not part.shares_pins)
+    yield f"  cell ({name}) {{"
+    yield f"    area : {own.area_um2};"
+    for pin in own.inputs:
         yield from _input(pin)
-    yield f"    pin ({cell.output}) {{"
-    yield "      direction : output;"
-    yield f'      function : "{cell.function}";'
-    for pin, arcs in zip(cell.inputs, cell.arcs, strict=True):
-        for arc in arcs:
-            yield from _timing(arc, pin.name, "combinational", templates)
-    yield "    }"
+    for part in parts:
+        yield f"    pin ({part.output}) {{"
+        yield "      direction : output;"
+        yield f'      function : "{part.function}";'
+        for pin, arcs in zip(part.inputs, part.arcs, strict=True):
+            for arc in arcs:
+                yield from _timing(arc, pin.name, "combinational", templates)
+        yield "    }"
     yield "  }"
 
 
-def _flop(flop: Flop, templates: Templates) -> Iterator[str]:
+def _flop(flop: Flop, templates: Templates, *, for_timing: bool) -> Iterator[str]:
     """Describe the register; an inverting output pin stays one, mapping adds the inverter."""
     yield f"  cell ({flop.name}) {{"
     yield f"    area : {flop.area_um2};"
@@ -71,13 +94,48 @@ def _flop(flop: Flop, templates: Templates) -> Iterator[str]:
     yield f'      next_state : "{flop.data.name}";'
     yield "    }"
     yield from _input(flop.clock, "      clock : true;")
-    yield from _input(flop.data)
+    yield from _input(flop.data, *(_constraints(flop, flop.clock) if for_timing else ()))
+    if for_timing:
+        for pin, _ in flop.tied:
+            yield f"    pin ({pin}) {{ direction : input; }}"
     yield f"    pin ({flop.output}) {{"
     yield "      direction : output;"
     yield f'      function : "{"IQN" if flop.inverted else "IQ"}";'
     yield from _timing(flop.arc, flop.clock.name, "rising_edge", templates)
     yield "    }"
     yield "  }"
+
+
+def _clock_gate(gate: ClockGate, templates: Templates) -> Iterator[str]:
+    """Describe the clock gate; the clock is ideal, so its own delay is none."""
+    nothing = Table.constant(0.0)
+    through = Arc(sense="positive", delay_rise=nothing, delay_fall=nothing, slew_rise=nothing,
+                  slew_fall=nothing)
+    yield f"  cell ({gate.name}) {{"
+    yield f"    area : {gate.area_um2};"
+    yield "    clock_gating_integrated_cell : latch_posedge;"
+    yield from _input(gate.clock, "      clock : true;", "      clock_gate_clock_pin : true;")
+    yield from _input(gate.enable, "      clock_gate_enable_pin : true;",
+                      *_constraints(gate, gate.clock))
+    for pin in gate.tie_low:
+        yield f"    pin ({pin}) {{ direction : input; clock_gate_test_pin : true; }}"
+    yield f"    pin ({gate.output}) {{"
+    yield "      direction : output;"
+    yield "      clock_gate_out_pin : true;"
+    yield from _timing(through, gate.clock.name, "combinational", templates)
+    yield "    }"
+    yield "  }"
+
+
+def _constraints(cell: Flop | ClockGate, clock: Pin) -> Iterator[str]:
+    for kind, rise, fall in (("setup", cell.setup_rise, cell.setup_fall),
+                             ("hold", cell.hold_rise, cell.hold_fall)):
+        yield "      timing () {"
+        yield f'        related_pin : "{clock.name}";'
+        yield f"        timing_type : {kind}_rising;"
+        for edge, table in (("rise", rise), ("fall", fall)):
+            yield from _values(f"{edge}_constraint", "over_slews", table)
+        yield "      }"
 
 
 def _input(pin: Pin, *more: str) -> Iterator[str]:
@@ -94,15 +152,20 @@ def _timing(arc: Arc, related: str, kind: str, templates: Templates) -> Iterator
     yield f"        timing_sense : {SENSES[arc.sense]};"
     yield f"        timing_type : {kind};"
     for name, table in _tables(arc):
-        yield f"        {name} ({templates[table.x, table.y]}) {{"
+        yield from _values(name, templates.get((table.x, table.y), "scalar"), table)
+    yield "      }"
+
+
+def _values(name: str, template: str, table: Table) -> Iterator[str]:
+    yield f"        {name} ({template}) {{"
+    if template != "scalar":
         yield f'          index_1 ("{_numbers(table.x)}");'
         yield f'          index_2 ("{_numbers(table.y)}");'
-        yield "          values ( \\"
-        rows = [f'            "{_numbers(row)}"' for row in table.values]
-        yield ", \\\n".join(rows) + " \\"
-        yield "          );"
-        yield "        }"
-    yield "      }"
+    yield "          values ( \\"
+    rows = [f'            "{_numbers(row)}"' for row in table.values]
+    yield ", \\\n".join(rows) + " \\"
+    yield "          );"
+    yield "        }"
 
 
 def _tables(arc: Arc) -> Iterator[tuple[str, Table]]:

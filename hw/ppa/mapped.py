@@ -18,7 +18,7 @@ ALWAYS = -1  # clock domain of registers on the ungated clock
 
 
 class MappedGate(NamedTuple):
-    """A combinational cell: nets of its inputs, in the order of the cell, and of its output."""
+    """A combinational cell, or a part of one: nets of its inputs and of its output."""
 
     cell: str
     inputs: tuple[int, ...]
@@ -105,7 +105,8 @@ class MappedNetlist:
 
     def cell_counts(self, technology: Technology) -> Counter[str]:
         """Return the number of instances of each cell, registers and clock gates included."""
-        counts = Counter(gate.cell for gate in self.gates)
+        counts = Counter(cell.part_of or cell.name for gate in self.gates
+                         if not (cell := technology.cells[gate.cell]).shares_pins)
         counts[technology.flop.name] += len(self.flops)
         if technology.clock_gate is not None:
             counts[technology.clock_gate.name] += len(self.clock_gates)
@@ -120,7 +121,9 @@ class MappedNetlist:
         return math.fsum(leakage * count for _, leakage, count in self._costs(technology))
 
     def _costs(self, technology: Technology) -> list[tuple[float, float, int]]:
-        known: dict[str, Cell | Flop | ClockGate] = {**technology.cells}
+        known: dict[str, Cell | Flop | ClockGate] = {
+            cell.part_of or cell.name: cell for cell in technology.cells.values()
+            if not cell.shares_pins}
         known[technology.flop.name] = technology.flop
         if technology.clock_gate is not None:
             known[technology.clock_gate.name] = technology.clock_gate
@@ -208,6 +211,7 @@ class _YosysModule:
         cells = sorted(self._module["cells"].items())
         technology = self._technology
         gate_name = technology.clock_gate.name if technology.clock_gate else None
+        adder = technology.full_adder
         domains: dict[int | str, int] = {self._clock: ALWAYS}
         enables: list[int] = []
         for _, cell in cells:
@@ -228,10 +232,10 @@ class _YosysModule:
                                         self._net(pins[technology.flop.output]),
                                         domains[pins[technology.flop.clock.name]]))
             elif kind in technology.cells:
-                known = technology.cells[kind]
-                gates.append(MappedGate(kind, tuple(self._net(pins[pin.name])
-                                                    for pin in known.inputs),
-                                        self._net(pins[known.output])))
+                gates.append(self._gate(technology.cells[kind], pins))
+            elif adder is not None and kind == adder.name:
+                gates += [self._gate(technology.cells[part], pins)
+                          for part in (adder.sum, adder.carry)]
             elif kind != gate_name:
                 raise InputError(f"{self._name}: cell {kind!r} must be one of the technology")
         ready = {CONST0, CONST1, *(net for nets in inputs.values() for net in nets),
@@ -240,9 +244,15 @@ class _YosysModule:
                              inputs=inputs, outputs=outputs, gates=self._sorted(gates, ready),
                              flops=tuple(flops), clock_gates=tuple(enables))
 
+    def _gate(self, cell: Cell, pins: Mapping[str, int | str]) -> MappedGate:
+        """Return a gate; an output that nobody reads gets a net of its own."""
+        output = self._net(pins.get(cell.output, f"unread {len(self._numbers)}"))
+        return MappedGate(cell.name, tuple(self._net(pins[pin.name]) for pin in cell.inputs),
+                          output)
+
     @staticmethod
     def _pins(cell: Mapping[str, Any]) -> dict[str, int | str]:
-        return {pin: bits[0] for pin, bits in cell["connections"].items()}
+        return {pin: bits[0] for pin, bits in cell["connections"].items() if bits}
 
     def _sorted(self, gates: Sequence[MappedGate], ready: set[int]) -> tuple[MappedGate, ...]:
         """Return the gates in topological order, by level: each reads earlier outputs only."""

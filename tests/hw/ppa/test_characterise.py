@@ -154,8 +154,9 @@ def test_register_with_reset_serves_when_there_is_no_other(tmp_path, tiny):
 
 
 def test_leakage_is_kept_by_state(tmp_path):
-    states = "".join(f'leakage_power () {{ value : {value}; when : "{when}"; related_pg_pin : VDD; }}'
-                     for when, value in (("A * B", 4000), ("A * !B * Y", 2000)))
+    states = "".join(
+        f'leakage_power () {{ value : {value}; when : "{when}"; related_pg_pin : VDD; }}'
+        for when, value in (("A * B", 4000), ("A * !B * Y", 2000)))
     path = tmp_path / "states.lib"
     path.write_text(LIBRARY.replace("cell (NAND) {", "cell (NAND) { " + states))
     nand = characterise([path], name="states").cells["NAND"]
