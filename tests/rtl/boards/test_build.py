@@ -93,7 +93,8 @@ def test_bitstream_meets_the_clock_and_is_the_same_twice(name, tmp_path, capsys)
     outputs = []
     for folder in ("a", "b"):
         main(["build", name, *shape, "-o", str(tmp_path / folder)])
-        outputs.append((tmp_path / folder / f"self_test{Path(board.bitstream).suffix}").read_bytes())
+        bitstream = tmp_path / folder / f"self_test{Path(board.bitstream).suffix}"
+        outputs.append(bitstream.read_bytes())
     assert outputs[0] == outputs[1]
     assert len(outputs[0]) > 50_000
     report = json.loads((tmp_path / "a" / REPORT).read_text())

@@ -18,9 +18,10 @@ def changed(line: int, old: str, new: str) -> list[str]:
 
 def test_good_report():
     assert GOOD[0] == f"autoapprox {PLAN.digest} 2x3 arrays 2 tiles 2 beats 4"
-    assert GOOD[1:] == ["tile 000 array 00 pass 00014 cycles", "tile 001 array 00 pass 00004 cycles",
-                        "tile 002 array 01 pass 00014 cycles", "tile 003 array 01 pass 00004 cycles",
-                        "all equal"]
+    assert GOOD[1:] == [
+        "tile 000 array 00 pass 00014 cycles", "tile 001 array 00 pass 00004 cycles",
+        "tile 002 array 01 pass 00014 cycles", "tile 003 array 01 pass 00004 cycles",
+        "all equal"]
     assert differences(PLAN, GOOD) == []
 
 

@@ -74,8 +74,6 @@ class Tampered(wiring.Component):
         super().__init__(kind.signature)
 
     def elaborate(self, platform):
-        from amaranth.hdl import Module
-
         m = Module()
         m.submodules.bank = bank = self.kind.build(inline)
         wiring.connect(m, wiring.flipped(self), bank)
