@@ -137,6 +137,7 @@ class Crew:
                 for claim in claims:
                     patiently(lambda claim=claim:  # type: ignore[misc]
                               self._storage.record_heartbeat(claim))
+            self._storage.remove_session()  # that of this thread
 
         thread = Thread(target=beat, daemon=True)
         thread.start()

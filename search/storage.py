@@ -48,6 +48,12 @@ def open_database(url: str, *, heartbeat_s: int = HEARTBEAT_S) -> optuna.storage
         raise ToolError(f"{url}: cannot be opened as Optuna storage ({reason})") from None
 
 
+def close_database(storage: optuna.storages.RDBStorage) -> None:
+    """Close every connection of this process."""
+    storage.remove_session()
+    storage.engine.dispose()
+
+
 def patiently(work: Callable[[], T]) -> T:
     """Return what `work` returns, trying again when a database is out of reach for a while."""
     from optuna.exceptions import StorageInternalError

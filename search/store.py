@@ -19,7 +19,13 @@ from search.crew import Crew
 from search.oracle import Measured, key
 from search.problem import TOLERANCE
 from search.result import Candidate
-from search.storage import is_shared, open_database, open_journal, patiently
+from search.storage import (
+    close_database,
+    is_shared,
+    open_database,
+    open_journal,
+    patiently,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -68,14 +74,16 @@ class TrialStore:
         self._slots = max_arrays
         self._multipliers = (NO_ARRAY, *multipliers)
         self._handle: IO[bytes] | None = None
+        self._database: optuna.storages.RDBStorage | None = None
+        self._storage: optuna.storages.BaseStorage
         if is_shared(location):
-            self._storage: optuna.storages.BaseStorage = open_database(self.location)
+            self._storage = self._database = open_database(self.location)
         else:
             self._storage, self._handle = open_journal(Path(location))
         try:
             self._study = patiently(self._open_study)
             self._check(fingerprint)
-            self.crew = Crew(self._storage, study_name) if is_shared(location) else None
+            self.crew = None if self._database is None else Crew(self._database, study_name)
             self._trials = self._finished()
         except BaseException:
             self.close()
@@ -179,8 +187,9 @@ class TrialStore:
         if self._handle is not None:
             self._handle.close()
             self._handle = None
-        elif hasattr(self, "_storage"):
-            self._storage.remove_session()
+        if self._database is not None:
+            close_database(self._database)
+            self._database = None
 
 
 def _identity(trial: optuna.trial.FrozenTrial) -> tuple[str, str]:

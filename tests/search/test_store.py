@@ -23,11 +23,12 @@ from search.store import METRICS, TrialStore
 from tests.search.synthetic import MadeUpNetwork, made_up_damage, made_up_problem
 
 FINGERPRINT = {"network": "n", "data": "d"}
+STUDY = os.environ.get("AUTOAPPROX_TEST_STUDY", "test")
 
 
 def open_store(location, problem=None, **changes):
     problem = problem or made_up_problem(layers=5, multipliers=6)
-    return TrialStore(location, "test", **({
+    return TrialStore(location, STUDY, **({
         "fingerprint": FINGERPRINT, "layers": problem.layers, "multipliers": problem.multipliers,
         "max_arrays": problem.max_arrays, "area_limit": problem.area_limit} | changes))
 
