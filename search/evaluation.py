@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import TypeVar
 
 import numpy as np
@@ -38,6 +39,15 @@ class Workers:
         self.networks = [QuantNetwork(network.model, source=network.source, threads=1)
                          for _ in range(count)]
         self.pool = ThreadPoolExecutor(count)
+        self.interrupted = Event()
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt once the main thread was interrupted; asked before every layer.
+
+        Python waits for its threads before it ends.
+        """
+        if self.interrupted.is_set():
+            raise KeyboardInterrupt
 
 
 class SplitRuns:
@@ -58,12 +68,13 @@ class SplitRuns:
 
     def __init__(self, workers: Workers, multipliers: Mapping[str, Multiplier], data: Labelled, *,
                  name: str, constants: Constants | None = None) -> None:
-        self.labels, self._pool, self._name = data.labels, workers.pool, name
+        self.labels, self._workers, self._name = data.labels, workers, name
         shards = max(1, min(len(workers.networks), len(data.labels) // MIN_SHARD))
         edges = np.linspace(0, len(data.labels), shards + 1).astype(int)
         self._evaluators = [
             Evaluator(network, data.images[first:last], data.labels[first:last],
-                      multipliers=multipliers, constants=constants, kept_bytes=KEPT_BYTES // shards)
+                      multipliers=multipliers, constants=constants, check=workers.check,
+                      kept_bytes=KEPT_BYTES // shards)
             for network, first, last in zip(workers.networks, edges[:-1], edges[1:],
                                             strict=False)]
 
@@ -78,9 +89,12 @@ class SplitRuns:
     def _everywhere(self, work: Callable[[Evaluator], T]) -> list[T]:
         """Return what `work` returns for each shard."""
         try:
-            return list(self._pool.map(work, self._evaluators))
+            return list(self._workers.pool.map(work, self._evaluators))
         except InputError as error:
             raise InputError(f"{self._name}: {error}") from None
+        except KeyboardInterrupt:
+            self._workers.interrupted.set()
+            raise
 
     def right(self, mapping: Mapping[str, str]) -> npt.NDArray[np.bool_]:
         """Return which images are classified correctly, bool[n]."""

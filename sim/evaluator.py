@@ -39,12 +39,15 @@ class Evaluator:
         as `sim.compensation` finds them; asked for named layers only, always to the same answer.
     kept_bytes : int
         Memory for activations (default 1 GiB).
+    check : callable
+        Called before every layer is computed; what it raises ends the work.
     """
 
     def __init__(self, network: QuantNetwork, images: npt.NDArray[np.float32],
                  labels: npt.NDArray[np.int64], *,
                  multipliers: Mapping[str, Multiplier] | None = None,
-                 constants: Constants | None = None, kept_bytes: int = KEPT_BYTES) -> None:
+                 constants: Constants | None = None, kept_bytes: int = KEPT_BYTES,
+                 check: Callable[[], None] = lambda: None) -> None:
         if labels.shape != (len(images),):
             raise InputError(f"Labels must be one per image ({len(images)}), "
                              f"not of shape {list(labels.shape)}")
@@ -52,7 +55,7 @@ class Evaluator:
         if multipliers is not None and EXACT in multipliers and not multipliers[EXACT].is_exact:
             raise InputError(f"Multiplier {EXACT!r} must be exact: it stands for unnamed layers")
         self._batches = list(network.batches(images))
-        self._multipliers, self._constants = multipliers, constants
+        self._multipliers, self._constants, self._check = multipliers, constants, check
         self._kept_bytes, self._bytes = kept_bytes, 0
         self._states: OrderedDict[tuple[int, tuple[str, ...]], tuple[State, int]] = OrderedDict()
         self._logits: dict[tuple[str, ...], npt.NDArray[np.float32]] = {}
@@ -88,7 +91,8 @@ class Evaluator:
             return
         parts: dict[tuple[str, ...], list[npt.NDArray[np.float32]]] = {key: [] for key in wanted}
         for batch in self._batches:
-            found, runs = chunk_logits(self.network, batch, wanted, views=views)
+            found, runs = chunk_logits(self.network, batch, wanted, views=views,
+                                       check=self._check)
             self.layer_runs += runs
             for names, logits in found.items():
                 parts[names].append(logits)
@@ -149,6 +153,7 @@ class Evaluator:
             state = self._states[batch, names[:depth]][0]
         ends = [*steps[1:], network.step_count]
         for index in range(depth, len(names)):
+            self._check()
             state = network.advance(state, steps[index], ends[index], tables)
             self.layer_runs += 1
             if index + 1 < len(names):

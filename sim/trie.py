@@ -5,7 +5,7 @@ It depends on nothing but its arguments, so chunks may be given to other process
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,8 @@ Names = tuple[str, ...]  # multiplier of every layer, in order
 
 def chunk_logits(network: QuantNetwork, images: Images,
                  mappings: Mapping[Names, Mapping[str, Table]], *,
-                 views: Mapping[Names, QuantNetwork] | None = None
+                 views: Mapping[Names, QuantNetwork] | None = None,
+                 check: Callable[[], None] = lambda: None
                  ) -> tuple[dict[Names, npt.NDArray[np.float32]], int]:
     """Return the logits float32[n, classes] under each mapping, and how many layers were run.
 
@@ -31,6 +32,8 @@ def chunk_logits(network: QuantNetwork, images: Images,
         Layers without a table are exact. Equal names must mean equal tables.
     views : names of the multipliers of all layers -> the network with its layers' constants
         Where constants depend on the multiplier; equal names must mean equal constants.
+    check : callable
+        Called before every layer; what it raises ends the work.
     """
     steps = [network.layer_steps[layer.name] for layer in network.layers]
     ends = [*steps[1:], network.step_count]
@@ -45,6 +48,7 @@ def chunk_logits(network: QuantNetwork, images: Images,
         del path[shared:]
         view = network if views is None else views[names]
         for layer in range(shared, len(names)):
+            check()
             state = path[-1][1] if path else start
             path.append((names[layer], view.advance(state, steps[layer], ends[layer],
                                                     mappings[names])))
