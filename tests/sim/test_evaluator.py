@@ -142,3 +142,18 @@ def test_layers_have_the_constants_of_their_multiplier(network, data, prepared):
                                     for layer in network.layers if layer.name in mapping})
         tables = {layer: get(name).table for layer, name in mapping.items()}
         np.testing.assert_array_equal(evaluator.logits(mapping), view.run(data[0], tables))
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_a_check_ends_the_work_before_the_next_layer(network, data, prepared):
+    layers = []
+
+    def check():
+        layers.append(len(layers))
+        if len(layers) == 4:
+            raise KeyboardInterrupt
+
+    evaluator = Evaluator(network, *data, check=check)
+    with pytest.raises(KeyboardInterrupt):
+        evaluator.prepare(MAPPINGS) if prepared else evaluator.logits({})
+    assert len(layers) == 4
