@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-PORTS = re.compile(r"^(module \w+\()(.*\n)", re.MULTILINE)
+PORTS = re.compile(r"^(module \w+\()([^;]*;\n)", re.MULTILINE)
 INSTANCE = re.compile(r"^(  (\w+) \w+ \(\n)", re.MULTILINE)
 
 

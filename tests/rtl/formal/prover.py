@@ -26,7 +26,7 @@ FOLDER = Path(__file__).parent
 PREPARE = "prep -flatten -top {top}; async2sync; dffunmap; opt_clean; write_smt2 -wires model.smt2"
 INITIAL_VALUE = re.compile(r"^(  reg .*?) = \d+'h\w+;", re.MULTILINE)
 ASSERT = r"\b(\w+): assert\b"
-FAULT, FAULT_BITS = "fault", 8
+FAULT, FAULT_BITS = "fault_number", 8
 FAILED = re.compile(r"Assert failed in \w+: (\S+)")
 REACHED = re.compile(r"Reached cover statement in step (\d+) at \w+: (\S+)")
 
