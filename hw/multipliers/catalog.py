@@ -138,8 +138,8 @@ ENTRIES: dict[str, Entry] = {
        for n, d in ((0, 0), (0, 8), (1, 0), (1, 6), (2, 0))},
 }
 
-# Two's complement. The PE multiplies magnitudes, so the search and its arrays use unsigned
-# circuits only; these are for use outside it.
+# Two's complement, for layers with operands from -128 to 127. The search uses unsigned circuits
+# only: energies are of PEs that multiply magnitudes.
 SIGNED_EXACT = "mul8s_exact"
 SIGNED_ENTRIES: dict[str, Entry] = {
     SIGNED_EXACT: Entry("baugh_wooley", baugh_wooley, {}),

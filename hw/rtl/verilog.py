@@ -100,9 +100,12 @@ def emit_pe(multiplier: Multiplier, psum_width: int) -> str:
 def emit_pes(multipliers: Sequence[Multiplier], psum_width: int) -> list[str]:
     """Return `emit_pe` of each multiplier, whatever the others are."""
     texts = modules_of([pe_kind(multiplier.netlist, psum_width) for multiplier in multipliers])
-    return [_file([f"PE, {psum_width}-bit partial sum", _netlist_comment(multiplier)],
-                  "\n".join(modules.values()))
-            for multiplier, modules in zip(multipliers, texts, strict=True)]
+    files = []
+    for multiplier, modules in zip(multipliers, texts, strict=True):
+        operands = ", two's complement operands" if multiplier.signed else ""
+        comment = [f"PE, {psum_width}-bit partial sum{operands}", _netlist_comment(multiplier)]
+        files.append(_file(comment, "\n".join(modules.values())))
+    return files
 
 
 def emit_multiplier(multiplier: Multiplier) -> str:
@@ -152,7 +155,9 @@ def _bank_comment(design: Design, suffixes: Sequence[str]) -> list[str]:
              f"Latency {bank.latency_cycles} cycles; a tile of n act beats every "
              f"max(n, {bank.fill_cycles}) cycles", ""]
     for index, (multiplier, suffix) in enumerate(zip(design.arrays, suffixes, strict=True)):
-        lines += [f"ROUTE {index}: array{suffix}", f"    {_netlist_comment(multiplier)}"]
+        inside = ", two's complement inside: operands -128 to 127, others wrap"
+        lines += [f"ROUTE {index}: array{suffix}{inside * multiplier.signed}",
+                  f"    {_netlist_comment(multiplier)}"]
     operand = "9 bits each, magnitude [7:0] and sign [8], the first in the low bits"
     return [*lines, "",
             "All streams: a beat passes in a cycle with valid and ready high.",
@@ -230,7 +235,7 @@ def _parser() -> argparse.ArgumentParser:
     single.add_argument("--multiplier", metavar="NAME",
                         help="print module `multiplier` of a catalogue entry or file (.json)")
     single.add_argument("--all-pes", type=Path, metavar="DIR",
-                        help="write what --pe prints to DIR/NAME.v for all unsigned entries")
+                        help="write what --pe prints to DIR/NAME.v for all entries")
     parser.add_argument("--psum-width", type=int, default=PRESET_PSUM_WIDTH, metavar="BITS",
                         help="partial-sum bits of --pe and --all-pes (default: %(default)s)")
     return parser
@@ -255,7 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.write(emit_multiplier(resolve(options.multiplier)))
     elif options.all_pes:
         files: dict[str, str] = {}
-        multipliers = [m for m in catalogue().values() if not m.signed]
+        multipliers = list(catalogue().values())
         with task("Verilog of PEs", len(multipliers)) as progress:
             for start in range(0, len(multipliers), BATCH):
                 batch = multipliers[start:start + BATCH]

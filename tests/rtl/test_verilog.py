@@ -13,7 +13,7 @@ import pytest
 from hw.accelerator import AcceleratorConfig
 from hw.common.errors import InputError
 from hw.config import BankConfig, Design
-from hw.multipliers import catalogue, get
+from hw.multipliers import get
 from hw.rtl.verilog import (
     emit_design,
     emit_multiplier,
@@ -24,7 +24,7 @@ from hw.rtl.verilog import (
     preset,
     write_folder,
 )
-from tests.rtl.circuits import NIBBLE, SKEWED
+from tests.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
 
 KEYWORDS = {"array", "vector", "input", "output", "module", "table"}
 SYSTEM_VERILOG = re.compile(r"\b(logic|always_ff|always_comb|typedef|struct|enum|interface)\b")
@@ -136,6 +136,39 @@ def test_standalone_pe_holds_modules_pe_and_multiplier():
     assert "rst" not in text
 
 
+def test_signed_pe_has_operands_of_eight_bits():
+    text = emit_pe(get("mul8s_exact"), 24)
+    assert text.startswith("// PE, 24-bit partial sum, two's complement operands\n")
+    for port in ("act_in", "act_out", "weight_in", "weight_out"):
+        assert re.search(rf"put \[7:0\] {port};", text)
+        assert re.search(rf"put \[8:0\] {port};", emit_pe(get("mul8u_exact"), 24))
+
+
+@pytest.fixture(scope="module")
+def mixed_files():
+    names = ("mul8s_exact", "nibble", "broken_signed")
+    circuits = {"nibble": NIBBLE, "broken_signed": BROKEN_SIGNED, "mul8s_exact": get("mul8s_exact")}
+    return emit_design(Design(name="mixed", bank=BankConfig(rows=2, cols=3, arrays=names),
+                              multipliers=circuits))
+
+
+def test_both_kinds_of_pe_are_emitted_once_each(mixed_files):
+    modules = re.findall(r"^module (\w+)", code_of(mixed_files), re.MULTILINE)
+    assert len(set(modules)) == len(modules)
+    assert sorted(name for name in modules if name.startswith("pe_")) == [
+        "pe_broken_signed", "pe_mul8s_exact", "pe_nibble"]
+    assert "ROUTE 0: array_mul8s_exact, two's complement inside" in mixed_files["bank.v"]
+    assert "ROUTE 1: array_nibble\n" in mixed_files["bank.v"]
+
+
+@pytest.mark.parametrize(("array", "converters"), [
+    ("mul8s_exact", 2 + 3), ("broken_signed", 2 + 3), ("nibble", 0)])
+def test_operands_are_converted_once_per_row_and_column(mixed_files, array, converters):
+    assert mixed_files[f"array_{array}.v"].count("  twos_complement ") == converters
+    assert "twos_complement" not in mixed_files[f"row_{array}.v"] + mixed_files[f"pe_{array}.v"]
+    assert ("twos_complement.v" in mixed_files["bank.f"].split())
+
+
 def test_suffixes_are_identifiers_and_never_collide():
     suffixes = module_suffixes(["mul8u_a", "x-y", "x y", "été", "x_y_1", "endmodule", "--"])
     assert all(re.fullmatch(r"_\w+", suffix, re.ASCII) for suffix in suffixes)
@@ -188,7 +221,7 @@ def test_preset_and_design_file_are_written(tmp_path, capsys):
 
 
 def test_all_pes_writes_one_file_per_multiplier(tmp_path, monkeypatch, capsys):
-    few = dict(list(catalogue().items())[:3])
+    few = {name: get(name) for name in ("mul8u_exact", "mul8u_trunc_c2", "mul8s_exact")}
     monkeypatch.setattr("hw.multipliers.catalogue", lambda: few)
     main(["--all-pes", str(tmp_path), "--psum-width", "20"])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"{name}.v" for name in few)
