@@ -9,6 +9,9 @@ from pathlib import Path
 from hw.common.errors import InputError, run_command_line
 from hw.config import Design
 from hw.rtl.boards.build import REPORT, Build, build
+from hw.rtl.boards.listen import read_run
+from hw.rtl.boards.plan import Plan
+from hw.rtl.boards.report_text import differences
 from hw.rtl.boards.targets import BOARDS, get_board, resized
 
 
@@ -16,18 +19,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m hw.rtl.boards",
         description="Put the bank of a design on an FPGA board, with a test of itself.")
+    target = argparse.ArgumentParser(add_help=False)
+    target.add_argument("board", help=" or ".join(BOARDS))
+    target.add_argument("design", nargs="?", type=Path, metavar="DESIGN.json",
+                        help="design file (default: one that fits the board)")
+    target.add_argument("--rows", type=int, metavar="N",
+                        help="rows of the arrays (default: those of the design)")
+    target.add_argument("--cols", type=int, metavar="N",
+                        help="columns of the arrays (default: those of the design)")
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("build", help="write a bitstream and a timing report",
-                                  description="Write a bitstream and a timing report.")
-    command.add_argument("board", help=" or ".join(BOARDS))
-    command.add_argument("design", nargs="?", type=Path, metavar="DESIGN.json",
-                         help="design file (default: one that fits the board)")
-    command.add_argument("--rows", type=int, metavar="N",
-                         help="rows of the arrays (default: those of the design)")
-    command.add_argument("--cols", type=int, metavar="N",
-                         help="columns of the arrays (default: those of the design)")
+    text = "write a bitstream and a timing report"
+    command = commands.add_parser("build", parents=[target], help=text, description=text)
     command.add_argument("-o", "--output", type=Path, metavar="DIR",
                          help="folder for bitstream and report (default: build/boards/BOARD)")
+    text = "read the report of a board and compare it with the prediction; status 1 if it differs"
+    command = commands.add_parser("check", parents=[target], help=text, description=text)
+    command.add_argument("--port", type=Path, required=True,
+                         help="serial port, or a file that recorded one")
+    command.add_argument("--timeout", type=float, default=10.0, metavar="S",
+                         help="seconds to wait for a complete report (default: %(default)g)")
     return parser
 
 
@@ -48,8 +58,8 @@ def summary(result: Build) -> str:
         f"{result.bitstream}, {result.bitstream.parent / REPORT}"])
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return 1 if the report of a board is not the predicted one."""
     options = _parser().parse_args(arguments)
     board = get_board(options.board)
     for label, value in (("--rows", options.rows), ("--cols", options.cols)):
@@ -57,7 +67,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise InputError(f"{label} must be a positive integer, not {value}")
     design = Design.load(options.design) if options.design else board.default_design()
     design = resized(design, options.rows, options.cols)
-    print(summary(build(board, design, options.output or Path("build/boards") / board.name)))
+    if options.command == "build":
+        print(summary(build(board, design, options.output or Path("build/boards") / board.name)))
+        return 0
+    plan = Plan.random(design)
+    found = differences(plan, read_run(options.port, timeout_s=options.timeout))
+    print("\n".join(found) or f"{len(plan.cycles)} tiles on {plan.arrays} arrays: every sum equal, "
+          f"{sum(plan.cycles)} cycles as predicted")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

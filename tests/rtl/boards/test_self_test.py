@@ -8,6 +8,7 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 
+from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.rtl.boards import reporter
 from hw.rtl.boards.report_text import MISMATCH, NO_ANSWER, differences, expected_report, parse_tile
@@ -26,13 +27,18 @@ def test_good_bank_passes_in_the_predicted_cycles(rows, cols, tiles, beats):
     assert (session.all_equal, session.mismatch, session.failed_arrays) == (1, 0, 0)
 
 
+def test_twos_complement_arrays_pass_too():
+    plan = small_plan(NIBBLE, get("mul8s_exact"), rows=2, cols=1)
+    assert watch(self_test(plan), DIVISOR).runs == [expected_report(plan)]
+
+
 def test_runs_repeat():
     plan = small_plan(tiles=1, beats=2)
-    session = watch(self_test(plan), DIVISOR, runs=3)
-    assert session.runs == [expected_report(plan)] * 3
+    session = watch(self_test(plan), DIVISOR, runs=2)
+    assert session.runs == [expected_report(plan)] * 2
 
 
-@pytest.mark.parametrize("place", [(0, 0, 0, 0), (0, 1, 3, 2), (1, 1, 2, 1)])
+@pytest.mark.parametrize("place", [(0, 1, 3, 2), (1, 0, 0, 0)])
 def test_one_corrupted_sum_fails_its_tile_alone(place):
     plan = small_plan()
     sums = plan.sums.copy()
