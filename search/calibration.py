@@ -137,7 +137,15 @@ def calibrate(problem: Problem, layers: Sequence[MappedLayer], power: Float, run
         error_power=power, gains=gains, probes=tuple(problem.multipliers[c] for c in columns),
         damage=paired if better else plain, additive=additive, pairwise=pairwise,
         hopeless=_hopeless([*mappings, *checked], runs, exact),
-        charge=images * (1 + float(suffix_shares(layers).sum()) + CHECKED_DESIGNS))
+        charge=calibration_charge(layers, images))
+
+
+def calibration_charge(layers: Sequence[MappedLayer], images: float) -> float:
+    """Return the evaluations that calibrating costs; images as a fraction of the search images.
+
+    One exact pass, each probe from its layer on, and the random designs.
+    """
+    return images * (1 + float(suffix_shares(layers).sum()) + CHECKED_DESIGNS)
 
 
 def _probe(power: Float) -> int:

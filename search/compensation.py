@@ -64,13 +64,18 @@ class Compensated:
         return {layer: correction for layer, correction in found.items() if correction is not None}
 
 
+def compensation_passes(kind: str, approximate: int) -> float:
+    """Return the passes over the calibration images that fitting takes: the exact one first."""
+    return 1 + KINDS[kind][1] * approximate
+
+
 def compensate(network: QuantNetwork, images: Images, multipliers: Mapping[str, Multiplier],
                kind: str, *, progress: Counter | None = None) -> Compensated:
     """Fit every multiplier in every layer alone on images float32[n, c, h, w].
 
     kind : one of `KINDS`.
     """
-    fitted, passes = KINDS[kind]
+    fitted, _passes = KINDS[kind]
     calibration = Calibration(network, images)
     tables = {name: multiplier.table for name, multiplier in multipliers.items()}
     fits = {}
@@ -79,4 +84,4 @@ def compensate(network: QuantNetwork, images: Images, multipliers: Mapping[str, 
         if progress is not None:
             progress.advance(note=layer)
     approximate = sum(not multiplier.is_exact for multiplier in multipliers.values())
-    return Compensated(kind=kind, fits=fits, passes=1 + passes * approximate)
+    return Compensated(kind=kind, fits=fits, passes=compensation_passes(kind, approximate))

@@ -20,6 +20,7 @@ from search.inputs import DEFAULT_MODEL, SPLITS
 from search.methods import METHODS
 from search.options import Options
 from search.pipeline import Finished, run
+from search.plan import plan
 
 DEFAULT_METHOD = "milp"
 COMPARED = ("exact", "uniform", "greedy", "tpe")
@@ -170,8 +171,14 @@ def main() -> int:
     """Command line of the module."""
     arguments = _parser().parse_args()
     command = shlex.join(["python", "-m", "search.run", *sys.argv[1:]])
+    options = options_of(arguments, command)
+    if options.dry_run:
+        planned = plan(options)
+        print(json.dumps(planned.to_dict(), indent=2) if arguments.json
+              else "\n".join(planned.lines()))
+        return 0
     with library_output_aside():
-        finished = run(options_of(arguments, command))
+        finished = run(options)
     if arguments.json:
         print(json.dumps(summary(finished), indent=2))
     else:

@@ -246,6 +246,22 @@ def test_an_output_that_cannot_be_written_is_refused(monkeypatch, tmp_path):
         start(monkeypatch, "--output", tmp_path / "runs", "--json")
 
 
+def test_a_dry_run_says_what_a_run_does_and_leaves_nothing(result, monkeypatch, tmp_path, capsys):
+    assert start(monkeypatch, *SMALL, "--output", tmp_path / "runs", "--json", "--dry-run") == 0
+    planned = json.loads(capsys.readouterr().out)
+    assert not (tmp_path / "runs").exists()
+    assert planned["layers"] == len(result.layers)
+    assert planned["multipliers"] == len(result.multipliers)
+    assert planned["margin"] == result.configuration["margin"]
+    for method in result.methods:
+        spent = planned["charges"][method.method] + len(method.history)
+        assert method.evaluations == pytest.approx(spent)
+        assert len(method.history) <= planned["evaluations"][method.method]
+    assert planned["total_seconds"] == pytest.approx(sum(planned["seconds"].values()))
+    assert start(monkeypatch, *SMALL, "--output", tmp_path / "runs", "--dry-run") == 0
+    assert "nothing was searched" in capsys.readouterr().out
+
+
 def test_what_libraries_print_does_not_mix_with_the_summary(capfd):
     with command.library_output_aside():
         ctypes.CDLL(None).puts(b"a remark")
