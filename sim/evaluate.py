@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,12 +46,16 @@ def top_k(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], k: int
 def evaluate(network: QuantNetwork, images: npt.NDArray[np.float32],
              tables: Mapping[str, Table], *, quiet: bool) -> npt.NDArray[np.float32]:
     """Return the logits, with progress."""
-    parts = []
+    lock = Lock()
     with task("evaluating", len(images), quiet=quiet) as progress:
-        for batch in network.batches(images):
-            parts.append(network.run(batch, tables))
-            progress.advance(len(batch))
-    return np.concatenate(parts)
+
+        def logits(batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            found = network.run(batch, tables)
+            with lock:
+                progress.advance(len(batch))
+            return found
+
+        return np.concatenate(network.each(list(network.batches(images)), logits))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 
@@ -59,6 +60,7 @@ class Evaluator:
         self._kept_bytes, self._bytes = kept_bytes, 0
         self._states: OrderedDict[tuple[int, tuple[str, ...]], tuple[State, int]] = OrderedDict()
         self._logits: dict[tuple[str, ...], npt.NDArray[np.float32]] = {}
+        self._lock = threading.Lock()  # batches run side by side
         self.layer_runs = 0  # layers computed so far, times batches: what reuse saves
 
     def logits(self, mapping: Mapping[str, str]) -> npt.NDArray[np.float32]:
@@ -70,8 +72,8 @@ class Evaluator:
         names, tables = self._resolve(mapping)
         if names not in self._logits:
             view = self._view(mapping)
-            self._keep_logits(names, np.concatenate(
-                [self._run(view, batch, names, tables) for batch in range(len(self._batches))]))
+            self._keep_logits(names, np.concatenate(self.network.each(
+                range(len(self._batches)), lambda batch: self._run(view, batch, names, tables))))
         return self._logits[names]
 
     def prepare(self, mappings: Iterable[Mapping[str, str]]) -> None:
@@ -89,15 +91,11 @@ class Evaluator:
                 wanted[names], views[names] = tables, self._view(mapping)
         if not wanted:
             return
-        parts: dict[tuple[str, ...], list[npt.NDArray[np.float32]]] = {key: [] for key in wanted}
-        for batch in self._batches:
-            found, runs = chunk_logits(self.network, batch, wanted, views=views,
-                                       check=self._check)
-            self.layer_runs += runs
-            for names, logits in found.items():
-                parts[names].append(logits)
-        for names, pieces in parts.items():
-            self._keep_logits(names, np.concatenate(pieces))
+        parts = self.network.each(self._batches, lambda batch: chunk_logits(
+            self.network, batch, wanted, views=views, check=self._check))
+        self.layer_runs += sum(runs for _found, runs in parts)
+        for names in wanted:
+            self._keep_logits(names, np.concatenate([found[names] for found, _runs in parts]))
 
     def right(self, mapping: Mapping[str, str]) -> npt.NDArray[np.bool_]:
         """Return which images are classified correctly, bool[n]."""
@@ -141,31 +139,37 @@ class Evaluator:
     def _run(self, network: QuantNetwork, batch: int, names: tuple[str, ...],
              tables: Mapping[str, Table]) -> npt.NDArray[np.float32]:
         steps = [network.layer_steps[layer.name] for layer in network.layers]
-        # The longest prefix of multipliers for which the tensors before the next layer are kept.
-        depth = next((d for d in range(len(names) - 1, -1, -1)
-                      if (batch, names[:d]) in self._states), None)
-        if depth is None:
-            depth = 0
+        depth, state = self._deepest(batch, names)
+        if state is None:
             state = network.advance({network.input: self._batches[batch]}, 0, steps[0], tables)
             self._keep(batch, (), state)
-        else:
-            self._states.move_to_end((batch, names[:depth]))
-            state = self._states[batch, names[:depth]][0]
         ends = [*steps[1:], network.step_count]
         for index in range(depth, len(names)):
             self._check()
             state = network.advance(state, steps[index], ends[index], tables)
-            self.layer_runs += 1
             if index + 1 < len(names):
                 self._keep(batch, names[:index + 1], state)
+        with self._lock:
+            self.layer_runs += len(names) - depth
         return network.finish(state)
+
+    def _deepest(self, batch: int, names: tuple[str, ...]) -> tuple[int, State | None]:
+        """Return the longest prefix of multipliers that was kept, and the tensors after it."""
+        with self._lock:
+            for depth in range(len(names) - 1, -1, -1):
+                key = batch, names[:depth]
+                if key in self._states:
+                    self._states.move_to_end(key)
+                    return depth, self._states[key][0]
+        return 0, None
 
     def _keep(self, batch: int, prefix: tuple[str, ...], state: State) -> None:
         size = sum(tensor.nbytes for tensor in state.values())
         if size > self._kept_bytes:
             return
-        self._states[batch, prefix] = state, size
-        self._bytes += size
-        while self._bytes > self._kept_bytes:
-            _key, (_state, freed) = self._states.popitem(last=False)
-            self._bytes -= freed
+        with self._lock:
+            self._states[batch, prefix] = state, size
+            self._bytes += size
+            while self._bytes > self._kept_bytes:
+                _key, (_state, freed) = self._states.popitem(last=False)
+                self._bytes -= freed

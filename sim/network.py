@@ -8,12 +8,14 @@ operator is fused into another with different rounding.
 from __future__ import annotations
 
 import os
+import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,7 @@ import onnx
 from hw.common.errors import InputError, unknown_name
 from hw.operands import check_operands
 from sim.compute import explain, layer_output, layer_sums
+from sim.kernels.workers import available, run_all
 from sim.layer import MAX_ROWS_BYTES, MappedLayer
 from sim.onnx_file import is_quantised, load_model, network_input
 from sim.product import Product
@@ -31,7 +34,10 @@ from sim.tables import SignedTable, Table, exact_table, table_key
 
 Images = npt.NDArray[np.float32]
 State = dict[str, npt.NDArray[Any]]  # live tensors between two steps
+Batch = TypeVar("Batch")
+Result = TypeVar("Result")
 MAX_BATCH = 256
+FEWEST_ROWS = 2048  # of a typical layer: with fewer for each thread, threads share layers
 Prepare = Callable[[MappedLayer, Table], Product]
 PRODUCTS_KEPT = 1024  # prepared kernels, about 0.7 MB each
 
@@ -50,7 +56,8 @@ class QuantNetwork:
         self.input, self.input_shape = network_input(model)
         self._prepare: Prepare = MappedLayer.product
         self._products: OrderedDict[tuple[str, bytes], Product] = OrderedDict()
-        self._steps, self.unmapped = cut(model, threads=self.threads)
+        self._lock = threading.Lock()  # batches run side by side
+        self._steps, self.unmapped = cut(model)
         self._last_use = self._last_uses()
         self._measure_positions()
         self.layers = tuple(step for step in self._steps if isinstance(step, MappedLayer))
@@ -93,9 +100,8 @@ class QuantNetwork:
         """
         chosen = self.check_tables(tables)
         _check_images(images, self.input_shape)
-        return np.concatenate([
-            self.finish(self.advance({self.input: batch}, 0, len(self._steps), chosen))
-            for batch in self.batches(images)])
+        return np.concatenate(self.each(list(self.batches(images)), lambda batch: self.finish(
+            self.advance({self.input: batch}, 0, len(self._steps), chosen))))
 
     def layer_operands(self, images: Images, tables: Mapping[str, Table] | None = None
                        ) -> dict[str, npt.NDArray[np.int16]]:
@@ -213,10 +219,37 @@ class QuantNetwork:
         return np.asarray(logits, np.float32).reshape(len(logits), -1)
 
     def batches(self, images: Images) -> Iterable[Images]:
-        """Cut images into batches whose im2col stays small."""
+        """Cut images into batches whose im2col stays small, a few for each thread if possible."""
         widest = max((layer.positions * layer.groups * layer.k for layer in self.layers), default=1)
-        size = max(1, min(MAX_BATCH, MAX_ROWS_BYTES // max(widest, 1)))
+        count = -(-len(images) // max(1, min(MAX_BATCH, MAX_ROWS_BYTES // max(widest, 1))))
+        threads = available(self.threads)
+        if len(images) * self._typical_positions >= threads * FEWEST_ROWS:
+            count = min(-(-count // threads) * threads, len(images))
+        size = -(-len(images) // max(count, 1))
         return (images[first:first + size] for first in range(0, len(images), size))
+
+    @cached_property
+    def _typical_positions(self) -> int:
+        """Rows per image of the layers in whose like half of the multiplications are done."""
+        layers = sorted(self.layers, key=lambda layer: layer.positions)
+        macs = np.cumsum([layer.macs for layer in layers])
+        return layers[int(np.searchsorted(macs, macs[-1] / 2))].positions
+
+    def each(self, batches: Sequence[Batch], work: Callable[[Batch], Result]) -> list[Result]:
+        """Return `work(batch)` for every batch.
+
+        Batches run side by side where every thread has one: they need not wait for each other
+        after every layer. Otherwise, and with other backends, threads share a layer.
+        """
+        found: list[Result | None] = [None] * len(batches)
+
+        def one(index: int) -> None:
+            found[index] = work(batches[index])
+
+        alone = len(batches) >= self.threads and self._prepare is MappedLayer.product
+        run_all([partial(one, index) for index in range(len(batches))],
+                self.threads if alone else 1)
+        return cast(list[Result], found)
 
     def check_tables(self, tables: Mapping[str, Table] | None) -> Mapping[str, Table]:
         """Return `tables`, refusing names that are no layer and layers that do not fit."""
@@ -231,14 +264,15 @@ class QuantNetwork:
 
     def _product(self, layer: MappedLayer, table: Table | None) -> Product:
         key = layer.name, b"" if table is None else table_key(table)
-        if key in self._products:
-            self._products.move_to_end(key)
-        else:
-            self._products[key] = self._prepare(
-                layer, exact_table() if table is None else table)
-            if len(self._products) > PRODUCTS_KEPT:
-                self._products.popitem(last=False)
-        return self._products[key]
+        with self._lock:
+            if key in self._products:
+                self._products.move_to_end(key)
+            else:
+                self._products[key] = self._prepare(
+                    layer, exact_table() if table is None else table)
+                if len(self._products) > PRODUCTS_KEPT:
+                    self._products.popitem(last=False)
+            return self._products[key]
 
     def _last_uses(self) -> list[list[str]]:
         """Return, per step, the tensors that nothing after it reads."""

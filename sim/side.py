@@ -46,7 +46,7 @@ class SideStep:
 
 def side_step(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto],
               constants: Mapping[str, npt.NDArray[Any]], *, inputs: Mapping[str, int],
-              outputs: Sequence[str], threads: int) -> SideStep:
+              outputs: Sequence[str]) -> SideStep:
     """Return some of a model's nodes as one step.
 
     Parameters
@@ -58,7 +58,6 @@ def side_step(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto],
         What the nodes read of it is built in.
     inputs : name -> ONNX element type
     outputs : names
-    threads : of ONNX Runtime
 
     Raises InputError when ONNX Runtime cannot run them.
     """
@@ -76,9 +75,7 @@ def side_step(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto],
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads
-    # Every step has its own threads; waiting ones must leave the cores to the kernels.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.intra_op_num_threads = 1  # batches run side by side, see `QuantNetwork.each`
     try:
         session = onnxruntime.InferenceSession(piece.SerializeToString(), options,
                                                providers=["CPUExecutionProvider"])
@@ -93,7 +90,7 @@ def fold(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto],
          constants: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.generic]]:
     """Return all that nodes compute from constants alone."""
     outputs = [name for node in nodes for name in node.output if name]
-    return side_step(model, nodes, constants, inputs={}, outputs=outputs, threads=1).run({})
+    return side_step(model, nodes, constants, inputs={}, outputs=outputs).run({})
 
 
 def reads(node: onnx.NodeProto) -> list[str]:

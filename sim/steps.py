@@ -26,11 +26,10 @@ class Steps(NamedTuple):
     unmapped: dict[str, str]  # node name -> reason
 
 
-def cut(model: onnx.ModelProto, *, threads: int) -> Steps:
+def cut(model: onnx.ModelProto) -> Steps:
     """Return the steps of a quantised model; what the output does not depend on is left out.
 
-    threads : of ONNX Runtime. Raises InputError when constants make no sense or ONNX Runtime
-    cannot run an operator.
+    Raises InputError when constants make no sense or ONNX Runtime cannot run an operator.
     """
     graph = Graph(expand(model))
     layers: dict[int, MappedLayer] = {}  # by node
@@ -52,7 +51,7 @@ def cut(model: onnx.ModelProto, *, threads: int) -> Steps:
 
     def flush() -> None:
         if pending:
-            step = _side_step(graph, pending, by_output, types, threads)
+            step = _side_step(graph, pending, by_output, types)
             types.update(step.output_types)
             steps.append(step)
             pending.clear()
@@ -88,7 +87,7 @@ def _needed(graph: Graph, layers: Mapping[str, MappedLayer]) -> tuple[set[int], 
 
 
 def _side_step(graph: Graph, nodes: Sequence[onnx.NodeProto], layers: Mapping[str, MappedLayer],
-               types: Mapping[str, int], threads: int) -> SideStep:
+               types: Mapping[str, int]) -> SideStep:
     made = {name for node in nodes for name in node.output if name}
     inside = {id(node) for node in nodes}
     layer_inputs = {layer.input for layer in layers.values()}
@@ -101,7 +100,7 @@ def _side_step(graph: Graph, nodes: Sequence[onnx.NodeProto], layers: Mapping[st
         name for node in nodes for name in node.output
         if name in graph.outputs or name in layer_inputs
         or any(id(reader) not in inside for reader in graph.readers.get(name, [])))
-    return side_step(graph.model, nodes, graph.constants, outputs=list(outputs), threads=threads,
+    return side_step(graph.model, nodes, graph.constants, outputs=list(outputs),
                      inputs={name: types[name] for name in inputs})
 
 

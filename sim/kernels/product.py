@@ -18,7 +18,7 @@ from sim.kernels.rows import Rows
 from sim.kernels.scalar import add_lookups
 from sim.kernels.sink import Matrix, Sink, put
 from sim.kernels.split import Split, exact_splits
-from sim.kernels.workers import run_all, shares
+from sim.kernels.workers import available, run_all, shares
 
 INT32_MAX = 2**31 - 1
 
@@ -95,7 +95,7 @@ class TableProduct:
         if len(shape) != 2 or shape[1] != k:
             raise ValueError(f"Matrix shapes must fit, not {shape} and {(k, n)}")
         self.check_sums(k)
-        m = shape[0]
+        m, threads = shape[0], available(threads)
         if not (m and n):
             return
         if not k:

@@ -62,6 +62,7 @@ class Script:
                       if isinstance(argument, Own)]
         self._words += (function.entry, len(arguments), *arguments)
         self._words[self._starts[-1]] += 1
+        self.keep(function)  # words do not keep its code alive
 
     def run(self, threads: int) -> None:
         """Run all jobs, in order where there is one thread, and forget them."""

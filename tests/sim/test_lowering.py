@@ -220,7 +220,7 @@ def test_transposed_inputs_stay_outside(monkeypatch):
     monkeypatch.setattr(f"{__name__}.SHAPES", SHAPES | SQUARES)
     node = helper.make_node("Gemm", ["out", "weight"], ["up"], name="up", transA=1)
     model = with_second_layer(node, shape="flat square")
-    assert cut(model, threads=1).unmapped == {"up": "it transposes its input"}
+    assert cut(model).unmapped == {"up": "it transposes its input"}
 
 
 def test_sums_that_may_exceed_int32_stay_outside(tmp_path, monkeypatch):

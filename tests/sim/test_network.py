@@ -1,6 +1,7 @@
 """Networks: accumulators against slow integer arithmetic, operators against ONNX Runtime."""
 
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,28 @@ def test_batches_do_not_change_a_bit(net, monkeypatch):
     np.testing.assert_array_equal(network.run(images, tables), together)
     one_by_one = np.concatenate([network.run(image[None], tables) for image in images])
     np.testing.assert_array_equal(one_by_one, together)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_batches_side_by_side_do_not_change_a_bit(net, threads, monkeypatch):
+    network, images = net
+    tables = {layer.name: LOPSIDED for layer in network.layers}
+    expected = network.run(images, tables)
+    monkeypatch.setattr("sim.network.FEWEST_ROWS", 1)
+    several = QuantNetwork.load(Path(network.source), images, threads=threads)
+    assert [len(batch) for batch in several.batches(images)] == {
+        1: [6], 2: [3, 3], 4: [2, 2, 2]}[threads]
+    np.testing.assert_array_equal(several.run(images, tables), expected)
+
+
+def test_batches_run_side_by_side_where_every_thread_has_one(digits):
+    network = QuantNetwork(digits.model, source=digits.source, threads=2)
+    both = threading.Barrier(2, timeout=20)
+    assert network.each("ab", lambda batch: both.wait() >= 0 and batch * 2) == ["aa", "bb"]
+    # One batch, or another backend: one after the other.
+    assert network.each("a", lambda batch: threading.get_ident()) == [threading.get_ident()]
+    other = network.with_products(lambda layer, table: layer.product(table))
+    assert set(other.each("abcd", lambda batch: threading.get_ident())) == {threading.get_ident()}
 
 
 @pytest.fixture(scope="module")
