@@ -11,7 +11,9 @@ from hw.common.errors import InputError, run_command_line
 from hw.ppa.alone import AIMS, DEFAULT_CLOCK_MHZ
 from hw.ppa.alone_cache import DEFAULT_FOLDER
 from hw.ppa.portfolio import PORTFOLIO
-from hw.ppa.store import DEFAULT_PSUM_WIDTH, load_pe, results_folder
+from hw.ppa.report_command import add_commands as add_reports
+from hw.ppa.report_command import run_chip, run_figure4, run_report
+from hw.ppa.store import DEFAULT_PSUM_WIDTH, results_folder
 from hw.ppa.synthesis import AREA, RECIPES, Recipe
 from hw.ppa.technology import Technology, load_technology
 
@@ -51,13 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     mapping.add_argument("-o", "--output", type=Path, metavar="DIR",
                          help="folder for results (default: the store of the project)")
 
-    report = commands.add_parser("report", help="print the figures of stored PEs")
-    report.add_argument("names", nargs="*", metavar="NAME_OR_FILE",
-                        help=PE_MULTIPLIERS)
-    report.add_argument("--json", action="store_true", help="machine-readable")
-    report.add_argument("-i", "--input", type=Path, metavar="DIR",
-                        help="folder of results (default: the store of the project)")
-
+    add_reports(commands)
     alone = commands.add_parser(
         "multiplier", help="map multipliers alone, without a PE, signed ones too")
     alone.add_argument("names", nargs="*", metavar="NAME_OR_FILE",
@@ -77,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="folder for tables and pictures")
     versus.add_argument("--technology", type=Path, required=True, metavar="FILE",
                         help="technology file, of the node of the published figures")
-    for command in (mapping, report, alone):
+    for command in (mapping, alone):
         command.add_argument(
             "--technology", type=Path, metavar="FILE",
             help="technology file (default: asap7, which comes with the project)")
@@ -134,23 +130,6 @@ def _build(options: argparse.Namespace) -> None:
     result = build(for_pes(options.names), technology, folder, psum_width=options.psum_width,
                    recipe=RECIPES[options.recipe], force=options.force)
     print(f"{folder}: {result.mapped} PEs mapped, {result.kept} up to date")
-
-
-def _report(options: argparse.Namespace) -> None:
-    from hw.ppa.report import correlations, figures, table
-    from hw.ppa.selection import for_pes
-
-    technology = _technology(options)
-    rows = figures([load_pe(multiplier, technology=technology, folder=options.input)
-                    for multiplier in for_pes(options.names)], quiet=options.json)
-    found = correlations(rows)
-    if options.json:
-        print(json.dumps({"pes": [row.to_dict() for row in rows], "correlation": found}, indent=2))
-        return
-    print(table(rows))
-    if found:
-        print("correlation of the multiplier alone with the PE: "
-              + ", ".join(f"{value:.3f} ({stream})" for stream, value in found.items()))
 
 
 def _multiplier(options: argparse.Namespace) -> None:
@@ -229,9 +208,10 @@ def _fit_proxy(_options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     options = _parser().parse_args(arguments)
-    run = {"characterise": _characterise, "build": _build, "report": _report,
-           "multiplier": _multiplier, "compare-published": _compare_published,
-           "choose-bank": _choose_bank, "fit-proxy": _fit_proxy}
+    run = {"characterise": _characterise, "build": _build, "report": run_report,
+           "figure4": run_figure4, "chip": run_chip, "multiplier": _multiplier,
+           "compare-published": _compare_published, "choose-bank": _choose_bank,
+           "fit-proxy": _fit_proxy}
     run[options.command](options)
 
 

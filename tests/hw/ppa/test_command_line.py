@@ -3,20 +3,25 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from hw.config import BankConfig, Design
+from hw.layer_streams import Codes, LayerStream, save_layer_streams
 from hw.multipliers import files, get
 from hw.multipliers.base import Multiplier
 from hw.ppa import load_pe
 from hw.ppa.alone_cache import map_alone
-from hw.ppa.report import correlations, figures
+from hw.ppa.report import correlations, figures, to_dict
 from hw.ppa.synthesis import SPEED
 from hw.ppa.technology import load_technology
 from tests.hw.ppa.circuits import signed_multiplier
 from tests.hw.ppa.test_published import HEADER
 from tests.hw.ppa.tiny import LIBRARY
 
+ROOT = Path(__file__).parents[3]
 THREE = ("mul8u_exact", "mul8u_trunc_c4", "mul8u_trunc_c8")
 
 
@@ -36,7 +41,7 @@ def test_report_prints_a_row_per_multiplier():
     assert process.returncode == 0, process.stderr
     lines = process.stdout.splitlines()
     assert [line.split()[0] for line in lines[2:5]] == list(THREE)
-    assert lines[5].startswith("correlation of the multiplier alone with the PE: ")
+    assert lines[-1].startswith("correlation of the multiplier alone with the PE: ")
 
 
 def test_report_as_json_is_the_same_figures():
@@ -44,7 +49,7 @@ def test_report_as_json_is_the_same_figures():
     assert process.stderr == ""
     content = json.loads(process.stdout)
     rows = figures([load_pe(get(name)) for name in THREE], quiet=True)
-    assert content == {"pes": [row.to_dict() for row in rows], "correlation": correlations(rows)}
+    assert content == to_dict(rows)
     assert content["correlation"]["relu"] > 0.9
 
 
@@ -56,6 +61,83 @@ def test_report_takes_a_multiplier_file(tmp_path):
     process = run("report", path, "--json")
     row, = json.loads(process.stdout)["pes"]
     assert (row["name"], row["area_um2"]) == ("mine", load_pe(exact).area_um2)
+
+
+def test_report_on_layers_as_csv_and_picture(layers_file, tmp_path):
+    process = run("report", "mul8u_exact", "--layer-stats", layers_file, "--size", "8", "--csv",
+                  tmp_path / "a.csv", "--plot", tmp_path / "a.svg", "--energies", tmp_path / "kept")
+    assert process.returncode == 0, process.stderr
+    assert "mul8u_exact  conv1" in process.stdout
+    assert "mul8u_exact,conv1,glitches_fj," in (tmp_path / "a.csv").read_text()
+    assert "conv1" in (tmp_path / "a.svg").read_text()
+    again = run("report", "mul8u_exact", "--layer-stats", layers_file, "--size", "8",
+                "--energies", tmp_path / "kept")
+    assert again.stdout == process.stdout
+
+
+def test_figure4_writes_pictures_and_points(tmp_path):
+    process = run("figure4", *THREE[1:], "-o", tmp_path / "out", "--energies", tmp_path / "kept")
+    assert process.returncode == 0, process.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "figure4.csv", "figure4.png", "figure4.svg"]
+    assert "relu: correlation 0.9" in process.stdout
+    assert "over 3 multipliers" in process.stdout
+
+
+@pytest.fixture
+def layers_file(tmp_path):
+    random = np.random.default_rng(1)
+    save_layer_streams(tmp_path / "layers.npz", [LayerStream(
+        name="conv1", positions=16, act_zero_point=0, act_signed=False,
+        requantizer=Codes(0, 0, 255),
+        acts=random.integers(0, 256, (1, 64, 20)).astype(np.int16),
+        weights=random.integers(-127, 128, (1, 20, 9)).astype(np.int16))])
+    return tmp_path / "layers.npz"
+
+
+@pytest.fixture
+def design_file(tmp_path):
+    Design(name="one", bank=BankConfig(rows=8, cols=8, arrays=("mul8u_trunc_c8",)),
+           multipliers={"mul8u_trunc_c8": get("mul8u_trunc_c8")},
+           mapping={"conv1": 0}).save(tmp_path / "design.json")
+    return tmp_path / "design.json"
+
+
+def test_chip_of_a_design(design_file, layers_file, tmp_path):
+    arguments = ("chip", design_file, "--layer-stats", layers_file, "--sizes", "8", "16",
+                 "--energies", tmp_path / "kept")
+    process = run(*arguments, "--json", "--csv", tmp_path / "chip.csv")
+    assert process.stderr == ""
+    content = json.loads(process.stdout)
+    assert [size["rows"] for size in content["sizes"]] == [8, 16]
+    for size in content["sizes"]:
+        assert size["array_nj"] < size["exact_array_nj"] < size["exact_chip_nj"]
+        assert {part["origin"] for part in size["energy_nj"]} == set(content["origins"])
+    assert len((tmp_path / "chip.csv").read_text().splitlines()) == 3
+    text = run(*arguments).stdout
+    assert text.splitlines()[0] == "7nm: energy per inference, uJ; exact array -> design"
+
+
+def test_chip_of_the_embedded_network(tmp_path):
+    """The simulator is started for the operands; what it refuses is one line here, too."""
+    network = ROOT / "models" / "zoo" / "digits.onnx"
+    design = tmp_path / "design.json"
+    layers = ("stem", "block1a", "block1b", "down", "block2a", "block2b", "mix", "classifier")
+    Design(name="one", bank=BankConfig(), multipliers={"mul8u_exact": get("mul8u_exact")},
+           mapping=dict.fromkeys(layers, 0)).save(design)
+    process = run("chip", design, "--network", network, "--data", "digits:calibrate", "--energies",
+                  tmp_path / "kept")
+    assert process.returncode == 0, process.stderr
+    assert "+0%" in process.stdout
+    status, message = failure("chip", design, "--network", network, "--data", "absent.npz")
+    assert (status, "absent.npz" in message) == (2, True)
+
+
+def test_chip_that_does_not_fit_the_network_is_refused(tmp_path, layers_file):
+    Design(name="one", bank=BankConfig(), multipliers={"mul8u_exact": get("mul8u_exact")},
+           mapping={"conv2": 0}).save(tmp_path / "design.json")
+    assert failure("chip", tmp_path / "design.json", "--layer-stats", layers_file) == (
+        2, "error: Unknown layer 'conv2'; did you mean 'conv1'?")
 
 
 def test_signed_file_is_refused_for_a_pe(tmp_path):
@@ -150,6 +232,15 @@ def test_broken_library_is_one_line_and_leaves_nothing(tmp_path):
     (("build", "--psum-width", "8"), "error: --psum-width must be 17 to 32, not 8"),
     (("build", "--recipe", "speed"), "error: --output must name a folder when --technology or "
                                      "--recipe is not that of the project's store"),
+    (("report", "--technology", "a.json", "--liberty", "b.lib"),
+     "error: --technology must not be combined with --liberty"),
+    (("report", "mul8u_exact", "--plot", "a.pdf"), "error: a.pdf: must end in .svg or .png"),
+    (("report", "mul8u_exact", "--size", "8"),
+     "error: --size must be 16 for the reference streams; name --layer-stats"),
+    (("report", "mul8u_exact", "--layer-stats", "absent.npz"),
+     "error: absent.npz: No such file or directory"),
+    (("chip", "absent.json", "--layer-stats", "x", "--preset", "7"),
+     "error: Unknown chip preset '7'; did you mean '7nm'?"),
     (("report", "absent.json"), "error: absent.json: No such file or directory"),
     (("multiplier", "mul8u_exact", "--clock-mhz", "0"),
      "error: --clock-mhz must be above 0, not 0"),

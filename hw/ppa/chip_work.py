@@ -1,0 +1,83 @@
+"""What a program makes the units of the accelerator do, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hw.accelerator import SUM_BYTES
+from hw.compiler import Program
+from hw.cycles import accelerator_cycles
+from hw.isa import Opcode
+
+
+@dataclass(kw_only=True)
+class LayerWork:
+    """Counts of one layer, for a whole batch.
+
+    Parameters
+    ----------
+    name : str
+    array : int
+        Of the bank, by ROUTE.
+    cycles : int
+        Of the accelerator, from the end of the layer before to SYNC, if the host never waits.
+    beats : int
+        Activation rows read from their buffer; one row of sums is written for each.
+    accumulated_beats : int
+        Those whose sums are added to what is there.
+    sum_rows : int
+        Rows of sums that are read out.
+    requantised_rows : int
+        Those that are requantised; the others leave as bytes.
+    weight_rows : int
+        Rows of weights through the FIFO.
+    rows_in, rows_out : int
+        Rows that DMA_IN writes and DMA_OUT reads.
+    """
+
+    name: str
+    array: int = 0
+    cycles: int = 0
+    beats: int = 0
+    accumulated_beats: int = 0
+    sum_rows: int = 0
+    requantised_rows: int = 0
+    weight_rows: int = 0
+    rows_in: int = 0
+    rows_out: int = 0
+
+    @property
+    def result_rows(self) -> int:
+        """Rows of bytes written to the output buffer."""
+        return self.requantised_rows + SUM_BYTES * (self.sum_rows - self.requantised_rows)
+
+
+def work_of(program: Program) -> tuple[Sequence[LayerWork], int]:
+    """Return the counts of every layer, and the cycles of the program."""
+    timing = accelerator_cycles(program)
+    found = [LayerWork(name=name) for name in program.layers]
+    position, finished = 0, 0
+    for instruction, issued in zip(program.instructions, timing.issues, strict=True):
+        if instruction.opcode == Opcode.HALT:
+            break
+        layer, beats = found[position], instruction.c
+        match instruction.opcode:
+            case Opcode.ROUTE:
+                layer.array = instruction.a
+            case Opcode.MATMUL:
+                layer.beats += beats
+                layer.accumulated_beats += beats * instruction.flag
+            case Opcode.ACTIVATE:
+                layer.sum_rows += beats
+                layer.requantised_rows += beats * (1 - instruction.flag)
+            case Opcode.LOAD_WEIGHTS if not instruction.flag:
+                layer.weight_rows += program.bank.rows
+            case Opcode.DMA_IN:
+                layer.rows_in += beats
+            case Opcode.DMA_OUT:
+                layer.rows_out += beats
+            case Opcode.SYNC:
+                layer.cycles, finished = issued - finished, issued
+                position += 1
+    return found, timing.cycles
