@@ -1,7 +1,9 @@
 """Verilog of a design, of a PE or of a multiplier: `python -m hw.rtl.verilog`.
 
-A design becomes a folder with one file per module, `bank.v` on top, and `bank.f`, which
-lists them for a simulator or synthesiser. The bytes depend on the design alone.
+A design becomes a folder with one file per module, `accelerator.v` on top, the list
+`accelerator.f` for a simulator or synthesiser, constraints (`.sdc`), a FuseSoC package (`.core`),
+lint waivers (`lint.vlt`) and a C++ program that multiplies a tile (`tile.cpp`). The bytes depend on
+the design and the sizes alone.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from hw.multipliers.base import Multiplier
 from hw.rtl.accelerator import accelerator_kind
 from hw.rtl.bank import bank_kind
 from hw.rtl.emit import modules_of, modules_together
+from hw.rtl.handover import companions
 from hw.rtl.multiplier import multiplier_kind
 from hw.rtl.pe import pe_kind
 from hw.rtl.weight_loader import CONSTANT_BEATS
@@ -54,7 +57,7 @@ def preset() -> Design:
 
 def emit_design(design: Design, *, prefix: str = "",
                 config: AcceleratorConfig | None = None) -> dict[str, str]:
-    """Return the files of `design` by name, the top module first and the file list last.
+    """Return the files of `design` by name, the top module first, companions last.
 
     prefix : start of every module and file name, to keep two designs apart. config : of the
     accelerator around the bank; None for the bank alone.
@@ -88,8 +91,8 @@ def _design_files(design: Design, prefix: str, suffixes: Sequence[str],
         comments |= {prefix + part + suffix: lines
                      for part in ("array", "row", "pe", "multiplier")}
     files = {f"{name}.v": _file(comments[name], text) for name, text in modules.items()}
-    top = "bank" if config is None else "accelerator"
-    return files | {f"{prefix}{top}.f": "".join(f"{name}\n" for name in files)}
+    top = prefix + ("bank" if config is None else "accelerator")
+    return files | companions(design, top, list(files), prefix=prefix)
 
 
 def emit_pe(multiplier: Multiplier, psum_width: int) -> str:

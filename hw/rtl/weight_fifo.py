@@ -38,7 +38,7 @@ class WeightFifo(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Return the memory, its two pointers and the number of rows in it."""
         m = Module()
-        rows = self._place(m, "rows", memory_kind("weight_fifo_rows", self._width, self._depth))
+        rows = self._place(m, "storage", memory_kind("weight_fifo_rows", self._width, self._depth))
         count = Signal(range(self._depth + 1))
         head, tail = (Signal(address_bits(self._depth), name=name) for name in ("head", "tail"))
         shown = Signal()

@@ -58,7 +58,7 @@ def run(*arguments):
 def test_file_list_names_every_file_and_each_holds_its_module(files):
     listed = files["bank.f"].splitlines()
     assert listed[0] == "bank.v"
-    assert listed == [name for name in files if name != "bank.f"]
+    assert listed == [name for name in files if name.endswith(".v")]
     for name in listed:
         assert re.findall(r"^module (\w+)", files[name], re.MULTILINE) == [name[:-2]]
 
@@ -191,7 +191,7 @@ def test_sixteen_by_sixteen_with_three_arrays_takes_seconds():
     started = sum(os.times()[:4])  # of this process and its children
     files = emit_design(design)
     assert sum(os.times()[:4]) - started < 20  # six here; a PE emitted 256 times takes minutes
-    assert len(files) == 19
+    assert sum(name.endswith(".v") for name in files) == 18
 
 
 # --- files and command line ---
