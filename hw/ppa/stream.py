@@ -23,6 +23,7 @@ from hw.ppa.pe import LARGEST, MappedPe
 
 CHANGE_LANES = 1024  # for what happens once per tile
 GLITCH_LANES = 1024  # for the share that glitches add; on fewer words the interval would be loose
+SWAP_GLITCH_LANES = 256  # of a beat that most layers see once in hundreds
 OPERAND_PLANES = 9  # magnitude and sign
 
 Floats = npt.NDArray[np.float64]
@@ -149,10 +150,10 @@ def _half_width(values: Floats) -> float:
     return float(stdtrit(values.size - 1, 0.975)) * deviation / math.sqrt(values.size)
 
 
-def _glitch_share(model: EnergyModel, timed: TimedModel, before: Words,
-                  after: Words) -> tuple[float, float]:
+def _glitch_share(model: EnergyModel, timed: TimedModel, before: Words, after: Words,
+                  lanes: int = GLITCH_LANES) -> tuple[float, float]:
     """Return what delays add to the logic's energy, as a share of it, and its half-width."""
-    words = GLITCH_LANES // LANES_PER_WORD
+    words = lanes // LANES_PER_WORD
     before, after = before[:, :words], after[:, :words]
     logic, glitches = model.logic(before, after), timed.glitches(before, after)
     mean = _mean(logic)
@@ -246,7 +247,8 @@ def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, Cyc
     simulator.clock_edge(nets)
     simulator.apply(nets, {"swap_in": off, "psum_in": pack_lanes(new_psum, pe.psum_width)})
     swap = pe.energy_model.between(before, nets, opened)
-    glitches = _mean(pe.timed_model.glitches(before, nets))
+    share, _ = _glitch_share(pe.energy_model, pe.timed_model, before, nets, SWAP_GLITCH_LANES)
+    glitches = share * _mean(swap.logic)
     simulator.clock_edge(nets)
     simulator.apply(nets, {})
     _check(pe, nets, new_psum + _products(pe, sample.act(2), sample.passing[2]))
