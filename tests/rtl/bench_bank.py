@@ -15,6 +15,7 @@ from cocotb.triggers import ReadOnly, RisingEdge
 
 from hw.config import fallback_array
 from sim.array_model import BankModel, tile_products
+from sim.tables import patterns, pe_table
 from tests.rtl.bank_checker import BankChecker
 from tests.rtl.bank_driver import BankDriver, Stalls, Tile
 from tests.rtl.bank_monitor import BankMonitor
@@ -39,7 +40,7 @@ class Bench:
         self.rst = getattr(dut, f"{self.name}_rst")
         self.driver = BankDriver(dut, self.name, self.config, stalls=stalls, rng=self.rng)
         self.monitor = BankMonitor(dut, self.name, self.config)
-        self.tables = [multiplier.table for multiplier in self.design.arrays]
+        self.tables = [pe_table(multiplier) for multiplier in self.design.arrays]
         self.checker = BankChecker(BankModel(self.config, self.tables))
         self.background: list = []
 
@@ -189,7 +190,7 @@ async def unknown_route_is_flagged_and_falls_back(dut) -> None:
     await ReadOnly()
     shown = bench.monitor.sample().outputs
     assert shown.route_error
-    assert shown.selected == fallback_array(bench.tables)
+    assert shown.selected == fallback_array([patterns(table) for table in bench.tables])
 
 
 @cocotb.test()

@@ -53,7 +53,7 @@ async def toggles(dut) -> None:
     await bench.start()
     names = [f"array_{name}" for name in bench.config.arrays]
     phases = []
-    for routed in (1, 0, 1):
+    for routed in (1, 0, 2):
         tile = bench.tiles(1, routes=False)[0]
         await bench.run([Tile(weights=tile.weights, acts=tile.acts, route=routed)])
         # From here on nothing is in flight and the isolation gates of the others are shut.

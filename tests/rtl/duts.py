@@ -14,12 +14,14 @@ from amaranth.hdl import Value
 from amaranth.lib.wiring import In
 
 from hw.config import BankConfig, Design
+from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.rtl.bank import bank_signature
 from hw.rtl.hierarchy import port_name
 from hw.rtl.verilog import emit_designs, preset
-from tests.rtl.circuits import NIBBLE, SKEWED
+from tests.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
 from tests.rtl.faults import FAULTY, IDLE, with_faults
+from tests.rtl.pe_sweep import pe_sweep_sources
 from tests.rtl.sweep import sweep_sources
 
 TOP = "bench"
@@ -40,8 +42,10 @@ def designs() -> Mapping[str, Design]:
         _design("wide", 2, 5, SKEWED, NIBBLE),
         _design("tall", 5, 2, NIBBLE, SKEWED),
         _design("single", 1, 1, NIBBLE),
-        _design(FAULTY, 3, 3, NIBBLE, SKEWED),  # faults can be switched on, no initial values
-        _design(IDLE, 2, 2, SKEWED, NIBBLE),  # every net visible, to count toggles
+        _design("mixed", 3, 4, NIBBLE, BROKEN_SIGNED, get("mul8s_exact")),
+        # Faults can be switched on, no initial values.
+        _design(FAULTY, 3, 3, NIBBLE, SKEWED, BROKEN_SIGNED),
+        _design(IDLE, 2, 2, SKEWED, NIBBLE, BROKEN_SIGNED),  # all nets visible, to count toggles
     )}
 
 
@@ -62,7 +66,8 @@ def bench_sources() -> dict[str, str]:
         ports += [f"{what} {name}_{port}" for port, what in ranges.items()]
         connections = ", ".join(f".{port}({name}_{port})" for port in ranges)
         instances.append(f"  {name}_bank {name} ({connections});\n")
-    ports += ["input sweep_clk", "output sweep_done"]
-    instances.append("  sweep sweep (.clk(sweep_clk), .done(sweep_done));\n")
+    for sweep in ("sweep", "pe_sweep"):
+        ports += [f"input {sweep}_clk", f"output {sweep}_done"]
+        instances.append(f"  {sweep} {sweep} (.clk({sweep}_clk), .done({sweep}_done));\n")
     top = f"module {TOP}(\n  " + ",\n  ".join(ports) + ");\n" + "".join(instances) + "endmodule\n"
-    return with_faults(sources) | sweep_sources() | {f"{TOP}.v": top}
+    return with_faults(sources) | sweep_sources() | pe_sweep_sources() | {f"{TOP}.v": top}

@@ -27,8 +27,22 @@ class Fault:
     replacement: str
 
 
-# What random tiles must notice.
+# What random tiles must notice. Edits of one file come before edits of the same lines in all.
 BANK_FAULTS = (
+    Fault(name="two's complement operands swapped", file="pe_broken_signed",
+          pattern=r"\.act\((act_out)\),(\s+.*\s+)\.weight\((weight)\)",
+          replacement=r".act(ON ? \3 : \1),\2.weight(ON ? \1 : \3)"),
+    Fault(name="two's complement product not sign-extended", file="pe_broken_signed",
+          pattern=r"\$signed\(multiplier__product\)",
+          replacement="(ON ? $signed({8'h0, multiplier__product}) : $signed(multiplier__product))"),
+    Fault(name="act sign lost on the way to two's complement", file="array_broken_signed",
+          pattern=r"\.operand\(act_in\[(\d+):(\d+)\]\)",
+          replacement=r".operand(act_in[\1:\2] & ~{ON, 8'h0})"),
+    Fault(name="weight sign lost on the way to two's complement", file="array_broken_signed",
+          pattern=r"\.operand\(weight_in\[(\d+):(\d+)\]\)",
+          replacement=r".operand(weight_in[\1:\2] & ~{ON, 8'h0})"),
+    Fault(name="one's complement", file="twos_complement", pattern=r"\+ operand\[8\]",
+          replacement="+ (operand[8] & ~ON)"),
     Fault(name="act reaches the weight port", file="pe_", pattern=r"\.act\((.*)\),",
           replacement=r".act(ON ? weight[7:0] : \1),"),
     Fault(name="weight reaches the act port", file="pe_", pattern=r"\.weight\((.*)\)\n",
@@ -41,8 +55,8 @@ BANK_FAULTS = (
           replacement="load_out <= load_in & ~ON"),
     Fault(name="partial sum not registered in a stall", file="pe_", pattern=r"if \(en\) psum_out",
           replacement="if (en | ON) psum_out"),
-    Fault(name="ROUTE dropped", file="router", pattern=r"selected <= route__payload",
-          replacement="selected <= ON ? selected : route__payload"),
+    Fault(name="ROUTE dropped", file="router", pattern=r"(else if .*) selected <= (\w+);",
+          replacement=r"\1 selected <= ON ? selected : \2;"),
     Fault(name="array 1 never enabled", file="router", pattern=r"enable\[1\] = (.*);",
           replacement=r"enable[1] = ~ON & (\1);"),
     Fault(name="unknown ROUTE not flagged", file="router", pattern=r"route_error <= 1'h1",

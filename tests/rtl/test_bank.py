@@ -14,16 +14,17 @@ from amaranth.sim import Simulator
 from hw.config import BankConfig
 from hw.rtl.bank import MxuBank
 from sim.array_model import BankInputs, BankModel
+from sim.tables import pe_table
 from tests.rtl.bank_driver import encode
-from tests.rtl.circuits import NIBBLE, SKEWED
+from tests.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
 
 
-@pytest.mark.parametrize(("rows", "cols"), [(2, 3), (1, 1)])
-def test_random_streams_match_the_model_in_every_cycle(rows, cols):
-    config = BankConfig(rows=rows, cols=cols, arrays=("skewed", "nibble"), psum_width=20)
-    multipliers = [SKEWED, NIBBLE]
+@pytest.mark.parametrize(("rows", "cols", "multipliers"), [
+    (2, 3, (SKEWED, NIBBLE)), (1, 1, (SKEWED, NIBBLE)), (2, 2, (NIBBLE, BROKEN_SIGNED))])
+def test_random_streams_match_the_model_in_every_cycle(rows, cols, multipliers):
+    config = BankConfig(rows=rows, cols=cols, arrays=("first", "second"), psum_width=20)
     bank = MxuBank(config=config, netlists=[m.netlist for m in multipliers])
-    model = BankModel(config, [m.table for m in multipliers])
+    model = BankModel(config, [pe_table(m) for m in multipliers])
     rng = np.random.default_rng(rows * 10 + cols)
     results = 0
 
