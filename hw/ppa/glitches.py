@@ -3,9 +3,9 @@
 A simulation with zero delay sees a net switch once per cycle at most. In a real circuit the
 inputs of a gate arrive one after another and its output may switch several times. Here every
 gate has an **inertial** delay, by arc and edge, at its own slew and load: an output that would
-switch back before the delay has passed does not switch at all. (Passing such pulses on, as a
-such pulses on, and they would multiply from gate to gate.)
 switch back before the delay has passed does not switch at all. (A transport delay would pass
+such pulses on, and they would multiply from gate to gate.)
+
 The circuit has no loops, so there is no event queue: the whole waveform of a net in one cycle is
 known before the next gate is looked at. Lanes are simulated one by one, gates in order.
 """
