@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from search.circuits import save_bank
 from search.options import ROOT
 from search.report import write_report
 from search.result import Candidate, RunResult
+from search.series import table
 
 
 def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multiplier], *,
@@ -91,14 +90,6 @@ class Verilog:
             pass
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return stream.getvalue()
-
-
 def _mapping_csv(result: RunResult, design: Design) -> str:
     reference = next(iter(result.exact.mapping.values()))
     rows = []
@@ -108,7 +99,7 @@ def _mapping_csv(result: RunResult, design: Design) -> str:
         rows.append((layer.name, layer.kind, layer.k, layer.n, layer.groups, layer.positions,
                      layer.macs, design.mapping[layer.name], used, f"{energy[used]:.6g}",
                      f"{energy[reference]:.6g}"))
-    return _table(("layer", "kind", "k", "n", "groups", "positions", "macs", "array",
+    return table(("layer", "kind", "k", "n", "groups", "positions", "macs", "array",
                    "multiplier", "energy_pj", "exact_energy_pj"), rows)
 
 
@@ -129,5 +120,5 @@ def _pareto_csv(result: RunResult) -> str:
              candidate.search_right, candidate.search_n,
              *(candidate.mapping[layer.name] for layer in result.layers))
             for method, candidate in pareto_front(result)]
-    return _table(("method", "evaluation", "energy", "area", "search_right", "search_n",
+    return table(("method", "evaluation", "energy", "area", "search_right", "search_n",
                    *(layer.name for layer in result.layers)), rows)

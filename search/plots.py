@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.style import context
 from matplotlib.ticker import NullLocator
 
+from search import series
 from search.gallery import places
 from search.result import Candidate, RunResult
 
@@ -26,7 +27,8 @@ CHOSEN, EXACT = "#c2410c", "#1c2733"
 FRONT, OFF_FRONT = "#0f7a4f", "#8795a3"
 MOST_NUMBERED = 60  # multipliers; the numbers of more would lie on one another
 # Okabe and Ito's palette, distinct to colour-blind readers, in a fixed order of methods.
-METHOD_COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d3b", "#7b61a8")
+METHOD_COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d3b", "#7b61a8",
+                  "#b2182b", "#4d4d4d", "#7fbc41")
 STYLE: Mapping[str, Any] = {
     "font.size": 9, "font.family": ["DejaVu Sans"], "svg.fonttype": "none",
     "svg.hashsalt": "autoapprox", "text.parse_math": False,  # a layer may be called `$x_1$`
@@ -100,17 +102,12 @@ def convergence(run: RunResult) -> str:
 
     def paint(_figure: Figure, axes: Axes) -> None:
         colours = _colours(run)
-        needed, area_limit = run.exact.search_right, run.configuration.get("area_limit")
-        slack = float(run.configuration.get("search_loss", 0)) * run.exact.search_n
         for result in run.methods:
-            spent, best = [0.0], [run.exact.energy]
-            for candidate in result.history:
-                accepted = (candidate.search_right >= needed - slack
-                            and (area_limit is None or candidate.area <= float(area_limit) + 1e-9))
-                spent.append(candidate.evaluation)
-                best.append(min(best[-1], candidate.energy) if accepted else best[-1])
-            axes.step(spent, best, where="post", color=colours[result.method], linewidth=1.5,
-                      label=result.method)
+            steps = series.best_so_far(run)[result.method]
+            ended = max([result.evaluations, steps[-1][0]])
+            axes.step([*(spent for spent, _energy in steps), ended],
+                      [*(energy for _spent, energy in steps), steps[-1][1]], where="post",
+                      color=colours[result.method], linewidth=1.5, label=result.method)
         axes.set_xlabel("full evaluations of the search split")
         axes.set_ylabel("energy of the best accepted design")
         axes.set_xlim(left=0)
@@ -127,7 +124,7 @@ def anything_matters(run: RunResult) -> bool:
 def sensitivity(run: RunResult) -> str:
     """Return the damage of each multiplier in each layer alone (Figure 9).
 
-    Raises ValueError where nothing does any.
+    Raises ValueError where nothing does any, or no method asked.
     """
     layers = [layer.name for layer in run.layers]
     order = sorted(run.multipliers, key=lambda facts: facts.mae_percent)

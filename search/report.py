@@ -1,6 +1,7 @@
 """The report of a run: one HTML file that needs nothing else.
 
-`python -m search.report RUN_FOLDER` draws it again from `run.json` and `multipliers/`.
+`python -m search.report RUN_FOLDER` draws it again from `run.json` and `multipliers/`, with
+every figure as SVG and its data as CSV in `figures/`; two folders are compared instead.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from hw.common.files import write_text
 from hw.multipliers import Multiplier
 from search import gallery, plots
 from search.circuits import load_bank
+from search.comparison import compare_runs
 from search.result import LayerFacts, RunResult
+from search.series import SERIES
 
 TEMPLATE = "report.html.j2"
+FIGURES = "figures"
 # Table II of Jain et al., DATE 2022: ResNet-50 on ImageNet, a commercial flow below 10 nm.
 PAPER_ROWS = (
     ("exact", 1.000, 1.000, 72.1), ("greedy", 0.976, 1.281, 71.2), ("Vizier", 0.969, 2.712, 65.8),
@@ -95,17 +99,25 @@ def render(run: RunResult, bank: Mapping[str, Multiplier]) -> str:
         lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters["percent"] = lambda value, digits=1: f"{100 * value:.{digits}f} %"
     environment.filters["signed_percent"] = _signed_percent
+    environment.filters["correlation"] = lambda value: "–" if value is None else f"{value:.3f}"
     environment.filters["error"] = error_text
-    figures = {"pareto": plots.pareto(run), "convergence": plots.convergence(run),
-               "sensitivity": plots.sensitivity(run) if plots.anything_matters(run) else "",
-               "front": plots.front(run),
-               "multiplier_against_array": plots.multiplier_against_array(run)}
     return environment.get_template(TEMPLATE).render(
         run=run, best=run.winner.best or run.exact, rows=layer_rows(run), cards=array_cards(run),
         gallery=gallery.cards(run, bank, plots.reference(run)), paper_rows=PAPER_ROWS,
         macs=sum(layer.macs for layer in run.layers),
         # Our own SVG, whose text matplotlib has escaped.
-        figures={name: Markup(svg) for name, svg in figures.items()})  # noqa: S704
+        figures={"sensitivity": ""} | {
+            name: Markup(svg) for name, svg in draw(run).items()})  # noqa: S704
+
+
+def draw(run: RunResult) -> dict[str, str]:
+    """Return every figure of the report as SVG text, by name."""
+    found = {"pareto": plots.pareto(run), "convergence": plots.convergence(run),
+             "front": plots.front(run),
+             "multiplier_against_array": plots.multiplier_against_array(run)}
+    if plots.anything_matters(run):
+        found["sensitivity"] = plots.sensitivity(run)
+    return found
 
 
 def _signed_percent(value: Any, digits: int = 1) -> str:
@@ -125,23 +137,42 @@ def error_text(percent: float) -> str:
 
 
 def write_report(run: RunResult, bank: Mapping[str, Multiplier], folder: Path) -> Path:
-    """Write `report.html` into `folder` and return its path."""
+    """Write `report.html` and `figures/` into `folder` and return the report's path."""
     path = Path(folder) / "report.html"
     write_text(path, render(run, bank))
+    for name, svg in draw(run).items():
+        write_text(path.with_name(FIGURES) / f"{name}.svg", standalone(svg))
+        write_text(path.with_name(FIGURES) / f"{name}.csv", SERIES[name](run))
     return path
+
+
+def standalone(svg: str) -> str:
+    """Return a figure as an SVG file, on white."""
+    start = svg.index(">", svg.index("<svg")) + 1
+    return (f'<?xml version="1.0" encoding="utf-8"?>\n{svg[:start]}'
+            f'<rect width="100%" height="100%" fill="white"/>{svg[start:]}')
 
 
 def main() -> int:
     """Command line of the module."""
     parser = argparse.ArgumentParser(prog="python -m search.report",
-                                     description="Draw the report of a run again.")
+                                     description="Draw the report of a run again, or compare "
+                                     "two runs.")
     parser.add_argument("folder", type=Path, help="run folder, holding run.json")
-    folder = parser.parse_args().folder
+    parser.add_argument("other", type=Path, nargs="?", help="run folder to compare it with")
+    arguments = parser.parse_args()
+    run = _load(arguments.folder)
+    if arguments.other is not None:
+        print("\n".join(compare_runs(run, _load(arguments.other))))
+    else:
+        print(write_report(run, load_bank(arguments.folder, run), arguments.folder))
+    return 0
+
+
+def _load(folder: Path) -> RunResult:
     if not folder.is_dir():
         raise InputError(f"{folder}: must be a run folder")
-    run = RunResult.load(folder / "run.json")
-    print(write_report(run, load_bank(folder, run), folder))
-    return 0
+    return RunResult.load(folder / "run.json")
 
 
 if __name__ == "__main__":

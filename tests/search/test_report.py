@@ -1,16 +1,20 @@
 """The report: self-contained, escaped, and telling what the run holds."""
 
+import csv
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 
 from hw.common.errors import InputError
 from search import gallery, plots, report
 from search.circuits import load_bank, save_bank
+from search.comparison import compare_runs
 from search.report import layer_rows, render, write_report
 from search.result import RunResult
+from search.series import SERIES
 from tests.search.runs import made_up_bank, made_up_run
 
 
@@ -143,3 +147,66 @@ def test_report_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         write_report(made_up_run(), made_up_bank(), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_figure_is_a_file_with_its_data(tmp_path):
+    run = made_up_run()
+    write_report(run, made_up_bank(), tmp_path)
+    for name in SERIES:
+        svg = ElementTree.parse(tmp_path / "figures" / f"{name}.svg").getroot()
+        assert svg.tag.endswith("svg")
+        rows = rows_of(tmp_path, name)
+        assert rows
+        assert all(None not in row.values() for row in rows)
+    measured = sum(len(method.history) for method in run.methods)
+    assert len(rows_of(tmp_path, "pareto")) == measured
+    assert len(rows_of(tmp_path, "sensitivity")) == len(run.layers) * len(run.multipliers)
+    for method in run.methods:
+        energies = [float(row["energy"]) for row in rows_of(tmp_path, "convergence")
+                    if row["method"] == method.method]
+        assert energies == sorted(energies, reverse=True)
+        assert energies[-1] == pytest.approx(method.accepted.energy, abs=1e-6)
+
+
+def rows_of(folder, name):
+    text = (folder / "figures" / f"{name}.csv").read_text()
+    return list(csv.DictReader(text.splitlines()))
+
+
+def test_compensation_and_calibration_are_told(html):
+    assert "given to 30 of 39 pairs" in html
+    assert "93.33 %" in html  # 280 of 300, without compensation
+    assert "<td>0.970</td><td>0.980</td>" in html
+    bare = replace(made_up_run(), calibration=None, compensation=None, sensitivity={})
+    html = render(bare, made_up_bank())
+    assert "Free compensation" not in html
+    assert "No method asked for it." in html
+
+
+def test_our_rows_stand_beside_the_papers(html):
+    assert "AutoApprox L (paper)" in html
+    assert "milp (this run)" in html
+
+
+def test_two_runs_are_compared(tmp_path, monkeypatch, capsys):
+    one, other = made_up_run(), replace(made_up_run(seed=2), name="other", seconds=84.0)
+    for run in (one, other):
+        (tmp_path / run.name).mkdir()
+        run.save(tmp_path / run.name / "run.json")
+    monkeypatch.setattr("sys.argv", ["report", str(tmp_path / one.name),
+                                     str(tmp_path / other.name)])
+    report.main()
+    text = capsys.readouterr().out
+    assert f"{one.winner.best.energy:.4f}" in text
+    assert f"{other.winner.best.energy:.4f}" in text
+    assert "+100.0 %" in text  # of the seconds
+    changed = [layer for layer in one.winner.best.mapping
+               if one.winner.best.mapping[layer] != other.winner.best.mapping[layer]]
+    assert f"{len(changed)} of {len(one.layers)} common layers run on another" in text
+    for layer in changed:
+        assert f"{one.winner.best.mapping[layer]} -> {other.winner.best.mapping[layer]}" in text
+
+
+def test_a_run_compared_with_itself_shows_no_change():
+    lines = compare_runs(made_up_run(), made_up_run())
+    assert not [line for line in lines if " -> " in line or line.endswith("%")]

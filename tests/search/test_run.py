@@ -49,8 +49,8 @@ def result(finished):
 
 def test_the_folder_holds_every_file(finished):
     names = {path.name for path in finished.iterdir()}
-    assert names == {"design.json", "mapping.csv", "multipliers", "pareto.csv", "program.json",
-                     "report.html", "rtl", "run.json", JOURNAL}
+    assert names == {"design.json", "figures", "mapping.csv", "multipliers", "pareto.csv",
+                     "program.json", "report.html", "rtl", "run.json", JOURNAL}
     assert (finished / "rtl" / "bank.v").stat().st_size > 1000
     assert list(finished.parent.iterdir()) == [finished]
 
