@@ -40,7 +40,7 @@ class MxuBank(wiring.Component):
     ----------
     config : BankConfig
     netlists : sequence of Netlist
-        Unsigned 8x8 multiplier of each array of `config`, in ROUTE order.
+        8x8 multiplier of each array of `config`, unsigned or signed, in ROUTE order.
     suffixes : sequence of str, optional
         Ending of the module names of each array; `_0`, `_1`, ... by default.
     place : Place
