@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hw.ppa.technology import Arc, Cell, ClockGate, Flop, Pin, Table, Technology
+from hw.ppa.cells import Arc, Cell, ClockGate, Flop, Pin
+from hw.ppa.table import Table
+from hw.ppa.technology import Technology
 
 SENSES = {"positive": "positive_unate", "negative": "negative_unate", "both": "non_unate"}
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hw.ppa.technology import Cell, Technology
+from hw.ppa.cells import Cell
+from hw.ppa.technology import Technology
 
 
 def cell_models(technology: Technology) -> str:

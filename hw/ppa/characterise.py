@@ -14,11 +14,12 @@ from pathlib import Path
 
 from hw.common.errors import InputError
 from hw.common.progress import task
+from hw.ppa.cells import Cell, FullAdder
 from hw.ppa.liberty import Group
 from hw.ppa.liberty_cells import Candidate, candidate, combinational
 from hw.ppa.liberty_library import Library, open_library
 from hw.ppa.liberty_registers import Cells, smallest_clock_gate, smallest_flop
-from hw.ppa.technology import Cell, FullAdder, Technology
+from hw.ppa.technology import Technology
 
 INVERT, FOLLOW = 0b01, 0b10
 TWO_INPUT = {0b0111, 0b0001, 0b1000, 0b1110}  # NAND, NOR, AND, OR: any of them is enough

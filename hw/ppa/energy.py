@@ -26,8 +26,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.ppa.activity import MAX_CELL_INPUTS, GateArrays, Words
+from hw.ppa.cells import EdgeEnergy
 from hw.ppa.mapped import ALWAYS, FIRST_NET, MappedNetlist
-from hw.ppa.technology import EdgeEnergy, Technology
+from hw.ppa.technology import Technology
 from hw.ppa.timing import CLOCK_SLEW_PS, WIRE_FF_PER_FANOUT, Timing, loads
 
 CLOCK_FANOUT = 16  # sinks per buffer of the clock tree, at every level

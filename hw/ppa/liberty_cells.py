@@ -11,10 +11,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hw.ppa.cells import Arc, Cell, EdgeEnergy, Pin
 from hw.ppa.expressions import evaluate, truth_table
 from hw.ppa.liberty import Group
 from hw.ppa.liberty_library import Library, rounded
-from hw.ppa.technology import Arc, Cell, EdgeEnergy, Pin, Table
+from hw.ppa.table import Table
 
 ZERO = EdgeEnergy(rise=Table.constant(0.0), fall=Table.constant(0.0))
 SENSES = {"positive_unate": "positive", "negative_unate": "negative", "non_unate": "both"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hw.common.errors import InputError
 from hw.ppa.liberty import Group, read_liberty
-from hw.ppa.technology import Table
+from hw.ppa.table import Table
 
 DIGITS = 4  # significant, kept of every figure
 DELAY_POINTS = 7  # per axis at most; asap7 has seven

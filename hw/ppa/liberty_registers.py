@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hw.ppa.cells import ClockGate, Flop, Pin
 from hw.ppa.expressions import evaluate, names, truth_table
 from hw.ppa.liberty import Group
 from hw.ppa.liberty_cells import arc, energies, leakage, mean_energy, pins, power_rails
 from hw.ppa.liberty_library import Library
-from hw.ppa.technology import ClockGate, Flop, Pin, Table
+from hw.ppa.table import Table
 
 Cells = Sequence[tuple[Library, Group]]
 

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from hw.common.errors import InputError
-from hw.ppa.technology import Cell, ClockGate, Flop, Technology
+from hw.ppa.cells import Cell, ClockGate, Flop
+from hw.ppa.technology import Technology
 
 CONST0, CONST1 = 0, 1
 FIRST_NET = 2

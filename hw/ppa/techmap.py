@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hw.ppa.technology import ClockGate, FullAdder, Technology
+from hw.ppa.cells import ClockGate, FullAdder
+from hw.ppa.technology import Technology
 
 # One gate for each register; equal ones are merged afterwards.
 CLOCK_GATE = r"""

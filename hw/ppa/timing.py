@@ -12,8 +12,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from hw.ppa.cells import ClockGate, Flop
 from hw.ppa.mapped import CONST0, CONST1, MappedGate, MappedNetlist
-from hw.ppa.technology import ClockGate, Flop, Technology
+from hw.ppa.technology import Technology
 
 # Wire of a short net per pin it reaches. PEs are placed side by side; 0.2 fF is about
 # 1.2 um at the 0.166 fF/um that OpenROAD's asap7 platform assumes for its routing layers.

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from hw.common.errors import InputError
+from hw.ppa.cells import FullAdder
 from hw.ppa.characterise import characterise
-from hw.ppa.technology import FullAdder, Technology, load_technology
+from hw.ppa.technology import Technology, load_technology
 from tests.hw.ppa.tiny import LIBRARY, pin, timing
 
 

@@ -13,7 +13,7 @@ from hw.ppa.glitches import SETTLED, TimedModel, _simulate, _simulate_python
 from hw.ppa.mapped import MappedGate, MappedNetlist
 from hw.ppa.report import relu_stream, uniform_stream
 from hw.ppa.stream import _beats
-from hw.ppa.technology import Table
+from hw.ppa.table import Table
 from hw.ppa.timing import analyse
 from tests.hw.ppa.event_driven import transitions
 

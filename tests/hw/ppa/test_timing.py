@@ -3,7 +3,7 @@
 import pytest
 
 from hw.ppa.mapped import CONST1, MappedGate, MappedNetlist
-from hw.ppa.technology import Table
+from hw.ppa.table import Table
 from hw.ppa.timing import Edges, analyse
 from tests.hw.ppa.circuits import gated, pipeline
 

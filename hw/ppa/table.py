@@ -1,0 +1,77 @@
+"""A figure of a cell over one or two axes."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Table:
+    """A figure over one or two axes, linear between the points and beyond the outermost.
+
+    Parameters
+    ----------
+    x : tuple of float
+        Usually the slew at the input, ps; strictly increasing.
+    y : tuple of float
+        Usually the load at the output, fF; one point when the figure does not depend on it.
+    values : tuple of tuple of float
+        Indexed `[x][y]`.
+    """
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    values: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not self.x or not self.y or len(self.values) != len(self.x) or any(
+                len(row) != len(self.y) for row in self.values):
+            raise ValueError(f"Table must have {len(self.x)} rows of {len(self.y)} values")
+        for axis in (self.x, self.y):
+            if any(high <= low for low, high in pairwise(axis)):
+                raise ValueError(f"Table axis must increase, not {axis}")
+
+    def at(self, x: float, y: float = 0.0) -> float:
+        """Return the figure at one point (the interpolation of the non-linear delay model)."""
+        row, s = self._position(self.x, x)
+        col, t = self._position(self.y, y)
+        low = self.values[row]
+        start = low[col]
+        if t:
+            start += t * (low[col + 1] - start)
+        if not s:
+            return start
+        high = self.values[row + 1]
+        end = high[col]
+        if t:
+            end += t * (high[col + 1] - end)
+        return start + s * (end - start)
+
+    @staticmethod
+    def _position(axis: tuple[float, ...], value: float) -> tuple[int, float]:
+        """Return (i, t) such that `value` lies at axis[i] + t * (axis[i + 1] - axis[i])."""
+        last = len(axis) - 1
+        if not last:
+            return 0, 0.0
+        index = bisect_right(axis, value, 1, last) - 1  # an outer interval reaches beyond
+        start = axis[index]
+        return index, (value - start) / (axis[index + 1] - start)
+
+    def to_list(self) -> list[Any]:
+        """Return the table as JSON."""
+        return [list(self.x), list(self.y), [list(row) for row in self.values]]
+
+    @classmethod
+    def from_list(cls, content: Any) -> Table:
+        """Restore a table."""
+        x, y, values = content
+        return cls(tuple(map(float, x)), tuple(map(float, y)),
+                   tuple(tuple(map(float, row)) for row in values))
+
+    @classmethod
+    def constant(cls, value: float) -> Table:
+        """Return a table that is `value` everywhere."""
+        return cls((0.0,), (0.0,), ((value,),))
