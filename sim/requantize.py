@@ -22,6 +22,7 @@ from numba import njit
 from sim.kernels.cpu import this_cpu
 from sim.kernels.requantize import LANES, RequantizeConstants, requantize_runs
 from sim.kernels.script import Script, address
+from sim.kernels.sink import Tile
 
 MULTIPLIER_BITS = 31
 MAX_SHIFT = 62  # acc * multiplier stays below 2**62, so the rounding term fits in int64
@@ -108,34 +109,49 @@ class RequantizedTensor:
         """Return the same tensor taking the columns of some channels."""
         return replace(self, first_channel=first, channels=count)
 
-    def write(self, script: Script, sums: int, columns: npt.NDArray[np.int32], *, first: int,
-              count: int, column: int) -> None:
+    def tile(self, column: int, offsets: npt.NDArray[np.int32]) -> Tile:
         """See `Sink`."""
-        constants, width = self.constants, len(columns)
-        channel = self.first_channel + column
-        image_bytes, plane_bytes, _ = self.codes.strides
-        runs = _runs(first, count, self.codes.shape[2], columns.nbytes, image_bytes)
-        offsets = constants.offsets[channel:channel + max(width, LANES)].copy()
-        offsets[:width] += columns
-        script.keep(runs, offsets, self)
-        script.call(requantize_runs(this_cpu()), sums, columns.nbytes, address(offsets),
-                    address(constants.factors) + channel * constants.factors.itemsize,
-                    address(constants.shifts) + channel * constants.shifts.itemsize,
-                    address(constants.limits), address(self.codes) + channel * plane_bytes,
-                    plane_bytes, address(runs), len(runs), min(width, self.channels - column),
-                    int(constants.small))
+        return _Planes(self, column, offsets)
+
+
+class _Planes:
+    """Some channels of a tensor."""
+
+    def __init__(self, tensor: RequantizedTensor, column: int,
+                 offsets: npt.NDArray[np.int32]) -> None:
+        constants, width = tensor.constants, len(offsets)
+        channel = tensor.first_channel + column
+        self._tensor, self._row_bytes = tensor, offsets.nbytes
+        self._offsets = constants.offsets[channel:channel + max(width, LANES)].copy()
+        self._offsets[:width] += offsets
+        plane_bytes = tensor.codes.strides[1]
+        self._constants = (
+            address(self._offsets),
+            address(constants.factors) + channel * constants.factors.itemsize,
+            address(constants.shifts) + channel * constants.shifts.itemsize,
+            address(constants.limits), address(tensor.codes) + channel * plane_bytes, plane_bytes)
+        self._ends = min(width, tensor.channels - column), int(constants.small)
+
+    def write(self, script: Script, sums: int, *, first: int, count: int) -> None:
+        """See `sim.kernels.sink.Tile`."""
+        codes = self._tensor.codes
+        runs, place = _runs(first, count, codes.shape[2], self._row_bytes, codes.strides[0])
+        script.keep(self, runs)
+        script.call(requantize_runs(this_cpu()), sums, self._row_bytes, *self._constants, place,
+                    len(runs), *self._ends)
 
 
 @lru_cache(maxsize=64)  # every tile of a block of rows asks for the same
 def _runs(first: int, rows: int, positions: int, row_bytes: int,
-          image_bytes: int) -> npt.NDArray[np.int64]:
-    """Cut rows from `first` on by images: int64[runs, 3], see `requantize_runs`."""
+          image_bytes: int) -> tuple[npt.NDArray[np.int64], int]:
+    """Cut rows from `first` on by images: int64[runs, 3], see `requantize_runs`; its address."""
     images = np.arange(first // positions, -(-(first + rows) // positions))
     starts = np.maximum(images * positions, first)
     ends = np.minimum((images + 1) * positions, first + rows)
     places = images * image_bytes + starts - images * positions
-    return np.ascontiguousarray(
+    runs = np.ascontiguousarray(
         np.stack([(starts - first) * row_bytes, ends - starts, places], axis=1), np.int64)
+    return runs, address(runs)
 
 
 @njit("void(int32[:,:,::1], int32[::1], int64[::1], int64[::1], int64, int64, int64, "

@@ -7,7 +7,7 @@ where there are too few channels for that, and for whoever wants to see them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -71,9 +71,7 @@ class Window:
         top, left, bottom, right = self.padding(height, width)
         out_h, out_w = self.size(height, width)
         tall, wide = height + top + bottom, width + left + right
-        starts = ((np.arange(n)[:, None, None] * tall
-                   + np.arange(out_h)[:, None] * self.stride[0]) * wide
-                  + np.arange(out_w) * self.stride[1]).reshape(-1) * per_group
+        starts = _starts((n, out_h, out_w), (tall, wide, per_group), self.stride)
         rows = np.arange(self.kernel[0]) * self.dilation[0] * wide * per_group
         terms = per_group
         if by_pixel:
@@ -113,6 +111,16 @@ class Window:
         copy_windows(np.ascontiguousarray(image), np.uint8(zero), (top, left), self.stride,
                      self.dilation, rows)
         return rows.reshape(groups, n * out_h * out_w, -1), (out_h, out_w)
+
+
+@lru_cache(maxsize=16)  # layers of a kind ask for the same
+def _starts(windows: tuple[int, int, int], image: tuple[int, int, int],
+            stride: tuple[int, int]) -> npt.NDArray[np.int64]:
+    """Return where windows [images, y, x] begin in padded images of (height, width, channels)."""
+    (count, out_h, out_w), (tall, wide, channels) = windows, image
+    starts = ((np.arange(count)[:, None, None] * tall + np.arange(out_h)[:, None] * stride[0])
+              * wide + np.arange(out_w) * stride[1])
+    return starts.reshape(-1) * channels
 
 
 @njit("void(uint8[:,:,:,::1], uint8, UniTuple(int64, 2), UniTuple(int64, 2), "

@@ -8,15 +8,17 @@ write: threads change nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.kernels.cpu import Cpu
-from sim.kernels.gather import Operand, gather_offsets, gather_panels
+from sim.kernels.gather import Cut, Operand, gather_offsets, gather_panels
 from sim.kernels.gemm import gemm_tile
 from sim.kernels.pack import PackedWeights, Tiling, act_ranges, combine_classes, look_up
 from sim.kernels.plan import group_size
@@ -24,7 +26,7 @@ from sim.kernels.rowadd import DEPTH, UNIT, rowadd_tile, table_bytes
 from sim.kernels.rows import Rows
 from sim.kernels.schedule import Ranges, Schedule, schedule
 from sim.kernels.script import Script, address
-from sim.kernels.sink import Sink
+from sim.kernels.sink import Sink, Tile
 from sim.kernels.split import Split, sign_of
 from sim.kernels.workers import run_all, shares, workspace
 
@@ -32,26 +34,24 @@ ROWS = 6400  # of a block: their sums stay in L2, tables are built once for them
 TERMS = 2**25  # of a block at most, whatever its rows
 FEWEST_ROWS = 1024
 MANY_WIDENINGS = 8  # per block of terms: a product taken out is cheaper than that
+LONG_ROW = 512  # bytes
 SLACK = 64  # bytes that may be read beyond the sums
 
 Int16 = npt.NDArray[np.int16]
-Cut = tuple[int, int]  # first row and the one after the last
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Task:
-    """What is alike for all tiles of one width and all rows.
+    """A tile of columns: what is alike for all rows.
 
-    pairs : weights for GEMM of each product, by tile. codes : weights for row-add, by tile.
-    schedules : by tile, none without row-add.
+    pairs : address of the weights of each product. row_add : what its function is given before
+    and after the rows. sink : takes the sums. kept : what addresses point to.
     """
 
-    tiling: Tiling
-    width: int
-    pairs: Sequence[Sequence[Int16]] = field(repr=False)
-    codes: Sequence[npt.NDArray[np.uint16]] = field(repr=False)
-    schedules: Sequence[Schedule] = field(repr=False)
-    sink: Sink = field(repr=False)
+    pairs: Sequence[int]
+    row_add: tuple[tuple[int, ...], tuple[int, ...]] | None
+    sink: Tile = field(repr=False)
+    kept: Sequence[Any] = field(repr=False)
 
 
 class Engine:
@@ -88,45 +88,69 @@ class Engine:
         if not last_resort and schedules and sum(tile.widenings for tile in schedules) \
                 > MANY_WIDENINGS * sum(tile.steps.size for tile in schedules):
             return False
+        tasks = self._tasks(rows, weights, tiling, schedules, sink)
         factors = [self._factor(rows, u, index, threads) for index, u in enumerate(self.split.u)]
         for width in sorted({width for _column, width in tiling.tiles}):
-            task = _Task(
-                tiling=tiling, width=width, schedules=schedules, sink=sink,
-                pairs=[weights.pairs(tiling, v, len(rows.taps), rows.span) for v in self.split.v],
-                codes=weights.tile_codes(tiling, len(rows.taps), self._terms(rows) * self.group)
-                if schedules else ())
-            self._run_tiles(task, rows, factors, threads)
+            # Offsets are bytes, and rows of a half tile's tables have half of them.
+            classes = self._classes(rows, width, threads) if schedules else None
+            self._run_tiles(width, [task for task, (_column, wide) in zip(
+                tasks, tiling.tiles, strict=True) if wide == width], rows, factors, classes,
+                threads)
         return True
 
-    def _run_tiles(self, task: _Task, rows: Rows, factors: Sequence[Operand],
-                   threads: int) -> None:
+    def _run_tiles(self, width: int, tasks: Sequence[_Task], rows: Rows,
+                   factors: Sequence[Operand], classes: Operand | None, threads: int) -> None:
         """Compute all rows of the tiles of one width, block by block."""
-        panel = self.cpu.panel_rows
-        tiles = [tile for tile, (_column, wide) in enumerate(task.tiling.tiles)
-                 if wide == task.width]
-        # Offsets are bytes, and rows of a half tile's tables have half of them.
-        classes = self._classes(rows, task.width, threads) if task.schedules else None
-        parts = _parts(len(tiles), threads)
+        panel, parts = self.cpu.panel_rows, _parts(len(tasks), threads)
         wanted = max(FEWEST_ROWS, min(ROWS, TERMS // (rows.span * len(rows.taps))))
-        script = Script()
         # Equal blocks: a short last one would pay for its tables all the same.
-        for first, last in shares(rows.count, -(-rows.count // (wanted * parts // panel * panel)),
-                                  panel):
+        blocks = shares(rows.count, -(-rows.count // (wanted * parts // panel * panel)), panel)
+        most = -(-(blocks[0][1] - blocks[0][0]) // panel) * panel
+        script = Script()
+        own = (script.scratch(4 * most * width + SLACK),
+               script.scratch(DEPTH * table_bytes(width)), script.scratch(2 * 256 * width))
+        for first, last in blocks:
             cuts = [(first + start, first + end)
                     for start, end in shares(last - first, parts, panel)]
-            values = [[gather_panels(script, self.cpu, factor, rows.starts[slice(*cut)], u,
-                                     name=f"{index} {part}", jobs=threads)
-                       for part, cut in enumerate(cuts)]
-                      for index, (u, factor) in enumerate(zip(self.split.u, factors,
-                                                              strict=True))]
-            offsets = [gather_offsets(
-                script, self.cpu, classes, self._class_starts(rows, classes, cut),
-                name=str(part), factor=2 * task.width, jobs=threads)
-                for part, cut in enumerate(cuts)] if classes else []
+            gathered = []
+            for part, cut in enumerate(cuts):
+                values = [gather_panels(script, self.cpu, factor, cut, u, name=f"{index} {part}",
+                                        jobs=threads)
+                          for index, (u, factor) in enumerate(zip(self.split.u, factors,
+                                                                  strict=True))]
+                offsets = None if classes is None else gather_offsets(
+                    script, self.cpu, classes, cut, name=str(part), factor=2 * width, jobs=threads)
+                gathered.append(([(address(value), *value.shape[:2]) for value in values],
+                                 0 if offsets is None else address(offsets)))
             if threads > 1:  # what one thread gathers all threads read
                 script.run(threads)
-            self._add_tiles(script, task, tiles, cuts, values, offsets)
-            script.run(threads)
+            for task in tasks:
+                for cut, (panels, place) in zip(cuts, gathered, strict=True):
+                    script.job()
+                    self._add_tile(script, task, width, cut, panels, place, own)
+            if threads > 1:
+                script.run(threads)
+        script.run(threads)
+
+    def _add_tile(self, script: Script, task: _Task, width: int, cut: Cut,
+                  values: Sequence[tuple[int, int, int]], offsets: int,
+                  own: tuple[int, int, int]) -> None:
+        """Add the calls that sum a tile of columns for a range of rows, and put it into the sink.
+
+        values : address, panels and units of what was gathered for each product. offsets :
+        address of what was gathered for row-add. own : scratch for sums, tables and one table.
+        """
+        first, last = cut
+        sums, tables, scratch = own
+        for index, ((place, panels, units), pairs) in enumerate(
+                zip(values, task.pairs, strict=True)):
+            script.call(gemm_tile(self.cpu, width, add=index > 0), place, pairs, sums, panels,
+                        units)
+        if task.row_add is not None:
+            before, after = task.row_add
+            script.call(rowadd_tile(self.cpu, width, self.group), *before, offsets, sums, tables,
+                        scratch, self.split.class_count, last - first, *after)
+        task.sink.write(script, sums, first=first, count=last - first)
 
     # --- preparing ----------------------------------------------------------------------
 
@@ -140,13 +164,18 @@ class Engine:
         if not self.split.class_count:
             return []
         source = rows.source
+        # Several pixels are looked at as one with many channels: long rows are quick.
+        together = math.gcd(len(source), LONG_ROW // source.shape[1] or 1)
+        source = source.reshape(len(source) // together, -1)
         parts = shares(len(source), threads, 1)
         channels = self._terms(rows) * self.group
         low, high = np.zeros((2, len(parts), source.shape[1]), np.uint8)
         run_all([partial(act_ranges, source, self._sign_bit, *part, low[index], high[index])
                  for index, part in enumerate(parts)], threads)
+        each_pixel = len(parts) * together, rows.source.shape[1]
         ends = []
-        for end, pick in ((low.min(axis=0), np.min), (high.max(axis=0), np.max)):
+        for end, pick in ((low.reshape(each_pixel).min(axis=0), np.min),
+                          (high.reshape(each_pixel).max(axis=0), np.max)):
             each = np.zeros(channels, np.uint8)
             if rows.aligned:
                 each[:len(end)] = end
@@ -168,10 +197,14 @@ class Engine:
         done = [tile for tile in found if tile is not None]
         return done if all(tile.feasible for tile in done) else None
 
+    def _operand(self, source: npt.NDArray[Any], starts: npt.NDArray[np.int64],
+                 taps: npt.NDArray[np.int64], span: int) -> Operand:
+        return Operand.of(source, starts, taps, span, more=self.cpu.panel_rows)
+
     def _factor(self, rows: Rows, u: Int16, index: int, threads: int) -> Operand:
         """Return where the values of a product come from."""
         if sign_of(u) is not None:
-            return Operand.of(rows.source, rows.taps, rows.span)
+            return self._operand(rows.source, rows.starts, rows.taps, rows.span)
         size = rows.source.size
         # As many elements more as the loops may read beyond the last.
         out = workspace(f"values {index}", (size + rows.span,), np.int16)[:size].reshape(
@@ -179,62 +212,42 @@ class Engine:
         table = np.ascontiguousarray(u)
         run_all([partial(look_up, rows.source, table, out, *part)
                  for part in shares(len(out), threads, 1)], threads)
-        return Operand.of(out, rows.taps, rows.span)
+        return self._operand(out, rows.starts, rows.taps, rows.span)
 
     def _classes(self, rows: Rows, width: int, threads: int) -> Operand:
         """Return where the offsets of row-add come from."""
         if self._plain:
-            return Operand.of(rows.source, rows.taps, rows.span)
+            return self._operand(rows.source, rows.starts, rows.taps, rows.span)
         terms, channels = self._terms(rows), rows.source.shape[1]
         out = workspace("classes", (len(rows.source), terms), np.uint16)
         by_code = self.split.classes.astype(np.uint16) * np.uint16(2 * width)
         run_all([partial(combine_classes, rows.source, by_code, self.split.class_count,
                          self.group, out, *part)
                  for part in shares(len(out), threads, 1)], threads)
-        return Operand.of(out, rows.taps // channels * terms, terms)
+        return self._operand(out, rows.starts // channels * terms, rows.taps // channels * terms,
+                             terms)
 
-    def _class_starts(self, rows: Rows, classes: Operand, cut: Cut) -> npt.NDArray[np.int64]:
-        """Return where rows start in the source of row-add."""
-        starts = rows.starts[slice(*cut)]
-        if self.group > 1:  # pixels of combined terms
-            starts = starts // rows.source.shape[1] * classes.source.shape[1]
-        return starts
-
-    # --- computing ----------------------------------------------------------------------
-
-    def _add_tiles(self, script: Script, task: _Task, tiles: Sequence[int], cuts: Sequence[Cut],
-                   values: Sequence[Sequence[Int16]],
-                   offsets: Sequence[npt.NDArray[np.uint16]]) -> None:
-        """Add a job per tile and range of rows: sums of the columns, put into the sink.
-
-        values : of each product and range, gathered. offsets : of each range, for row-add.
-        """
-        width, cpu = task.width, self.cpu
-        most = -(-max(last - first for first, last in cuts) // cpu.panel_rows) * cpu.panel_rows
-        sums = script.scratch(4 * most * width + SLACK)
-        if task.schedules:
-            tables = script.scratch(DEPTH * table_bytes(width))
-            scratch = script.scratch(2 * 256 * width)
-            row_add = rowadd_tile(cpu, width, self.group)
-        for tile in tiles:
-            for part, (first, last) in enumerate(cuts):
-                script.job()
-                for index, (groups, packed) in enumerate(zip(values, task.pairs, strict=True)):
-                    panels, units = groups[part].shape[:2]
-                    script.call(gemm_tile(cpu, width, add=index > 0), address(groups[part]),
-                                address(packed[tile]), sums, panels, units)
-                columns = np.zeros(width, np.int32)
-                if task.schedules:
-                    plan = task.schedules[tile]
-                    script.call(row_add, address(self._columns), self._columns.strides[0],
-                                address(task.codes[tile]), address(plan.centres),
-                                address(offsets[part]), sums, tables, scratch,
-                                self.split.class_count, address(plan.occurring), last - first,
-                                len(plan.centres) // self.group // UNIT, address(plan.steps),
-                                int(bool(values)))
-                    columns = plan.columns
-                task.sink.write(script, sums, columns, first=first, count=last - first,
-                                column=task.tiling.tiles[tile][0])
+    def _tasks(self, rows: Rows, weights: PackedWeights, tiling: Tiling,
+               schedules: Sequence[Schedule], sink: Sink) -> list[_Task]:
+        """Return the task of each tile."""
+        taps = len(rows.taps)
+        pairs = [weights.pairs(tiling, v, taps, rows.span) for v in self.split.v]
+        codes = weights.tile_codes(tiling, taps, self._terms(rows) * self.group) \
+            if schedules else []
+        tasks = []
+        for tile, (column, width) in enumerate(tiling.tiles):
+            columns, row_add, kept = np.zeros(width, np.int32), None, []
+            if schedules:
+                plan = schedules[tile]
+                columns, kept = plan.columns, [plan, codes[tile]]
+                row_add = ((address(self._columns), self._columns.strides[0],
+                            address(codes[tile]), address(plan.centres)),
+                           (address(plan.occurring), len(plan.centres) // self.group // UNIT,
+                            address(plan.steps), int(bool(pairs))))
+            tasks.append(_Task(pairs=[address(packed[tile]) for packed in pairs],
+                               row_add=row_add, sink=sink.tile(column, columns),
+                               kept=[*kept, *(packed[tile] for packed in pairs)]))
+        return tasks
 
 
 def _parts(tiles: int, threads: int) -> int:

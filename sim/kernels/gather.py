@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,76 +18,80 @@ from sim.kernels.workers import shares, workspace
 
 Int16 = npt.NDArray[np.int16]
 Int64 = npt.NDArray[np.int64]
+Cut = tuple[int, int]  # first row and the one after the last
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Operand:
     """A source to gather from: bytes, or int16 that were looked up.
 
-    unit_offsets : int64[units], bytes from the start of a row.
+    row_offsets : int64[rows + more], bytes from the start of the source to each row; more, so that
+    whole panels may be read. unit_offsets : int64[units], bytes from there to each unit.
     """
 
     source: npt.NDArray[Any] = field(repr=False)
+    row_offsets: Int64 = field(repr=False)
     unit_offsets: Int64 = field(repr=False)
 
     @classmethod
-    def of(cls, source: npt.NDArray[Any], taps: Int64, span: int) -> Operand:
+    def of(cls, source: npt.NDArray[Any], starts: Int64, taps: Int64, span: int, *,
+           more: int) -> Operand:
         """Return the operand whose rows have `span` elements from each tap on."""
+        rows = np.empty(len(starts) + more, np.int64)
+        np.multiply(starts, source.itemsize, out=rows[:len(starts)])
+        rows[len(starts):] = rows[len(starts) - 1]
         within = np.arange(0, span, UNIT)
-        offsets = (taps[:, None] + within).reshape(-1) * source.itemsize
-        return cls(source=source, unit_offsets=np.ascontiguousarray(offsets, np.int64))
+        units = (taps[:, None] + within).reshape(-1) * source.itemsize
+        return cls(source=source, row_offsets=rows,
+                   unit_offsets=np.ascontiguousarray(units, np.int64))
 
     @property
     def from_bytes(self) -> bool:
         """Whether the source has yet to be looked up."""
         return self.source.dtype == np.uint8
 
-    def row_offsets(self, starts: Int64, unit: int) -> Int64:
-        """Return bytes from the start of the source to each row, padded to whole units."""
-        padded = np.empty(-(-len(starts) // unit) * unit, np.int64)
-        padded[:len(starts)] = starts * self.source.itemsize
-        padded[len(starts):] = padded[len(starts) - 1]
-        return padded
+    @cached_property
+    def places(self) -> tuple[int, int, int]:
+        """Addresses of the source, the rows and the units."""
+        return address(self.source), address(self.row_offsets), address(self.unit_offsets)
 
 
-def gather_panels(script: Script, cpu: Cpu, operand: Operand, starts: Int64, u: Int16, *,
-                  name: str, jobs: int) -> Int16:
+def gather_panels(script: Script, cpu: Cpu, operand: Operand, cut: Cut, u: Int16, *, name: str,
+                  jobs: int) -> Int16:
     """Add jobs that gather rows for `sim.kernels.gemm`; return int16[panels, units, rows, 8].
 
-    starts : elements of the source before each row. u : value of each byte, where the source has
+    cut : first row and the one after the last. u : value of each byte, where the source has
     bytes. name : of the memory, which is lent until the next call with it.
     """
-    offsets = operand.row_offsets(starts, cpu.panel_rows)
-    units = len(operand.unit_offsets)
-    out: Int16 = workspace(
-        f"panels {name}", (len(offsets) // cpu.panel_rows, units, cpu.panel_rows, UNIT), np.int16)
-    move = rows_to_panels(cpu, from_bytes=operand.from_bytes)
+    source, rows, unit_offsets = operand.places
+    units, panel = len(operand.unit_offsets), cpu.panel_rows
+    out: Int16 = workspace(f"panels {name}", (-(-(cut[1] - cut[0]) // panel), units, panel, UNIT),
+                           np.int16)
+    move, target = rows_to_panels(cpu, from_bytes=operand.from_bytes), address(out)
     sign_bit = sign_of(u) or 0
-    script.keep(operand, offsets)
+    script.keep(operand)
     for first, last in shares(len(out), jobs, 1):
         script.job()
-        script.call(move, address(operand.source),
-                    address(offsets) + first * cpu.panel_rows * offsets.itemsize,
-                    address(operand.unit_offsets), address(out) + first * out.strides[0],
-                    last - first, units, sign_bit, -int(u[sign_bit]))
+        script.call(move, source, rows + 8 * (cut[0] + first * panel), unit_offsets,
+                    target + first * out.strides[0], last - first, units, sign_bit,
+                    -int(u[sign_bit]))
     return out
 
 
-def gather_offsets(script: Script, cpu: Cpu, operand: Operand, starts: Int64, *, name: str,
+def gather_offsets(script: Script, cpu: Cpu, operand: Operand, cut: Cut, *, name: str,
                    factor: int, jobs: int) -> npt.NDArray[np.uint16]:
     """Add jobs that gather rows for `sim.kernels.rowadd`; return uint16[blocks, rows, DEPTH].
 
     factor : of bytes; otherwise as for `gather_panels`.
     """
-    offsets = operand.row_offsets(starts, 1)
-    units = len(operand.unit_offsets)
-    out: npt.NDArray[np.uint16] = workspace(
-        f"offsets {name}", (-(-units // 2), len(offsets), DEPTH), np.uint16)
-    move = rows_to_offsets(cpu, from_bytes=operand.from_bytes)
-    script.keep(operand, offsets)
-    for first, last in shares(len(offsets), jobs, 1):
+    source, rows, unit_offsets = operand.places
+    units, count = len(operand.unit_offsets), cut[1] - cut[0]
+    out: npt.NDArray[np.uint16] = workspace(f"offsets {name}", (-(-units // 2), count, DEPTH),
+                                            np.uint16)
+    move, target = rows_to_offsets(cpu, from_bytes=operand.from_bytes), address(out)
+    script.keep(operand)
+    for first, last in shares(count, jobs, 1):
         script.job()
-        script.call(move, address(operand.source), address(offsets) + first * offsets.itemsize,
-                    address(operand.unit_offsets), address(out) + first * out.strides[1],
-                    last - first, units, out.strides[0], factor)
+        script.call(move, source, rows + 8 * (cut[0] + first), unit_offsets,
+                    target + first * out.strides[1], last - first, units, out.strides[0], factor)
     return out

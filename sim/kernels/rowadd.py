@@ -58,9 +58,9 @@ def rowadd_tile(cpu: Cpu, lanes: int, group: int) -> Compiled:
     - offsets uint16[blocks, rows, DEPTH], bytes from the start of a table to the row to add;
     - out int32[rows, lanes], columns in their order; tables, DEPTH times `table_bytes` of scratch;
       scratch of one table: all aligned to 64 bytes;
-    - classes; uint16[units * UNIT], how many of a term's classes occur, counted from the first
-      (group 1 only); rows; units; uint8[blocks], one of STEPS; 1 to add to what `out` holds,
-      0 to begin with zero.
+    - classes; rows; uint16[units * UNIT], how many of a term's classes occur, counted from the
+      first (group 1 only); units; uint8[blocks], one of STEPS; 1 to add to what `out` holds, 0 to
+      begin with zero.
 
     Tables and centres are int16 modulo 2**16; the schedule sees to it that sums fit.
     """
@@ -70,8 +70,8 @@ def rowadd_tile(cpu: Cpu, lanes: int, group: int) -> Compiled:
 def rowadd_function(cpu: Cpu, lanes: int, group: int) -> Function:
     """Return the function of `rowadd_tile` before it is compiled."""
     function = Function("rowadd", 14)
-    (columns, column_bytes, weights, centres, offsets, out, tables, scratch, classes,
-     occurring, rows, units, steps, goes_on) = function.arguments
+    (columns, column_bytes, weights, centres, offsets, out, tables, scratch, classes, rows,
+     occurring, units, steps, goes_on) = function.arguments
     build = function.build
     row_bytes = 2 * lanes
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sim.kernels.cpu import Cpu, this_cpu
 from sim.kernels.machine_code import ENTRY, I64, Compiled, Function, Value, int64
-from sim.kernels.workers import run_all, workspace
+from sim.kernels.workers import available, run_all, workspace
 
 LINE = 64  # bytes
 
@@ -43,7 +43,7 @@ class Script:
         self._kept += arrays
 
     def scratch(self, size: int) -> Own:
-        """Return the place of `size` bytes more of scratch, aligned to 64, for this run."""
+        """Return the place of `size` bytes more of scratch, aligned to 64."""
         place = Own(self._scratch_bytes)
         self._scratch_bytes += -(-size // LINE) * LINE
         return place
@@ -59,7 +59,7 @@ class Script:
             raise ValueError(f"A call must have {function.arity} arguments, not {len(arguments)}")
         first = len(self._words) + 2
         self._own += [first + index for index, argument in enumerate(arguments)
-                      if isinstance(argument, Own)]
+                      if type(argument) is Own]
         self._words += (function.entry, len(arguments), *arguments)
         self._words[self._starts[-1]] += 1
         self.keep(function)  # words do not keep its code alive
@@ -68,6 +68,7 @@ class Script:
         """Run all jobs, in order where there is one thread, and forget them."""
         if not self._starts:
             return
+        threads = available(threads)
         words = np.array(self._words, np.int64)
         starts = np.array(self._starts, np.int64) * words.itemsize
         taken = np.zeros(1, np.int64)
@@ -82,7 +83,6 @@ class Script:
                                  taken.ctypes.data))
         run_all(calls, threads)
         self._words, self._own, self._starts, self._kept = [], [], [], []
-        self._scratch_bytes = 0
 
 
 @cache
@@ -117,7 +117,6 @@ def walker(cpu: Cpu) -> Compiled:
 
 def address(array: npt.NDArray[Any]) -> int:
     """Return where an array begins."""
-    place: int = array.__array_interface__["data"][0]
-    return place
+    return array.ctypes.data
 
 

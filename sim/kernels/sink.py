@@ -18,16 +18,23 @@ LANES = 8  # copied at a time
 WHOLE = 16  # sinks read so many columns at a time
 
 
+class Tile(Protocol):
+    """Takes the sums of some columns."""
+
+    def write(self, script: Script, sums: int, *, first: int, count: int) -> None:
+        """Add the calls that take the rows from `first` on to the job at hand.
+
+        sums : address of int32[count, lanes]; sixteen lanes may be read from any of them on.
+        """
+
+
 class Sink(Protocol):
-    """Takes tiles of sums, from several threads, each element once."""
+    """Takes sums tile by tile, from several threads, each element once."""
 
-    def write(self, script: Script, sums: int, columns: Int32, *, first: int, count: int,
-              column: int) -> None:
-        """Add the calls that take `sums[m, n] + columns[n]` to the job at hand.
+    def tile(self, column: int, offsets: Int32) -> Tile:
+        """Return what takes `sums[m, n] + offsets[n]` as the columns from `column` on.
 
-        sums : address of int32[count, lanes], the rows from `first` on and the columns from
-        `column` on; lanes beyond the last column are to be dropped, and sixteen lanes may be read
-        from any of them on. columns : int32[lanes].
+        offsets : int32[lanes]; lanes beyond the last column are to be dropped.
         """
 
 
@@ -36,11 +43,10 @@ def put(sink: Sink, sums: Int32) -> None:
     m, n = sums.shape
     padded = np.zeros((m, -(-n // WHOLE) * WHOLE), np.int32)
     padded[:, :n] = sums
+    tile = sink.tile(0, np.zeros(padded.shape[1], np.int32))
     script = Script()
     script.job()
-    script.keep(padded)
-    sink.write(script, address(padded), np.zeros(padded.shape[1], np.int32), first=0, count=m,
-               column=0)
+    tile.write(script, address(padded), first=0, count=m)
     script.run(1)
 
 
@@ -50,13 +56,25 @@ class Matrix:
     def __init__(self, m: int, n: int) -> None:
         self.values = np.empty((m, n), np.int32)
 
-    def write(self, script: Script, sums: int, columns: Int32, *, first: int, count: int,
-              column: int) -> None:
+    def tile(self, column: int, offsets: Int32) -> Tile:
         """See `Sink`."""
-        out = self.values[first:, column:]
-        script.keep(columns)
-        script.call(_add_columns(this_cpu()), sums, columns.nbytes, address(columns), address(out),
-                    out.strides[0], count, min(len(columns), out.shape[1]))
+        return _Columns(self.values[:, column:], offsets)
+
+
+class _Columns:
+    """Columns of a matrix."""
+
+    def __init__(self, out: Int32, offsets: Int32) -> None:
+        self._out, self._offsets = out, offsets
+        self._places = address(out), address(offsets)
+
+    def write(self, script: Script, sums: int, *, first: int, count: int) -> None:
+        """See `Tile`."""
+        (out, offsets), row_bytes = self._places, self._out.strides[0]
+        script.keep(self)
+        script.call(_add_columns(this_cpu()), sums, self._offsets.nbytes, offsets,
+                    out + first * row_bytes, row_bytes, count,
+                    min(len(self._offsets), self._out.shape[1]))
 
 
 @cache
