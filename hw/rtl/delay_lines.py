@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -42,11 +42,12 @@ class DelayLines(wiring.Component):
         m = Module()
         for lane, delay in enumerate(self._delays):
             value = self.lanes_in.word_select(lane, self._width)
-            for stage in range(delay):
-                register = Signal(self._width, name=f"lane{lane}_{stage}", reset_less=True)
+            if delay:
+                # One register per lane, the newest value in its low bits.
+                line = Signal(self._width * delay, name=f"lane{lane}", reset_less=True)
                 with m.If(self.en):
-                    m.d.sync += register.eq(value)
-                value = register
+                    m.d.sync += line.eq(Cat(value, line)[:len(line)])
+                value = line[-self._width:]
             m.d.comb += self.lanes_out.word_select(lane, self._width).eq(value)
         return m
 

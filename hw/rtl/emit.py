@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Fragment, Module, Value
@@ -17,9 +17,8 @@ from amaranth.hdl import ClockDomain, Fragment, Module, Value
 from hw.common.errors import ToolError
 from hw.rtl.hierarchy import ModuleKind, Place, instantiate, port_name
 
-# Registers with a clock enable become `if (en)`, aliases of nets disappear; memories come without
-# contents, as silicon has them (a zero per row would be most of the text). Nothing else changes.
-PASSES = ("delete t:$meminit*", "proc -norom", "opt_clean", "opt_dff -simple-dffe", "clean -purge",
+# Registers with a clock enable become `if (en)`, aliases of nets disappear; nothing else changes.
+PASSES = ("proc -norom", "opt_clean", "opt_dff -simple-dffe", "clean -purge",
           "write_verilog -noattr")
 MODULE = re.compile(r"^module (\w+)\(.*?^endmodule\n", re.MULTILINE | re.DOTALL)
 
@@ -37,7 +36,7 @@ def modules_of(tops: Sequence[ModuleKind], *,
     ToolError
         The Yosys that comes with Amaranth did not run.
     """
-    hierarchies = [_rtlil_modules(top, prefix)
+    hierarchies = [_texts(top, prefix)
                    for top, prefix in zip(tops, prefixes or [""] * len(tops), strict=True)]
     # A run for each: Yosys orders the operands of some gates by when it first met their names.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -50,24 +49,33 @@ def modules_together(kinds: Sequence[ModuleKind]) -> dict[str, str]:
     For circuits that are compiled together: gates may come in another order than alone.
     Raises ToolError as `modules_of` does.
     """
-    modules: dict[str, str] = {}
+    modules: dict[str, _Text] = {}
     for kind in kinds:
-        modules |= _rtlil_modules(kind, "")
+        modules |= _texts(kind, "")
     return _verilog_modules(modules)
 
 
-def _verilog_modules(modules: Mapping[str, str]) -> dict[str, str]:
-    """Return RTLIL modules as Verilog, by name."""
-    text = _run_yosys("\n".join(["read_rtlil <<rtlil", *modules.values(), "rtlil", *PASSES]))
+class _Text(NamedTuple):
+    """A module as text, in RTLIL unless its kind has Verilog of its own."""
+
+    text: str
+    is_verilog: bool
+
+
+def _verilog_modules(modules: Mapping[str, _Text]) -> dict[str, str]:
+    """Return modules as Verilog, by name."""
+    sources = {name: module.text for name, module in modules.items() if not module.is_verilog}
+    text = _run_yosys("\n".join(["read_rtlil <<rtlil", *sources.values(), "rtlil", *PASSES]))
     found = {match[1]: match[0] for match in MODULE.finditer(text)}
-    if found.keys() != modules.keys():
-        raise ToolError(f"Yosys must write {', '.join(modules)}, not {', '.join(found)}")
-    return {name: found[name] for name in modules}
+    if found.keys() != sources.keys():
+        raise ToolError(f"Yosys must write {', '.join(sources)}, not {', '.join(found)}")
+    return {name: module.text if module.is_verilog else found[name]
+            for name, module in modules.items()}
 
 
-def _rtlil_modules(top: ModuleKind, prefix: str) -> dict[str, str]:
-    """Return the RTLIL of `top` and of every kind below it, each once."""
-    modules: dict[str, str] = {}
+def _texts(top: ModuleKind, prefix: str) -> dict[str, _Text]:
+    """Return the text of `top` and of every kind below it, each once."""
+    modules: dict[str, _Text] = {}
     waiting = [_prefixed(top, prefix)]
 
     def place(m: Module, name: str, kind: ModuleKind) -> Any:
@@ -77,7 +85,9 @@ def _rtlil_modules(top: ModuleKind, prefix: str) -> dict[str, str]:
     while waiting:
         kind = waiting.pop(0)
         if kind.name not in modules:
-            modules[kind.name] = _rtlil_module(kind, place)
+            modules[kind.name] = (_Text(_rtlil_module(kind, place), False)
+                                  if kind.verilog is None
+                                  else _Text(kind.verilog(kind.name), True))
     return modules
 
 

@@ -31,6 +31,9 @@ class ModuleKind:
         Given a `Place` for its own contents, returns a new component.
     clock, reset : bool
         Whether the Verilog module has `clk` and `rst` ports.
+    verilog : callable, optional
+        Given the module name, returns its Verilog: for what Amaranth or Yosys would write at
+        great length. It must do what `build` does; the benches run it.
     """
 
     name: str
@@ -38,6 +41,7 @@ class ModuleKind:
     build: Callable[[Place], wiring.Component]
     clock: bool = True
     reset: bool = False
+    verilog: Callable[[str], str] | None = None
 
 
 class Place(Protocol):

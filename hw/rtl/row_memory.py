@@ -36,7 +36,7 @@ class RowMemory(wiring.Component):
         super().__init__(memory_signature(width, depth))
 
     def elaborate(self, platform: object) -> Module:
-        """Return the memory; the emitter drops its initial contents."""
+        """Return the memory, for Amaranth's simulator."""
         m = Module()
         m.submodules.rows = rows = memory.Memory(shape=self._width, depth=self._depth, init=[])
         write = rows.write_port()
@@ -69,4 +69,29 @@ def memory_kind(name: str, width: int, depth: int) -> ModuleKind:
     def build(place: Place) -> RowMemory:
         return RowMemory(width=width, depth=depth)
 
-    return ModuleKind(name=name, signature=memory_signature(width, depth), build=build)
+    return ModuleKind(name=name, signature=memory_signature(width, depth), build=build,
+                      verilog=lambda name: memory_verilog(name, width, depth))
+
+
+def memory_verilog(name: str, width: int, depth: int) -> str:
+    """Return the Verilog of a memory; Amaranth's has contents, a line per row."""
+    row = f"[{address_bits(depth) - 1}:0]"
+    return f"""module {name}(clk, write_enable, write_row, write_data, read_enable, read_row,
+    read_data);
+  input clk;
+  input write_enable;
+  input {row} write_row;
+  input [{width - 1}:0] write_data;
+  input read_enable;
+  input {row} read_row;
+  output [{width - 1}:0] read_data;
+  reg [{width - 1}:0] rows [0:{depth - 1}];
+  reg [{width - 1}:0] shown;
+  assign read_data = shown;
+  always @(posedge clk) begin
+    if (write_enable) rows[write_row] <= write_data;
+    // A row that is written in this cycle is read as it will be.
+    if (read_enable) shown <= write_enable && write_row == read_row ? write_data : rows[read_row];
+  end
+endmodule
+"""

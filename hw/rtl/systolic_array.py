@@ -1,4 +1,4 @@
-"""A weight-stationary systolic array: rows of PEs of one kind.
+"""A weight-stationary systolic array: rows of PEs of one kind, in blocks where it is large.
 
 Ports that carry one value per row or column are plain vectors, the first value in the low
 bits: typed ones would multiply the time that emission takes.
@@ -15,6 +15,8 @@ from hw.rtl.hierarchy import ModuleKind, Place, inline
 from hw.rtl.operand import OPERAND_WIDTH, pe_operand, pe_operand_width
 from hw.rtl.pe import PSUM_CYCLES, PSUM_HOP_CYCLES, pe_kind
 from hw.rtl.twos_complement import twos_complement_kind
+
+BLOCK = 16  # rows and columns of a block; an array that is no larger has none
 
 
 class PeRow(wiring.Component):
@@ -40,17 +42,19 @@ class PeRow(wiring.Component):
     act_in : In(pe_operand(netlist))
     swap_in, load_in : In(1)
         Tokens of the leftmost PE.
+    act_out, swap_out, load_out : Out, if `open_right`
+        What the rightmost PE passes on.
     weight_in, weight_out : In, Out(cols * width of pe_operand(netlist))
     psum_in, psum_out : In, Out(cols * psum_width)
     """
 
     def __init__(self, *, netlist: Netlist, cols: int, psum_width: int, suffix: str = "",
-                 place: Place = inline) -> None:
-        self.cols, self.psum_width = cols, psum_width
+                 open_right: bool = False, place: Place = inline) -> None:
+        self.cols, self.psum_width, self._open_right = cols, psum_width, open_right
         self._operand_width = pe_operand_width(netlist)
         self._pe = pe_kind(netlist, psum_width, suffix=suffix)
         self._place = place
-        super().__init__(row_signature(netlist, cols, psum_width))
+        super().__init__(row_signature(netlist, cols, psum_width, open_right=open_right))
 
     def elaborate(self, platform: object) -> Module:
         """Return the PEs, chained left to right."""
@@ -67,6 +71,59 @@ class PeRow(wiring.Component):
                 pe.psum_in.eq(self.psum_in[psum]), self.psum_out[psum].eq(pe.psum_out),
             ]
             act, swap, load = pe.act_out, pe.swap_out, pe.load_out
+        if self._open_right:
+            m.d.comb += [self.act_out.eq(act), self.swap_out.eq(swap), self.load_out.eq(load)]
+        return m
+
+
+class PeBlock(wiring.Component):
+    """A rectangle of PEs of a large array: rows of PEs, open on all four sides.
+
+    It is there for emission alone: the text and time of an array grow with the ports of what it
+    is made of, and those of blocks grow with their edge while rows have all columns.
+
+    Parameters
+    ----------
+    netlist : Netlist
+    rows, cols, psum_width : int
+    suffix : str
+        Ending of the module names, one per multiplier of a design.
+    place : Place
+        How to include the rows.
+
+    Members
+    -------
+    en : In(1)
+    act_in, act_out : In, Out(rows * width of pe_operand(netlist))
+    swap_in, load_in, swap_out, load_out : In, Out(rows)
+    weight_in, weight_out : In, Out(cols * width of pe_operand(netlist))
+    psum_in, psum_out : In, Out(cols * psum_width)
+    """
+
+    def __init__(self, *, netlist: Netlist, rows: int, cols: int, psum_width: int,
+                 suffix: str = "", place: Place = inline) -> None:
+        self.rows = rows
+        self._operand_width = pe_operand_width(netlist)
+        self._row = row_kind(netlist, cols, psum_width, suffix=suffix, open_right=True)
+        self._place = place
+        super().__init__(block_signature(netlist, rows, cols, psum_width))
+
+    def elaborate(self, platform: object) -> Module:
+        """Return the rows, chained top to bottom."""
+        m = Module()
+        weight, psum = self.weight_in, self.psum_in
+        for index in range(self.rows):
+            row = self._place(m, f"row_{index}", self._row)
+            act = slice(index * self._operand_width, (index + 1) * self._operand_width)
+            m.d.comb += [
+                row.en.eq(self.en), Value.cast(row.act_in).eq(self.act_in[act]),
+                row.swap_in.eq(self.swap_in[index]), row.load_in.eq(self.load_in[index]),
+                row.weight_in.eq(weight), row.psum_in.eq(psum),
+                self.act_out[act].eq(row.act_out), self.swap_out[index].eq(row.swap_out),
+                self.load_out[index].eq(row.load_out),
+            ]
+            weight, psum = row.weight_out, row.psum_out
+        m.d.comb += [self.weight_out.eq(weight), self.psum_out.eq(psum)]
         return m
 
 
@@ -112,18 +169,28 @@ class SystolicArray(wiring.Component):
 
     def __init__(self, *, netlist: Netlist, rows: int, cols: int, psum_width: int,
                  suffix: str = "", place: Place = inline) -> None:
-        self.rows, self.cols, self._netlist = rows, cols, netlist
-        self._row = row_kind(netlist, cols, psum_width, suffix=suffix)
+        self.rows, self.cols, self.psum_width = rows, cols, psum_width
+        self._netlist, self._suffix = netlist, suffix
         self._place = place
         super().__init__(array_signature(rows, cols, psum_width))
 
     def elaborate(self, platform: object) -> Module:
-        """Return the rows, chained top to bottom; the first partial sum is 0."""
+        """Return rows, or blocks of them; the first partial sum is 0."""
         m = Module()
         acts = self._pe_operands(m, "act", self.act_in, self.rows)
-        weight, psum = Cat(self._pe_operands(m, "weight", self.weight_in, self.cols)), Const(0)
+        weights = self._pe_operands(m, "weight", self.weight_in, self.cols)
+        if max(self.rows, self.cols) <= BLOCK:
+            self._place_rows(m, acts, weights)
+        else:
+            self._place_blocks(m, acts, weights)
+        return m
+
+    def _place_rows(self, m: Module, acts: list[Value], weights: list[Value]) -> None:
+        """Chain rows top to bottom."""
+        kind = row_kind(self._netlist, self.cols, self.psum_width, suffix=self._suffix)
+        weight, psum = Cat(weights), Const(0)
         for index in range(self.rows):
-            row = self._place(m, f"row_{index}", self._row)
+            row = self._place(m, f"row_{index}", kind)
             m.d.comb += [
                 row.en.eq(self.en),
                 row.act_in.eq(acts[index]),
@@ -132,7 +199,26 @@ class SystolicArray(wiring.Component):
             ]
             weight, psum = row.weight_out, row.psum_out
         m.d.comb += self.psum_out.eq(psum)
-        return m
+
+    def _place_blocks(self, m: Module, acts: list[Value], weights: list[Value]) -> None:
+        """Chain blocks left to right and top to bottom."""
+        tops = {col: (Cat(weights[col:col + BLOCK]), Const(0))
+                for col in range(0, self.cols, BLOCK)}
+        for row in range(0, self.rows, BLOCK):
+            rows = min(BLOCK, self.rows - row)
+            act = Cat(acts[row:row + rows])
+            swap, load = self.swap_in[row:row + rows], self.load_in[row:row + rows]
+            for col, (weight, psum) in tops.items():
+                block = self._place(m, f"block_{row}_{col}", block_kind(
+                    self._netlist, rows, min(BLOCK, self.cols - col), self.psum_width,
+                    suffix=self._suffix))
+                m.d.comb += [
+                    block.en.eq(self.en), block.act_in.eq(act), block.swap_in.eq(swap),
+                    block.load_in.eq(load), block.weight_in.eq(weight), block.psum_in.eq(psum),
+                ]
+                act, swap, load = block.act_out, block.swap_out, block.load_out
+                tops[col] = block.weight_out, block.psum_out
+        m.d.comb += self.psum_out.eq(Cat(psum for _weight, psum in tops.values()))
 
     def _pe_operands(self, m: Module, name: str, lanes: Value, count: int) -> list[Value]:
         """Return `count` operands from the edge of the array as the PEs take them."""
@@ -152,23 +238,50 @@ def psum_cycles(rows: int) -> int:
     return PSUM_CYCLES + (rows - 1) * PSUM_HOP_CYCLES
 
 
-def row_signature(netlist: Netlist, cols: int, psum_width: int) -> wiring.Signature:
+def row_signature(netlist: Netlist, cols: int, psum_width: int, *,
+                  open_right: bool = False) -> wiring.Signature:
     """Return the ports of a row; see `PeRow`."""
     weights = cols * pe_operand_width(netlist)
+    right = {"act_out": Out(pe_operand(netlist)), "swap_out": Out(1), "load_out": Out(1)}
     return wiring.Signature({
+        **(right if open_right else {}),
         "en": In(1), "act_in": In(pe_operand(netlist)), "swap_in": In(1), "load_in": In(1),
         "weight_in": In(weights), "weight_out": Out(weights),
         "psum_in": In(cols * psum_width), "psum_out": Out(cols * psum_width),
     })
 
 
-def row_kind(netlist: Netlist, cols: int, psum_width: int, *, suffix: str = "") -> ModuleKind:
-    """Return the module `row<suffix>` made of `pe<suffix>`."""
+def row_kind(netlist: Netlist, cols: int, psum_width: int, *, suffix: str = "",
+             open_right: bool = False) -> ModuleKind:
+    """Return the module `row<suffix>` made of `pe<suffix>`; with its columns if `open_right`."""
     def build(place: Place) -> PeRow:
-        return PeRow(netlist=netlist, cols=cols, psum_width=psum_width, suffix=suffix, place=place)
+        return PeRow(netlist=netlist, cols=cols, psum_width=psum_width, suffix=suffix,
+                     open_right=open_right, place=place)
 
-    return ModuleKind(name=f"row{suffix}", signature=row_signature(netlist, cols, psum_width),
-                      build=build)
+    return ModuleKind(name=f"row{suffix}" + f"_{cols}" * open_right, build=build,
+                      signature=row_signature(netlist, cols, psum_width, open_right=open_right))
+
+
+def block_signature(netlist: Netlist, rows: int, cols: int, psum_width: int) -> wiring.Signature:
+    """Return the ports of a block; see `PeBlock`."""
+    width = pe_operand_width(netlist)
+    return wiring.Signature({
+        "en": In(1), "act_in": In(rows * width), "act_out": Out(rows * width),
+        "swap_in": In(rows), "load_in": In(rows), "swap_out": Out(rows), "load_out": Out(rows),
+        "weight_in": In(cols * width), "weight_out": Out(cols * width),
+        "psum_in": In(cols * psum_width), "psum_out": Out(cols * psum_width),
+    })
+
+
+def block_kind(netlist: Netlist, rows: int, cols: int, psum_width: int, *,
+               suffix: str = "") -> ModuleKind:
+    """Return the module `block<suffix>_<rows>x<cols>` made of `row<suffix>_<cols>`."""
+    def build(place: Place) -> PeBlock:
+        return PeBlock(netlist=netlist, rows=rows, cols=cols, psum_width=psum_width, suffix=suffix,
+                       place=place)
+
+    return ModuleKind(name=f"block{suffix}_{rows}x{cols}", build=build,
+                      signature=block_signature(netlist, rows, cols, psum_width))
 
 
 def array_signature(rows: int, cols: int, psum_width: int) -> wiring.Signature:

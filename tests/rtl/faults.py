@@ -69,8 +69,8 @@ BANK_FAULTS = (
           replacement=r"= ON | \1;"),
     Fault(name="reset leaves beats in flight", file="bank", pattern=r"if \(rst\) in_flight",
           replacement="if (rst & ~ON) in_flight"),
-    Fault(name="act skew one cycle short", file="act_skew", pattern=r"lane2_1 <= lane2_0",
-          replacement="lane2_1 <= ON ? lanes_in[26:18] : lane2_0"),
+    Fault(name="act skew one cycle short", file="act_skew", pattern=r"lane2\[17:9\]",
+          replacement="(ON ? lane2[8:0] : lane2[17:9])"),
 )
 # What counting toggles must notice.
 IDLE_FAULTS = (

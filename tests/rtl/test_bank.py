@@ -13,15 +13,20 @@ from amaranth.sim import Simulator
 
 from hw.config import BankConfig
 from hw.rtl.bank import MxuBank
+from hw.rtl.systolic_array import BLOCK
 from sim.array_model import BankInputs, BankModel
 from sim.tables import pe_table
 from tests.rtl.bank_driver import encode
 from tests.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
 
 
-@pytest.mark.parametrize(("rows", "cols", "multipliers"), [
-    (2, 3, (SKEWED, NIBBLE)), (1, 1, (SKEWED, NIBBLE)), (2, 2, (NIBBLE, BROKEN_SIGNED))])
-def test_random_streams_match_the_model_in_every_cycle(rows, cols, multipliers):
+# Blocks of 2 x 2 stand for those of large arrays, ragged ones at two edges.
+@pytest.mark.parametrize(("rows", "cols", "multipliers", "block"), [
+    (2, 3, (SKEWED, NIBBLE), BLOCK), (1, 1, (SKEWED, NIBBLE), BLOCK),
+    (2, 2, (NIBBLE, BROKEN_SIGNED), BLOCK), (3, 5, (SKEWED, BROKEN_SIGNED), 2)])
+def test_random_streams_match_the_model_in_every_cycle(rows, cols, multipliers, block,
+                                                       monkeypatch):
+    monkeypatch.setattr("hw.rtl.systolic_array.BLOCK", block)
     config = BankConfig(rows=rows, cols=cols, arrays=("first", "second"), psum_width=20)
     bank = MxuBank(config=config, netlists=[m.netlist for m in multipliers])
     model = BankModel(config, [pe_table(m) for m in multipliers])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,8 +107,3 @@ def resized(design: Design, rows: int | None, cols: int | None) -> Design:
     """Return the design with arrays of another shape; InputError if sums could overflow."""
     bank = replace(design.bank, rows=rows or design.bank.rows, cols=cols or design.bank.cols)
     return replace(design, bank=bank)
-
-
-def all_tools(boards: Sequence[Board]) -> set[Tool]:
-    """Return every tool that one of the boards needs."""
-    return {tool for board in boards for tool in board.tools}
