@@ -20,7 +20,8 @@ import numpy.typing as npt
 from sim.kernels.cpu import Cpu
 from sim.kernels.gather import Cut, Operand, gather_offsets, gather_panels
 from sim.kernels.gemm import gemm_tile
-from sim.kernels.pack import PackedWeights, Tiling, act_ranges, combine_classes, look_up
+from sim.kernels.lookup import look_up
+from sim.kernels.pack import PackedWeights, Tiling, act_ranges, combine_classes
 from sim.kernels.plan import group_size
 from sim.kernels.rowadd import DEPTH, UNIT, rowadd_tile, table_bytes
 from sim.kernels.rows import Rows
@@ -209,9 +210,13 @@ class Engine:
         # As many elements more as the loops may read beyond the last.
         out = workspace(f"values {index}", (size + rows.span,), np.int16)[:size].reshape(
             rows.source.shape)
-        table = np.ascontiguousarray(u)
-        run_all([partial(look_up, rows.source, table, out, *part)
-                 for part in shares(len(out), threads, 1)], threads)
+        table, script = np.ascontiguousarray(u), Script()
+        script.keep(table)
+        for first, last in shares(size, threads, LONG_ROW):
+            script.job()
+            script.call(look_up(self.cpu), address(rows.source) + first, address(table),
+                        address(out) + first * out.itemsize, last - first)
+        script.run(threads)
         return self._operand(out, rows.starts, rows.taps, rows.span)
 
     def _classes(self, rows: Rows, width: int, threads: int) -> Operand:

@@ -20,16 +20,6 @@ Bytes = npt.NDArray[np.uint8]
 NO_WEIGHT = 256  # the code of padding: tables are zero there
 
 
-@njit("void(uint8[:,::1], int16[::1], int16[:,::1], int64, int64)", nogil=True, cache=True)
-def look_up(codes: Bytes, values: npt.NDArray[np.int16], out: npt.NDArray[np.int16],
-            first: int, last: int) -> None:
-    """Look up `out = values[codes]` for pixels `first` to `last` - 1."""
-    for pixel in range(first, last):
-        source, target = codes[pixel], out[pixel]
-        for channel in range(source.size):
-            target[channel] = values[source[channel]]
-
-
 @njit("void(uint8[:,::1], uint16[::1], int64, int64, uint16[:,::1], int64, int64)", nogil=True,
       cache=True)
 def combine_classes(codes: Bytes, classes: npt.NDArray[np.uint16], count: int, group: int,
