@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from hw.accelerator import AcceleratorConfig
-from hw.common.errors import InputError, run_command_line
+from hw.common.errors import InputError, run_command_line, unknown_name
 from hw.common.files import write_text
 from hw.compiler import Program, compile_program
 from hw.config import Design
@@ -55,9 +55,14 @@ def main() -> None:
     design = Design.load(arguments.design)
     network = _network(arguments)
     layers = {layer.name: layer for layer in network.layers}
+    for name in design.mapping:
+        if name not in layers:
+            raise InputError(f"{arguments.design}: {unknown_name('layer', name, layers)}")
     for name, constants in design.constants.items():
-        if name in layers:  # an unknown layer is refused with the mapping
-            layers[name] = Correction.from_dict(constants).apply(layers[name])
+        layers[name] = Correction.from_dict(constants).apply(layers[name])
+    if not design.mapping:
+        raise InputError(f"{arguments.design}: design must map layers of {arguments.model} to "
+                         "arrays, but maps none")
     mapped = [layer for name, layer in layers.items() if name in design.mapping]
     try:
         program = compile_program(mapped, design, batch=arguments.batch,
