@@ -10,12 +10,15 @@ from pathlib import Path
 from hw.common.errors import InputError, run_command_line
 from hw.ppa.alone import AIMS, DEFAULT_CLOCK_MHZ
 from hw.ppa.alone_cache import DEFAULT_FOLDER
+from hw.ppa.map_command import add_command as add_map
+from hw.ppa.map_command import run as run_map
+from hw.ppa.own_libraries import add_technology_options, chosen_technology
 from hw.ppa.portfolio import PORTFOLIO
 from hw.ppa.report_command import add_commands as add_reports
 from hw.ppa.report_command import run_chip, run_figure4, run_report
 from hw.ppa.store import DEFAULT_PSUM_WIDTH, results_folder
 from hw.ppa.synthesis import AREA, RECIPES, Recipe
-from hw.ppa.technology import Technology, load_technology
+from hw.ppa.technology import Technology
 
 PE_MULTIPLIERS = ("unsigned multiplier of the catalogue or multiplier file (.json) "
                   "(default: all unsigned ones of the catalogue)")
@@ -50,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
                          help="partial-sum bits, 17 to 32 (default: %(default)s)")
     mapping.add_argument("--recipe", choices=sorted(RECIPES), default=AREA.name,
                          help="what mapping aims at (default: %(default)s)")
+    mapping.add_argument("--full-adders", action="store_true",
+                         help="use the full-adder cell of the library: smaller and slower")
     mapping.add_argument("-o", "--output", type=Path, metavar="DIR",
                          help="folder for results (default: the store of the project)")
 
@@ -74,9 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     versus.add_argument("--technology", type=Path, required=True, metavar="FILE",
                         help="technology file, of the node of the published figures")
     for command in (mapping, alone):
-        command.add_argument(
-            "--technology", type=Path, metavar="FILE",
-            help="technology file (default: asap7, which comes with the project)")
+        add_technology_options(command)
+    add_map(commands)
     for command in (alone, versus):
         command.add_argument("--recipe", choices=[*sorted(RECIPES), "best"], default="best",
                              help="how to map; best: several ways, keeping one "
@@ -96,10 +100,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _technology(options: argparse.Namespace) -> Technology:
-    return Technology.load(options.technology) if options.technology else load_technology()
-
-
 def _characterise(options: argparse.Namespace) -> None:
     from hw.ppa.characterise import characterise
 
@@ -112,7 +112,8 @@ def _characterise(options: argparse.Namespace) -> None:
                               drives=options.drives, exclude=options.exclude, quiet=False)
     technology.save(options.output)
     print(f"{options.output}: {len(technology.cells)} cells, {technology.corner}, "
-          f"{options.output.stat().st_size / 1024:.0f} KiB")
+          f"{options.output.stat().st_size / 1024:.0f} KiB"
+          + ("" if technology.has_energy else "; area and delay only, no usable internal power"))
 
 
 def _build(options: argparse.Namespace) -> None:
@@ -121,14 +122,17 @@ def _build(options: argparse.Namespace) -> None:
 
     if not 17 <= options.psum_width <= 32:
         raise InputError(f"--psum-width must be 17 to 32, not {options.psum_width}")
-    own = options.technology is not None or options.recipe != AREA.name
+    recipe = RECIPES[options.recipe]
+    if options.full_adders:
+        recipe = recipe.with_full_adders()
+    own = options.technology is not None or options.liberty or recipe != AREA
     if own and options.output is None:
-        raise InputError("--output must name a folder when --technology or --recipe is not "
-                         "that of the project's store")
-    technology = _technology(options)
+        raise InputError("--output must name a folder when library or recipe are not those of "
+                         "the project's store")
+    technology = chosen_technology(options)
     folder = options.output or results_folder(technology.name)
     result = build(for_pes(options.names), technology, folder, psum_width=options.psum_width,
-                   recipe=RECIPES[options.recipe], force=options.force)
+                   recipe=recipe, force=options.force)
     print(f"{folder}: {result.mapped} PEs mapped, {result.kept} up to date")
 
 
@@ -139,7 +143,9 @@ def _multiplier(options: argparse.Namespace) -> None:
     from hw.ppa.selection import for_mapping
 
     _check_clock(options)
-    multipliers, technology = for_mapping(options.names), _technology(options)
+    multipliers = for_mapping(options.names)
+    technology = chosen_technology(options, quiet=options.json)
+    technology.require_energy()
     found = map_alone(multipliers, technology, _recipes(options), options.cache,
                       quiet=options.json)
     rows = [(multiplier.name, best(mappings, options.aim).figures)
@@ -157,7 +163,7 @@ def _compare_published(options: argparse.Namespace) -> None:
     from hw.ppa.selection import for_comparison
 
     _check_clock(options)
-    published, technology = read_published(options.figures), _technology(options)
+    published, technology = read_published(options.figures), Technology.load(options.technology)
     ours = circuits_of(for_comparison(options.names, everything=options.all), technology,
                        _recipes(options), aim=options.aim, clock_mhz=options.clock_mhz,
                        folder=options.cache)
@@ -209,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     options = _parser().parse_args(arguments)
     run = {"characterise": _characterise, "build": _build, "report": run_report,
-           "figure4": run_figure4, "chip": run_chip, "multiplier": _multiplier,
+           "figure4": run_figure4, "chip": run_chip, "multiplier": _multiplier, "map": run_map,
            "compare-published": _compare_published, "choose-bank": _choose_bank,
            "fit-proxy": _fit_proxy}
     run[options.command](options)

@@ -93,7 +93,7 @@ def _map(multiplier: Multiplier, technology: Technology,
 
 
 def _labels(recipes: Sequence[Recipe]) -> list[str]:
-    return [f"{recipe.name} {recipe.digest}" for recipe in recipes]
+    return [recipe.label for recipe in recipes]
 
 
 def _path(folder: Path, digest: str, technology: Technology, recipes: Sequence[Recipe]) -> Path:

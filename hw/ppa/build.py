@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw.common.errors import ToolError
 from hw.common.progress import task
-from hw.multipliers import files, get, names
 from hw.multipliers.base import Multiplier
+from hw.ppa.emitted import emit_verilog
 from hw.ppa.pe import MappedPe
 from hw.ppa.selection import check_for_pe
 from hw.ppa.store import is_current, result_path, save_pe
@@ -22,7 +18,6 @@ from hw.ppa.synthesis import AREA, Recipe, map_multiplier, map_pe
 from hw.ppa.technology import Technology
 
 JOBS = 2  # Yosys processes side by side
-ALL_AT_ONCE = 1 / 3  # of the catalogue: emitting it takes as long as that many one by one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +63,7 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
         check_for_pe(multiplier)
     unique = list({multiplier.digest: multiplier for multiplier in multipliers}.values())
     verilog = emit_verilog(unique, psum_width, quiet=quiet)
-    label = f"{recipe.name} {recipe.digest}"
+    label = recipe.label
     waiting = [multiplier for multiplier in unique if force or not is_current(
         result_path(folder, multiplier, psum_width), recipe=label, technology=technology,
         verilog_sha256=_sha256(verilog[multiplier.digest]))]
@@ -93,45 +88,6 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
                 for future in futures:
                     future.cancel()
     return BuildResult(mapped=len(waiting), kept=len(unique) - len(waiting))
-
-
-def emit_verilog(multipliers: Sequence[Multiplier], psum_width: int, *, jobs: int = JOBS,
-                 quiet: bool = False) -> dict[str, str]:
-    """Return the Verilog of modules `pe` and `multiplier` by netlist digest.
-
-    `hw.rtl` runs as a program of its own: this package reads Verilog and never imports Amaranth.
-    A multiplier that is not one of the catalogue reaches it as a file.
-    """
-    command = [sys.executable, "-m", "hw.rtl.verilog", "--psum-width", str(psum_width)]
-    known = [multiplier for multiplier in multipliers if multiplier.name in names()
-             and get(multiplier.name).digest == multiplier.digest]
-    with (task("Verilog of PEs", len(multipliers), quiet=quiet) as progress,
-          tempfile.TemporaryDirectory() as name):
-        folder = Path(name)
-        found: dict[str, str] = {}
-        if len(known) > ALL_AT_ONCE * len(names()):
-            _run([*command, "--all-pes", str(folder)])
-            found = {multiplier.digest: (folder / f"{multiplier.name}.v").read_text()
-                     for multiplier in known}
-            progress.advance(len(known))
-        rest = [multiplier for multiplier in multipliers if multiplier.digest not in found]
-        for multiplier in rest:
-            files.save(multiplier, folder / f"{multiplier.digest}.json")
-        commands = [[*command, "--pe", multiplier.name if multiplier in known
-                     else str(folder / f"{multiplier.digest}.json")] for multiplier in rest]
-        with ThreadPoolExecutor(jobs) as pool:
-            for multiplier, text in zip(rest, pool.map(_run, commands), strict=True):
-                found[multiplier.digest] = text
-                progress.advance(note=multiplier.name)
-    return found
-
-
-def _run(command: list[str]) -> str:
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
-    if process.returncode:
-        reason = (process.stderr.strip() or "no message").splitlines()[-1]
-        raise ToolError(f"Verilog cannot be emitted: {reason.removeprefix('error: ')}")
-    return process.stdout
 
 
 def _sha256(text: str) -> str:

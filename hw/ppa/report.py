@@ -125,7 +125,7 @@ def correlations(rows: Sequence[Figures]) -> dict[str, float]:
     for stream in rows[0].streams if rows else ():
         alone = np.array([row.streams[stream].multiplier_fj for row in rows])
         whole = np.array([row.streams[stream].mean_fj for row in rows])
-        if len(rows) > 2 and alone.std() > 0 and whole.std() > 0:
+        if len(rows) > 2 and np.ptp(alone) > 0 and np.ptp(whole) > 0:
             found[stream] = float(np.corrcoef(alone, whole)[0, 1])
     return found
 

