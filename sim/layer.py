@@ -16,7 +16,7 @@ from sim.tables import SignedTable, Table, code_table, code_values, patterns
 from sim.windows import Window
 
 Bytes = npt.NDArray[np.uint8]
-MAX_ROWS_BYTES = 2**27  # of im2col held at a time
+MAX_ROWS_BYTES = 2**28  # of im2col held at a time
 PRODUCTS_KEPT = 256  # prepared kernels, about 1 MB each
 
 

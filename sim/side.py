@@ -75,6 +75,7 @@ def side_step(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto],
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False  # each step would keep the most memory it ever needed
     options.intra_op_num_threads = 1  # batches run side by side, see `QuantNetwork.each`
     try:
         session = onnxruntime.InferenceSession(piece.SerializeToString(), options,

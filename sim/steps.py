@@ -9,6 +9,7 @@ import onnx
 from onnx import TensorProto
 
 from hw.common.errors import InputError
+from sim.bytewise import ByteStep, dequantised_by_readers, tabulated
 from sim.codes import NotMappableError
 from sim.layer import MappedLayer
 from sim.lowering import CANDIDATES, EXACT, lower
@@ -16,7 +17,7 @@ from sim.onnx_file import Graph, network_input
 from sim.qoperator import expand
 from sim.side import SideStep, reads, side_step
 
-Step = MappedLayer | SideStep
+Step = MappedLayer | SideStep | ByteStep
 
 
 class Steps(NamedTuple):
@@ -31,7 +32,7 @@ def cut(model: onnx.ModelProto) -> Steps:
 
     Raises InputError when constants make no sense or ONNX Runtime cannot run an operator.
     """
-    graph = Graph(expand(model))
+    graph = Graph(dequantised_by_readers(expand(model)))
     layers: dict[int, MappedLayer] = {}  # by node
     unmapped: dict[str, str] = {}
     for node in graph.nodes:
@@ -87,7 +88,7 @@ def _needed(graph: Graph, layers: Mapping[str, MappedLayer]) -> tuple[set[int], 
 
 
 def _side_step(graph: Graph, nodes: Sequence[onnx.NodeProto], layers: Mapping[str, MappedLayer],
-               types: Mapping[str, int]) -> SideStep:
+               types: Mapping[str, int]) -> SideStep | ByteStep:
     made = {name for node in nodes for name in node.output if name}
     inside = {id(node) for node in nodes}
     layer_inputs = {layer.input for layer in layers.values()}
@@ -100,8 +101,9 @@ def _side_step(graph: Graph, nodes: Sequence[onnx.NodeProto], layers: Mapping[st
         name for node in nodes for name in node.output
         if name in graph.outputs or name in layer_inputs
         or any(id(reader) not in inside for reader in graph.readers.get(name, [])))
-    return side_step(graph.model, nodes, graph.constants, outputs=list(outputs),
-                     inputs={name: types[name] for name in inputs})
+    kinds = {name: types[name] for name in inputs}
+    step = side_step(graph.model, nodes, graph.constants, outputs=list(outputs), inputs=kinds)
+    return tabulated(step, nodes, kinds, graph.constants)
 
 
 def _output_type(layer: MappedLayer) -> int:

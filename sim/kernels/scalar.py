@@ -1,6 +1,6 @@
-"""One table look-up per product, in plain numba: for small, narrow and depthwise layers.
+"""One table look-up at a time, in plain numba: products of small, narrow and depthwise layers.
 
-It is also the portable kernel: it runs on every CPU numba knows.
+That is also the portable kernel: it runs on every CPU numba knows.
 """
 
 from __future__ import annotations
@@ -30,3 +30,19 @@ def row_sums(codes: npt.NDArray[np.uint8], values: npt.NDArray[np.int32],
         for k in range(codes.shape[1]):
             total += values[codes[m, k]]
         out[m] += total
+
+
+@njit("void(uint8[::1], uint8[::1], uint8[::1])", nogil=True, cache=True)
+def map_bytes(codes: npt.NDArray[np.uint8], table: npt.NDArray[np.uint8],
+              out: npt.NDArray[np.uint8]) -> None:
+    """out[i] = table[codes[i]]."""
+    for index in range(out.size):
+        out[index] = table[codes[index]]
+
+
+@njit("void(uint8[::1], uint8[::1], uint8[::1], uint8[::1])", nogil=True, cache=True)
+def map_pairs(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8],
+              table: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8]) -> None:
+    """out[i] = table[256 * first[i] + second[i]]."""
+    for index in range(out.size):
+        out[index] = table[256 * np.int64(first[index]) + second[index]]
