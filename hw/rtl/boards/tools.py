@@ -58,21 +58,25 @@ class Tool:
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                  stdin=subprocess.DEVNULL, text=True, check=False)
         if process.returncode:
-            raise ToolRunError(self, process.stdout)
+            raise ToolRunError(self, process.stdout, process.returncode)
         return process.stdout
 
 
 class ToolRunError(ToolError):
     """A tool ended with an error.
 
-    Attributes
+    Parameters
     ----------
+    tool : Tool
     output : str
         All that it printed.
+    status : int
+        Exit status; negative: the signal that ended it.
     """
 
-    def __init__(self, tool: Tool, output: str) -> None:
+    def __init__(self, tool: Tool, output: str, status: int = 1) -> None:
         errors = [line for line in output.splitlines() if "ERROR" in line.upper()]
-        reason = (errors or output.splitlines() or ["no message"])[-1].strip()
+        reason = (f"ended by signal {-status}" if status < 0
+                  else (errors or output.splitlines() or ["no message"])[-1].strip())
         super().__init__(f"{tool.name} failed: {reason}")
         self.output = output

@@ -16,10 +16,12 @@ from hw.rtl.boards.tools import Tool, ToolRunError
 def tool(tmp_path, monkeypatch):
     """A tool that prints its arguments and ends with the number that the last one is."""
     (tmp_path / "fake_tool.py").write_text(textwrap.dedent("""
-        import sys
+        import os, sys
         def run_fake_pnr(arguments):
             print(*arguments)
             print("ERROR: no room", file=sys.stderr)
+            if arguments[-1] == "-9":
+                os.kill(os.getpid(), 9)
             return int(arguments[-1])
     """))
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -36,6 +38,11 @@ def test_failure_names_the_tool_and_its_error(tool, tmp_path):
     with pytest.raises(ToolRunError, match=r"^fake-pnr failed: ERROR: no room$") as caught:
         tool.run(["1"], folder=tmp_path)
     assert caught.value.output.startswith("1\n")
+
+
+def test_tool_that_was_killed_says_so(tool, tmp_path):
+    with pytest.raises(ToolRunError, match=r"^fake-pnr failed: ended by signal 9$"):
+        tool.run(["-9"], folder=tmp_path)
 
 
 @pytest.mark.parametrize("what", ["require", "version"])
