@@ -38,6 +38,10 @@ class ByteStep:
     table: Bytes = field(repr=False)
     kind: np.dtype[Any]
 
+    def explain(self) -> str:
+        """Return in words what computes it."""
+        return f"table of all {self.table.size:,} operands, from ONNX Runtime"
+
     @property
     def inputs(self) -> tuple[str, ...]:
         """Tensors read."""

@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="what computes: cpu, torch-cpu, cuda or cuda:N, all bit-exact "
                         "(default cpu, the compiled kernels)")
     parser.add_argument("--explain", action="store_true",
-                        help="say how each layer's sums are computed")
+                        help="say how each layer's sums, and operators between layers, are found")
     parser.add_argument("--mode", choices=(BIT_EXACT, LOW_RANK), default=BIT_EXACT,
                         help=f"{LOW_RANK}: beside the bit-exact run, emulate errors by a truncated "
                         f"SVD as the paper does, and say what that changes (default {BIT_EXACT})")
@@ -169,6 +169,7 @@ def main() -> int:
               "unmapped": network.unmapped}
     if arguments.explain:
         result["kernels"] = network.explain(tables)
+        result["operators"] = network.explain_operators()
     if comparison is not None:
         del result["images_per_s"]  # of two runs at once: nobody's speed
         result["lowrank"] = {
@@ -204,7 +205,7 @@ def _report(result: Mapping[str, Any], what: str) -> Iterator[str]:
            f"{len(result['unmapped'])} outside the arrays")
     for name, reason in result["unmapped"].items():
         yield f"          {name}: {reason}"
-    for name, how in result.get("kernels", {}).items():
+    for name, how in {**result.get("kernels", {}), **result.get("operators", {})}.items():
         yield f"          {name}: {how}"
     if emulated:
         yield from _changes(emulated["layers"])

@@ -189,6 +189,11 @@ class QuantNetwork:
         return {layer.name: explain(layer, self._product(layer, chosen.get(layer.name)), images)
                 for layer in self.layers}
 
+    def explain_operators(self) -> dict[str, str]:
+        """Return in words how the operators between layers are computed, by what they write."""
+        return {", ".join(step.outputs): step.explain() for step in self._steps
+                if not isinstance(step, MappedLayer)}
+
     def with_layers(self, layers: Mapping[str, MappedLayer]) -> QuantNetwork:
         """Return this network with other constants in the named layers, such as weights or bias.
 

@@ -37,6 +37,10 @@ class SideStep:
         results = self.session.run(list(self.outputs), {name: state[name] for name in self.inputs})
         return dict(zip(self.outputs, results, strict=True))
 
+    def explain(self) -> str:
+        """Return in words what computes it."""
+        return "ONNX Runtime"
+
     @property
     def output_types(self) -> dict[str, int]:
         """Return the ONNX element type of each output; others than tensors have none."""

@@ -222,3 +222,9 @@ def test_how_layers_are_computed_is_explained():
     approximate = network.explain({"mix": get("mul8u_truncvc_c7").table}, images=256)
     assert "row-add" in approximate["mix"]
     assert network.explain(images=256)["block1b"] == approximate["block1b"]
+
+
+def test_how_operators_between_layers_are_computed_is_explained(digits):
+    ways = digits.explain_operators()
+    assert "ONNX Runtime" in ways.values()
+    assert any(how == "table of all 65,536 operands, from ONNX Runtime" for how in ways.values())
