@@ -29,8 +29,8 @@ from sim.quantise import quantise
 from sim.tables import magnitude_table
 
 CALIBRATION_IMAGES = 8
-# Images of one run, enough for about a second on two cores.
-NETWORKS = {"resnet20": 512, "resnet50": 16}
+# Images of one run: enough for every thread to have batches as large as a user's.
+NETWORKS = {"resnet20": 1024, "resnet50": 128}
 
 
 def measure(name: str, circuits: Sequence[str], threads: int,
