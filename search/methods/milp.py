@@ -24,6 +24,7 @@ import numpy.typing as npt
 from scipy.optimize import lsq_linear
 
 from search.assignment import AssignmentModel
+from search.banks import MAX_LAYER_BANKS, BankModel, bank_count
 from search.damage import Damage
 from search.methods.base import Proposals, SearchTask, ask
 from search.oracle import Measured
@@ -37,7 +38,7 @@ GROWTH, DECAY = 1.5, 0.6
 PATIENCE = 10  # failures in a row that end the refinement
 FINEST_GAP = 0.004  # of energies, between designs of the filled front
 FILLED_SHARE = 0.25  # of the way from the best to the exact array
-FILLED_DESIGNS = 12  # about; a certificate looks at fewer
+FILLED_DESIGNS = 8  # about; a certificate looks at fewer
 # The prediction is trusted to a factor of about two per layer, a measurement to 20 %.
 PRIOR_SPREAD, MEASUREMENT_SPREAD = 1.0, 0.2
 FACTOR_RANGE = (0.1, 10.0)
@@ -58,8 +59,10 @@ class _State:
 
     def __init__(self, task: SearchTask) -> None:
         self.task, self.problem = task, task.problem
-        self.model = AssignmentModel(task.problem, relative_gap=RELATIVE_GAP,
-                                     damage_gap=DAMAGE_GAP)
+        # Where the banks can be gone through one by one that is the faster way to the same answer.
+        few = bank_count(task.problem) * len(task.problem.layers) <= MAX_LAYER_BANKS
+        self.model: AssignmentModel | BankModel = (BankModel if few else AssignmentModel)(
+            task.problem, relative_gap=RELATIVE_GAP, damage_gap=DAMAGE_GAP)
         self.beliefs = _Beliefs(task.calibrated_damage)
         self.measured: dict[Assignment, Measured] = {}
         exact = self.problem.exact
