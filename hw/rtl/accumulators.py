@@ -38,8 +38,7 @@ class Accumulators(wiring.Component):
     Members
     -------
     landing : In(stream of `landing_layout`)
-        Announces a MATMUL, no later than its first result. Ready while fewer than QUEUE are
-        under way.
+        Announces a MATMUL, before its first result. Ready while fewer than QUEUE are under way.
     pending : Out(ACCUMULATOR_BANKS)
         Sums for this bank of memory are still under way: it must not be read.
     results : In(stream of cols of signed(psum_width))
