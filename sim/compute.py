@@ -19,7 +19,7 @@ from sim.kernels.sink import Matrix
 from sim.kernels.workers import run_all, shares
 from sim.layer import MappedLayer
 from sim.product import Product
-from sim.requantize import requantize_planes
+from sim.requantize import RequantizedTensor, requantize_planes
 
 Bytes = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
@@ -59,7 +59,7 @@ def layer_output(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Pr
     channels = layer.groups * layer.n
     images = shape[0] if layer.window is not None else int(np.prod(shape[:-1]))
     positions = int(np.prod(shape)) // (images * channels)
-    tensor = requantizer.tensor(images, channels, positions, layer.bias)
+    tensor = RequantizedTensor.empty(layer.requantize_constants, images, channels, positions)
     if layer.is_depthwise:
         sums = _depthwise(layer, stored, product, threads).reshape(tensor.codes.shape)
         run_all([partial(requantize_planes, sums, layer.bias, requantizer.multiplier,

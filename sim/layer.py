@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from hw.operands import Range
 from sim.kernels import PackedWeights, TableProduct
+from sim.kernels.requantize import RequantizeConstants
 from sim.product import Product
 from sim.requantize import Requantizer
 from sim.tables import SignedTable, Table, code_table, code_values, patterns
@@ -112,6 +113,12 @@ class MappedLayer:
     def padding_code(self) -> int:
         """The stored byte that stands for 0."""
         return int(np.array(self.act_zero_point).astype(np.uint8))  # int8 -1 is byte 255
+
+    @cached_property
+    def requantize_constants(self) -> RequantizeConstants:
+        """The requantisation, bias included, for the compiled loops."""
+        assert self.requantizer is not None, self.name
+        return self.requantizer.constants(self.bias)
 
     @cached_property
     def packed_weights(self) -> list[PackedWeights]:

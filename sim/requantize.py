@@ -13,7 +13,7 @@ one step, and only where the exact value lies within 2**-23 of a half.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -82,14 +82,10 @@ class Requantizer:
         codes: npt.NDArray[np.int64] = np.clip(scaled + self.zero_point, self.low, self.high)
         return codes.astype(np.int8) if self.signed else codes.astype(np.uint8)
 
-    def tensor(self, images: int, channels: int, positions: int,
-               bias: npt.NDArray[np.int32]) -> RequantizedTensor:
-        """Return an output tensor that takes sums as they come; bias : int32[channels]."""
-        codes = np.empty((images, channels, positions), np.uint8)
-        constants = RequantizeConstants.of(bias, self.multiplier, self.shift, self.zero_point,
-                                           self.low, self.high)
-        return RequantizedTensor(codes=codes, constants=constants, first_channel=0,
-                                 channels=channels)
+    def constants(self, bias: npt.NDArray[np.int32]) -> RequantizeConstants:
+        """Return what the compiled loops take, to be kept; bias : int32[n], added to the sums."""
+        return RequantizeConstants.of(bias, self.multiplier, self.shift, self.zero_point, self.low,
+                                      self.high)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,6 +100,18 @@ class RequantizedTensor:
     constants: RequantizeConstants = field(repr=False)
     first_channel: int
     channels: int
+
+    @classmethod
+    def empty(cls, constants: RequantizeConstants, images: int, channels: int,
+              positions: int) -> RequantizedTensor:
+        """Return a tensor that has yet to be filled."""
+        return cls(codes=np.empty((images, channels, positions), np.uint8), constants=constants,
+                   first_channel=0, channels=channels)
+
+    @cached_property
+    def place(self) -> int:
+        """Address of the codes."""
+        return address(self.codes)
 
     def of_channels(self, first: int, count: int) -> RequantizedTensor:
         """Return the same tensor taking the columns of some channels."""
@@ -126,10 +134,9 @@ class _Planes:
         self._offsets[:width] += offsets
         plane_bytes = tensor.codes.strides[1]
         self._constants = (
-            address(self._offsets),
-            address(constants.factors) + channel * constants.factors.itemsize,
-            address(constants.shifts) + channel * constants.shifts.itemsize,
-            address(constants.limits), address(tensor.codes) + channel * plane_bytes, plane_bytes)
+            address(self._offsets), constants.places[0] + channel * constants.factors.itemsize,
+            constants.places[1] + channel * constants.shifts.itemsize, constants.places[2],
+            tensor.place + channel * plane_bytes, plane_bytes)
         self._ends = min(width, tensor.channels - column), int(constants.small)
 
     def write(self, script: Script, sums: int, *, first: int, count: int) -> None:

@@ -66,6 +66,9 @@ class Engine:
         self.group = group_size(split.class_count)
         self._plain = self.group == 1
         self._sign_bit = sign_of(act_values) or 0
+        # Of each product's operands: sign bit, None where they must be looked up, and zero point.
+        signs = [sign_of(u) for u in split.u]
+        self._signs = [(sign, -int(u[sign or 0])) for sign, u in zip(signs, split.u, strict=True)]
         if split.class_count:
             ordered = np.arange(256) ^ self._sign_bit
             zero = int(np.abs(act_values[ordered]).argmin())
@@ -115,10 +118,10 @@ class Engine:
                     for start, end in shares(last - first, parts, panel)]
             gathered = []
             for part, cut in enumerate(cuts):
-                values = [gather_panels(script, self.cpu, factor, cut, u, name=f"{index} {part}",
-                                        jobs=threads)
-                          for index, (u, factor) in enumerate(zip(self.split.u, factors,
-                                                                  strict=True))]
+                values = [gather_panels(script, self.cpu, factor, cut, sign_bit=sign_bit or 0,
+                                        zero_point=zero, name=f"{index} {part}", jobs=threads)
+                          for index, ((sign_bit, zero), factor) in enumerate(zip(
+                              self._signs, factors, strict=True))]
                 offsets = None if classes is None else gather_offsets(
                     script, self.cpu, classes, cut, name=str(part), factor=2 * width, jobs=threads)
                 gathered.append(([(address(value), *value.shape[:2]) for value in values],
@@ -204,7 +207,7 @@ class Engine:
 
     def _factor(self, rows: Rows, u: Int16, index: int, threads: int) -> Operand:
         """Return where the values of a product come from."""
-        if sign_of(u) is not None:
+        if self._signs[index][0] is not None:
             return self._operand(rows.source, rows.starts, rows.taps, rows.span)
         size = rows.source.size
         # As many elements more as the loops may read beyond the last.

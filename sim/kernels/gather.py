@@ -13,7 +13,6 @@ from sim.kernels.cpu import Cpu
 from sim.kernels.reorder import rows_to_offsets, rows_to_panels
 from sim.kernels.rowadd import DEPTH, UNIT
 from sim.kernels.script import Script, address
-from sim.kernels.split import sign_of
 from sim.kernels.workers import shares, workspace
 
 Int16 = npt.NDArray[np.int16]
@@ -56,25 +55,24 @@ class Operand:
         return address(self.source), address(self.row_offsets), address(self.unit_offsets)
 
 
-def gather_panels(script: Script, cpu: Cpu, operand: Operand, cut: Cut, u: Int16, *, name: str,
-                  jobs: int) -> Int16:
+def gather_panels(script: Script, cpu: Cpu, operand: Operand, cut: Cut, *, sign_bit: int,
+                  zero_point: int, name: str, jobs: int) -> Int16:
     """Add jobs that gather rows for `sim.kernels.gemm`; return int16[panels, units, rows, 8].
 
-    cut : first row and the one after the last. u : value of each byte, where the source has
-    bytes. name : of the memory, which is lent until the next call with it.
+    cut : first row and the one after the last. Where the source has bytes, their values are
+    (byte ^ sign_bit) - zero_point. name : of the memory, which is lent until the next call with it.
     """
     source, rows, unit_offsets = operand.places
     units, panel = len(operand.unit_offsets), cpu.panel_rows
     out: Int16 = workspace(f"panels {name}", (-(-(cut[1] - cut[0]) // panel), units, panel, UNIT),
                            np.int16)
     move, target = rows_to_panels(cpu, from_bytes=operand.from_bytes), address(out)
-    sign_bit = sign_of(u) or 0
     script.keep(operand)
     for first, last in shares(len(out), jobs, 1):
         script.job()
         script.call(move, source, rows + 8 * (cut[0] + first * panel), unit_offsets,
                     target + first * out.strides[0], last - first, units, sign_bit,
-                    -int(u[sign_bit]))
+                    zero_point)
     return out
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from llvmlite import ir
 
 from sim.kernels.cpu import Cpu
 from sim.kernels.machine_code import I8, I32, I64, Compiled, Function, Value, int64
+from sim.kernels.script import address
 from sim.kernels.turn import SIZE, chunks_of, start_of, transposed
 
 LANES = SIZE
@@ -40,6 +41,11 @@ class RequantizeConstants:
     small: bool
 
     PADDING = 64  # the widest tile
+
+    @cached_property
+    def places(self) -> tuple[int, int, int]:
+        """Addresses of the factors, the shifts and the limits."""
+        return address(self.factors), address(self.shifts), address(self.limits)
 
     @classmethod
     def of(cls, offsets: npt.NDArray[np.int32], multiplier: npt.NDArray[np.int64],

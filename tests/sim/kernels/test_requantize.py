@@ -5,7 +5,7 @@ import pytest
 
 from sim.kernels.requantize import HALF_BITS, LANES
 from sim.kernels.sink import put
-from sim.requantize import Requantizer
+from sim.requantize import RequantizedTensor, Requantizer
 
 EXTREMES = [-2**31, -2**31 + 1, -1, 0, 1, 2**31 - 2, 2**31 - 1]
 
@@ -35,7 +35,7 @@ def test_planes_equal_the_definition_for_any_sums(seed, positions, channels, lea
     sums >>= generator.integers(0, 31, sums.shape).astype(np.int32)
     sums.flat[:len(EXTREMES)] = EXTREMES[:sums.size]
     bias = generator.integers(-10**6, 10**6, channels).astype(np.int32)
-    tensor = wanted.tensor(images, channels, positions, bias)
+    tensor = RequantizedTensor.empty(wanted.constants(bias), images, channels, positions)
     assert tensor.constants.small == (least_shift == HALF_BITS)
     put(tensor, sums)
     expected = wanted.apply(sums + bias).view(np.uint8)
@@ -45,11 +45,11 @@ def test_planes_equal_the_definition_for_any_sums(seed, positions, channels, lea
 
 def test_ratios_from_a_half_on_take_the_other_way():
     ratio = np.full(LANES, 0.1)
-    assert Requantizer.from_ratio(ratio, zero_point=0, signed=False).tensor(
-        1, LANES, 20, np.zeros(LANES, np.int32)).constants.small
+    bias = np.zeros(LANES, np.int32)
+    assert Requantizer.from_ratio(ratio, zero_point=0, signed=False).constants(bias).small
     ratio[3] = 0.5
     wanted = Requantizer.from_ratio(ratio, zero_point=3, signed=False)
-    tensor = wanted.tensor(1, LANES, 20, np.zeros(LANES, np.int32))
+    tensor = RequantizedTensor.empty(wanted.constants(bias), 1, LANES, 20)
     assert not tensor.constants.small
     sums = np.random.default_rng(0).integers(-500, 500, (20, LANES)).astype(np.int32)
     put(tensor, sums)
