@@ -149,7 +149,7 @@ class RandomBanks:
         # Not inlined, a PE is compiled once and not once per place. Compiling is what takes time.
         library = ctypes.CDLL(str(compile_model(
             sorted(self.folder.glob("*.v")), HARNESS, top=TOP, shared=True, level="-O0",
-            verilate=("--x-initial", "unique", "-O1", "-fno-inline"))))
+            verilate=("--x-initial", "unique", "-fno-inline", "-fno-dfg", "-fno-table"))))
         library.banks_new.restype = ctypes.c_void_p
         library.banks_delete.argtypes = [ctypes.c_void_p]
         library.banks_run.restype = ctypes.c_int64
