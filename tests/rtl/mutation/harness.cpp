@@ -65,7 +65,7 @@ int run_tiles(Model& model, const Tiles& now, Random random) {
     model.tile_clk = 0;
     int64_t weight = 0, act = 0, result = 0;
     int64_t loading = 0, multiplying = 0, left = now.beats[0];  // tiles of weights, of acts
-    int64_t steps = 0, quiet = 0;
+    int64_t begun = 0, steps = 0, quiet = 0;
     bool routed = now.routes[0] < 0;  // what stands in front of tile `loading` has passed
     bool open = false, held = false, act_waits = false, weight_waits = false, route_waits = false;
     uint64_t held_result = 0;
@@ -79,12 +79,15 @@ int run_tiles(Model& model, const Tiles& now, Random random) {
         const bool may_weigh = weight < now.weight_count && (routed || route_waits);
         weight_waits = may_weigh && (weight_waits || !random.below(now.weight_stall));
         act_waits = act < now.act_count && (act_waits || !random.below(now.act_stall));
-        PORT(tile_route, valid) = route_waits;
-        if (route_waits) PORT(tile_route, payload) = uint8_t(now.routes[loading]);
+        // Rows of weights that wait for their tile to begin; no ROUTE may pass them.
+        const int64_t fill = weight - begun * now.rows;
+        const bool empty = due.empty() && fill == 0;
+        const bool early = !route_waits && due.empty() && fill != 0 && random.below(60);
+        PORT(tile_route, valid) = route_waits || early;
+        PORT(tile_route, payload) = route_waits ? uint8_t(now.routes[loading]) : 31;
         PORT(tile_weights, valid) = weight_waits;
         if (weight_waits) PORT(tile_weights, payload) = uint32_t(now.weights[weight]);
         // Where no tile is open, a beat that opens none must wait.
-        const bool empty = due.empty() && weight == loading * now.rows;
         const bool probe = (!open || (route_waits && empty)) && random.below(100);
         PORT(tile_acts, valid) = probe || act_waits;
         PORT(tile_acts, payload) = probe ? 0 : act_waits ? uint32_t(now.acts[act]) : 0;
@@ -97,6 +100,7 @@ int run_tiles(Model& model, const Tiles& now, Random random) {
         const bool result_beat = result_valid && PORT(tile_results, ready);
         const bool advance = !result_valid || result_beat;
         if (probe && PORT(tile_acts, ready)) return WENT_ON;
+        if (early && PORT(tile_route, ready)) return WENT_ON;
         for (int array = 0; array < 8; ++array)
             if (array != model.tile_selected && ((model.enabled | model.driven) >> array & 1))
                 return NOT_IDLE;
@@ -117,8 +121,8 @@ int run_tiles(Model& model, const Tiles& now, Random random) {
         if (result_beat) due.pop_front(), ++result;
         if (act_beat) {
             const bool opens = now.acts[act] >> now.first & 1;
-            if (opens && weight < (multiplying + 1) * now.rows) return WENT_ON;
-            if (opens) open = true;
+            if (opens && fill != now.rows) return WENT_ON;
+            if (opens) open = true, ++begun;
             due.push_back(steps + now.latency);
             ++act, act_waits = false;
             if (--left == 0 && ++multiplying < now.tile_count) left = now.beats[multiplying];
@@ -126,8 +130,8 @@ int run_tiles(Model& model, const Tiles& now, Random random) {
         if (route_beat) routed = true, route_waits = false, open = false;
         if (weight_beat) {
             weight_waits = false;
-            // Weights of a tile may not run over the one that waits.
-            if (++weight > (multiplying + 1) * now.rows + (open ? now.rows : 0)) return WENT_ON;
+            // Weights must not run over those of a tile that waits.
+            if (++weight > (begun + 1) * now.rows) return WENT_ON;
             if (weight % now.rows == 0 && ++loading < now.tile_count)
                 routed = now.routes[loading] < 0;
         }
@@ -221,12 +225,15 @@ int64_t mutant_run(const Tiles* tiles, int64_t tile_runs, const Program* program
     model.mutant_variant = variant;
     model.clk = model.tile_clk = 0;
     // One after the other on the same model: what a run leaves behind must not disturb the next.
-    for (int64_t run = 0; run < tile_runs; ++run)
-        if (const int reason = run_tiles(model, tiles[run], Random{uint64_t(run) * 2 + 1}))
-            return 8 * (run + 1) + reason;
-    for (int64_t run = 0; run < program_runs; ++run)
-        if (const int reason = run_program(model, programs[run], Random{uint64_t(run) * 2 + 1}))
-            return 8 * (tile_runs + run + 1) + reason;
+    // The first program notices most mutants, and tiles are quicker than the other programs.
+    for (int64_t run = 0; run < program_runs + tile_runs; ++run) {
+        const bool tile = run >= 1 && run <= tile_runs;
+        const int64_t program = run ? run - tile_runs : 0;
+        const Random random{uint64_t(run) * 2 + 1};
+        const int reason = tile ? run_tiles(model, tiles[run - 1], random)
+                                : run_program(model, programs[program], random);
+        if (reason) return 8 * (run + 1) + reason;
+    }
     return 0;
 }
 

@@ -41,7 +41,7 @@ def scenarios(seed: int, count: int) -> list[Scenario]:
     for index in range(count):
         # A reset in the middle of a short program; what it left must not show in the next.
         suite += [_scenario(rng, length=24, number=index, cut=True) for _ in range(2)]
-        suite.append(_scenario(rng, length=20 + 6 * index, number=index,
+        suite.append(_scenario(rng, length=20 + 2 * index, number=index,
                                stall=(0, 60, 0, 0, 150)[index % 5]))
     return suite
 
@@ -61,7 +61,8 @@ def _scenario(rng: np.random.Generator, *, length: int, number: int, stall: int 
     golden.run(Instruction(Opcode.HALT))
     # While HALT is obeyed the next word is accepted, as always; nothing may come of it.
     after = (Instruction(Opcode.SYNC, 1).encode(), UNKNOWN, Instruction(Opcode.HALT).encode())
-    return _finished(golden, rng, after=after[number % 3], stall=stall, cut=cut)
+    return _finished(golden, rng, after=after[number % 3], stall=stall, cut=cut,
+                     late=number % 4 == 1)
 
 
 def _refusals(rng: np.random.Generator) -> list[Scenario]:
@@ -98,7 +99,7 @@ def _usual_registers(golden: Golden) -> None:
 
 def _next(golden: Golden, rng: np.random.Generator) -> list[Instruction]:
     """Return random instructions that are right at this point."""
-    if rng.random() < 0.06 and (burst := _burst(golden, rng)):
+    if rng.random() < 0.3 and (burst := _BURSTS[int(rng.integers(len(_BURSTS)))](golden, rng)):
         return burst
     while True:
         found = _CHOICES[int(rng.choice(len(_CHOICES), p=_WEIGHTS))](golden, rng)
@@ -106,15 +107,100 @@ def _next(golden: Golden, rng: np.random.Generator) -> list[Instruction]:
             return [found]
 
 
-def _burst(golden: Golden, rng: np.random.Generator) -> list[Instruction]:
+# --- bursts: instructions that meet in the machine -------------------------------------
+
+
+def _queue(golden: Golden, rng: np.random.Generator) -> list[Instruction]:
     """Return MATMULs of a row each, more than may be under way, and what reads their sums."""
     first = _matmul(golden, rng)
     if first is None or not golden.constants:
         return []
-    rows = rng.integers(CONFIG.accumulator_rows, size=7)
-    codes = [Instruction(Opcode.MATMUL, first.a, int(row), 1) for row in rows]
-    seen = int(rows[int(rng.integers(2, 7))])
-    return [*codes, Instruction(Opcode.ACTIVATE, seen, 0, 1, int(rng.integers(2)))]
+    bank, size = int(rng.integers(2)), int(rng.choice([2, 3, 4, 4, 4, 5, 7]))
+    rows = bank * CONFIG.bank_rows + rng.integers(CONFIG.bank_rows, size=size)
+    read = int(rng.integers(size))
+    if rng.random() < 0.6:
+        rows[read] = CONFIG.bank_rows - bank * CONFIG.bank_rows
+    other = [row for row in golden.sums if row // CONFIG.bank_rows != bank]
+    seen = int(rng.choice(other)) if other and rng.random() < 0.4 else int(rows[read])
+    codes, known = [], set(golden.sums)
+    for row in map(int, rows):
+        codes.append(Instruction(Opcode.MATMUL, first.a, row, 1,
+                                 int(row in known and rng.random() < 0.6)))
+        known.add(row)
+    activate = Instruction(Opcode.ACTIVATE, seen, 0, 1, int(rng.integers(2)))
+    # Once all sums have landed, the rows of both banks are read again.
+    later = _activate(golden, rng)
+    return [*codes, activate, *([Instruction(Opcode.SYNC, 3), later] if later else [])]
+
+
+def _both_banks(golden: Golden, rng: np.random.Generator) -> list[Instruction]:
+    """Return an ACTIVATE of one bank of sums, and MATMULs into the other or the same."""
+    read, added = _activate(golden, rng), _matmul(golden, rng)
+    if read is None or added is None:
+        return []
+    rows = range(added.b, added.b + added.c)
+    added = Instruction(Opcode.MATMUL, added.a, added.b, added.c,
+                        int(golden.sums.keys() >= set(rows)))
+    later = Instruction(Opcode.MATMUL, added.a, added.b, added.c, 1)
+    return [added, read, later, read] if rng.random() < 0.5 else [read, added, later, read]
+
+
+def _send(golden: Golden, rng: np.random.Generator) -> list[Instruction]:
+    """Return a DMA_OUT, and an ACTIVATE over or beside the rows that it sends."""
+    sent, done = _dma_out(golden, rng), _activate(golden, rng)
+    if sent is None or done is None:
+        return []
+    rows = done.c * (SUM_BYTES if done.flag else 1)
+    out = sent.b + int(rng.choice([-rows, 1 - rows, 0, sent.c - 1, sent.c]))
+    if not 0 <= out <= CONFIG.output_rows - rows:
+        return []
+    return [sent, Instruction(Opcode.ACTIVATE, done.a, out, done.c, done.flag)]
+
+
+def _fetch(golden: Golden, rng: np.random.Generator) -> list[Instruction]:
+    """Return an ACTIVATE, and a DMA_OUT of or beside the rows that it writes."""
+    done = _activate(golden, rng)
+    if done is None:
+        return []
+    rows = done.c * (SUM_BYTES if done.flag else 1)
+    first = done.b + int(rng.choice([rows - 1, rows, rows - 2, -1]))
+    known = golden.outputs.keys() | set(range(done.b, done.b + rows))
+    return [done, Instruction(Opcode.DMA_OUT, 0, first, 1)] if first in known else []
+
+
+def _reroute(golden: Golden, rng: np.random.Generator) -> list[Instruction]:
+    """Return a MATMUL, a ROUTE that has to wait for it, and what comes while it waits."""
+    first = _matmul(golden, rng)
+    if first is None:
+        return []
+    known = Instruction(Opcode.ROUTE, int(rng.integers(len(MULTIPLIERS))))
+    if rng.random() < 0.5:  # two in a row, the first to nowhere
+        return [first, Instruction(Opcode.ROUTE, int(rng.choice([3, 33]))), known]
+    return [first, known, Instruction(Opcode.LOAD_WEIGHTS, int(rng.integers(1 << 24)))]
+
+
+def _reconfigure(golden: Golden, rng: np.random.Generator) -> list[Instruction]:
+    """Return a MATMUL or ACTIVATE, and a CONFIGURE that must wait for it."""
+    codes = [code for code in (_matmul(golden, rng), _activate(golden, rng)) if code]
+    return [*codes, _configure(golden, rng)] if codes else []
+
+
+def _scaled(golden: Golden, rng: np.random.Generator) -> list[Instruction]:
+    """Return constants and an ACTIVATE of all sums there are in a bank."""
+    if not golden.sums:
+        return []
+    bank = min(golden.sums) // CONFIG.bank_rows * CONFIG.bank_rows
+    rows = [row for row in range(bank, bank + CONFIG.bank_rows) if row in golden.sums]
+    count = next((index for index, row in enumerate(rows) if row != rows[0] + index), len(rows))
+    return [_constants(golden, rng), Instruction(
+        Opcode.ACTIVATE, rows[0], int(rng.integers(CONFIG.output_rows - count + 1)), count)]
+
+
+_BURSTS = (_queue, _queue, _queue, _both_banks, _send, _fetch, _reroute, _reconfigure,
+           _reconfigure, _scaled)
+
+
+# --- single instructions --------------------------------------------------------------
 
 
 def _span(rng: np.random.Generator, known: set[int], size: int,
@@ -128,7 +214,7 @@ def _span(rng: np.random.Generator, known: set[int], size: int,
 
 
 def _configure(golden: Golden, rng: np.random.Generator) -> Instruction:
-    register = Register(int(rng.integers(len(Register))))
+    register = Register(int(rng.choice(len(Register), p=(.2, .15, .2, .2, .25))))
     if register == Register.ACT_SIGNED:
         # The zero point must stay a code.
         low, high = (0, 127)
@@ -233,7 +319,10 @@ REFUSED: tuple[tuple[tuple[Instruction, ...], int], ...] = (
         Instruction(Opcode.ACTIVATE, CONFIG.accumulator_rows - 1, 0, 2),
         Instruction(Opcode.ACTIVATE, 0, CONFIG.output_rows - 3, 1, 1),
         Instruction(Opcode.ACTIVATE, 0, CONFIG.output_rows - 3, 4, 0),
+        Instruction(Opcode.ACTIVATE, 0, CONFIG.output_rows - 6, 2, 1),
         Instruction(Opcode.ACTIVATE, 0, 0, 0),
+        Instruction(Opcode.ACTIVATE, 1, 0, 0),
+        Instruction(Opcode.MATMUL, 0, 1, 0),
         Instruction(Opcode.MATMUL, 0, CONFIG.bank_rows - 1, 2),
         Instruction(Opcode.MATMUL, CONFIG.act_rows, 0, 1),
         Instruction(Opcode.MATMUL, CONFIG.act_rows - 1, 0, 2),
