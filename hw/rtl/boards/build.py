@@ -14,7 +14,7 @@ from hw.common.errors import InputError
 from hw.common.files import read_json, write_bytes, write_json
 from hw.common.progress import task
 from hw.config import Design
-from hw.rtl.boards.capacity import check_fits, read_utilisation
+from hw.rtl.boards.capacity import check_fits, check_placed
 from hw.rtl.boards.plan import Plan
 from hw.rtl.boards.report_text import expected_report
 from hw.rtl.boards.targets import Board
@@ -23,6 +23,7 @@ from hw.rtl.boards.top import Top
 from hw.rtl.verilog import emit_design
 
 REPORT = "build.json"
+PLACE_LOG = "top.tim"
 PLACE_SEED = 1
 STEPS = ("synthesis", "place and route", "bitstream")
 
@@ -103,8 +104,9 @@ def build(board: Board, design: Design, folder: Path) -> Build:
             before = _child_seconds()
             try:
                 tool.run(arguments, folder=work)
-            except ToolRunError as error:
-                explain(board, design, error)
+            except ToolRunError:
+                if step == STEPS[1]:
+                    check_placed(board, design, (work / PLACE_LOG).read_text())
                 raise
             cpu_s[step] = round(_child_seconds() - before, 1)
         progress.advance()
@@ -132,16 +134,6 @@ def prepare(platform: Any, board: Board, plan: Plan, work: Path) -> list[list[st
     commands = json.loads(files.files["build_top.json"])["commands"]
     assert len(commands) == len(board.tools), [shlex.join(command) for command in commands]
     return [arguments for _, *arguments in commands]
-
-
-def explain(board: Board, design: Design, error: ToolRunError) -> None:
-    """Raise InputError if the tool failed because there is not enough room."""
-    over = [f"{used} {cell} of {available}"
-            for cell, (used, available) in read_utilisation(error.output).items()
-            if used > available]
-    if over:
-        raise InputError(f"Design {design.name} must fit on {board.name}, "
-                         f"not need {', '.join(over)}") from None
 
 
 def _result(board: Board, plan: Plan, bitstream: Path, work: Path,

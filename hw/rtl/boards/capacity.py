@@ -35,6 +35,15 @@ def check_fits(board: Board, design: Design) -> None:
                          f"{len(bank.arrays)} arrays of {bank.rows}x{bank.cols}")
 
 
+def check_placed(board: Board, design: Design, log: str) -> None:
+    """Raise InputError if the log of nextpnr shows more cells than there are."""
+    over = [f"{used} {cell} of {available}"
+            for cell, (used, available) in read_utilisation(log).items() if used > available]
+    if over:
+        raise InputError(f"Design {design.name} must fit on {board.name}, "
+                         f"not need {', '.join(over)}")
+
+
 def pe_registers(netlist: Netlist) -> int:
     """Return register bits that every PE of this multiplier needs, whatever synthesis removes.
 

@@ -45,7 +45,7 @@ class Tool:
             raise ToolError(f"{self.name} is missing; run: {INSTALL}")
 
     def run(self, arguments: Sequence[str], *, folder: Path) -> str:
-        """Run in `folder` and return all that it printed, whatever its exit status.
+        """Run in `folder` and return all that it printed.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class ToolRunError(ToolError):
     """
 
     def __init__(self, tool: Tool, output: str, status: int = 1) -> None:
-        errors = [line for line in output.splitlines() if "ERROR" in line.upper()]
+        errors = [line for line in output.splitlines() if line.startswith("ERROR")]
         reason = (f"ended by signal {-status}" if status < 0
                   else (errors or output.splitlines() or ["no message"])[-1].strip())
         super().__init__(f"{tool.name} failed: {reason}")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hw.common.errors import InputError
-from hw.rtl.boards.build import explain
-from hw.rtl.boards.capacity import check_fits, pe_registers, read_utilisation
+from hw.rtl.boards.capacity import check_fits, check_placed, pe_registers, read_utilisation
 from hw.rtl.boards.targets import BOARDS, resized
-from hw.rtl.boards.tools import ToolRunError
 from tests.rtl.boards.selftests import design
 from tests.rtl.circuits import NIBBLE, array_netlist
 
@@ -30,16 +28,13 @@ def test_utilisation_is_read_from_the_log():
 
 
 def test_failed_placement_becomes_the_number_of_cells():
-    board = BOARDS["icebreaker"]
-    error = ToolRunError(board.tools[1], LOG)
     with pytest.raises(InputError, match=r"^Design small must fit on icebreaker, not need 6103 "
                                          r"ICESTORM_LC of 5280$"):
-        explain(board, design(NIBBLE), error)
+        check_placed(BOARDS["icebreaker"], design(NIBBLE), LOG)
 
 
 def test_placement_that_failed_for_another_reason_is_not_explained_away():
-    board = BOARDS["icebreaker"]
-    explain(board, design(NIBBLE), ToolRunError(board.tools[1], LOG.replace("6103", "5103")))
+    check_placed(BOARDS["icebreaker"], design(NIBBLE), LOG.replace("6103", "5103"))
 
 
 @pytest.mark.parametrize("name", BOARDS)

@@ -20,6 +20,7 @@ def tool(tmp_path, monkeypatch):
         def run_fake_pnr(arguments):
             print(*arguments)
             print("ERROR: no room", file=sys.stderr)
+            print("0 warnings, 1 error", file=sys.stderr)
             if arguments[-1] == "-9":
                 os.kill(os.getpid(), 9)
             return int(arguments[-1])
