@@ -86,10 +86,10 @@ def build(board: Board, design: Design, folder: Path) -> Build:
     ToolError
         A tool is missing or failed.
     """
+    check_fits(board, design)
     for tool in board.tools:
         tool.require()
     platform = board.platform()
-    check_fits(board, design)
     bitstream = folder / f"self_test{Path(board.bitstream).suffix}"
     for stale in (bitstream, folder / REPORT):
         stale.unlink(missing_ok=True)

@@ -6,9 +6,9 @@ import importlib
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hw.common.errors import ToolError, unknown_name
+from hw.common.errors import unknown_name
 from hw.config import BankConfig, Design
-from hw.rtl.boards.tools import INSTALL, Tool
+from hw.rtl.boards.tools import Tool
 
 Led = tuple[str, int]  # resource of the platform
 
@@ -55,12 +55,8 @@ class Board:
     array_leds: tuple[Led, ...] = ()
 
     def platform(self) -> Any:
-        """Return a new platform; ToolError if amaranth-boards is not installed."""
-        try:
-            module = importlib.import_module(self.platform_module)
-        except ModuleNotFoundError as error:
-            raise ToolError(f"{error.name} is missing; run: {INSTALL}") from None
-        return getattr(module, self.platform_class)()
+        """Return a new platform."""
+        return getattr(importlib.import_module(self.platform_module), self.platform_class)()
 
     def default_design(self) -> Design:
         """Return a design that fits."""
