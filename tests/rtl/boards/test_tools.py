@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import replace
 
 import pytest
 
 from hw.common.errors import ToolError
-from hw.rtl.boards.targets import BOARDS
 from hw.rtl.boards.tools import Tool, ToolRunError
 
 
@@ -52,9 +50,3 @@ def test_missing_tool_names_the_line_that_installs_it(what):
     with pytest.raises(ToolError, match=r"^nextpnr-missing is missing; run: pip install -e "
                                         r"'\.\[boards\]'$"):
         getattr(tool, what)() if what == "require" else tool.version
-
-
-def test_missing_board_definitions_name_the_line_that_installs_them():
-    board = replace(BOARDS["ulx3s"], platform_module="amaranth_boards_missing.ulx3s")
-    with pytest.raises(ToolError, match=r"^amaranth_boards_missing is missing; run: pip install"):
-        board.platform()
