@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,8 @@ from hw.ppa import (
     array_cost,
     layer_energy,
     load_pe,
-    sample_energy,
     sample_operands,
+    stream_energies,
 )
 from search.methods.base import Counter
 from search.problem import Problem
@@ -57,7 +58,7 @@ class Costs:
 def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDArray[np.int16]],
                   multipliers: Mapping[str, Multiplier], *, reference: str, bank: BankConfig,
                   batch: int, limits: Limits, seed: int, constants: Constants | None = None,
-                  progress: Counter | None = None) -> Costs:
+                  folder: Path | None = None, progress: Counter | None = None) -> Costs:
     """Return the costs of every (layer, multiplier).
 
     Parameters
@@ -75,6 +76,8 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
         Of the sampled PE-cycles, the same for all multipliers.
     constants : callable, optional
         What each layer has on each multiplier: with other weights an array spends other energy.
+    folder : Path, optional
+        Where energies are kept from one run to the next, as by `hw.ppa.energies`.
     progress : Counter, optional
         Advanced once per multiplier.
 
@@ -95,12 +98,11 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
 
     def measure(multiplier: Multiplier) -> tuple[MappedPe, list[StreamEnergy]]:
         pe = load_pe(multiplier, bank.psum_width)
-        found = []
+        samples = []
         for layer, stream in zip(layers, own, strict=True):
             built = layer if constants is None else constants(layer, multiplier.name)
-            found.append(sample_energy(pe, stream if built.weights is layer.weights
-                                       else sample(built)))
-        return pe, found
+            samples.append(stream if built.weights is layer.weights else sample(built))
+        return pe, stream_energies(pe, samples, folder)
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for column, (pe, streams) in enumerate(threads.map(measure, multipliers.values())):

@@ -16,6 +16,7 @@ from hw.common.errors import InputError
 from hw.common.progress import task
 from hw.config import BankConfig
 from hw.multipliers import EXACT, Multiplier
+from hw.ppa.energies import DEFAULT_FOLDER as ENERGIES
 from search.calibration import Calibration, calibrate, rank_correlation, relative_damage
 from search.certification import Certification
 from search.compensation import NONE, Compensated, compensate
@@ -86,7 +87,7 @@ class Stages:
             return measure_costs(
                 self.network.layers, operands, self._multipliers, reference=EXACT, bank=bank,
                 batch=options.batch, seed=options.seed, progress=progress,
-                constants=self.compensated, limits=Limits(
+                constants=self.compensated, folder=ENERGIES, limits=Limits(
                     area_limit=options.area_limit, max_arrays=options.max_arrays,
                     keep_exact=options.keep_exact))
 

@@ -79,6 +79,19 @@ def test_the_number_of_threads_changes_nothing(network, operands, found, monkeyp
     assert np.array_equal(alone.problem.dynamic_pj, found.problem.dynamic_pj)
 
 
+def test_energies_that_were_kept_are_not_measured_again(network, operands, found, tmp_path,
+                                                        monkeypatch):
+    multipliers = {name: get(name) for name in NAMES}
+    cold = measure(network, operands, multipliers, folder=tmp_path)
+    assert cold.facts == found.facts
+    monkeypatch.delattr("hw.ppa.energies.sample_energy")
+    warm = measure(network, operands, multipliers, folder=tmp_path)
+    assert warm.facts == found.facts
+    assert np.array_equal(warm.problem.dynamic_pj, found.problem.dynamic_pj)
+    with pytest.raises(NameError, match="sample_energy"):
+        measure(network, operands, multipliers)
+
+
 def test_each_multiplier_is_counted_once(network, operands):
     class Counting:
         notes: list[str] = []  # noqa: RUF012
