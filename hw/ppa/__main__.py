@@ -20,9 +20,6 @@ from hw.ppa.store import DEFAULT_PSUM_WIDTH, results_folder
 from hw.ppa.synthesis import AREA, RECIPES, Recipe
 from hw.ppa.technology import Technology
 
-PE_MULTIPLIERS = ("unsigned multiplier of the catalogue or multiplier file (.json) "
-                  "(default: all unsigned ones of the catalogue)")
-
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -47,7 +44,8 @@ def _parser() -> argparse.ArgumentParser:
 
     mapping = commands.add_parser("build", help="map PEs and store them")
     mapping.add_argument("names", nargs="*", metavar="NAME_OR_FILE",
-                         help=PE_MULTIPLIERS)
+                         help="multiplier of the catalogue or multiplier file (.json) "
+                         "(default: the whole catalogue)")
     mapping.add_argument("--force", action="store_true", help="map also what is up to date")
     mapping.add_argument("--psum-width", type=int, default=DEFAULT_PSUM_WIDTH, metavar="BITS",
                          help="partial-sum bits, 17 to 32 (default: %(default)s)")
@@ -118,7 +116,7 @@ def _characterise(options: argparse.Namespace) -> None:
 
 def _build(options: argparse.Namespace) -> None:
     from hw.ppa.build import build
-    from hw.ppa.selection import for_pes
+    from hw.ppa.selection import for_mapping
 
     if not 17 <= options.psum_width <= 32:
         raise InputError(f"--psum-width must be 17 to 32, not {options.psum_width}")
@@ -131,7 +129,7 @@ def _build(options: argparse.Namespace) -> None:
                          "the project's store")
     technology = chosen_technology(options)
     folder = options.output or results_folder(technology.name)
-    result = build(for_pes(options.names), technology, folder, psum_width=options.psum_width,
+    result = build(for_mapping(options.names), technology, folder, psum_width=options.psum_width,
                    recipe=recipe, force=options.force)
     print(f"{folder}: {result.mapped} PEs mapped, {result.kept} up to date")
 

@@ -129,16 +129,17 @@ class Simulator:
         return unpack_lanes(nets[list(self.netlist.outputs[port])], signed=signed)
 
 
-def combinational_table(netlist: MappedNetlist, technology: Technology) -> npt.NDArray[np.int64]:
+def combinational_table(netlist: MappedNetlist, technology: Technology, *,
+                        signed: bool = False) -> npt.NDArray[np.int64]:
     """Return `product` of a mapped multiplier for all 65,536 pairs, int64[256, 256].
 
-    Indexed `[act, weight]`.
+    Indexed `[act, weight]` by bit pattern. signed : the product is in two's complement.
     """
     simulator = Simulator(netlist, technology)
     act, weight = (axis.reshape(-1) for axis in np.indices((256, 256)))
     nets = simulator.reset(act.size // LANES_PER_WORD)
     simulator.apply(nets, {"act": pack_lanes(act, 8), "weight": pack_lanes(weight, 8)})
-    return simulator.output(nets, "product").reshape(256, 256)
+    return simulator.output(nets, "product", signed=signed).reshape(256, 256)
 
 
 def _settle_python(nets: Words, inputs: npt.NDArray[np.int32], arity: npt.NDArray[np.int32],

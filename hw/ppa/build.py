@@ -11,8 +11,8 @@ from pathlib import Path
 from hw.common.progress import task
 from hw.multipliers.base import Multiplier
 from hw.ppa.emitted import emit_verilog
-from hw.ppa.pe import MappedPe
-from hw.ppa.selection import check_for_pe
+from hw.ppa.pe import MappedPe, operand_width
+from hw.ppa.selection import check_size
 from hw.ppa.store import is_current, result_path, save_pe
 from hw.ppa.synthesis import AREA, Recipe, map_multiplier, map_pe
 from hw.ppa.technology import Technology
@@ -39,7 +39,7 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
     Parameters
     ----------
     multipliers : sequence of Multiplier
-        Unsigned, of the catalogue or not.
+        Of the catalogue or not.
     technology : Technology
     folder : Path
         For the results.
@@ -60,7 +60,7 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
         Yosys or Amaranth is missing or failed.
     """
     for multiplier in multipliers:
-        check_for_pe(multiplier)
+        check_size(multiplier)
     unique = list({multiplier.digest: multiplier for multiplier in multipliers}.values())
     verilog = emit_verilog(unique, psum_width, quiet=quiet)
     label = recipe.label
@@ -71,7 +71,8 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
     def map_one(multiplier: Multiplier) -> str:
         text = verilog[multiplier.digest]
         pe = MappedPe(multiplier=multiplier, psum_width=psum_width, technology=technology,
-                      netlist=map_pe(text, psum_width, technology, recipe),
+                      netlist=map_pe(text, psum_width, technology, recipe,
+                                     operand_width=operand_width(signed=multiplier.signed)),
                       multiplier_netlist=map_multiplier(text, technology, recipe),
                       recipe=label, verilog_sha256=_sha256(text))
         save_pe(pe, folder)

@@ -22,6 +22,8 @@ class LayerWork:
         Of the bank, by ROUTE.
     cycles : int
         Of the accelerator, from the end of the layer before to SYNC, if the host never waits.
+    clocked : int
+        Those in which the clock of the array runs.
     beats : int
         Activation rows read from their buffer; one row of sums is written for each.
     accumulated_beats : int
@@ -39,6 +41,7 @@ class LayerWork:
     name: str
     array: int = 0
     cycles: int = 0
+    clocked: int = 0
     beats: int = 0
     accumulated_beats: int = 0
     sum_rows: int = 0
@@ -78,6 +81,8 @@ def work_of(program: Program) -> tuple[Sequence[LayerWork], int]:
             case Opcode.DMA_OUT:
                 layer.rows_out += beats
             case Opcode.SYNC:
-                layer.cycles, finished = issued - finished, issued
+                layer.cycles = issued - finished
+                layer.clocked = timing.clocked_cycles(finished, issued)
+                finished = issued
                 position += 1
     return found, timing.cycles

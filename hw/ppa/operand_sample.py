@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError
 from hw.ppa.activity import LANES_PER_WORD
-from hw.ppa.pe import LARGEST
 
 DEFAULT_LANES = 4096
+LARGEST = 255  # magnitude of an operand
 
 Ints = npt.NDArray[np.int64]
 
@@ -57,6 +57,12 @@ class OperandSample:
     def lanes(self) -> int:
         """Number of sampled PE-cycles."""
         return self.row.size
+
+    @cached_property
+    def limits(self) -> tuple[int, int]:
+        """The smallest and the largest operand."""
+        every = (self.acts, self.weights, self.passing)
+        return min(int(one.min()) for one in every), max(int(one.max()) for one in every)
 
     @cached_property
     def digest(self) -> str:

@@ -8,8 +8,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from hw.multipliers.base import Multiplier
-from hw.ppa.activity import Simulator
+from hw.config import OPERAND_BITS
+from hw.multipliers.base import OPERANDS, Multiplier
+from hw.operands import operand_limits
+from hw.ppa.activity import Simulator, Words, pack_lanes
 from hw.ppa.energy import EnergyModel
 from hw.ppa.glitches import TimedModel
 from hw.ppa.mapped import MappedNetlist
@@ -20,7 +22,13 @@ from hw.ppa.timing import Timing, analyse
 NEIGHBOURS = {"act_in": "act_out", "swap_in": "swap_out", "load_in": "load_out",
               "weight_in": "weight_out", "psum_in": "psum_out"}
 
-LARGEST = 255  # magnitude of an operand
+
+def operand_width(*, signed: bool) -> int:
+    """Return the bits of an operand port: two's complement for a signed multiplier, else with sign.
+
+    The sign of a magnitude is its highest bit.
+    """
+    return OPERAND_BITS + (not signed)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,7 +42,7 @@ class MappedPe:
     psum_width : int
     technology : Technology
     netlist : MappedNetlist
-        The whole PE: registers, clock gates, multiplier, sign logic and adder.
+        The whole PE: registers, clock gates, multiplier, sign logic (of an unsigned one), adder.
     multiplier_netlist : MappedNetlist
         The multiplier mapped alone, for the comparison of multiplier and array energy only.
     recipe : str
@@ -86,13 +94,33 @@ class MappedPe:
         """Static timing of the multiplier alone."""
         return analyse(self.multiplier_netlist, self.technology)
 
+    def products(self, acts: npt.NDArray[np.int16],
+                 weights: npt.NDArray[np.int16]) -> npt.NDArray[np.int32]:
+        """Return what the table adds for operands within `hw.operands.operand_limits`."""
+        low, _ = operand_limits(signed=self.multiplier.signed)
+        return self._products[acts.astype(np.intp) - low, weights.astype(np.intp) - low]
+
     @cached_property
-    def signed_products(self) -> npt.NDArray[np.int32]:
-        """Products of signed operands, int32[511, 511] indexed `[act + 255, weight + 255]`."""
-        operands = np.arange(-LARGEST, LARGEST + 1)
+    def _products(self) -> npt.NDArray[np.int32]:
+        """By operand values, both counted from the smallest one."""
+        low, high = operand_limits(signed=self.multiplier.signed)
+        operands = np.arange(low, high + 1)
+        if self.multiplier.signed:
+            patterns = operands % OPERANDS
+            return self.multiplier.table[patterns[:, None], patterns]
         magnitudes = self.multiplier.table[np.abs(operands)[:, None], np.abs(operands)]
         negative = (operands < 0)[:, None] ^ (operands < 0)
         return np.where(negative, -magnitudes, magnitudes)
+
+    def operand_planes(self, values: npt.NDArray[np.int16]) -> Words:
+        """Return operands [lanes] as the bits of a port of the PE, low bit first.
+
+        The lowest 8 planes are those of the multiplier's port.
+        """
+        wide = values.astype(np.int64)
+        if not self.multiplier.signed:
+            wide = np.abs(wide) | (wide < 0).astype(np.int64) << OPERAND_BITS
+        return pack_lanes(wide, operand_width(signed=self.multiplier.signed))
 
     @cached_property
     def simulator(self) -> Simulator:

@@ -26,19 +26,26 @@ SEED = 2022
 Operands = tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]
 
 
-def uniform_stream() -> Operands:
-    """Return operands without structure: acts -255 to 255 [m, k], weights -127 to 127 [k, n]."""
+def uniform_stream(*, int8: bool = False) -> Operands:
+    """Return operands without structure: acts -255 to 255 [m, k], weights -127 to 127 [k, n].
+
+    int8 : acts -128 to 127, as PEs of signed multipliers take them.
+    """
     random = np.random.default_rng(SEED)
-    return (random.integers(-255, 256, (BEATS, DEPTH)).astype(np.int16),
+    acts = random.integers(-128, 128, (BEATS, DEPTH)) if int8 else (
+        random.integers(-255, 256, (BEATS, DEPTH)))
+    return (acts.astype(np.int16),
             random.integers(-127, 128, (DEPTH, CHANNELS)).astype(np.int16))
 
 
-def relu_stream() -> Operands:
+def relu_stream(*, int8: bool = False) -> Operands:
     """Return operands like those of a layer after ReLU.
 
     acts : max(0, x), x normal with deviation 50 and correlation 0.7 from one beat to the next
     (neighbouring positions look alike), at most 255. weights : normal, deviation 35, -127 to
     127. Made up, for comparing circuits only; the search uses the network's own streams.
+
+    int8 : acts are half as large, at most 127.
     """
     random = np.random.default_rng(SEED)
     noise = random.normal(0.0, 1.0, (BEATS, DEPTH))
@@ -46,7 +53,8 @@ def relu_stream() -> Operands:
     values[0] = noise[0]
     for beat in range(1, BEATS):
         values[beat] = 0.7 * values[beat - 1] + np.sqrt(1 - 0.7 ** 2) * noise[beat]
-    acts = np.clip(np.rint(50 * values), 0, 255).astype(np.int16)
+    deviation, largest = (25, 127) if int8 else (50, 255)
+    acts = np.clip(np.rint(deviation * values), 0, largest).astype(np.int16)
     weights = np.clip(np.rint(random.normal(0.0, 35.0, (DEPTH, CHANNELS))), -127, 127)
     return acts, weights.astype(np.int16)
 
@@ -64,9 +72,13 @@ ORIGINS: Mapping[str, str] = {
     "swap_glitches_fj": MEASURED}
 
 
-def reference_samples() -> dict[str, OperandSample]:
-    """Return the two reference streams, sampled on a 16 x 16 array."""
-    return {name: sample_operands(*stream(), rows=ROWS, cols=COLS, seed=SEED)
+def reference_samples(*, int8: bool = False) -> dict[str, OperandSample]:
+    """Return the two reference streams, sampled on a 16 x 16 array.
+
+    int8 : within -128 to 127, for signed multipliers and what is compared with them.
+    """
+    return {f"{name}_int8" if int8 else name: sample_operands(
+        *stream(int8=int8), rows=ROWS, cols=COLS, seed=SEED)
             for name, stream in (("uniform", uniform_stream), ("relu", relu_stream))}
 
 
@@ -104,9 +116,11 @@ def figures(pes: Sequence[MappedPe], samples: Mapping[str, OperandSample] | None
             folder: Path | None = None, quiet: bool = False) -> list[Figures]:
     """Return a row per PE.
 
-    samples : name -> operands; by default `reference_samples()`. folder : where energies are kept.
+    samples : name -> operands; by default `reference_samples()`, of int8 operands when one of the
+    multipliers is signed. folder : where energies are kept.
     """
-    samples = reference_samples() if samples is None else samples
+    if samples is None:
+        samples = reference_samples(int8=any(pe.multiplier.signed for pe in pes))
     with task("energy of PEs", len(pes), quiet=quiet) as progress:
         table_of = energy_table(pes, list(samples.values()), folder=folder,
                                 done=lambda pe: progress.advance(note=pe.multiplier.name))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hw.config import Design
 from hw.layer_streams import LayerStream, load_layer_streams
 from hw.multipliers import EXACT
 from hw.multipliers.base import Multiplier
+from hw.operands import check_operands
 from hw.ppa.chip import PRESETS, get_preset
 from hw.ppa.energies import DEFAULT_FOLDER
 from hw.ppa.own_libraries import add_technology_options, chosen_technology
@@ -25,7 +27,7 @@ from hw.ppa.selection import for_pes
 from hw.ppa.store import load_pe
 from hw.ppa.technology import Technology
 
-MULTIPLIERS = ("unsigned multiplier of the catalogue or multiplier file (.json) "
+MULTIPLIERS = ("multiplier of the catalogue or multiplier file (.json) "
                "(default: all unsigned ones of the catalogue)")
 PICTURES = (".svg", ".png")
 Commands = Any  # argparse's own type is private
@@ -126,8 +128,12 @@ def _figures(options: argparse.Namespace, multipliers: Sequence[Multiplier], *,
     if options.layer_stats is None and options.size != 16:
         raise InputError("--size must be 16 for the reference streams; name --layer-stats")
     technology = _technology(options, quiet=quiet)
-    samples = None if options.layer_stats is None else layer_samples(
-        load_layer_streams(options.layer_stats), rows=options.size, cols=options.size)
+    samples = None
+    if options.layer_stats is not None:
+        layers = load_layer_streams(options.layer_stats)
+        for layer, multiplier in product(layers, multipliers):
+            check_operands(layer, signed=multiplier.signed, multiplier=multiplier.name)
+        samples = layer_samples(layers, rows=options.size, cols=options.size)
     pes = [load_pe(multiplier, technology=technology, folder=options.input)
            for multiplier in multipliers]
     return figures(pes, samples, folder=options.energies, quiet=quiet)

@@ -9,17 +9,6 @@ from hw.multipliers import EXACT, catalogue, get, resolve
 from hw.multipliers.base import Multiplier
 
 
-def check_for_pe(multiplier: Multiplier) -> None:
-    """Raise InputError for a multiplier that a PE cannot use.
-
-    A PE multiplies magnitudes and folds the sign into its adder.
-    """
-    if multiplier.signed:
-        raise InputError(f"Multiplier {multiplier.name!r} must be unsigned for a PE, which "
-                         "multiplies sign and magnitude")
-    check_size(multiplier)
-
-
 def check_size(multiplier: Multiplier) -> None:
     """Raise InputError for a multiplier without a netlist, or with operands not of 8 bits."""
     netlist = multiplier.netlist
@@ -28,13 +17,12 @@ def check_size(multiplier: Multiplier) -> None:
                          f"{netlist.act_width} and {netlist.weight_width}")
 
 
-def for_pes(names_or_files: Sequence[str]) -> list[Multiplier]:
-    """Return the named multipliers, or all of the catalogue that a PE can use.
-
-    Raises InputError for an unknown name, a malformed file, or a named multiplier that a PE
-    cannot use.
-    """
-    return _selected(names_or_files, check_for_pe)
+def check_unsigned(multiplier: Multiplier) -> None:
+    """Raise InputError for a multiplier that is signed, or as `check_size` does."""
+    if multiplier.signed:
+        raise InputError(f"Multiplier {multiplier.name!r} must be unsigned, as those that it is "
+                         "compared with")
+    check_size(multiplier)
 
 
 def for_mapping(names_or_files: Sequence[str]) -> list[Multiplier]:
@@ -42,7 +30,15 @@ def for_mapping(names_or_files: Sequence[str]) -> list[Multiplier]:
 
     Raises InputError for an unknown name, a malformed file, or another width.
     """
-    return _selected(names_or_files, check_size)
+    return _named(names_or_files, check_size) or _all(check_size)
+
+
+def for_pes(names_or_files: Sequence[str]) -> list[Multiplier]:
+    """Return the named multipliers, signed or not, or all unsigned ones of the catalogue.
+
+    Those run any layer, so their energies compare on any operands. Raises as `for_mapping` does.
+    """
+    return _named(names_or_files, check_size) or _all(check_unsigned)
 
 
 def for_comparison(names_or_files: Sequence[str], *, everything: bool) -> list[Multiplier]:
@@ -53,15 +49,13 @@ def for_comparison(names_or_files: Sequence[str], *, everything: bool) -> list[M
 
     everything : all unsigned ones of the catalogue, besides those named.
 
-    Raises InputError as `for_pes` does, or when there is nothing to compare.
+    Raises InputError as `for_mapping` does, for a signed multiplier, or when there is nothing to
+    compare.
     """
     if not (names_or_files or everything):
         raise InputError("Multipliers must be named, or all be asked for with --all")
-    chosen = [get(EXACT)]
-    if everything:
-        chosen += for_pes([])
-    if names_or_files:
-        chosen += for_pes(names_or_files)
+    chosen = [get(EXACT), *(_all(check_unsigned) if everything else ()),
+              *_named(names_or_files, check_unsigned)]
     unique: dict[str, Multiplier] = {}
     for multiplier in chosen:
         unique.setdefault(multiplier.digest, multiplier)
@@ -69,13 +63,15 @@ def for_comparison(names_or_files: Sequence[str], *, everything: bool) -> list[M
             if (multiplier.table != multiplier.table[0, 0]).any()]
 
 
-def _selected(names_or_files: Sequence[str],
-              check: Callable[[Multiplier], None]) -> list[Multiplier]:
-    if names_or_files:
-        named = [resolve(name) for name in names_or_files]
-        for multiplier in named:
-            check(multiplier)
-        return named
+def _named(names_or_files: Sequence[str],
+           check: Callable[[Multiplier], None]) -> list[Multiplier]:
+    named = [resolve(name) for name in names_or_files]
+    for multiplier in named:
+        check(multiplier)
+    return named
+
+
+def _all(check: Callable[[Multiplier], None]) -> list[Multiplier]:
     return [multiplier for multiplier in catalogue().values() if _passes(check, multiplier)]
 
 

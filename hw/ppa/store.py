@@ -12,7 +12,7 @@ from hw.multipliers import names
 from hw.multipliers.base import Multiplier
 from hw.ppa.mapped import MappedNetlist
 from hw.ppa.pe import MappedPe
-from hw.ppa.selection import check_for_pe
+from hw.ppa.selection import check_size
 from hw.ppa.technology import Technology, load_technology
 
 RESULT_FORMAT = "autoapprox-mapped-pe/1"
@@ -54,7 +54,7 @@ def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
     ToolError
         There is no result for this netlist; the message says how to make it.
     """
-    check_for_pe(multiplier)
+    check_size(multiplier)
     known = load_technology(technology) if isinstance(technology, str) else technology
     path = result_path(folder or results_folder(known.name), multiplier, psum_width)
     arguments = multiplier.name if multiplier.name in names() else "FILE.json"

@@ -15,16 +15,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+from hw.common.errors import InputError
+from hw.config import OPERAND_BITS
+from hw.operands import operand_limits
 from hw.ppa.activity import LANES_PER_WORD, Simulator, Words, pack_lanes
 from hw.ppa.energy import CycleEnergy, EnergyModel
 from hw.ppa.glitches import TimedModel
 from hw.ppa.operand_sample import DEFAULT_LANES, Ints, OperandSample, sample_operands
-from hw.ppa.pe import LARGEST, MappedPe
+from hw.ppa.pe import MappedPe
 
 CHANGE_LANES = 1024  # for what happens once per tile
 GLITCH_LANES = 1024  # for the share that glitches add; on fewer words the interval would be loose
 SWAP_GLITCH_LANES = 256  # of a beat that most layers see once in hundreds
-OPERAND_PLANES = 9  # magnitude and sign
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,7 +38,8 @@ class StreamEnergy:
     Parameters
     ----------
     logic_fj : float
-        Multiplier, sign logic and adder with their nets, as if gates had no delay.
+        Multiplier, sign logic (of an unsigned one) and adder with their nets, as if gates had no
+        delay.
     glitches_fj : float
         What their delays add to it (`hw.ppa.glitches`).
     registers_fj : float
@@ -95,9 +98,10 @@ def stream_energy(pe: MappedPe, acts: npt.NDArray[Any], weights: npt.NDArray[Any
     ----------
     pe : MappedPe
     acts : int16[m, k] or int16[groups, m, k]
-        Activations `q - zero_point`, in the order in which they stream; -255 to 255.
+        Activations `q - zero_point`, in the order in which they stream; -255 to 255, or -128 to
+        127 for a signed multiplier.
     weights : int16[k, n] or int16[groups, k, n]
-        -255 to 255.
+        In the same range.
     rows, cols : int
         Of the array. Where k and n do not fill it, PEs see zero operands, as in hardware.
     lanes : int
@@ -119,6 +123,7 @@ def stream_energy(pe: MappedPe, acts: npt.NDArray[Any], weights: npt.NDArray[Any
 
 def sample_energy(pe: MappedPe, sample: OperandSample) -> StreamEnergy:
     """Return `stream_energy` of operands drawn before: one sample serves many multipliers."""
+    _check_range(pe, sample)
     states, alone_states = _beats(pe, sample)
     beat = pe.energy_model.between(*states)
     share, share_half_width = _glitch_share(pe.energy_model, pe.timed_model, *states)
@@ -138,6 +143,14 @@ def sample_energy(pe: MappedPe, sample: OperandSample) -> StreamEnergy:
         load_fj=_mean(load.total) - pe.energy_model.clock_base_fj,
         swap_fj=_mean(swap.total) + swap_glitches, swap_glitches_fj=swap_glitches,
         lanes=sample.lanes, seed=sample.seed)
+
+
+def _check_range(pe: MappedPe, sample: OperandSample) -> None:
+    low, high = operand_limits(signed=pe.multiplier.signed)
+    smallest, largest = sample.limits
+    if smallest < low or largest > high:
+        raise InputError(f"Operands of signed multiplier {pe.multiplier.name!r} must be {low} to "
+                         f"{high}, not {smallest} to {largest}")
 
 
 def _mean(values: Floats) -> float:
@@ -165,22 +178,10 @@ def _glitch_share(model: EnergyModel, timed: TimedModel, before: Words, after: W
 
 def _psum(pe: MappedPe, sample: OperandSample, beat: int) -> Ints:
     """Return the partial sum that comes from the rows above the PE, int64[lanes]."""
-    products = _products(pe, sample.acts[beat], sample.weights)
+    products = pe.products(sample.acts[beat], sample.weights)
     above = np.arange(sample.rows)[:, None] < sample.row
     total: Ints = np.where(above, products, 0).sum(axis=0, dtype=np.int64)
     return total
-
-
-def _products(pe: MappedPe, acts: npt.NDArray[np.int16],
-              weights: npt.NDArray[np.int16]) -> npt.NDArray[np.int32]:
-    """Return the signed products by the multiplier's table."""
-    return pe.signed_products[acts.astype(np.intp) + LARGEST, weights.astype(np.intp) + LARGEST]
-
-
-def _operand(values: npt.NDArray[np.int16]) -> Words:
-    """Return signed operands as planes of magnitude and sign."""
-    magnitude = np.abs(values.astype(np.int64))
-    return pack_lanes(magnitude | ((values < 0).astype(np.int64) << 8), OPERAND_PLANES)
 
 
 def _token(on: bool, words: int) -> Words:
@@ -192,8 +193,8 @@ def _beats(pe: MappedPe, sample: OperandSample) -> tuple[tuple[Words, Words],
     """Return the nets in a beat and in the next one of a tile: of the PE, the multiplier alone."""
     simulator = pe.simulator
     words = sample.lanes // LANES_PER_WORD
-    weight = _operand(sample.weight)
-    acts = [_operand(sample.act(beat)) for beat in range(4)]
+    weight = pe.operand_planes(sample.weight)
+    acts = [pe.operand_planes(sample.act(beat)) for beat in range(4)]
     psums = [_psum(pe, sample, beat) for beat in range(3)]
     psum_planes = [pack_lanes(psum, pe.psum_width) for psum in psums]
     off, on = _token(False, words), _token(True, words)
@@ -207,13 +208,13 @@ def _beats(pe: MappedPe, sample: OperandSample) -> tuple[tuple[Words, Words],
     simulator.clock_edge(nets)
     simulator.apply(nets, {"act_in": acts[3], "psum_in": psum_planes[2]})
     for state, beat in ((before, 0), (nets, 1)):
-        _check(pe, state, psums[beat] + _products(pe, sample.act(beat), sample.weight))
+        _check(pe, state, psums[beat] + pe.products(sample.act(beat), sample.weight))
 
     alone = pe.multiplier_simulator
     states = []
     for act in acts[1:3]:
         state = alone.reset(words)
-        alone.apply(state, {"act": act[:-1], "weight": weight[:-1]})
+        alone.apply(state, {"act": act[:OPERAND_BITS], "weight": weight[:OPERAND_BITS]})
         states.append(state)
     return (before, nets), (states[0], states[1])
 
@@ -226,13 +227,14 @@ def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, Cyc
     """
     simulator = pe.simulator
     words = sample.lanes // LANES_PER_WORD
-    passing = [_operand(weight) for weight in sample.passing]
+    operand = pe.operand_planes
+    passing = [operand(weight) for weight in sample.passing]
     old_psum, new_psum = (_psum(pe, sample, beat) for beat in (1, 2))
     off, on = _token(False, words), _token(True, words)
 
     nets = simulator.reset(words)
-    _cycle(simulator, nets, load_in=on, swap_in=off, weight_in=_operand(sample.weight))
-    _cycle(simulator, nets, load_in=off, swap_in=on, act_in=_operand(sample.act(1)))
+    _cycle(simulator, nets, load_in=on, swap_in=off, weight_in=operand(sample.weight))
+    _cycle(simulator, nets, load_in=off, swap_in=on, act_in=operand(sample.act(1)))
     _cycle(simulator, nets, swap_in=off, psum_in=pack_lanes(old_psum, pe.psum_width))
     _cycle(simulator, nets, load_in=on, weight_in=passing[0])
     simulator.apply(nets, {"weight_in": passing[1]})
@@ -242,7 +244,7 @@ def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, Cyc
     load = pe.energy_model.between(before, nets, opened)
 
     simulator.clock_edge(nets)
-    simulator.apply(nets, {"load_in": off, "swap_in": on, "act_in": _operand(sample.act(2))})
+    simulator.apply(nets, {"load_in": off, "swap_in": on, "act_in": operand(sample.act(2))})
     before, opened = nets.copy(), simulator.open_gates(nets)
     simulator.clock_edge(nets)
     simulator.apply(nets, {"swap_in": off, "psum_in": pack_lanes(new_psum, pe.psum_width)})
@@ -251,7 +253,7 @@ def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, Cyc
     glitches = share * _mean(swap.logic)
     simulator.clock_edge(nets)
     simulator.apply(nets, {})
-    _check(pe, nets, new_psum + _products(pe, sample.act(2), sample.passing[2]))
+    _check(pe, nets, new_psum + pe.products(sample.act(2), sample.passing[2]))
     return load, swap, glitches
 
 

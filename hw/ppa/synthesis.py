@@ -66,7 +66,7 @@ SPEED = Recipe(
 RECIPES = {recipe.name: recipe for recipe in (AREA, SPEED)}
 
 # The clock enable of a whole array is one gate at the root of its clock tree, not a
-# multiplexer in front of every register: inside a PE it is 1.
+# multiplexer in front of every register: inside a PE it is 1. Widths are replaced by the PE's.
 PE_WRAPPER = f"""\
 module {PE_TOP}(
   input clk, swap_in, load_in,
@@ -96,13 +96,16 @@ CLOCK_GATES = ("dfflegalize -cell $_DFF_P_ x -cell $_DFFE_PP_ x", "opt_clean",
 CELLS = ("dfflegalize -cell $_DFF_P_ x", "dfflibmap -liberty cells.lib", "opt -fast")
 
 
-def map_pe(verilog: str, psum_width: int, technology: Technology,
-           recipe: Recipe = AREA) -> MappedNetlist:
+def map_pe(verilog: str, psum_width: int, technology: Technology, recipe: Recipe = AREA, *,
+           operand_width: int = 9) -> MappedNetlist:
     """Return the mapped PE of Verilog that defines modules `pe` and `multiplier`.
+
+    operand_width : bits of its operand ports, `hw.ppa.pe.operand_width`.
 
     The array's clock enable is taken as 1. Raises as `map_circuit` does.
     """
-    wrapper = PE_WRAPPER.replace("PSUM_MSB", str(psum_width - 1))
+    wrapper = PE_WRAPPER.replace("PSUM_MSB", str(psum_width - 1)).replace(
+        "[8:0]", f"[{operand_width - 1}:0]")
     return map_circuit(verilog + "\n" + wrapper, PE_TOP, technology, recipe)
 
 

@@ -8,7 +8,6 @@ import pytest
 from hw.common.errors import InputError, ToolError
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
-from hw.multipliers.catalog import SIGNED_ENTRIES
 from hw.ppa import alone_cache
 from hw.ppa.activity import combinational_table
 from hw.ppa.alone import best, measure
@@ -141,12 +140,3 @@ def test_portfolio_is_not_worse_than_the_recipe_of_pes(mapped):
     assert best(many, "area").figures.area_um2 < best(one, "area").figures.area_um2
     assert best(many, "power-delay").figures.power_delay_pj() < best(
         one, "power-delay").figures.power_delay_pj()
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("name", SIGNED_ENTRIES)
-def test_gates_of_signed_circuits_compute_their_table(tmp_path, name):
-    """Unsigned ones are checked as their PEs are, in the store."""
-    [(mapping,)] = map_alone([get(name)], ASAP7, [AREA], tmp_path, quiet=True)
-    found = combinational_table(mapping.netlist, ASAP7)
-    assert (found % 2**16 == get(name).table % 2**16).all()

@@ -17,7 +17,6 @@ from hw.ppa.alone_cache import map_alone
 from hw.ppa.report import correlations, figures, to_dict
 from hw.ppa.synthesis import SPEED
 from hw.ppa.technology import load_technology
-from tests.hw.ppa.circuits import signed_multiplier
 from tests.hw.ppa.test_published import HEADER
 from tests.hw.ppa.tiny import LIBRARY
 
@@ -140,14 +139,18 @@ def test_chip_that_does_not_fit_the_network_is_refused(tmp_path, layers_file):
         2, "error: Unknown layer 'conv2'; did you mean 'conv1'?")
 
 
-def test_signed_file_is_refused_for_a_pe(tmp_path):
-    path = tmp_path / "signed.json"
-    files.save(signed_multiplier(), path)
-    message = ("error: Multiplier 'test_signed' must be unsigned for a PE, which multiplies sign "
-               "and magnitude")
-    assert failure("report", path) == (2, message)
-    assert failure("build", path, "-o", tmp_path / "out") == (2, message)
-    assert not (tmp_path / "out").exists()
+def test_signed_multiplier_is_reported(tmp_path):
+    process = run("report", "mul8s_trunc_c4", "--json", "--energies", tmp_path)
+    row, = json.loads(process.stdout)["pes"]
+    assert row["area_um2"] == load_pe(get("mul8s_trunc_c4")).area_um2
+    assert row["streams"].keys() == {"uniform_int8", "relu_int8"}
+
+
+def test_layers_that_a_signed_multiplier_does_not_take_are_named(layers_file):
+    message = ("error: Layer 'conv1' must have activations from -128 to 127 to run on "
+               "'mul8s_exact', a signed multiplier, not from 0 to 255")
+    assert failure("report", "mul8u_exact", "mul8s_exact", "--layer-stats",
+                   layers_file) == (2, message)
 
 
 @pytest.fixture(scope="module")

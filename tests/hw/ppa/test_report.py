@@ -14,6 +14,7 @@ from hw.ppa.report import (
     correlations,
     figures,
     layer_samples,
+    reference_samples,
     relu_stream,
     table,
     to_csv,
@@ -67,6 +68,16 @@ def test_layers_are_streams(pes):
     row, = figures(pes[:1], layer_samples([layer]), quiet=True)
     assert list(row.streams) == ["conv1"]
     assert row.streams["conv1"] == figures(pes[:1], quiet=True)[0].streams["relu"]
+
+
+def test_signed_multiplier_brings_operands_that_it_takes(pes, rows):
+    """Whoever stands beside it gets the same ones."""
+    exact, signed = figures([pes[0], load_pe(get("mul8s_exact"))], quiet=True)
+    assert list(exact.streams) == list(signed.streams) == ["uniform_int8", "relu_int8"]
+    samples = reference_samples(int8=True)
+    assert samples["uniform_int8"].limits == (-128, 127)
+    assert samples["relu_int8"].acts.min() == 0
+    assert exact.streams["uniform_int8"].mean_fj < rows[0].streams["uniform"].mean_fj
 
 
 def test_correlation_needs_three_different_rows(rows):

@@ -18,7 +18,7 @@ TABLE_ONLY = Multiplier(name="products", family="test",
                         source=ProductTable.of(np.zeros((256, 256), int)))
 NARROW = Multiplier(name="narrow", family="test",
                     source=NetlistBuilder(act_width=4, weight_width=8).build([2]))
-SIGNED = "^Multiplier 'test_signed' must be unsigned for a PE"
+SIGNED = "^Multiplier 'test_signed' must be unsigned, as those that it is compared with$"
 PRODUCTS = "^Multiplier 'products' must have a netlist"
 WIDTH = "^Multiplier 'narrow' must have operands of 8 bits, not 4 and 8$"
 
@@ -31,8 +31,8 @@ def test_names_and_files_in_the_order_given(tmp_path):
 
 
 @pytest.mark.parametrize(("select", "multiplier", "problem"), [
-    (for_pes, signed_multiplier(), SIGNED), (for_pes, TABLE_ONLY, PRODUCTS),
-    (for_pes, NARROW, WIDTH), (for_mapping, TABLE_ONLY, PRODUCTS), (for_mapping, NARROW, WIDTH),
+    (for_pes, TABLE_ONLY, PRODUCTS), (for_pes, NARROW, WIDTH),
+    (for_mapping, TABLE_ONLY, PRODUCTS), (for_mapping, NARROW, WIDTH),
     (lambda names: for_comparison(names, everything=False), signed_multiplier(), SIGNED),
 ])
 def test_unfit_file_is_refused(select, multiplier, problem, tmp_path):
@@ -41,9 +41,10 @@ def test_unfit_file_is_refused(select, multiplier, problem, tmp_path):
         select([str(tmp_path / "unfit.json")])
 
 
-def test_signed_file_is_mapped_alone(tmp_path):
+@pytest.mark.parametrize("select", [for_mapping, for_pes])
+def test_signed_file_is_taken_where_it_is_named(tmp_path, select):
     files.save(signed_multiplier(), tmp_path / "signed.json")
-    assert for_mapping([str(tmp_path / "signed.json")])[0].signed
+    assert select([str(tmp_path / "signed.json")])[0].signed
 
 
 def test_unknown_name_suggests_the_nearest():

@@ -14,33 +14,34 @@ from hw.multipliers.base import Multiplier
 from hw.ppa import load_pe
 from hw.ppa.activity import Simulator, combinational_table, pack_lanes
 from hw.ppa.pe import MappedPe
-from hw.ppa.selection import for_pes
+from hw.ppa.selection import for_mapping
 from hw.ppa.store import load_pe as load_from
 from hw.ppa.store import result_path, results_folder, save_pe
 from tests.circuits import shift_and_add
 
-NAMES = sorted(multiplier.name for multiplier in for_pes([]))
+NAMES = sorted(multiplier.name for multiplier in for_mapping([]))
 SEED = 3
 
 
 def psums_of_all_pairs(pe: MappedPe, signs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return partial sums (found, expected) for all 65,536 magnitude pairs.
+    """Return partial sums (found, expected) for all 65,536 pairs of operand patterns.
 
-    signs : 0 to 3, bit 0 makes activations negative, bit 1 weights. The partial sums that come
-    in are random over the whole width; sums wrap.
+    signs : 0 to 3, bit 0 makes activations negative, bit 1 weights; of no effect where the
+    multiplier is signed. The partial sums that come in are random over the whole width; sums wrap.
     """
     act, weight = (axis.reshape(-1) for axis in np.indices((256, 256)))
     half = 1 << (pe.psum_width - 1)
     psum = np.random.default_rng(SEED).integers(-half, half, act.size)
-    sign_a, sign_w = signs & 1, signs >> 1
+    sign_a, sign_w = (0, 0) if pe.multiplier.signed else (signs & 1, signs >> 1)
+    width = 8 if pe.multiplier.signed else 9
     simulator = Simulator(pe.netlist, pe.technology)
     words = act.size // 64
     on, off = (np.full((1, words), value, np.uint64) for value in (2**64 - 1, 0))
     nets = simulator.reset(words)
     for inputs in (
-            {"load_in": on, "swap_in": off, "weight_in": pack_lanes(weight | sign_w << 8, 9)},
-            {"load_in": off, "swap_in": on, "act_in": pack_lanes(act | sign_a << 8, 9),
-             "weight_in": pack_lanes(weight ^ 511, 9)},
+            {"load_in": on, "swap_in": off, "weight_in": pack_lanes(weight | sign_w << 8, width)},
+            {"load_in": off, "swap_in": on, "act_in": pack_lanes(act | sign_a << 8, width),
+             "weight_in": pack_lanes(weight ^ 511, width)},
             {"swap_in": off, "psum_in": pack_lanes(psum, pe.psum_width)}):
         simulator.apply(nets, inputs)
         simulator.clock_edge(nets)
@@ -53,7 +54,7 @@ def psums_of_all_pairs(pe: MappedPe, signs: int) -> tuple[np.ndarray, np.ndarray
 @pytest.mark.parametrize("name", NAMES)
 def test_mapped_multiplier_equals_its_table(name):
     pe = load_pe(get(name))
-    found = combinational_table(pe.multiplier_netlist, pe.technology)
+    found = combinational_table(pe.multiplier_netlist, pe.technology, signed=get(name).signed)
     assert (found == get(name).table).all()
 
 
@@ -103,7 +104,7 @@ def test_no_result_is_left_over():
                             text=True, check=False)
     if listed.returncode:
         pytest.skip("not a git checkout")
-    expected = {result_path(results_folder(), multiplier, 24).name for multiplier in for_pes([])}
+    expected = {result_path(results_folder(), get(name), 24).name for name in NAMES}
     present = {path.name for path in results_folder().iterdir()}
     assert set(listed.stdout.split()) & present <= expected
 

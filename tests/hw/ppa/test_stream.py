@@ -153,9 +153,36 @@ def test_operands_are_not_interchangeable():
     assert one < other
 
 
+SIGNED = "mul8s_exact"
+
+
+def test_signs_cost_more_in_twos_complement():
+    """A product that changes its sign toggles all bits above it, and the adder's carries."""
+    int8 = [stream(int8=True) for stream in (uniform_stream, relu_stream)]
+    for acts, weights in int8:
+        assert energy(SIGNED, acts, weights).logic_fj > energy(EXACT, acts, weights).logic_fj
+    acts, weights = int8[1]
+    positive = np.abs(weights)
+    assert energy(SIGNED, acts, positive).data_fj < 0.7 * energy(SIGNED, acts, weights).data_fj
+    assert energy(SIGNED, acts, weights).clock_fj < energy(EXACT, acts, weights).clock_fj
+
+
+@pytest.mark.parametrize(("acts", "weights"), [((-129, 0), (0, 127)), ((0, 128), (-1, 1)),
+                                               ((0, 1), (-200, 0))])
+def test_operands_beyond_a_signed_multiplier_are_refused(acts, weights):
+    random = np.random.default_rng(3)
+    operands = [random.choice(np.array(ends, np.int16), (64, 64)) for ends in (acts, weights)]
+    low, high = min(*acts, *weights), max(*acts, *weights)
+    with pytest.raises(InputError, match=(
+            f"^Operands of signed multiplier 'mul8s_exact' must be -128 to 127, not {low} to "
+            f"{high}$")):
+        energy(SIGNED, *operands)
+
+
+@pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("fault", ["table", "gate", "swap"])
-def test_gates_that_do_not_match_the_table_are_an_error(fault):
-    pe = load_pe(get("mul8u_optrunc_a3w1"))
+def test_gates_that_do_not_match_the_table_are_an_error(fault, signed):
+    pe = load_pe(get("mul8s_booth_abe1_c8" if signed else "mul8u_optrunc_a3w1"))
     if fault == "gate":
         index, gate = next((index, gate) for index, gate in enumerate(pe.netlist.gates)
                            if gate.cell == "XOR2xp5_ASAP7_75t_R")
@@ -163,10 +190,10 @@ def test_gates_that_do_not_match_the_table_are_an_error(fault):
             index, gate._replace(cell="XNOR2xp5_ASAP7_75t_R")))
     else:
         netlist = (pe.multiplier.netlist.swapped() if fault == "swap"
-                   else get("mul8u_exact").netlist)
+                   else get(SIGNED if signed else EXACT).netlist)
         pe = replace(pe, multiplier=Multiplier(name="other", family="", source=netlist))
     with pytest.raises(AssertionError, match="must compute its table: partial sum"):
-        stream_energy(pe, *uniform_stream(), rows=ROWS, cols=COLS, lanes=1024)
+        stream_energy(pe, *uniform_stream(int8=signed), rows=ROWS, cols=COLS, lanes=1024)
 
 
 @pytest.mark.parametrize(("acts", "weights", "options", "problem"), [

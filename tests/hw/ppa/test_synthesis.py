@@ -5,12 +5,13 @@ import pytest
 from hw.common.errors import InputError
 from hw.multipliers import get
 from hw.ppa import build as building
-from hw.ppa import load_pe
+from hw.ppa import load_pe, stream_energy
 from hw.ppa.cell_library import cell_library
 from hw.ppa.emitted import emit_verilog
 from hw.ppa.liberty import parse_liberty
 from hw.ppa.portfolio import PORTFOLIO
-from hw.ppa.selection import for_pes
+from hw.ppa.report import uniform_stream
+from hw.ppa.selection import for_mapping
 from hw.ppa.store import load_pe as load_from
 from hw.ppa.store import result_path, results_folder
 from hw.ppa.synthesis import AREA, RECIPES, SPEED, map_circuit
@@ -18,7 +19,7 @@ from hw.ppa.technology import load_technology
 from tests.hw.ppa.circuits import signed_multiplier
 from tests.hw.ppa.test_store import psums_of_all_pairs
 
-NAMES = ("mul8u_exact", "mul8u_drum_k4")
+NAMES = ("mul8u_exact", "mul8u_drum_k4", "mul8s_trunc_c6")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -27,7 +28,7 @@ def test_stored_result_is_of_the_verilog_that_hw_rtl_emits(name, tmp_path):
     assert building._sha256(verilog) == load_pe(get(name)).verilog_sha256
 
 
-@pytest.mark.parametrize("multiplier", for_pes([]), ids=lambda multiplier: multiplier.name)
+@pytest.mark.parametrize("multiplier", for_mapping([]), ids=lambda multiplier: multiplier.name)
 def test_stored_result_is_of_the_present_recipe(multiplier):
     assert load_pe(multiplier).recipe == AREA.label
 
@@ -67,16 +68,6 @@ def test_inverting_register_is_described_as_one(tiny):
     assert flop.children("pin")[-1].attributes["function"] == "IQN"
 
 
-@pytest.mark.parametrize("operation", [
-    lambda multiplier, folder: building.build([multiplier], load_technology(), folder, quiet=True),
-    lambda multiplier, folder: load_from(multiplier, folder=folder)])
-def test_signed_multiplier_is_refused_for_a_pe(operation, tmp_path):
-    with pytest.raises(InputError, match=(
-            r"^Multiplier 'test_signed' must be unsigned for a PE, which multiplies sign and "
-            r"magnitude$")):
-        operation(signed_multiplier(), tmp_path)
-
-
 def test_build_keeps_what_is_current(tmp_path):
     """A copy of the store: nothing is mapped, so Yosys never starts."""
     exact = get("mul8u_exact")
@@ -97,6 +88,17 @@ def test_mapping_again_gives_the_stored_bytes(tmp_path, name):
     assert (result.mapped, result.kept) == (1, 0)
     stored = result_path(results_folder(), multiplier, 24)
     assert (tmp_path / stored.name).read_bytes() == stored.read_bytes()
+
+
+@pytest.mark.long
+def test_signed_circuit_of_ones_own_gets_a_pe(tmp_path):
+    """From its netlist to its energy, every pair of operands in between."""
+    mine = signed_multiplier(2)
+    building.build([mine], load_technology(), tmp_path, quiet=True)
+    pe = load_from(mine, folder=tmp_path)
+    found, expected = psums_of_all_pairs(pe, signs=0)
+    assert (found == expected).all()
+    assert stream_energy(pe, *uniform_stream(int8=True), rows=16, cols=16).mean_fj > 0
 
 
 @pytest.mark.long
