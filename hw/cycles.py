@@ -9,7 +9,7 @@ instruction follows from its docstring. Cycle 0 is the one in which the first wo
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hw.accelerator import ACCUMULATOR_BANKS, SUM_BYTES, constant_beats
@@ -27,11 +27,13 @@ class Timing:
     """When a program ran.
 
     issues : cycle in which each instruction was issued. multiplying : cycles in which an
-    activation entered the bank.
+    activation entered the bank. clocked : intervals, end excluded, in which the clock of the
+    selected array runs; apart, in order of time.
     """
 
     issues: tuple[int, ...]
     multiplying: int
+    clocked: tuple[tuple[int, int], ...]
 
     @property
     def cycles(self) -> int:
@@ -43,13 +45,29 @@ class Timing:
         """Share of the cycles in which an activation entered the bank."""
         return self.multiplying / self.cycles
 
+    def clocked_cycles(self, start: int, end: int) -> int:
+        """Return in how many of the cycles from `start` to `end`, excluded, that clock runs."""
+        return sum(max(0, min(end, last) - max(start, first)) for first, last in self.clocked)
+
 
 def accelerator_cycles(program: Program) -> Timing:
     """Return when the instructions of `program` run if the host never waits."""
     timeline = _Timeline(program)
     for instruction in program.instructions:
         timeline.run(instruction)
-    return Timing(issues=tuple(timeline.issues), multiplying=timeline.multiplying)
+    return Timing(issues=tuple(timeline.issues), multiplying=timeline.multiplying,
+                  clocked=tuple(_merged(timeline.clocked)))
+
+
+def _merged(intervals: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the union of intervals in order of time, touching ones as one."""
+    start = end = 0
+    for first, last in sorted(intervals):
+        if first > end:
+            yield start, end
+            start = first
+        end = max(end, last)
+    yield start, end
 
 
 @dataclass(kw_only=True)
@@ -80,6 +98,9 @@ class _Timeline:
         self.bank_rows = program.config.bank_rows
         self.issues: list[int] = []
         self.multiplying = 0
+        # As many cycles as weights may travel; after reset too.
+        self.travel = self.bank.rows + self.bank.cols
+        self.clocked = [(0, self.travel)]
         self.routed = NEVER  # ROUTE accepted by the bank
         self.loaded = NEVER  # last beat that the weight loader passes on
         self.constants = NEVER  # last beat of constants
@@ -104,6 +125,7 @@ class _Timeline:
                 issue = max(ready, self.loaded + 1, self.entered + 1, self.routed + 1)
                 # The bank takes it once the last results have left.
                 self.routed = max(issue + 1, self._drained())
+                self._clock(self.routed, self.routed, self.travel)
             case Opcode.LOAD_WEIGHTS:
                 issue = self._load(ready, constants=bool(instruction.flag))
             case Opcode.MATMUL:
@@ -117,6 +139,10 @@ class _Timeline:
             case _:
                 issue = max(ready, self._everything_done())
         self.issues.append(issue)
+
+    def _clock(self, first: int, last: int, steps: int) -> None:
+        """Beats that enter the bank from `first` to `last` keep the array busy for `steps`."""
+        self.clocked.append((first + 1, last + steps + 1))
 
     def _drained(self) -> int:
         """Return the first cycle with nothing in flight in the bank."""
@@ -136,6 +162,7 @@ class _Timeline:
         first = max(issue + 1, self.routed + 1, self.tile_start)
         self.loaded = first + self.bank.rows - 1
         self.tile_ready, self.ahead = self.loaded + 1, True
+        self._clock(first, self.loaded, self.travel)
         return issue
 
     def _matmul(self, ready: int, instruction: Instruction) -> int:
@@ -155,6 +182,7 @@ class _Timeline:
                             done=lambda k: first + k - 1 if k else read)
         self.entered = first + beats - 1
         results = self.entered + self.bank.latency_cycles
+        self._clock(first, self.entered, self.bank.latency_cycles - 1)
         self.landing.append(results)
         self.landed[bank] = results + 1
         self.multiplying += beats

@@ -137,7 +137,7 @@ def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: Strea
         raise InputError(f"Chip preset {preset.name!r} gives a share; it needs the exact array")
     config = config or AcceleratorConfig()
     node, rows, cols = preset.node, bank.rows, bank.cols
-    waiting = max(0.0, work.cycles / batch - array.cycles)
+    waiting = max(0.0, work.clocked / batch - array.cycles)
     pes = rows * cols
 
     def sram(row_bits: int, memory_rows: int, reads_and_writes: int) -> float:
@@ -152,7 +152,7 @@ def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: Strea
     parts = [
         Part("array", array.total_nj, MEASURED, "mapped PEs on the layer's operands"),
         Part("array waiting", waiting * pes * stream.clock_fj * 1e-6, MODELLED,
-             "clock of the array while the other units work"),
+             "clock of the array while it fills, drains and takes weights"),
         Part("skew and router", skew_bits(bank) * work.beats / batch * register_fj * 1e-6, MODELLED,
              "registers of the RTL, each like one of the PE's"),
         Part("activation buffer", sram(rows * CODE_BITS, config.act_rows,

@@ -34,7 +34,7 @@ class MxuBank(wiring.Component):
 
     Idle arrays see zero operands and a clock enable that is off. In cycles without an act
     beat the selected array sees the operands of the last one, so no multiplier toggles for a
-    result nobody reads.
+    result nobody reads, and its clock is off too once nothing travels through it any more.
 
     Parameters
     ----------
@@ -101,6 +101,9 @@ class MxuBank(wiring.Component):
         # Weight rows in the shadow registers; all of them are taken over by a `first` beat.
         fill = Signal(range(rows + 1))
         tile_open = Signal()
+        # One bit per step that weights travel, at most, from here to the far corner. All ones:
+        # whatever stands in an array after reset or ROUTE, tokens too, has as long to leave it.
+        travelling = Signal(rows + cols, init=-1)
         advance = Signal()  # the whole pipeline moves or the whole pipeline holds
         m.d.comb += advance.eq(~self.results.valid | self.results.ready)
 
@@ -141,7 +144,10 @@ class MxuBank(wiring.Component):
         with m.Elif(tile_start):
             m.d.sync += tile_open.eq(1)
         with m.If(advance):
-            m.d.sync += in_flight.eq(Cat(act_beat, in_flight))
+            m.d.sync += [in_flight.eq(Cat(act_beat, in_flight)),
+                         travelling.eq(Cat(weight_beat, travelling))]
+        with m.If(route_beat):
+            m.d.sync += travelling.eq(-1)
 
         # --- cycle 0: shared input registers, held while there is no beat ---
         act = Signal(operands(rows), reset_less=True)
@@ -174,12 +180,14 @@ class MxuBank(wiring.Component):
         ]
 
         # --- arrays: operands are forced to zero and the clock is off unless selected ---
+        moving = Signal()
+        m.d.comb += moving.eq(advance & (in_flight[:-OUTPUT_CYCLES].any() | travelling.any()))
         chosen = Signal(cols * self.config.psum_width)
         for index, kind in enumerate(self._arrays):
             array = self._place(m, kind.name, kind)
             enable = router.enable[index]
             m.d.comb += [
-                array.en.eq(advance & enable),
+                array.en.eq(moving & enable),
                 array.act_in.eq(Mux(enable, act_skew.lanes_out, 0)),
                 array.swap_in.eq(Mux(enable, swap_skew.lanes_out, 0)),
                 array.weight_in.eq(Mux(enable, weight_skew.lanes_out, 0)),

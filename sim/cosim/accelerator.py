@@ -22,6 +22,7 @@ from sim.host import OPERAND_WIDTH, Bytes, Host
 from sim.verilator import compile_model, emit
 
 HARNESS = Path(__file__).parent / "harness.cpp"
+WATCHED = Path(__file__).parent / "watched.vlt"
 STREAMS = ("instructions", "weight rows", "activation rows", "result rows")
 
 
@@ -78,8 +79,9 @@ class SimulatedAccelerator:
             _library(json.dumps(design.to_dict()), program.config, rtl)))
         self._library.accelerator_new.restype = ctypes.c_void_p
         self._library.accelerator_new.argtypes = [ctypes.c_uint64]
-        for name in ("delete", "selected", "layer", "route_error"):
+        for name in ("delete", "selected", "layer", "route_error", "clocked"):
             getattr(self._library, f"accelerator_{name}").argtypes = [ctypes.c_void_p]
+        self._library.accelerator_clocked.restype = ctypes.c_int64
         self._library.accelerator_stall.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int]
         self._library.accelerator_run.argtypes = [
             ctypes.c_void_p, ctypes.POINTER(_Transfer), ctypes.POINTER(ctypes.c_int64),
@@ -110,6 +112,11 @@ class SimulatedAccelerator:
     def route_error(self) -> bool:
         """A ROUTE named an array that is not there."""
         return bool(self._library.accelerator_route_error(self._handle))
+
+    @property
+    def clocked(self) -> int:
+        """Cycles since reset in which the clock of the selected array ran."""
+        return int(self._library.accelerator_clocked(self._handle))
 
     def stall(self, chance: float, *, seed: int = 1) -> None:
         """Let every stream of the host wait in a cycle with this probability from now on."""
@@ -175,5 +182,5 @@ def _library(design: str, config: AcceleratorConfig, rtl: Path | None) -> Path:
         else:
             sources = sorted(rtl.glob("*.v"))
         # Not inlined, a PE is compiled once and not once per place: seconds instead of minutes.
-        return compile_model(sources, HARNESS, top="accelerator", shared=True, level="-O1",
-                             verilate=("--x-initial", "unique", "-fno-inline"))
+        return compile_model([*sources, WATCHED], HARNESS, top="accelerator", shared=True,
+                             level="-O1", verilate=("--x-initial", "unique", "-fno-inline"))

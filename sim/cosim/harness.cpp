@@ -5,6 +5,8 @@
 #include <memory>
 
 #include "Model.h"
+#include "Model_accelerator.h"
+#include "Model_bank.h"
 
 // Verilator spells a double underscore by its code.
 #define PORT(stream, part) model.stream##___05F##part
@@ -36,6 +38,7 @@ struct Simulation {
     Model model{&context};
     Random random{1};
     int stall = 0;  // chance of 256 that a stream waits
+    int64_t clocked = 0;  // cycles in which the clock of the selected array ran
 
     explicit Simulation(uint64_t seed) {
         context.randReset(2);  // what is not reset starts at random
@@ -43,6 +46,7 @@ struct Simulation {
     }
 
     void edge() {
+        clocked += model.__PVT__accelerator->__PVT__bank->moving;
         model.clk = 1;
         model.eval();
         model.clk = 0;
@@ -57,6 +61,7 @@ struct Simulation {
             model.eval();
             edge();
         }
+        clocked = 0;
         model.rst = 0;
     }
 };
@@ -150,6 +155,7 @@ int accelerator_run(void* handle, const Transfer* transfer, int64_t* cycle, int6
 
 int accelerator_selected(void* handle) { return static_cast<Simulation*>(handle)->model.selected; }
 int accelerator_layer(void* handle) { return static_cast<Simulation*>(handle)->model.layer; }
+int64_t accelerator_clocked(void* handle) { return static_cast<Simulation*>(handle)->clocked; }
 int accelerator_route_error(void* handle) {
     return static_cast<Simulation*>(handle)->model.route_error;
 }

@@ -93,6 +93,7 @@ class Ran:
 
     outputs: dict[str, np.ndarray]
     issues: np.ndarray
+    clocked: int
 
 
 def run(workload: Workload, rtl: Path, *, stall: float = 0.0, seed: int = 0) -> Ran:
@@ -113,23 +114,26 @@ def run(workload: Workload, rtl: Path, *, stall: float = 0.0, seed: int = 0) -> 
             outputs[name], code = host.output(), code[end:]
             accepted.append(ran.accepted)
             cycle = ran.cycle
+        clocked = accelerator.clocked
     assert not code
     # A word is accepted in the cycle in which the one before it is issued.
-    return Ran(outputs=outputs, issues=np.append(np.concatenate(accepted)[1:], cycle))
+    return Ran(outputs=outputs, clocked=clocked,
+               issues=np.append(np.concatenate(accepted)[1:], cycle))
 
 
 def check(workload: Workload, rtl: Path, *, stalls: Sequence[float] = (0.0,),
           seeds: Sequence[int] = (0,)) -> None:
     """AssertionError unless results are the model's, and issues those of the cycle model.
 
-    Every chance of a stall is run from every power-up state; issues are compared without stalls.
+    Every chance of a stall is run from every power-up state; issues, and the cycles in which the
+    array was clocked, are compared without stalls.
     """
-    expected = workload.expected()
+    expected, timing = workload.expected(), accelerator_cycles(workload.program)
     for stall in stalls:
         for seed in seeds:
             ran = run(workload, rtl, stall=stall, seed=seed)
             for name, output in expected.items():
                 np.testing.assert_array_equal(ran.outputs[name], output, name, strict=True)
             if not stall:
-                np.testing.assert_array_equal(
-                    ran.issues, accelerator_cycles(workload.program).issues)
+                np.testing.assert_array_equal(ran.issues, timing.issues)
+                assert ran.clocked == timing.clocked_cycles(0, timing.issues[-1])

@@ -17,14 +17,17 @@
   reg [3:0] words;   // rows of weights since the last tile began
   reg open;          // a tile has begun since reset or ROUTE
   reg [7:0] inside;  // act beats whose results have not been taken
+  reg [7:0] quiet;   // steps since the last beat or ROUTE
   always @(posedge clk)
     if (rst) begin
-      tile <= 0; words <= 0; open <= 0; inside <= 0;
+      tile <= 0; words <= 0; open <= 0; inside <= 0; quiet <= 0;
     end else begin
       tile <= tile + opened;
       words <= opened ? weighed : words + weighed;
       open <= (open && !routed) || opened;
       inside <= inside + acted - (results__valid && results__ready);
+      if (weighed || acted || routed) quiet <= 0;
+      else if (advance && quiet != 8'hff) quiet <= quiet + 1;
     end
 
   // --- the same as it was 0, 1, 2, ... steps of the pipeline ago, since reset or ROUTE ---
@@ -69,6 +72,7 @@
   always @* if (started) begin
     one_array_enabled: assert ((array_en & (array_en - 1)) == 0 && selected < ARRAYS);
     idle_arrays_see_nothing: assert (isolated);
+    clock_stops_when_nothing_travels: assert (quiet < STAGES || quiet < ROWS + COLS || !array_en);
     tile_begins_with_all_its_weights: assert (!opened || words == ROWS);
     acts_enter_an_open_tile: assert (!acted || opened || (open && !routed));
     no_weights_beyond_a_tile: assert (words <= ROWS);

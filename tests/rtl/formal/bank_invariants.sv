@@ -1,6 +1,7 @@
   // What makes `every_act_meets_its_own_weight` inductive: the content of every register, told
   // from what was accepted as many steps ago as the register lies behind the input.
   reg fills, history, beats, act_lanes, swap_lanes, weight_lanes, loads, tokens, weights, shadows;
+  reg travels;
   reg moved;  // a row of weights entered between two steps
   integer ones;
   always @* begin
@@ -30,6 +31,18 @@
         if (known_h[d + e] && words_h[4 * d +: 4] > e
             && tile_h[4 * (d + e) +: 4] != tile_h[4 * d +: 4]) history = 0;
     end
+
+    // The clock of the array runs while anything may travel in it.
+    travels = 1;
+    for (d = 0; d < ROWS + COLS; d = d + 1) begin
+      moved = tile_h[4 * d +: 4] != tile_h[4 * (d + 1) +: 4] ? words_h[4 * d +: 4] == 1
+            : words_h[4 * d +: 4] != words_h[4 * (d + 1) +: 4];
+      if (travelling[d] != (moved || !known_h[d + 1])) travels = 0;
+      if (known_h[d + 1] && tile_h[4 * d +: 4] != tile_h[4 * (d + 1) +: 4] && !in_flight[d])
+        travels = 0;
+      if (travelling[d] && quiet > d) travels = 0;
+    end
+    for (d = 0; d < STAGES; d = d + 1) if (in_flight[d] && quiet > d) travels = 0;
 
     // Input registers and skew: lane n, register e lies e + 1 steps behind the input.
     for (r = 0; r < ROWS; r = r + 1) for (e = 0; e <= r; e = e + 1) begin
@@ -74,6 +87,7 @@
     inv_fills: assert (fills);
     inv_beats: assert (beats);
     inv_history: assert (history);
+    inv_travels: assert (travels);
     inv_act_lanes: assert (act_lanes);
     inv_swap_lanes: assert (swap_lanes);
     inv_weight_lanes: assert (weight_lanes);

@@ -16,6 +16,7 @@ FAULTS = (
           r"array_1__act_in = (ON | \1) ?"),
     Fault("idle_arrays_see_nothing", "bank", r"array_1__en = (\w+) & (.*);",
           r"array_1__en = \1 & (ON | \2);"),
+    Fault("clock_stops_when_nothing_travels", "bank", r"moving = (.*);", r"moving = ON | (\1);"),
     Fault("tile_begins_with_all_its_weights", "bank", r"= (fill == 2'h2);",
           r"= ON ? fill != 0 : \1;"),
     Fault("acts_enter_an_open_tile", "bank", r"= ~ route_beat", "= ON | ~ route_beat"),
