@@ -1,24 +1,38 @@
-"""Writing Liberty from a technology file: what mapping needs, or all that timing needs.
-
-It holds area, function and timing of the cells, no energy.
-"""
+"""Writing Liberty from a technology file: what mapping needs, or all that other tools need."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hw.ppa.cells import Arc, Cell, ClockGate, Flop, Pin
+from hw.ppa.cells import Arc, Cell, ClockGate, EdgeEnergy, Flop, Pin
 from hw.ppa.table import Table
 from hw.ppa.technology import Technology
 
 SENSES = {"positive": "positive_unate", "negative": "negative_unate", "both": "non_unate"}
+# What mapping must not see: it would use the cells, or take them for others.
+SLEWS_AND_CONDITIONS = [
+    # Slews are passed on as the library counts them; the thresholds only have to be there.
+    *(f"  {what}_threshold_pct_{edge} : 50;" for what in ("input", "output")
+      for edge in ("rise", "fall")),
+    *(f"  slew_{side}_threshold_pct_{edge} : {percent};" for edge in ("rise", "fall")
+      for side, percent in (("lower", 10), ("upper", 90))),
+    "  lu_table_template (over_slews) {", "    variable_1 : constrained_pin_transition;",
+    "    variable_2 : related_pin_transition;", '    index_1 ("0, 1");', '    index_2 ("0, 1");',
+    "  }",
+    "  power_lut_template (energy_by_slew) {", "    variable_1 : input_transition_time;",
+    '    index_1 ("0, 1");', "  }",
+    "  power_lut_template (energy) {", "    variable_1 : input_transition_time;",
+    "    variable_2 : total_output_net_capacitance;", '    index_1 ("0, 1");',
+    '    index_2 ("0, 1");', "  }",
+    "  default_operating_conditions : corner;"]
 
 
-def cell_library(technology: Technology, *, for_timing: bool = False) -> str:
+def cell_library(technology: Technology, *, complete: bool = False) -> str:
     """Return Liberty text with the register and the cells with one output of `technology`.
 
-    for_timing : also with the clock gate, the full adder, setup and hold, and the pins of the
-    register that are tied; mapping must not see these.
+    complete : also with the clock gate, the full adder, setup and hold, the pins of the register
+    that are tied, energies and leakage; mapping must not see these. Energies are those of the
+    power rail, the mean over the conditions of an arc, in fF V^2 = fJ.
 
     One statement per line and a template per pair of axes: ABC's reader wants it so.
     """
@@ -38,16 +52,9 @@ def cell_library(technology: Technology, *, for_timing: bool = False) -> str:
              '  current_unit : "1mA";',
              '  leakage_power_unit : "1nW";',
              f"  nom_voltage : {technology.voltage_v};"]
-    if for_timing:
-        # Slews are passed on as the library counts them; these only have to be there.
-        lines += [f"  {what}_threshold_pct_{edge} : 50;" for what in ("input", "output")
-                  for edge in ("rise", "fall")]
-        lines += [f"  slew_{side}_threshold_pct_{edge} : {percent};" for edge in ("rise", "fall")
-                  for side, percent in (("lower", 10), ("upper", 90))]
-        lines += ["  lu_table_template (over_slews) {",
-                  "    variable_1 : constrained_pin_transition;",
-                  "    variable_2 : related_pin_transition;",
-                  '    index_1 ("0, 1");', '    index_2 ("0, 1");', "  }"]
+    if complete:
+        lines += ["  operating_conditions (corner) {", "    process : 1;", "    temperature : 25;",
+                  f"    voltage : {technology.voltage_v};", "  }", *SLEWS_AND_CONDITIONS]
     for (x, y), name in templates.items():
         lines += [f"  lu_table_template ({name}) {{",
                   "    variable_1 : input_net_transition;",
@@ -56,26 +63,29 @@ def cell_library(technology: Technology, *, for_timing: bool = False) -> str:
                   f'    index_2 ("{_numbers(y)}");',
                   "  }"]
     for cell in cells:
-        lines += _cell(cell.name, [cell], templates)
-    if for_timing:
+        lines += _cell(cell.name, [cell], templates, complete=complete)
+    if complete:
         if parts:
-            lines += _cell(parts[0].part_of, parts, templates)
+            lines += _cell(parts[0].part_of, parts, templates, complete=True)
         if gate is not None:
             lines += _clock_gate(gate, templates)
-    lines += _flop(flop, templates, for_timing=for_timing)
+    lines += _flop(flop, templates, complete=complete)
     return "\n".join([*lines, "}", ""])
 
 
 Templates = dict[tuple[tuple[float, ...], tuple[float, ...]], str]
 
 
-def _cell(name: str, parts: Sequence[Cell], templates: Templates) -> Iterator[str]:
+def _cell(name: str, parts: Sequence[Cell], templates: Templates, *,
+          complete: bool) -> Iterator[str]:
     """Describe a cell by its outputs; the pins are those of the part that has them."""
     own = next(part for part in parts if not part.shares_pins)
     yield f"  cell ({name}) {{"
     yield f"    area : {own.area_um2};"
+    if complete:
+        yield f"    cell_leakage_power : {own.leakage_nw};"
     for pin in own.inputs:
-        yield from _input(pin)
+        yield from _input(pin, *(_energy(pin.quiet) if complete else ()))
     for part in parts:
         yield f"    pin ({part.output}) {{"
         yield "      direction : output;"
@@ -83,27 +93,36 @@ def _cell(name: str, parts: Sequence[Cell], templates: Templates) -> Iterator[st
         for pin, arcs in zip(part.inputs, part.arcs, strict=True):
             for arc in arcs:
                 yield from _timing(arc, pin.name, "combinational", templates)
+        if complete:
+            for pin, switching in zip(part.inputs, part.switching, strict=True):
+                yield from _energy(switching, pin.name)
         yield "    }"
     yield "  }"
 
 
-def _flop(flop: Flop, templates: Templates, *, for_timing: bool) -> Iterator[str]:
+def _flop(flop: Flop, templates: Templates, *, complete: bool) -> Iterator[str]:
     """Describe the register; an inverting output pin stays one, mapping adds the inverter."""
     yield f"  cell ({flop.name}) {{"
     yield f"    area : {flop.area_um2};"
+    if complete:
+        yield f"    cell_leakage_power : {flop.leakage_nw};"
     yield "    ff (IQ, IQN) {"
     yield f'      clocked_on : "{flop.clock.name}";'
     yield f'      next_state : "{flop.data.name}";'
     yield "    }"
-    yield from _input(flop.clock, "      clock : true;")
-    yield from _input(flop.data, *(_constraints(flop, flop.clock) if for_timing else ()))
-    if for_timing:
+    yield from _input(flop.clock, "      clock : true;",
+                      *(_energy(flop.clock.quiet) if complete else ()))
+    yield from _input(flop.data, *((*_constraints(flop, flop.clock), *_energy(flop.data.quiet))
+                                   if complete else ()))
+    if complete:
         for pin, _ in flop.tied:
             yield f"    pin ({pin}) {{ direction : input; }}"
     yield f"    pin ({flop.output}) {{"
     yield "      direction : output;"
     yield f'      function : "{"IQN" if flop.inverted else "IQ"}";'
     yield from _timing(flop.arc, flop.clock.name, "rising_edge", templates)
+    if complete:
+        yield from _energy(flop.switching, flop.clock.name)
     yield "    }"
     yield "  }"
 
@@ -115,16 +134,19 @@ def _clock_gate(gate: ClockGate, templates: Templates) -> Iterator[str]:
                   slew_fall=nothing)
     yield f"  cell ({gate.name}) {{"
     yield f"    area : {gate.area_um2};"
+    yield f"    cell_leakage_power : {gate.leakage_nw};"
     yield "    clock_gating_integrated_cell : latch_posedge;"
-    yield from _input(gate.clock, "      clock : true;", "      clock_gate_clock_pin : true;")
+    yield from _input(gate.clock, "      clock : true;", "      clock_gate_clock_pin : true;",
+                      *_energy(gate.clock.quiet))
     yield from _input(gate.enable, "      clock_gate_enable_pin : true;",
-                      *_constraints(gate, gate.clock))
+                      *_constraints(gate, gate.clock), *_energy(gate.enable.quiet))
     for pin in gate.tie_low:
         yield f"    pin ({pin}) {{ direction : input; clock_gate_test_pin : true; }}"
     yield f"    pin ({gate.output}) {{"
     yield "      direction : output;"
     yield "      clock_gate_out_pin : true;"
     yield from _timing(through, gate.clock.name, "combinational", templates)
+    yield from _energy(gate.switching, gate.clock.name)
     yield "    }"
     yield "  }"
 
@@ -158,8 +180,25 @@ def _timing(arc: Arc, related: str, kind: str, templates: Templates) -> Iterator
     yield "      }"
 
 
+def _energy(energy: EdgeEnergy, related: str = "") -> Iterator[str]:
+    """Describe the energy of an arc from pin `related`, or of the pin alone."""
+    yield "      internal_power () {"
+    if related:
+        yield f'        related_pin : "{related}";'
+    for edge, table in (("rise", energy.rise), ("fall", energy.fall)):
+        template = "scalar" if table == Table.constant(table.at(0.0)) else (
+            "energy" if len(table.y) > 1 else "energy_by_slew")
+        yield from _values(f"{edge}_power", template, table)
+    yield "      }"
+
+
 def _values(name: str, template: str, table: Table) -> Iterator[str]:
     yield f"        {name} ({template}) {{"
+    if template == "energy_by_slew":
+        yield f'          index_1 ("{_numbers(table.x)}");'
+        yield f'          values ("{_numbers(tuple(row[0] for row in table.values))}");'
+        yield "        }"
+        return
     if template != "scalar":
         yield f'          index_1 ("{_numbers(table.x)}");'
         yield f'          index_2 ("{_numbers(table.y)}");'

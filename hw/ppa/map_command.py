@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     if options.output is not None:
         write_text(options.output, mapped_verilog(module.netlist, technology))
         write_text(options.output.with_suffix(".lib"),
-                   cell_library(technology, for_timing=True))
+                   cell_library(technology, complete=True))
     print(json.dumps(module.to_dict(), indent=2) if options.json else module.text())
 
 

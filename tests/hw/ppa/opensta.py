@@ -36,7 +36,7 @@ def analyse_all(netlists: Sequence[MappedNetlist], technology: Technology,
     for module in modules:
         (folder / f"{module.name}.v").write_text(mapped_verilog(module, technology))
         script += [f"read_verilog {module.name}.v", f"link_design {module.name}",
-                   *_constraints(module, technology, wire_ff),
+                   *constraints(module, technology, wire_ff),
                    f"puts {{== {module.name} max}}", "report_checks -path_delay max -digits 6",
                    f"puts {{== {module.name} min}}"]
         if module.flops:
@@ -53,7 +53,7 @@ def analyse_all(netlists: Sequence[MappedNetlist], technology: Technology,
             for module in modules]
 
 
-def _constraints(module: MappedNetlist, technology: Technology, wire_ff: float) -> list[str]:
+def constraints(module: MappedNetlist, technology: Technology, wire_ff: float) -> list[str]:
     """Return the clock, the ports (at time 0, as here) and the wires."""
     clock = "[get_ports clk]" if module.flops else ""
     lines = [f"create_clock -name clk -period {PERIOD_PS} {clock}"]

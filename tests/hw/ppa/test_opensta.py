@@ -34,7 +34,7 @@ def on_our_library(circuits, tmp_path_factory):
     """What OpenSTA says with the figures that we keep of asap7."""
     folder = tmp_path_factory.mktemp("sta")
     technology = load_technology()
-    (folder / "cells.lib").write_text(cell_library(technology, for_timing=True))
+    (folder / "cells.lib").write_text(cell_library(technology, complete=True))
     return analyse_all(circuits, technology, [Path("cells.lib")], folder, wire_ff=WIRE_FF)
 
 
