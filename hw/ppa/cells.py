@@ -27,6 +27,14 @@ class Arc:
     slew_rise: Table
     slew_fall: Table
 
+    def edge(self, rising: bool, slew_ps: float, load_ff: float) -> tuple[float, float]:
+        """Return delay and slew of an edge at the output, ps; one look at the axes for both."""
+        delay, slew = ((self.delay_rise, self.slew_rise) if rising
+                       else (self.delay_fall, self.slew_fall))
+        place = delay.place(slew_ps, load_ff)
+        return delay.read(place), slew.read(place if slew.has_axes_of(delay)
+                                            else slew.place(slew_ps, load_ff))
+
 
 @dataclass(frozen=True, kw_only=True)
 class EdgeEnergy:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
 from hw.common.errors import InputError
 from hw.config import OPERAND_BITS
@@ -159,6 +158,8 @@ def _mean(values: Floats) -> float:
 
 def _half_width(values: Floats) -> float:
     """Return the 95 % half-width of the mean of words (Student's t: there may be few)."""
+    from scipy.special import stdtrit  # takes longer than energies that are kept
+
     deviation = float(np.std(values, ddof=1))
     return float(stdtrit(values.size - 1, 0.975)) * deviation / math.sqrt(values.size)
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
+
+Axis = tuple[float, ...]
+Place = tuple[int, float, int, float]  # row, how far to the next one; column, how far
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,8 @@ class Table:
         Indexed `[x][y]`.
     """
 
-    x: tuple[float, ...]
-    y: tuple[float, ...]
+    x: Axis
+    y: Axis
     values: tuple[tuple[float, ...], ...]
 
     def __post_init__(self) -> None:
@@ -36,8 +40,15 @@ class Table:
 
     def at(self, x: float, y: float = 0.0) -> float:
         """Return the figure at one point (the interpolation of the non-linear delay model)."""
-        row, s = self._position(self.x, x)
-        col, t = self._position(self.y, y)
+        return self.read(self.place(x, y))
+
+    def place(self, x: float, y: float) -> Place:
+        """Return where a point lies between those of the axes."""
+        return *_position(self.x, x), *_position(self.y, y)
+
+    def read(self, place: Place) -> float:
+        """Return the figure at a place on the axes of this table."""
+        row, s, col, t = place
         low = self.values[row]
         start = low[col]
         if t:
@@ -50,15 +61,9 @@ class Table:
             end += t * (high[col + 1] - end)
         return start + s * (end - start)
 
-    @staticmethod
-    def _position(axis: tuple[float, ...], value: float) -> tuple[int, float]:
-        """Return (i, t) such that `value` lies at axis[i] + t * (axis[i + 1] - axis[i])."""
-        last = len(axis) - 1
-        if not last:
-            return 0, 0.0
-        index = bisect_right(axis, value, 1, last) - 1  # an outer interval reaches beyond
-        start = axis[index]
-        return index, (value - start) / (axis[index + 1] - start)
+    def has_axes_of(self, other: Table) -> bool:
+        """Whether a place in one is the same in the other; axes of one file are shared objects."""
+        return self.x is other.x and self.y is other.y
 
     def to_list(self) -> list[Any]:
         """Return the table as JSON."""
@@ -68,10 +73,26 @@ class Table:
     def from_list(cls, content: Any) -> Table:
         """Restore a table."""
         x, y, values = content
-        return cls(tuple(map(float, x)), tuple(map(float, y)),
+        return cls(_shared(tuple(map(float, x))), _shared(tuple(map(float, y))),
                    tuple(tuple(map(float, row)) for row in values))
 
     @classmethod
     def constant(cls, value: float) -> Table:
         """Return a table that is `value` everywhere."""
         return cls((0.0,), (0.0,), ((value,),))
+
+
+def _position(axis: Axis, value: float) -> tuple[int, float]:
+    """Return (i, t) such that `value` lies at axis[i] + t * (axis[i + 1] - axis[i])."""
+    last = len(axis) - 1
+    if not last:
+        return 0, 0.0
+    index = bisect_right(axis, value, 1, last) - 1  # an outer interval reaches beyond
+    start = axis[index]
+    return index, (value - start) / (axis[index + 1] - start)
+
+
+@cache
+def _shared(axis: Axis) -> Axis:
+    """Return the first axis that was equal."""
+    return axis

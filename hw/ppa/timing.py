@@ -227,14 +227,12 @@ class _Propagation:
                 if arc.sense in ("negative", "both"):
                     causes += [(edges.fall, slew.fall, True), (edges.rise, slew.rise, False)]
                 for start, edge_slew, rising in causes:
+                    delay, slew_out = arc.edge(rising, edge_slew, load)
+                    end = start + delay
                     if rising:
-                        end = start + arc.delay_rise.at(edge_slew, load)
-                        rise = worst(rise, end)
-                        slew_rise = worst(slew_rise, arc.slew_rise.at(edge_slew, load))
+                        rise, slew_rise = worst(rise, end), worst(slew_rise, slew_out)
                     else:
-                        end = start + arc.delay_fall.at(edge_slew, load)
-                        fall = worst(fall, end)
-                        slew_fall = worst(slew_fall, arc.slew_fall.at(edge_slew, load))
+                        fall, slew_fall = worst(fall, end), worst(slew_fall, slew_out)
                     if worst(end, reached[0]) == end:
                         reached = (end, net)
         self.arrival[gate.output] = Edges(rise, fall)
