@@ -47,26 +47,27 @@ def test_two_sources_are_refused(tmp_path):
         technology_of(tmp_path / "a.json.gz", [tmp_path / "b.lib"])
 
 
-@pytest.mark.parametrize("text", [
-    b"lorem ipsum " * 1_000_000,
-    b"library (x) {\n" + b"a : b;\n" * 2_000_000 + b"}",
-    b"library (x) {" + b"a () {}" * 2_000_000 + b"}",
-    b"library (x) {" + b"{" * 10_000_000,
-    b"library (x) {" + b'"' * 9_999_999,
-    b"library (x) {" + b"/*a " * 2_500_000,
-    b"/*" * 5_000_000,
-    b'library (x) { "' + b"\\" * 10_000_000,
-    bytes(10_000_000),
+@pytest.mark.parametrize("megabytes", [10, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("start", "again"), [
+    (b"", b"lorem ipsum "),
+    (b"library (x) {\n", b"a : b;\n"),
+    (b"library (x) {", b"a () {}"),
+    (b"library (x) {", b"{"),
+    (b"library (x) {", b'"'),
+    (b"library (x) {", b"/*a "),
+    (b"", b"/*"),
+    (b'library (x) { "', b"\\"),
+    (b"", b"\0"),
 ], ids=["prose", "attributes", "groups", "braces", "quotes", "comments", "stars", "backslashes",
         "zeros"])
-def test_nonsense_is_refused_at_once(tmp_path, text):
-    """A tenth of the 100 MB that take at most some seconds: time grows with the length."""
+def test_nonsense_is_refused_within_five_seconds(tmp_path, start, again, megabytes):
+    """Of CPU time. Limits on words and groups bound what is looked at, so 10 MB take as long."""
     path = tmp_path / "nonsense.lib"
-    path.write_bytes(text)
-    started = time.thread_time()
+    path.write_bytes(start + again * (megabytes * 1_000_000 // len(again)))
+    begun = time.thread_time()
     with pytest.raises(InputError, match=rf"^{path}:\d+: not valid Liberty, "):
         technology_of(None, [path], folder=tmp_path, quiet=True)
-    assert time.thread_time() - started < 3
+    assert time.thread_time() - begun < 5
 
 
 @pytest.mark.long
