@@ -15,8 +15,8 @@ from hw.ppa.map_command import run as run_map
 from hw.ppa.own_libraries import add_technology_options, chosen_technology
 from hw.ppa.portfolio import PORTFOLIO
 from hw.ppa.report_command import add_commands as add_reports
-from hw.ppa.report_command import run_chip, run_figure4, run_report
-from hw.ppa.store import DEFAULT_PSUM_WIDTH, results_folder
+from hw.ppa.report_command import run_chip, run_figure4, run_report, run_sensitivity
+from hw.ppa.store import DEFAULT_PSUM_WIDTH, WIDE_PSUM_WIDTH, results_folder, shipped
 from hw.ppa.synthesis import AREA, RECIPES, Recipe
 from hw.ppa.technology import Technology
 
@@ -47,8 +47,9 @@ def _parser() -> argparse.ArgumentParser:
                          help="multiplier of the catalogue or multiplier file (.json) "
                          "(default: the whole catalogue)")
     mapping.add_argument("--force", action="store_true", help="map also what is up to date")
-    mapping.add_argument("--psum-width", type=int, default=DEFAULT_PSUM_WIDTH, metavar="BITS",
-                         help="partial-sum bits, 17 to 32 (default: %(default)s)")
+    mapping.add_argument("--psum-width", type=int, metavar="BITS",
+                         help=f"partial-sum bits, 17 to 32 (default: {DEFAULT_PSUM_WIDTH}, and "
+                         f"without names also {WIDE_PSUM_WIDTH} for the default bank)")
     mapping.add_argument("--recipe", choices=sorted(RECIPES), default=AREA.name,
                          help="what mapping aims at (default: %(default)s)")
     mapping.add_argument("--full-adders", action="store_true",
@@ -118,8 +119,9 @@ def _build(options: argparse.Namespace) -> None:
     from hw.ppa.build import build
     from hw.ppa.selection import for_mapping
 
-    if not 17 <= options.psum_width <= 32:
-        raise InputError(f"--psum-width must be 17 to 32, not {options.psum_width}")
+    width = options.psum_width
+    if width is not None and not 17 <= width <= 32:
+        raise InputError(f"--psum-width must be 17 to 32, not {width}")
     recipe = RECIPES[options.recipe]
     if options.full_adders:
         recipe = recipe.with_full_adders()
@@ -129,9 +131,12 @@ def _build(options: argparse.Namespace) -> None:
                          "the project's store")
     technology = chosen_technology(options)
     folder = options.output or results_folder(technology.name)
-    result = build(for_mapping(options.names), technology, folder, psum_width=options.psum_width,
-                   recipe=recipe, force=options.force)
-    print(f"{folder}: {result.mapped} PEs mapped, {result.kept} up to date")
+    wanted = shipped() if width is None and not options.names else {
+        width or DEFAULT_PSUM_WIDTH: for_mapping(options.names)}
+    for bits, multipliers in wanted.items():
+        result = build(multipliers, technology, folder, psum_width=bits, recipe=recipe,
+                       force=options.force)
+        print(f"{folder}: {result.mapped} PEs of {bits} bits mapped, {result.kept} up to date")
 
 
 def _multiplier(options: argparse.Namespace) -> None:
@@ -213,7 +218,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     options = _parser().parse_args(arguments)
     run = {"characterise": _characterise, "build": _build, "report": run_report,
-           "figure4": run_figure4, "chip": run_chip, "multiplier": _multiplier, "map": run_map,
+           "figure4": run_figure4, "sensitivity": run_sensitivity, "chip": run_chip,
+           "multiplier": _multiplier, "map": run_map,
            "compare-published": _compare_published, "choose-bank": _choose_bank,
            "fit-proxy": _fit_proxy}
     run[options.command](options)

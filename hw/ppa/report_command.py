@@ -1,4 +1,4 @@
-"""`python -m hw.ppa report`, `figure4` and `chip`: energies of PEs, and of what is made of them."""
+"""`python -m hw.ppa report`, `figure4`, `sensitivity`, `chip`: energies of PEs and of chips."""
 
 from __future__ import annotations
 
@@ -54,6 +54,11 @@ def add_commands(commands: Commands) -> None:
     figure.add_argument("-o", "--output", type=Path, required=True, metavar="DIR",
                         help="folder for figure4.svg, .png and .csv")
 
+    sensitivity = commands.add_parser(
+        "sensitivity", help="energies of PEs under other assumptions about wires and glitches")
+    sensitivity.add_argument("names", nargs="+", metavar="NAME_OR_FILE",
+                             help="multiplier of the catalogue or multiplier file (.json)")
+
     chip = commands.add_parser("chip", help="array energy and chip energy of a design")
     chip.add_argument("design", type=Path, metavar="DESIGN.json", help="design of a search")
     layers = chip.add_mutually_exclusive_group(required=True)
@@ -70,12 +75,13 @@ def add_commands(commands: Commands) -> None:
     chip.add_argument("--batch", type=int, default=1, metavar="N",
                       help="images per loading of weights (default: %(default)s)")
     chip.add_argument("--csv", type=Path, metavar="FILE", help="also write a line per size")
-    for command in (report, figure, chip):
+    for command in (report, figure, chip, sensitivity):
         command.add_argument("-i", "--input", type=Path, metavar="DIR",
                              help="folder of mapped PEs (default: the store of the project)")
+        add_technology_options(command)
+    for command in (report, figure, chip):
         command.add_argument("--energies", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
                              help="folder in which energies are kept (default: %(default)s)")
-        add_technology_options(command)
     for command in (report, chip):
         command.add_argument("--json", action="store_true", help="machine-readable")
 
@@ -117,6 +123,18 @@ def run_figure4(options: argparse.Namespace) -> None:
     for stream, value in correlations(rows).items():
         print(f"{stream}: correlation {value:.3f} over {len(rows)} multipliers")
     print("\n".join(str(options.output / f"figure4{suffix}") for suffix in (*PICTURES, ".csv")))
+
+
+def run_sensitivity(options: argparse.Namespace) -> None:
+    """Print the figures of PEs on the reference streams, case by case."""
+    from hw.ppa.report import reference_samples
+    from hw.ppa.sensitivity import CASES, outcome, table
+
+    technology = _technology(options, quiet=False)
+    for multiplier in for_pes(options.names):
+        pe = load_pe(multiplier, technology=technology, folder=options.input)
+        samples = reference_samples(int8=multiplier.signed)
+        print(table(multiplier.name, [outcome(pe, samples, case) for case in CASES]))
 
 
 def _figures(options: argparse.Namespace, multipliers: Sequence[Multiplier], *,

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from hw.common.errors import InputError, ToolError
 from hw.common.files import read_json, write_json_gz
-from hw.multipliers import names
+from hw.multipliers import default_bank, names
 from hw.multipliers.base import Multiplier
 from hw.ppa.mapped import MappedNetlist
 from hw.ppa.pe import MappedPe
-from hw.ppa.selection import check_size
+from hw.ppa.selection import check_size, for_mapping
 from hw.ppa.technology import Technology, load_technology
 
 RESULT_FORMAT = "autoapprox-mapped-pe/1"
 PREFIX_DIGITS = 16  # of the netlist digest, in the file name; the file holds all 64
-DEFAULT_PSUM_WIDTH = 24
+DEFAULT_PSUM_WIDTH = 24  # 128 rows of products and a sign
+WIDE_PSUM_WIDTH = 25  # 256 rows
 
 
 def results_folder(technology: str = "asap7") -> Path:
@@ -29,6 +31,14 @@ def result_path(folder: Path, multiplier: Multiplier, psum_width: int) -> Path:
     """Return where the result of a multiplier belongs."""
     suffix = "" if psum_width == DEFAULT_PSUM_WIDTH else f"-{psum_width}"
     return folder / f"{multiplier.digest[:PREFIX_DIGITS]}{suffix}.json.gz"
+
+
+def shipped() -> Mapping[int, Sequence[Multiplier]]:
+    """Return which PEs come with the project, by the width of their partial sums.
+
+    All 8x8 netlists of the catalogue; those of the default bank also for arrays of 256 rows.
+    """
+    return {DEFAULT_PSUM_WIDTH: for_mapping([]), WIDE_PSUM_WIDTH: for_mapping(default_bank())}
 
 
 def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,

@@ -123,13 +123,13 @@ def stream_energy(pe: MappedPe, acts: npt.NDArray[Any], weights: npt.NDArray[Any
 def sample_energy(pe: MappedPe, sample: OperandSample) -> StreamEnergy:
     """Return `stream_energy` of operands drawn before: one sample serves many multipliers."""
     _check_range(pe, sample)
-    states, alone_states = _beats(pe, sample)
+    states, alone_states = beats(pe, sample)
     beat = pe.energy_model.between(*states)
-    share, share_half_width = _glitch_share(pe.energy_model, pe.timed_model, *states)
+    share, share_half_width = glitch_share(pe.energy_model, pe.timed_model, *states)
     logic = _mean(beat.logic)
     sampled = _half_width((1 + share) * beat.logic + beat.registers)
     alone = _mean(pe.multiplier_energy_model.between(*alone_states).total)
-    alone_share, _ = _glitch_share(pe.multiplier_energy_model, pe.multiplier_timed_model,
+    alone_share, _ = glitch_share(pe.multiplier_energy_model, pe.multiplier_timed_model,
                                    *alone_states)
     alone_glitches = alone_share * _mean(pe.multiplier_energy_model.logic(*alone_states))
     load, swap, swap_glitches = _tile_changes(pe, sample.first(CHANGE_LANES))
@@ -164,7 +164,7 @@ def _half_width(values: Floats) -> float:
     return float(stdtrit(values.size - 1, 0.975)) * deviation / math.sqrt(values.size)
 
 
-def _glitch_share(model: EnergyModel, timed: TimedModel, before: Words, after: Words,
+def glitch_share(model: EnergyModel, timed: TimedModel, before: Words, after: Words,
                   lanes: int = GLITCH_LANES) -> tuple[float, float]:
     """Return what delays add to the logic's energy, as a share of it, and its half-width."""
     words = lanes // LANES_PER_WORD
@@ -189,7 +189,7 @@ def _token(on: bool, words: int) -> Words:
     return np.full((1, words), np.uint64(0xFFFFFFFFFFFFFFFF) if on else np.uint64(0))
 
 
-def _beats(pe: MappedPe, sample: OperandSample) -> tuple[tuple[Words, Words],
+def beats(pe: MappedPe, sample: OperandSample) -> tuple[tuple[Words, Words],
                                                           tuple[Words, Words]]:
     """Return the nets in a beat and in the next one of a tile: of the PE, the multiplier alone."""
     simulator = pe.simulator
@@ -250,7 +250,7 @@ def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, Cyc
     simulator.clock_edge(nets)
     simulator.apply(nets, {"swap_in": off, "psum_in": pack_lanes(new_psum, pe.psum_width)})
     swap = pe.energy_model.between(before, nets, opened)
-    share, _ = _glitch_share(pe.energy_model, pe.timed_model, before, nets, SWAP_GLITCH_LANES)
+    share, _ = glitch_share(pe.energy_model, pe.timed_model, before, nets, SWAP_GLITCH_LANES)
     glitches = share * _mean(swap.logic)
     simulator.clock_edge(nets)
     simulator.apply(nets, {})

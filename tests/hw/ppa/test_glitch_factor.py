@@ -14,7 +14,7 @@ from hw.ppa.energy import EnergyModel
 from hw.ppa.glitches import TimedModel
 from hw.ppa.mapped import CONST1, MappedNetlist
 from hw.ppa.report import reference_samples
-from hw.ppa.stream import _beats
+from hw.ppa.stream import beats
 from tests.hw.ppa.timed_verilog import one_delay_per_path, transitions
 
 LANES = 1024
@@ -22,10 +22,10 @@ STREAMS = ("uniform", "relu")
 
 
 @pytest.fixture(scope="module")
-def beats():
+def states():
     """Settled states of the exact PE and of its multiplier, by stream."""
     pe = load_pe(get("mul8u_exact"))
-    return pe, {name: _beats(pe, sample.first(LANES))
+    return pe, {name: beats(pe, sample.first(LANES))
                 for name, sample in reference_samples().items()}
 
 
@@ -39,7 +39,7 @@ def test_icarus_sees_the_same_glitches(name, tmp_path):
     """
     pe = load_pe(get(name))
     sample = next(iter(reference_samples(int8=pe.multiplier.signed).values())).first(128)
-    before, after = _beats(pe, sample)[0]
+    before, after = beats(pe, sample)[0]
     timed = one_delay_per_path(TimedModel(pe.netlist, pe.technology, pe.timing, pe.energy_model))
     outputs = [gate.output for gate in pe.netlist.gates]
     ours = timed.switching(before, after)[1][outputs]
@@ -60,19 +60,19 @@ def factor(timed: TimedModel, energy: EnergyModel, before, after) -> float:
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_multiplier_glitches_less_than_its_pe(beats, stream):
-    pe, states = beats
-    whole, alone = states[stream]
+def test_multiplier_glitches_less_than_its_pe(states, stream):
+    pe, by_stream = states
+    whole, alone = by_stream[stream]
     of_pe = factor(pe.timed_model, pe.energy_model, *whole)
     of_multiplier = factor(pe.multiplier_timed_model, pe.multiplier_energy_model, *alone)
     print(f"{stream}: PE x{of_pe:.2f}, multiplier alone x{of_multiplier:.2f}")
     assert of_pe - 1 > 2 * (of_multiplier - 1)
 
 
-def test_adder_glitches_because_product_bits_come_one_by_one(beats):
+def test_adder_glitches_because_product_bits_come_one_by_one(states):
     """The same adder when all bits settle together, and when each settles once, at its time."""
-    pe, states = beats
-    before, after = states["uniform"][0]
+    pe, by_stream = states
+    before, after = by_stream["uniform"][0]
     adder = _adder(pe.netlist)
     energy = EnergyModel(adder, pe.technology, pe.timing)
     timed = TimedModel(adder, pe.technology, pe.timing, energy)

@@ -12,7 +12,7 @@ from hw.ppa.energy import EnergyModel
 from hw.ppa.glitches import SETTLED, TimedModel, _simulate, _simulate_python
 from hw.ppa.mapped import MappedGate, MappedNetlist
 from hw.ppa.report import relu_stream, uniform_stream
-from hw.ppa.stream import _beats
+from hw.ppa.stream import beats
 from hw.ppa.table import Table
 from hw.ppa.timing import analyse
 from tests.hw.ppa.event_driven import transitions
@@ -83,7 +83,7 @@ def exact_beat():
     """The exact PE, and its nets in two successive beats of uniform operands."""
     pe = load_pe(get("mul8u_exact"))
     sample = sample_operands(*uniform_stream(), rows=16, cols=16, lanes=128, seed=SEED)
-    return pe, _beats(pe, sample)
+    return pe, beats(pe, sample)
 
 
 def lane(nets, index):
@@ -189,7 +189,7 @@ def test_sampled_share_lies_in_its_interval():
     pe = load_pe(get("mul8u_exact"))
     sample = sample_operands(*relu_stream(), rows=16, cols=16)
     claimed = sample_energy(pe, sample)
-    (before, after), _ = _beats(pe, sample)
+    (before, after), _ = beats(pe, sample)
     full = pe.timed_model.glitches(before, after).mean()
     assert abs(claimed.glitches_fj - full) < 1.5 * claimed.glitches_half_width_fj
     assert claimed.glitches_half_width_fj < 0.1 * full

@@ -13,7 +13,7 @@ from hw.ppa import load_pe
 from hw.ppa.cell_library import cell_library
 from hw.ppa.energy import EnergyModel
 from hw.ppa.report import reference_samples
-from hw.ppa.stream import _beats
+from hw.ppa.stream import beats
 from tests.hw.ppa.opensta_power import GateEnergy, energies
 
 NAMES = ("mul8u_exact", "mul8u_trunc_c4", "mul8u_trunc_c8", "mul8u_drum_k4", "mul8u_bam_h2v6",
@@ -32,7 +32,7 @@ class Compared:
         self.theirs = energies(pe.netlist, pe.technology, libraries, folder, wire_ff=WIRE_FF)
         self.outputs = [gate.output for gate in pe.netlist.gates]
         sample = next(iter(reference_samples(int8=pe.multiplier.signed).values()))
-        before, after = _beats(pe, sample)[0]
+        before, after = beats(pe, sample)[0]
         self.switching = np.bitwise_count(before ^ after).sum(axis=1) / sample.lanes
         self.logic_fj = float(pe.energy_model.logic(before, after).mean())
 

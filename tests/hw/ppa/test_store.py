@@ -14,12 +14,12 @@ from hw.multipliers.base import Multiplier
 from hw.ppa import load_pe
 from hw.ppa.activity import Simulator, combinational_table, pack_lanes
 from hw.ppa.pe import MappedPe
-from hw.ppa.selection import for_mapping
 from hw.ppa.store import load_pe as load_from
-from hw.ppa.store import result_path, results_folder, save_pe
+from hw.ppa.store import result_path, results_folder, save_pe, shipped
 from tests.circuits import shift_and_add
 
-NAMES = sorted(multiplier.name for multiplier in for_mapping([]))
+STORED = [(multiplier.name, width) for width, multipliers in shipped().items()
+          for multiplier in multipliers]
 SEED = 3
 
 
@@ -51,17 +51,18 @@ def psums_of_all_pairs(pe: MappedPe, signs: int) -> tuple[np.ndarray, np.ndarray
     return simulator.output(nets, "psum_out", signed=True), (expected + half) % (2 * half) - half
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_mapped_multiplier_equals_its_table(name):
-    pe = load_pe(get(name))
+@pytest.mark.parametrize(("name", "width"), STORED)
+def test_mapped_multiplier_equals_its_table(name, width):
+    pe = load_pe(get(name), width)
     found = combinational_table(pe.multiplier_netlist, pe.technology, signed=get(name).signed)
     assert (found == get(name).table).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_mapped_pe_adds_its_table(name):
+@pytest.mark.parametrize(("name", "width"), STORED)
+def test_mapped_pe_adds_its_table(name, width):
     """Signs rotate over the catalogue; the exact PE gets all four below."""
-    found, expected = psums_of_all_pairs(load_pe(get(name)), NAMES.index(name) % 4)
+    found, expected = psums_of_all_pairs(load_pe(get(name), width),
+                                         STORED.index((name, width)) % 4)
     assert (found == expected).all()
 
 
@@ -86,11 +87,11 @@ def test_a_changed_gate_is_noticed():
     assert (combinational_table(broken, pe.technology) != pe.multiplier.table).any()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_stored_figures_are_those_of_the_netlists(name):
-    pe = load_pe(get(name))
+@pytest.mark.parametrize(("name", "width"), STORED)
+def test_stored_figures_are_those_of_the_netlists(name, width):
+    pe = load_pe(get(name), width)
     content = json.loads(gzip.decompress(result_path(results_folder(), pe.multiplier,
-                                                     24).read_bytes()))
+                                                     width).read_bytes()))
     figures = content["figures"]
     assert figures["area_um2"] == pytest.approx(pe.area_um2, abs=1e-4)
     assert figures["delay_ps"] == pytest.approx(pe.delay_ps, abs=1e-2)
@@ -104,7 +105,7 @@ def test_no_result_is_left_over():
                             text=True, check=False)
     if listed.returncode:
         pytest.skip("not a git checkout")
-    expected = {result_path(results_folder(), get(name), 24).name for name in NAMES}
+    expected = {result_path(results_folder(), get(name), width).name for name, width in STORED}
     present = {path.name for path in results_folder().iterdir()}
     assert set(listed.stdout.split()) & present <= expected
 

@@ -11,9 +11,8 @@ from hw.ppa.emitted import emit_verilog
 from hw.ppa.liberty import parse_liberty
 from hw.ppa.portfolio import PORTFOLIO
 from hw.ppa.report import uniform_stream
-from hw.ppa.selection import for_mapping
 from hw.ppa.store import load_pe as load_from
-from hw.ppa.store import result_path, results_folder
+from hw.ppa.store import result_path, results_folder, shipped
 from hw.ppa.synthesis import AREA, RECIPES, SPEED, map_circuit
 from hw.ppa.technology import load_technology
 from tests.hw.ppa.circuits import signed_multiplier
@@ -28,9 +27,10 @@ def test_stored_result_is_of_the_verilog_that_hw_rtl_emits(name, tmp_path):
     assert building._sha256(verilog) == load_pe(get(name)).verilog_sha256
 
 
-@pytest.mark.parametrize("multiplier", for_mapping([]), ids=lambda multiplier: multiplier.name)
-def test_stored_result_is_of_the_present_recipe(multiplier):
-    assert load_pe(multiplier).recipe == AREA.label
+@pytest.mark.parametrize("width", shipped())
+def test_stored_results_are_of_the_present_recipe(width):
+    labels = {load_pe(multiplier, width).recipe for multiplier in shipped()[width]}
+    assert labels == {AREA.label}
 
 
 def test_recipes_differ_in_digest():
