@@ -63,4 +63,25 @@ def delay_kind(name: str, width: int, delays: Sequence[int]) -> ModuleKind:
     def build(place: Place) -> DelayLines:
         return DelayLines(width=width, delays=delays)
 
-    return ModuleKind(name=name, signature=delay_signature(width, len(delays)), build=build)
+    return ModuleKind(name=name, signature=delay_signature(width, len(delays)), build=build,
+                      verilog=lambda name: delay_verilog(name, width, delays))
+
+
+def delay_verilog(name: str, width: int, delays: Sequence[int]) -> str:
+    """Return the Verilog of delay lines; Amaranth takes seconds for those of large arrays."""
+    ports = f"[{width * len(delays) - 1}:0]"
+    registers, moves, outputs = [], [], []
+    for lane, delay in enumerate(delays):
+        last = value = f"lanes_in[{width * (lane + 1) - 1}:{width * lane}]"
+        if delay:
+            bits = width * delay
+            registers.append(f"  reg [{bits - 1}:0] lane{lane} = {bits}'d0;\n")
+            if delay > 1:
+                value = f"{{lane{lane}[{bits - width - 1}:0], {value}}}"
+            moves.append(f"    lane{lane} <= {value};\n")
+            last = f"lane{lane}[{bits - 1}:{bits - width}]"
+        outputs.append(f"  assign lanes_out[{width * (lane + 1) - 1}:{width * lane}] = {last};\n")
+    clocked = f"  always @(posedge clk) if (en) begin\n{''.join(moves)}  end\n" if moves else ""
+    return (f"module {name}(clk, en, lanes_in, lanes_out);\n"
+            f"  input clk;\n  input en;\n  input {ports} lanes_in;\n  output {ports} lanes_out;\n"
+            f"{''.join(registers)}{clocked}{''.join(outputs)}endmodule\n")

@@ -24,7 +24,7 @@ SEED, TILE_RUNS, PROGRAMS = 2022, 60, 48
 MODULES = (*(f"{part}_{MUTATED_ARRAY}" for part in ("pe", "row", "array")), "router", "bank",
            "sequencer", "accumulators", "requantiser", "requantise_lane")
 # `Reason` of harness.cpp, by number.
-REASONS = ("", "hang", "cycle", "result", "too early", "stop", "state", "idle array")
+REASONS = ("", "hang", "cycle", "result", "too early", "stop", "state", "clock")
 SLACK = 40  # cycles for a word where streams wait
 EXTRA = 100  # cycles to fall behind the model before a run counts as hung
 
@@ -47,7 +47,7 @@ class _Tiles(ctypes.Structure):
                 *((name, ctypes.c_int64) for name in (
                     "tile_count", "weight_count", "act_count", "result_count", "weight_stall",
                     "act_stall", "result_stall", "cut", "selected", "route_error", "latency",
-                    "rows", "first")))
+                    "rows", "first", "travel")))
 
 
 class Campaign:
@@ -105,7 +105,7 @@ def _tiles(run: TileRun) -> tuple[list[np.ndarray], _Tiles]:
     return arrays, _Tiles(
         *(array.ctypes.data for array in arrays), len(run.routes), *map(len, arrays[2:]),
         *run.stalls, run.cut, run.selected, run.route_error, BANK.latency_cycles, BANK.rows,
-        OPERAND_WIDTH * BANK.rows)
+        OPERAND_WIDTH * BANK.rows, BANK.rows + BANK.cols)
 
 
 def _program(run: Scenario) -> tuple[list[np.ndarray], _Program]:

@@ -25,7 +25,7 @@ struct Random {
 extern "C" {
 
 // How a mutant was noticed.
-enum Reason { HUNG = 1, OFF_CYCLE, WRONG_RESULT, WENT_ON, WRONG_STOP, WRONG_STATE, NOT_IDLE };
+enum Reason { HUNG = 1, OFF_CYCLE, WRONG_RESULT, WENT_ON, WRONG_STOP, WRONG_STATE, WRONG_CLOCK };
 
 struct Tiles {
     const int64_t* routes;  // in front of each tile, or -1
@@ -35,7 +35,8 @@ struct Tiles {
     const uint64_t* results;
     int64_t tile_count, weight_count, act_count, result_count;
     int64_t weight_stall, act_stall, result_stall, cut, selected, route_error, latency, rows;
-    int64_t first;  // bit of acts that opens a tile
+    int64_t first;   // bit of acts that opens a tile
+    int64_t travel;  // steps that the array is clocked for after a row of weights or a ROUTE
 };
 
 struct Program {
@@ -65,7 +66,7 @@ int run_tiles(Model& model, const Tiles& now, Random random) {
     model.tile_clk = 0;
     int64_t weight = 0, act = 0, result = 0;
     int64_t loading = 0, multiplying = 0, left = now.beats[0];  // tiles of weights, of acts
-    int64_t begun = 0, steps = 0, quiet = 0;
+    int64_t begun = 0, steps = 0, quiet = 0, travels_from = -1;
     bool routed = now.routes[0] < 0;  // what stands in front of tile `loading` has passed
     bool open = false, held = false, act_waits = false, weight_waits = false, route_waits = false;
     uint64_t held_result = 0;
@@ -101,9 +102,10 @@ int run_tiles(Model& model, const Tiles& now, Random random) {
         const bool advance = !result_valid || result_beat;
         if (probe && PORT(tile_acts, ready)) return WENT_ON;
         if (early && PORT(tile_route, ready)) return WENT_ON;
-        for (int array = 0; array < 8; ++array)
-            if (array != model.tile_selected && ((model.enabled | model.driven) >> array & 1))
-                return NOT_IDLE;
+        const bool moving = advance && ((!due.empty() && steps < due.back()) ||
+                                        steps - travels_from <= now.travel);
+        if (model.enabled != uint64_t(moving) << model.tile_selected) return WRONG_CLOCK;
+        if (model.driven & ~(1 << model.tile_selected)) return WRONG_CLOCK;
         if (model.tile_busy != !due.empty()) return WRONG_STATE;
         if (route_beat && !empty) return WRONG_STATE;
         if (weight_beat && !routed) return WENT_ON;
@@ -127,6 +129,7 @@ int run_tiles(Model& model, const Tiles& now, Random random) {
             ++act, act_waits = false;
             if (--left == 0 && ++multiplying < now.tile_count) left = now.beats[multiplying];
         }
+        if (route_beat || weight_beat) travels_from = steps;
         if (route_beat) routed = true, route_waits = false, open = false;
         if (weight_beat) {
             weight_waits = false;
