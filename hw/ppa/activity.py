@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -104,8 +103,12 @@ class Simulator:
         """Set input ports (others keep their value) and settle the logic, in place."""
         for port, planes in inputs.items():
             nets[list(self.netlist.inputs[port])] = planes
+        from hw.ppa.settling import (
+            settle,  # numba takes longer to import than energies that are kept
+        )
+
         arrays = self.arrays
-        _settle(nets, arrays.inputs, arrays.arity, arrays.truth, arrays.outputs)
+        settle(nets, arrays.inputs, arrays.arity, arrays.truth, arrays.outputs)
 
     def open_gates(self, nets: Words) -> Words:
         """Return the lanes in which each clock gate is open, uint64[clock_gates, words]."""
@@ -140,26 +143,3 @@ def combinational_table(netlist: MappedNetlist, technology: Technology, *,
     nets = simulator.reset(act.size // LANES_PER_WORD)
     simulator.apply(nets, {"act": pack_lanes(act, 8), "weight": pack_lanes(weight, 8)})
     return simulator.output(nets, "product", signed=signed).reshape(256, 256)
-
-
-def _settle_python(nets: Words, inputs: npt.NDArray[np.int32], arity: npt.NDArray[np.int32],
-                   truth: npt.NDArray[np.uint32], outputs: npt.NDArray[np.int32]) -> None:
-    """Evaluate all gates in order by folding their truth tables, highest input first."""
-    fold = np.zeros(1 << MAX_CELL_INPUTS, np.uint64)
-    ones = np.uint64(0xFFFFFFFFFFFFFFFF)
-    zero = np.uint64(0)
-    for gate in range(outputs.size):
-        count = arity[gate]
-        table = truth[gate]
-        for word in range(nets.shape[1]):
-            for case in range(1 << count):
-                fold[case] = ones if (table >> np.uint32(case)) & np.uint32(1) else zero
-            for position in range(count - 1, -1, -1):
-                bits = nets[inputs[gate, position], word]
-                half = 1 << position
-                for case in range(half):
-                    fold[case] = (fold[case + half] & bits) | (fold[case] & ~bits)
-            nets[outputs[gate], word] = fold[0]
-
-
-_settle = numba.njit(cache=True, nogil=True)(_settle_python)

@@ -1,8 +1,9 @@
 """Energies of many PEs on many operand streams, each measured once.
 
-What was measured can be kept in a folder, one file per mapped PE. A record is found by the hash of
-everything it depends on: the PE's gates, the figures of the technology, the sampled operands, and
-the text of the modules that measure. So a stale record is never found, and may be deleted.
+What was measured can be kept in a folder, one file per mapped PE, with its delay. A record is
+found by the hash of everything it depends on: the PE's gates, the figures of the technology, the
+sampled operands, and the text of the modules that measure. So a stale record is never found, and
+may be deleted.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from hw.ppa.operand_sample import OperandSample
 from hw.ppa.pe import MappedPe
 from hw.ppa.stream import StreamEnergy, sample_energy
 
-FORMAT = "autoapprox-stream-energies/1"
+FORMAT = "autoapprox-stream-energies/2"
 DEFAULT_FOLDER = Path("build/stream_energies")
 # Modules whose text decides about an energy, besides those that it is computed from.
-MODULES = ("activity", "energy", "glitches", "mapped", "pe", "stream", "technology", "timing")
+MODULES = ("activity", "cells", "energy", "glitches", "inertial", "mapped", "pe", "settling",
+           "stream", "switching_energy", "table", "technology", "timing")
 NAME_DIGITS = 24
 
 
@@ -63,30 +65,36 @@ def energy_table(pes: Sequence[MappedPe], samples: Sequence[OperandSample], *,
 
 def stream_energies(pe: MappedPe, samples: Sequence[OperandSample],
                     folder: Path | None = None) -> list[StreamEnergy]:
-    """Return `sample_energy` of one PE on every sample, from `folder` where it has been kept."""
+    """Return `sample_energy` of one PE on every sample, from `folder` where it has been kept.
+
+    The PE then knows its delay as well.
+    """
     if folder is None:
         return [sample_energy(pe, sample) for sample in samples]
     key = _key(pe)
     path = folder / f"{key[:NAME_DIGITS]}.json"
-    known = _read(path, key)
+    known = _read(path, key, pe)
     fresh = {sample.digest: sample_energy(pe, sample) for sample in samples
              if sample.digest not in known}
     if fresh:
-        known = _read(path, key) | fresh  # another run may have written meanwhile
+        known = _read(path, key, pe) | fresh  # another run may have written meanwhile
         write_json(path, {"format": FORMAT, "key": key, "multiplier": pe.multiplier.name,
+                          "delay_ps": pe.delay_ps,
                           "streams": {digest: asdict(known[digest]) for digest in sorted(known)}})
     return [known[sample.digest] for sample in samples]
 
 
-def _read(path: Path, key: str) -> dict[str, StreamEnergy]:
+def _read(path: Path, key: str, pe: MappedPe) -> dict[str, StreamEnergy]:
     """Return sample digest -> energy; empty when there is no such file, or none of this key."""
     try:
         content = read_json(path)
         if content["format"] != FORMAT or content["key"] != key:
             return {}
-        return {digest: StreamEnergy(**values) for digest, values in content["streams"].items()}
-    except (FileNotFoundError, InputError, KeyError, TypeError):  # measured again and replaced
-        return {}
+        known = {digest: StreamEnergy(**values) for digest, values in content["streams"].items()}
+        pe.recall_delay(float(content["delay_ps"]))
+    except (FileNotFoundError, InputError, KeyError, TypeError, ValueError):
+        return {}  # measured again and replaced
+    return known
 
 
 def _key(pe: MappedPe) -> str:

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from hw.ppa.activity import Simulator, _settle_python, pack_lanes, unpack_lanes
+from hw.ppa.activity import Simulator, pack_lanes, unpack_lanes
 from hw.ppa.mapped import MappedGate, MappedNetlist
+from hw.ppa.settling import settle_python
 from hw.ppa.technology import load_technology
 from tests.hw.ppa.circuits import gated, pipeline
 
@@ -52,7 +53,7 @@ def test_kernel_equals_the_python_it_is_compiled_from(tiny):
     nets[2:5] = np.random.default_rng(SEED).integers(0, 2**63, (3, 2), np.uint64)
     slow = nets.copy()
     arrays = simulator.arrays
-    _settle_python(slow, arrays.inputs, arrays.arity, arrays.truth, arrays.outputs)
+    settle_python(slow, arrays.inputs, arrays.arity, arrays.truth, arrays.outputs)
     simulator.apply(nets, {})
     assert (nets == slow).all()
     assert (nets[5] == ~(nets[4] & nets[3])).all()

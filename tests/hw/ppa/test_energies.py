@@ -47,6 +47,14 @@ def test_kept_energies_are_the_same_and_not_measured_again(pes, samples, tmp_pat
     assert energy_table([load_pe(get(name)) for name in NAMES], samples, folder=tmp_path) == fresh
 
 
+def test_delay_is_kept_with_the_energies(pes, samples, tmp_path, monkeypatch):
+    stream_energies(pes[0], samples[:1], tmp_path)
+    again = load_pe(get(NAMES[0]))
+    monkeypatch.setattr("hw.ppa.pe.analyse", lambda *_, **__: pytest.fail("must be kept"))
+    stream_energies(again, samples[:1], tmp_path)
+    assert again.delay_ps == pes[0].delay_ps
+
+
 def test_equal_runs_write_equal_bytes(pes, samples, tmp_path):
     for name, order in (("a", samples), ("b", samples[::-1])):
         stream_energies(pes[0], order, tmp_path / name)

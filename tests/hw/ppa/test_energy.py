@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hw.ppa.activity import Simulator, pack_lanes
-from hw.ppa.energy import CLOCK_FANOUT, EnergyModel, _count_python
+from hw.ppa.energy import CLOCK_FANOUT, EnergyModel
+from hw.ppa.switching_energy import count_python
 from hw.ppa.timing import analyse
 from tests.hw.ppa.circuits import gated, pipeline
 
@@ -88,4 +89,4 @@ def test_longer_wires_cost_more(tiny):
 @pytest.mark.parametrize("word", [0, 1, 2**63, 0xF0F0, 2**64 - 1])
 def test_population_count(word):
     with np.errstate(over="ignore"):
-        assert _count_python(np.uint64(word)) == word.bit_count()
+        assert count_python(np.uint64(word)) == word.bit_count()

@@ -9,7 +9,8 @@ from hw.multipliers import get
 from hw.ppa import load_pe, sample_energy, sample_operands
 from hw.ppa.activity import Simulator, pack_lanes
 from hw.ppa.energy import EnergyModel
-from hw.ppa.glitches import SETTLED, TimedModel, _simulate, _simulate_python
+from hw.ppa.glitches import TimedModel
+from hw.ppa.inertial import SETTLED, simulate, simulate_python
 from hw.ppa.mapped import MappedGate, MappedNetlist
 from hw.ppa.report import relu_stream, uniform_stream
 from hw.ppa.stream import beats
@@ -115,7 +116,7 @@ def test_kernel_equals_the_python_it_is_compiled_from(tiny):
     energy, timed = models(netlist, tiny)
     before, after = states(netlist, tiny, 0, 1)
     results = []
-    for kernel in (_simulate, _simulate_python):
+    for kernel in (simulate, simulate_python):
         total, count = np.zeros(1), np.zeros(netlist.net_count, np.int64)
         arrays = timed._arrays
         assert kernel((before, after), (arrays.inputs, arrays.arity, arrays.truth, arrays.outputs),
