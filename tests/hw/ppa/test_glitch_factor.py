@@ -91,6 +91,21 @@ def test_adder_glitches_because_product_bits_come_one_by_one(states):
     assert in_place > in_turn
 
 
+def test_partial_sum_that_waits_for_the_product_changes_little(states):
+    pe, by_stream = states
+    whole = by_stream["uniform"][0]
+    waiting = TimedModel(pe.netlist, pe.technology, pe.timing, pe.energy_model)
+    ports = list(pe.netlist.inputs["psum_in"])
+    product = {net for gate in _adder(pe.netlist).gates for net in gate.inputs}
+    product -= {gate.output for gate in _adder(pe.netlist).gates} | set(ports) | {0, CONST1}
+    latest = max(pe.timing.arrivals_ps[net].worst for net in product)
+    assert latest > pe.timing.delay_ps / 2
+    waiting._launch[ports] = latest
+    late = factor(waiting, pe.energy_model, *whole)
+    print(f"partial sum after {latest:.0f} ps: x{late:.2f}")
+    assert late == pytest.approx(factor(pe.timed_model, pe.energy_model, *whole), rel=0.03)
+
+
 def _adder(netlist: MappedNetlist) -> MappedNetlist:
     """Return the gates that depend on the partial sum; what they read besides are its ports."""
     reached = set(netlist.inputs["psum_in"])
