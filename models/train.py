@@ -1,160 +1,162 @@
-"""Train the embedded network: `python -m models.train [--seed N] [-o FILE]`.
+"""Command line: train a network and write it as float ONNX (needs torch).
 
-Reproducible on one machine and one torch release: fixed seed, one thread, deterministic
-kernels. Batch normalisation is folded into the weights before export.
+`python -m models.train` makes the embedded network again; with a name, an architecture learns
+the images of --data: `python -m models.train resnet20 --data cifar-10-python.tar.gz#train
+--test cifar-10-python.tar.gz#test -o resnet20.onnx`. A run that was stopped goes on from
+FILE.checkpoint. A GPU is used if there is one.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import onnx
 
-from hw.common.errors import InputError, ToolError, run_command_line
+from hw.common.errors import InputError, ToolError, run_command_line, unknown_name
 from hw.common.files import write_bytes, write_json
-from hw.common.progress import task
-from models.data import load_digits_split
-from models.digits import CLASSES, CONVOLUTIONS, RESIDUALS, to_onnx
+from models.data import Labelled, load_digits_split
+from models.training.recipes import RECIPES, Recipe
 
 ZOO = Path(__file__).parent / "zoo"
-EPOCHS = 120
-BATCH = 50
-PEAK_RATE = 0.1
-WEIGHT_DECAY = 1e-3
+DIGITS = "digits"
+PRESET = "imagenet-statistics"
+EVALUATED_AT_ONCE = 500
 
 
-def build_module() -> Any:
-    """Return the torch module of `models.digits`, with batch normalisation."""
-    from torch import nn
-
-    class Digits(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            for name, shape in CONVOLUTIONS.items():
-                self.add_module(name, nn.Conv2d(shape.channels_in, shape.channels_out, shape.kernel,
-                                                shape.stride, shape.kernel // 2, bias=False))
-                self.add_module(f"{name}_norm", nn.BatchNorm2d(shape.channels_out))
-            self.classifier = nn.Linear(CONVOLUTIONS["mix"].channels_out, CLASSES)
-
-        def forward(self, image: Any) -> Any:
-            kept: dict[str, Any] = {}
-            signal = image
-            for name in CONVOLUTIONS:
-                signal = getattr(self, f"{name}_norm")(getattr(self, name)(signal))
-                if name in RESIDUALS:
-                    signal = signal + kept[RESIDUALS[name]]
-                signal = kept[name] = signal.relu()
-            return self.classifier(signal.mean((2, 3)))
-
-    return Digits()
-
-
-def augment(images: Any, generator: Any) -> Any:
-    """Return the images under random small affine maps with noise: [n, 1, 8, 8]."""
-    import torch
-    from torch.nn import functional
-
-    count = images.shape[0]
-    angle = (torch.rand(count, generator=generator) - 0.5) * 0.5  # +-14 degrees
-    scale = 1 + (torch.rand(count, generator=generator) - 0.5) * 0.3
-    shift = (torch.rand(count, 2, generator=generator) - 0.5) * 0.4  # +-0.8 pixel
-    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-    maps = torch.stack([torch.stack([cos, -sin, shift[:, 0]], 1),
-                        torch.stack([sin, cos, shift[:, 1]], 1)], 1)
-    grid = functional.affine_grid(maps, list(images.shape), align_corners=False)
-    moved = functional.grid_sample(images, grid, align_corners=False)
-    noise = torch.randn(images.shape, generator=generator) * 0.03
-    return (moved + noise).clamp(0, 1)
-
-
-def fold(module: Any) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-    """Return the weights of `module` with batch normalisation folded in."""
-    weights = {}
-    for name in CONVOLUTIONS:
-        norm = getattr(module, f"{name}_norm")
-        gain = norm.weight / (norm.running_var + norm.eps).sqrt()
-        kernel = getattr(module, name).weight * gain[:, None, None, None]
-        weights[f"{name}.weight"] = kernel.detach().numpy()
-        weights[f"{name}.bias"] = (norm.bias - norm.running_mean * gain).detach().numpy()
-    weights["classifier.weight"] = module.classifier.weight.detach().numpy()
-    weights["classifier.bias"] = module.classifier.bias.detach().numpy()
-    return weights
-
-
-def train(*, seed: int, epochs: int, quiet: bool = False) -> Any:
-    """Train on the `train` split and return the torch module in evaluation mode."""
-    import torch
-
-    torch.manual_seed(seed)
-    torch.set_num_threads(1)  # sums in a fixed order
-    torch.use_deterministic_algorithms(True)
-    generator = torch.Generator().manual_seed(seed)
-    data = load_digits_split("train")
-    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
-    module = build_module()
-    optimiser = torch.optim.SGD(module.parameters(), lr=PEAK_RATE, momentum=0.9, nesterov=True,
-                                weight_decay=WEIGHT_DECAY)
-    steps = epochs * (len(labels) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK_RATE, total_steps=steps)
-    with task("training", epochs, quiet=quiet) as progress:
-        for _ in range(epochs):
-            order = torch.randperm(len(labels), generator=generator)
-            for chosen in order.split(BATCH):
-                logits = module(augment(images[chosen], generator))
-                loss = torch.nn.functional.cross_entropy(logits, labels[chosen],
-                                                         label_smoothing=0.05)
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                schedule.step()
-            progress.advance(note=f"loss {loss.item():.3f}")
-    return module.eval()
-
-
-def float_accuracy(model_bytes: bytes, split: str) -> tuple[int, int]:
-    """Return (right, n) of the float network on a split, by ONNX Runtime."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(model_bytes, providers=["CPUExecutionProvider"])
-    data = load_digits_split(split)
-    logits = session.run(None, {"input": data.images})[0]
-    return int((logits.argmax(1) == data.labels).sum()), len(data.labels)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m models.train", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", nargs="?", default=DIGITS, metavar="NAME",
+                        help=f"{DIGITS} (default), {', '.join(RECIPES)}")
+    parser.add_argument("--data", metavar="DATA", help="training images (docs/data.md)")
+    parser.add_argument("--test", metavar="DATA",
+                        help="images that the accuracy is measured on (default: none)")
+    parser.add_argument("--preset", default=PRESET, metavar="NAME",
+                        help=f"how pixels become the input (default {PRESET})")
+    parser.add_argument("--limit", type=int, metavar="N", help="first N training images only")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
+    parser.add_argument("--epochs", type=int, help="passes over the images (default: the recipe's)")
+    parser.add_argument("--batch", type=int, help="images per step (default: the recipe's)")
+    parser.add_argument("--rate", type=float,
+                        help="largest learning rate (default: the recipe's)")
+    parser.add_argument("--device", choices=("cpu", "cuda"),
+                        help="default: cuda if torch finds a GPU")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.onnx",
+                        help="file to write (default: the embedded network, for digits)")
+    return parser
 
 
 def main() -> int:
-    """Command line of the module."""
-    parser = argparse.ArgumentParser(prog="python -m models.train", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
-    parser.add_argument("--epochs", type=int, default=EPOCHS,
-                        help=f"passes over the training images (default {EPOCHS})")
-    parser.add_argument("-o", "--output", type=Path, default=ZOO / "digits.onnx",
-                        help="file to write (default: the embedded network)")
-    arguments = parser.parse_args()
-    if arguments.epochs < 1:
-        raise InputError(f"Epochs must be at least 1, not {arguments.epochs}")
+    """Run the command line."""
+    arguments = _parser().parse_args()
+    if arguments.name not in (DIGITS, *RECIPES):
+        raise unknown_name("network", arguments.name, (DIGITS, *RECIPES))
+    for name in ("epochs", "batch", "limit"):
+        if (value := getattr(arguments, name)) is not None and value < 1:
+            raise InputError(f"{name.capitalize()} must be at least 1, not {value}")
+    if arguments.rate is not None and not arguments.rate > 0:
+        raise InputError(f"Rate must be positive, not {arguments.rate:g}")
     try:
         import torch
     except ImportError:
         raise ToolError("Training needs torch, which is not installed; "
                         "run: .venv/bin/pip install -e '.[torch]'") from None
-    module = train(seed=arguments.seed, epochs=arguments.epochs)
-    content = to_onnx(fold(module)).SerializeToString(deterministic=True)
-    accuracy = {split: float_accuracy(content, split) for split in ("train", "search")}
-    write_bytes(arguments.output, content)
-    write_json(arguments.output.with_suffix(".json"), {
-        "trained_on": "digits:train", "seed": arguments.seed, "epochs": arguments.epochs,
-        "torch": torch.__version__,
-        "float_top1": {split: {"right": right, "n": n} for split, (right, n) in accuracy.items()},
-        # How an image file becomes the input: pixels 0..16 divided by 16.
-        "input": {"layout": "nchw", "mean": 0.0, "std": 1.0, "scale": 1 / 16}})
-    for split, (right, n) in accuracy.items():
-        print(f"float top-1 on digits:{split}: {right}/{n} = {100 * right / n:.2f} %")
-    print(f"wrote {arguments.output}", file=sys.stderr)
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        raise ToolError("Device cuda needs a GPU that torch can use, and it finds none")
+    (_digits if arguments.name == DIGITS else _architecture)(arguments)
     return 0
+
+
+def _digits(arguments: argparse.Namespace) -> None:
+    from models.digits import to_onnx
+    from models.training import digits
+
+    epochs = arguments.epochs or digits.EPOCHS
+    module = digits.train(seed=arguments.seed, epochs=epochs)
+    splits = {f"digits:{name}": load_digits_split(name) for name in ("train", "search")}
+    # How an image file becomes the input: pixels 0..16 divided by 16.
+    _write(to_onnx(digits.fold(module)), arguments.output or ZOO / "digits.onnx", splits, {
+        "trained_on": "digits:train", "seed": arguments.seed, "epochs": epochs,
+    }, {"layout": "nchw", "mean": 0.0, "std": 1.0, "scale": 1 / 16})
+
+
+def _architecture(arguments: argparse.Namespace) -> None:
+    from models.architectures import build
+    from models.training.loop import Training
+    from sim.data import Preprocessing, load_data
+
+    if arguments.data is None or arguments.output is None:
+        raise InputError(f"Training {arguments.name} needs --data and --output")
+    recipe = _recipe(arguments)
+    preprocessing = Preprocessing.from_settings({"preset": arguments.preset})
+    data = load_data(arguments.data, preprocessing, limit=arguments.limit)
+    test = {arguments.test: load_data(arguments.test, preprocessing)} if arguments.test else {}
+    side, classes = _side_and_classes(data, arguments.data)
+    model = build(recipe.architecture, weights=arguments.seed, image=side, classes=classes)
+    import torch
+
+    device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(arguments.seed)
+    training = Training(model, recipe, data, seed=arguments.seed, device=device)
+    training.run(arguments.output.with_suffix(".checkpoint"))
+    _write(training.network(), arguments.output, test, {
+        "trained_on": f"{len(data.labels)} images of {Path(arguments.data).name}",
+        "seed": arguments.seed, "device": device, "recipe": recipe.to_dict(),
+    }, {"preset": arguments.preset})
+
+
+def _recipe(arguments: argparse.Namespace) -> Recipe:
+    given = {"epochs": arguments.epochs, "batch": arguments.batch, "peak_rate": arguments.rate}
+    return replace(RECIPES[arguments.name],
+                   **{name: value for name, value in given.items() if value is not None})
+
+
+def _side_and_classes(data: Labelled, source: str) -> tuple[int, int]:
+    height, width = map(int, data.images.shape[2:])
+    if height != width:
+        raise InputError(f"{source}: training images must be square, not {height}x{width}")
+    classes = int(data.labels.max()) + 1
+    if classes < 2:
+        raise InputError(f"{source}: training images must be of at least 2 classes, not {classes}")
+    return height, classes
+
+
+def _write(model: onnx.ModelProto, path: Path, splits: Mapping[str, Labelled],
+           facts: Mapping[str, Any], preprocessing: Mapping[str, Any]) -> None:
+    """Write the network, and beside it what it is; print its accuracy on each split."""
+    import torch
+
+    content = model.SerializeToString(deterministic=True)
+    right = {name: float_right(content, data) for name, data in splits.items()}
+    write_bytes(path, content)
+    write_json(path.with_suffix(".json"), {
+        **facts, "torch": torch.__version__,
+        "float_top1": {name.partition(":")[2] if name.startswith(DIGITS) else Path(name).name:
+                       {"right": right[name], "n": len(data.labels)}
+                       for name, data in splits.items()},
+        "input": dict(preprocessing)})
+    for name, data in splits.items():
+        n = len(data.labels)
+        print(f"float top-1 on {name}: {right[name]}/{n} = {100 * right[name] / n:.2f} %")
+    print(f"wrote {path}", file=sys.stderr)
+
+
+def float_right(model: bytes, data: Labelled) -> int:
+    """Return how many images the float network classifies correctly, by ONNX Runtime."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    found = 0
+    for start in range(0, len(data.labels), EVALUATED_AT_ONCE):
+        part = slice(start, start + EVALUATED_AT_ONCE)
+        [logits] = session.run(None, {"input": data.images[part]})
+        found += int((logits.argmax(1) == data.labels[part]).sum())
+    return found
 
 
 if __name__ == "__main__":

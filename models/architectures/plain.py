@@ -17,7 +17,13 @@ def vgg19(net: Network, classes: int) -> str:
     return _vgg(net, classes, (2, 2, 4, 4, 4))
 
 
-def _vgg(net: Network, classes: int, stages: Sequence[int]) -> str:
+def vgg19_cifar(net: Network, classes: int) -> str:
+    """Configuration E for 32x32 images: one linear layer behind the 16 convolutions."""
+    return _vgg(net, classes, (2, 2, 4, 4, 4), hidden=())
+
+
+def _vgg(net: Network, classes: int, stages: Sequence[int],
+         hidden: Sequence[int] = (4096, 4096)) -> str:
     tensor, size = "input", net.image
     for stage, (count, channels) in enumerate(zip(stages, (64, 128, 256, 512, 512), strict=True)):
         for index in range(count):
@@ -27,9 +33,11 @@ def _vgg(net: Network, classes: int, stages: Sequence[int]) -> str:
         size //= 2
     features = net.channels(tensor) * size * size
     tensor = net.op("Flatten", [tensor], "flatten")
-    tensor = net.relu(net.linear(tensor, "fc6", net.scaled(4096), fan_in=features, gain=RELU_GAIN))
-    tensor = net.relu(net.linear(tensor, "fc7", net.scaled(4096), gain=RELU_GAIN))
-    return net.linear(tensor, "fc8", classes)
+    for number, units in enumerate(hidden, 6):
+        tensor = net.relu(net.linear(tensor, f"fc{number}", net.scaled(units), fan_in=features,
+                                     gain=RELU_GAIN))
+        features = net.channels(tensor)
+    return net.linear(tensor, f"fc{6 + len(hidden)}", classes, fan_in=features)
 
 
 def squeezenet(net: Network, classes: int) -> str:

@@ -18,12 +18,12 @@ def resnet8(net: Network, classes: int) -> str:
 
 def resnet20(net: Network, classes: int) -> str:
     """Nine blocks for 32x32 images, whose shortcuts take every second pixel and pad with zeros."""
-    tensor = net.relu(net.conv("input", "conv1", net.scaled(16), 3))
-    for stage, channels in enumerate((16, 32, 64), 1):
-        for block in range(3):
-            tensor = _basic(net, tensor, f"layer{stage}.{block}", net.scaled(channels),
-                            2 if stage > 1 and block == 0 else 1, padded=True)
-    return net.linear(net.pooled(tensor), "fc", classes)
+    return _cifar(net, classes, 3)
+
+
+def resnet56(net: Network, classes: int) -> str:
+    """27 blocks for 32x32 images, as `resnet20`."""
+    return _cifar(net, classes, 9)
 
 
 def resnet18(net: Network, classes: int) -> str:
@@ -34,6 +34,15 @@ def resnet18(net: Network, classes: int) -> str:
 def resnet50(net: Network, classes: int) -> str:
     """3, 4, 6 and 3 bottleneck blocks; the stride is in the 3x3 convolution."""
     return _imagenet(net, classes, (3, 4, 6, 3), expansion=4)
+
+
+def _cifar(net: Network, classes: int, blocks: int) -> str:
+    tensor = net.relu(net.conv("input", "conv1", net.scaled(16), 3))
+    for stage, channels in enumerate((16, 32, 64), 1):
+        for block in range(blocks):
+            tensor = _basic(net, tensor, f"layer{stage}.{block}", net.scaled(channels),
+                            2 if stage > 1 and block == 0 else 1, padded=True)
+    return net.linear(net.pooled(tensor), "fc", classes)
 
 
 def _imagenet(net: Network, classes: int, blocks: tuple[int, ...], expansion: int) -> str:

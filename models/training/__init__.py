@@ -1,0 +1,1 @@
+"""Training: the embedded network, and architectures on images of the user's (needs torch)."""

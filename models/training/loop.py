@@ -1,0 +1,146 @@
+"""Training with checkpoints: a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from hw.common.errors import InputError
+from hw.common.files import write_bytes
+from hw.common.progress import task
+from models.data import Labelled
+from models.training.augmentation import moved_and_mirrored
+from models.training.graph_module import graph_module, trained
+from models.training.recipes import Recipe
+
+EVALUATION_BATCH = 500
+
+
+class Training:
+    """A network being trained by a recipe.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        With the weights to begin with.
+    recipe : Recipe
+    data : Labelled
+        Training images as the network takes them.
+    seed : int
+        Of the order of the images and their augmentation.
+    device : str
+        `cpu` or `cuda`; on the latter in bfloat16 where that is precise enough (autocast).
+    """
+
+    def __init__(self, model: onnx.ModelProto, recipe: Recipe, data: Labelled, *, seed: int = 0,
+                 device: str = "cpu") -> None:
+        import torch
+
+        self._model, self.recipe, self._seed, self._device = model, recipe, seed, device
+        self._format = (torch.channels_last if device == "cuda" else torch.contiguous_format)
+        self._images = torch.from_numpy(data.images).to(device)
+        self._labels = torch.from_numpy(data.labels).to(device)
+        self._module = graph_module(model).to(device, memory_format=self._format)
+        # Scales behind batch normalisation and biases do nothing for generalisation.
+        flat = [value for value in self._module.parameters() if value.ndim == 1]
+        full = [value for value in self._module.parameters() if value.ndim > 1]
+        self._optimiser = torch.optim.SGD(
+            [{"params": full, "weight_decay": recipe.weight_decay},
+             {"params": flat, "weight_decay": 0.0}],
+            lr=recipe.peak_rate, momentum=recipe.momentum, nesterov=True)
+        steps = recipe.epochs * -(-len(data.labels) // recipe.batch)
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimiser, recipe.peak_rate, total_steps=steps)
+        self._generator = torch.Generator().manual_seed(seed)
+        self.epoch = 0
+
+    def run(self, checkpoint: Path, *, quiet: bool = False,
+            after_epoch: Callable[[int], None] = lambda _epoch: None) -> None:
+        """Train to the end, from `checkpoint` where that exists; it is replaced every epoch.
+
+        Raises InputError if the checkpoint is of another recipe, seed or network.
+        """
+        if checkpoint.exists():
+            self._load(checkpoint)
+        left = self.recipe.epochs - self.epoch
+        with task(f"training, epoch {self.epoch + 1} to {self.recipe.epochs}", left,
+                  quiet=quiet) as progress:
+            while self.epoch < self.recipe.epochs:
+                loss = self._epoch()
+                self.epoch += 1
+                self._save(checkpoint)
+                progress.advance(note=f"loss {loss:.3f}")
+                after_epoch(self.epoch)
+
+    def network(self) -> onnx.ModelProto:
+        """Return the network as trained so far."""
+        return trained(self._model, self._module.eval())
+
+    def _epoch(self) -> float:
+        """Go once over the images; return the mean loss."""
+        import torch
+        from torch.nn import functional
+
+        self._module.train()
+        order = torch.randperm(len(self._labels), generator=self._generator)
+        total = torch.zeros((), device=self._device)
+        for chosen in order.split(self.recipe.batch):
+            there = chosen.to(self._device)
+            images = moved_and_mirrored(self._images[there], self.recipe.crop_pixels,
+                                        self._generator).contiguous(memory_format=self._format)
+            with torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):
+                logits = self._module(images)
+            loss = functional.cross_entropy(logits.float(), self._labels[there],
+                                            label_smoothing=self.recipe.label_smoothing)
+            self._optimiser.zero_grad()
+            loss.backward()
+            self._optimiser.step()
+            self._schedule.step()
+            total += loss.detach() * len(chosen)
+        mean = float(total) / len(self._labels)
+        if mean != mean:  # noqa: PLR0124 - not a number
+            raise InputError(f"Training must converge, but the loss of epoch {self.epoch + 1} is "
+                             f"no number; a smaller --rate than {self.recipe.peak_rate:g} may help")
+        return mean
+
+    # --- checkpoints ---
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {"recipe": self.recipe.to_dict(), "seed": self._seed, "images": len(self._labels),
+                "layers": [node.name for node in self._model.graph.node]}
+
+    def _save(self, path: Path) -> None:
+        import torch
+
+        content = io.BytesIO()
+        torch.save({"settings": self._settings, "epoch": self.epoch,
+                    "module": self._module.state_dict(),
+                    "optimiser": self._optimiser.state_dict(),
+                    "schedule": self._schedule.state_dict(),
+                    "generator": self._generator.get_state()}, content)
+        write_bytes(path, content.getvalue())
+
+    def _load(self, path: Path) -> None:
+        import torch
+
+        try:
+            kept = torch.load(path, map_location="cpu", weights_only=True)
+            settings = kept["settings"]
+        except Exception as error:  # whatever a damaged file makes torch raise
+            raise InputError(f"{path}: no checkpoint of a training ({type(error).__name__}); "
+                             "remove it to start again") from None
+        if settings != self._settings:
+            differing = [name for name, value in self._settings.items()
+                         if settings.get(name) != value]
+            raise InputError(f"{path}: checkpoint must be of this training, but differs in "
+                             f"{', '.join(differing)}; remove it to start again")
+        self._module.load_state_dict(kept["module"])
+        self._optimiser.load_state_dict(kept["optimiser"])
+        self._schedule.load_state_dict(kept["schedule"])
+        self._generator.set_state(kept["generator"])
+        self.epoch = kept["epoch"]

@@ -1,0 +1,185 @@
+"""Training of architectures: the module is the network, checkpoints, the command line."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+
+from hw.common.errors import InputError, ToolError
+from models.architectures import ARCHITECTURES, build
+from models.data import Labelled
+from models.train import main
+from models.training.augmentation import moved_and_mirrored
+from models.training.graph_module import graph_module, trained
+from models.training.loop import Training
+from models.training.recipes import RECIPES, Recipe
+from sim.data import Preprocessing, load_data
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+QUICK = Recipe(architecture="resnet8", epochs=3, batch=15, peak_rate=0.1)
+
+
+def stripes(count, seed=0):
+    """Noise with stripes: the class is their direction."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    place = np.arange(32) * (2 * np.pi / 8)
+    patterns = np.stack([np.broadcast_to(np.sin(part), (32, 32)) for part in (
+        place[None, :], place[:, None], (place[:, None] + place[None, :]) / 2)])
+    images = 2 * patterns[labels][:, None] + random.normal(size=(count, 3, 32, 32))
+    return Labelled(images.astype(np.float32), labels.astype(np.int64))
+
+
+def logits_of(model, images):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model.SerializeToString(),
+                                           providers=["CPUExecutionProvider"])
+    return session.run(None, {"input": images})[0]
+
+
+@pytest.mark.parametrize("name", [*sorted({recipe.architecture for recipe in RECIPES.values()}),
+                                  "mobilenetv2", "squeezenet1.0", "resnet18"])
+def test_module_and_folded_network_agree(name):
+    model = build(name, image=32, classes=10, width=0.25)
+    module = graph_module(model)
+    images = stripes(6).images
+    for _ in range(3):  # running means and variances that differ from 0 and 1
+        module(torch.from_numpy(images))
+    module.eval()
+    with torch.no_grad():
+        expected = module(torch.from_numpy(images)).numpy()
+    folded = trained(model, module)
+    np.testing.assert_allclose(logits_of(folded, images), expected, rtol=1e-3, atol=1e-3)
+    assert [node.op_type for node in folded.graph.node] == [
+        node.op_type for node in model.graph.node]
+    assert np.abs(expected - logits_of(model, images)).max() > 1e-2  # it was not trivial
+
+
+def test_unknown_operators_are_refused():
+    with pytest.raises(InputError, match=r": training knows no \w+; it knows Conv, Gemm, Add"):
+        graph_module(build("vit-tiny", image=32, width=0.25))
+
+
+def test_training_learns(tmp_path):
+    model = build("resnet8", classes=3)
+    training = Training(model, QUICK, stripes(150))
+    training.run(tmp_path / "net.checkpoint", quiet=True)
+    fresh = stripes(60, seed=1)
+    right = (logits_of(training.network(), fresh.images).argmax(1) == fresh.labels).mean()
+    assert right > 0.8
+    assert (logits_of(model, fresh.images).argmax(1) == fresh.labels).mean() < 0.7
+
+
+def test_a_stopped_training_ends_like_one_that_was_not(tmp_path):
+    def training():
+        return Training(build("resnet8", classes=3), QUICK, stripes(60), seed=4)
+
+    whole = training()
+    whole.run(tmp_path / "whole.checkpoint", quiet=True)
+
+    def stop(epoch):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    stopped = training()
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run(tmp_path / "net.checkpoint", quiet=True, after_epoch=stop)
+    again = training()
+    epochs = []
+    again.run(tmp_path / "net.checkpoint", quiet=True, after_epoch=epochs.append)
+    assert epochs == [3]
+    assert again.network() == whole.network()
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path):
+    path = tmp_path / "net.checkpoint"
+    Training(build("resnet8", classes=3), QUICK, stripes(20)).run(path, quiet=True)
+    with pytest.raises(InputError, match=rf"^{path}: checkpoint must be of this training, but "
+                                         r"differs in seed, images; remove it"):
+        Training(build("resnet8", classes=3), QUICK, stripes(40), seed=1).run(path, quiet=True)
+    path.write_bytes(b"torn")
+    with pytest.raises(InputError, match=rf"^{path}: no checkpoint of a training"):
+        Training(build("resnet8", classes=3), QUICK, stripes(20)).run(path, quiet=True)
+
+
+def test_augmentation_moves_and_mirrors():
+    images = torch.from_numpy(stripes(64).images)
+    generator = torch.Generator().manual_seed(0)
+    moved = moved_and_mirrored(images, 4, generator)
+    padded = torch.nn.functional.pad(images, [4] * 4)
+    seen = set()
+    for image, wide in zip(moved, padded, strict=True):
+        cuts = {(row, column): wide[:, row:row + 32, column:column + 32]
+                for row in range(9) for column in range(9)}
+        places = [(place, mirrored) for place, cut in cuts.items() for mirrored in (False, True)
+                  if torch.equal(image, cut.flip(2) if mirrored else cut)]
+        assert len(places) == 1
+        seen.add(places[0])
+    assert len(seen) > 40
+
+
+# --- command line -----------------------------------------------------------------------
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["train", *map(str, arguments)])
+    return main()
+
+
+@pytest.fixture
+def archive(tmp_path):
+    images, labels = stripes(60)
+    pixels = np.clip(128 + 40 * images.transpose(0, 2, 3, 1), 0, 255).astype(np.uint8)
+    path = tmp_path / "stripes.npz"
+    np.savez(path, x=pixels, y=labels)
+    return path
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_trains(name, archive, tmp_path, monkeypatch, capsys):
+    target = tmp_path / "net.onnx"
+    small = ["--limit", 12, "--batch", 6] if name != "resnet8" else ["--rate", 0.1]
+    assert run(monkeypatch, name, "--data", archive, "--test", archive, "--epochs", 1, *small,
+               "-o", target) == 0
+    assert "float top-1 on" in capsys.readouterr().out
+    stated = json.loads(target.with_suffix(".json").read_text())
+    assert stated["recipe"]["architecture"] in ARCHITECTURES
+    assert stated["float_top1"]["stripes.npz"]["n"] == 60
+    # The network and its preprocessing are used by everything else as they are.
+    pixels = Preprocessing.from_settings(stated["input"])
+    data = load_data(str(archive), pixels)
+    right = int((logits_of(onnx.load(target), data.images).argmax(1) == data.labels).sum())
+    assert right == stated["float_top1"]["stripes.npz"]["right"]
+
+
+@pytest.mark.parametrize(("arguments", "error", "message"), [
+    (["resnet9"], InputError, r"^Unknown network 'resnet9'; did you mean 'resnet"),
+    (["resnet8"], InputError, r"^Training resnet8 needs --data and --output$"),
+    (["resnet8", "--epochs", "0"], InputError, r"^Epochs must be at least 1, not 0$"),
+    (["resnet8", "--rate", "-1"], InputError, r"^Rate must be positive, not -1$"),
+])
+def test_bad_arguments(arguments, error, message, monkeypatch):
+    with pytest.raises(error, match=message):
+        run(monkeypatch, *arguments)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_told(monkeypatch):
+    with pytest.raises(ToolError, match=r"^Device cuda needs a GPU"):
+        run(monkeypatch, "resnet8", "--device", "cuda")
+
+
+@pytest.mark.parametrize(("images", "labels", "message"), [
+    ((4, 32, 64, 3), [0, 1, 0, 1], r"must be square, not 32x64$"),
+    ((4, 32, 32, 3), [0, 0, 0, 0], r"must be of at least 2 classes, not 1$"),
+])
+def test_useless_images_are_refused(images, labels, message, tmp_path, monkeypatch):
+    path = tmp_path / "odd.npz"
+    np.savez(path, x=np.zeros(images, np.uint8), y=np.array(labels))
+    with pytest.raises(InputError, match=rf"^{path}: training images {message}"):
+        run(monkeypatch, "resnet8", "--data", path, "-o", tmp_path / "net.onnx")
