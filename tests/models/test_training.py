@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -67,7 +68,7 @@ def test_unknown_operators_are_refused():
 
 def test_training_learns(tmp_path):
     model = build("resnet8", classes=3)
-    training = Training(model, QUICK, stripes(150))
+    training = Training(model, replace(QUICK, epochs=10), stripes(90))
     training.run(tmp_path / "net.checkpoint", quiet=True)
     fresh = stripes(60, seed=1)
     right = (logits_of(training.network(), fresh.images).argmax(1) == fresh.labels).mean()
