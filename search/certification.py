@@ -1,24 +1,25 @@
 """Certificates for what methods found: the images that nothing else has touched.
 
-The same rule for every method: of the designs it accepted on the search split, those that nothing
-cheaper is as harmless as are judged in a fixed sequence, the safest first, and the last one before
-the first failure is kept. The chosen method's certificate holds at 95 %; those of the others stand
-beside it, each for itself.
+The same rule for every method: of the designs it accepted on the search split, a sequence is
+planned that saves most by what the search split lets expect (`search.forecast`), and judged up to
+the first failure (`search.sequence`). The last one that passed is kept. The chosen method's
+certificate holds at 95 %; those of the others stand beside it, each for itself.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from search.certify import certify_in_sequence, compare, identical
+from search.certify import SCORE_AT_ALPHA, certify_in_sequence, compare, identical, score
 from search.evaluation import SplitRuns
+from search.forecast import Paired, imagine
+from search.oracle import Measured
 from search.result import Candidate, Certificate, MethodResult
+from search.sequence import plan_sequence
 
-SEQUENCE = 5  # designs judged at most: each may end it, and the last saves most
+Measure = Callable[[Sequence[Candidate]], Sequence[Measured]]
 
 
 class Certification:
@@ -27,13 +28,17 @@ class Certification:
     def __init__(self, runs: SplitRuns, exact: Candidate, *, margin: float) -> None:
         self.margin, self._runs, self._exact = margin, runs, exact
 
-    def of(self, result: MethodResult, needed: int, damage: Callable[[Candidate], float], *,
+    def of(self, result: MethodResult, needed: int, measure: Measure, *,
            chosen: bool) -> MethodResult:
         """Return the result with the cheapest design that passed, and its certificate.
 
         When nothing passes, the chosen method falls back on the exact array, the same network as
         before; another one keeps no design, and the certificate of the first that failed.
+
+        measure : candidates -> what was measured of them on the search split.
         """
+        designs = sequence(result.history, measure(result.history), self._exact, needed=needed,
+                           images=len(self._runs.labels), margin=self.margin)
         right = self._runs.right({})
         fallback = identical(right, margin=self.margin)
 
@@ -43,7 +48,7 @@ class Certification:
             return compare(right, self._runs.right(candidate.mapping), margin=self.margin,
                            separate=not chosen)
 
-        judged = certify_in_sequence(sequence(result, needed, damage), judge)
+        judged = certify_in_sequence(designs, judge)
         passed = [entry for entry in judged if entry[1].certified]
         if passed:
             best, certificate = passed[-1]
@@ -53,24 +58,45 @@ class Certification:
         return replace(result, best=None, certificate=judged[0][1] if judged else None)
 
 
-def sequence(result: MethodResult, needed: int, damage: Callable[[Candidate], float]
-             ) -> list[Candidate]:
-    """Return the accepted designs that nothing cheaper is as harmless as, safest first.
+def sequence(history: Sequence[Candidate], answers: Sequence[Measured], exact: Candidate, *,
+             needed: int, images: int, margin: float) -> list[Candidate]:
+    """Return the designs to judge, in order; nothing but the search split decides.
 
-    Harm is the change of the logits on the search split. Of a long front, an even choice that
-    holds both ends.
+    Parameters
+    ----------
+    history, answers
+        Every candidate that a method measured, and what was measured of it.
+    exact : Candidate
+        First where the method accepted it: it passes for certain.
+    needed : int
+        Images of the search split that a design must have right.
+    images : int
+        Of the certify split.
+    margin : float
+        Of the certificate, a fraction.
     """
-    accepted = sorted((c for c in result.history if c.search_right >= needed),
-                      key=lambda candidate: candidate.energy)
-    front: list[Candidate] = []
+    front = _front(history, answers, needed)
+    first = [candidate for candidate, _ in front if candidate.mapping == exact.mapping]
+    designs = [entry for entry in front if entry[0].energy < exact.energy]
+    if not designs:
+        return first or [candidate for candidate, _ in front[-1:]]
+    told = [Paired(harm=answer.damage, lost=answer.lost,
+                   gained=answer.right - exact.search_right + answer.lost) for answer in answers]
+    counts = imagine(told, exact.search_n, [answer.damage for _, answer in designs], images)
+    # Tango's score decides nearly as the exact test does, and at once.
+    passes = score(counts.lost, counts.gained, images, -margin) >= SCORE_AT_ALPHA
+    saved = [exact.energy - candidate.energy for candidate, _ in designs]
+    return [*first, *(designs[index][0] for index in plan_sequence(passes, saved))]
+
+
+def _front(history: Sequence[Candidate], answers: Sequence[Measured], needed: int
+           ) -> list[tuple[Candidate, Measured]]:
+    """Return the accepted designs that nothing cheaper is as harmless as, safest first."""
+    front: list[tuple[Candidate, Measured]] = []
     least = math.inf
-    for candidate in accepted:
-        harm = damage(candidate)
-        if harm < least:
-            front.append(candidate)
-            least = harm
-    front.reverse()
-    if len(front) > SEQUENCE:
-        chosen = np.linspace(0, len(front) - 1, SEQUENCE).round().astype(int)
-        front = [front[index] for index in chosen]
-    return front
+    for candidate, answer in sorted(zip(history, answers, strict=True),
+                                    key=lambda entry: entry[0].energy):
+        if candidate.search_right >= needed and answer.damage < least:
+            front.append((candidate, answer))
+            least = answer.damage
+    return front[::-1]

@@ -13,9 +13,8 @@ discordances that a good design leaves; this one holds its level there. The disc
 is searched inside a Clopper-Pearson interval of level 1 - GAMMA, GAMMA being added to the
 p-value (Berger & Boos, JASA 89:1012, 1994).
 
-Several designs of a front are certified in a fixed sequence: the safest first, stopping at
-the first failure. Each is then tested at the full level and the chance that any certificate
-of the sequence is false stays at 5 %.
+Several designs are certified in a fixed sequence, stopping at the first failure. Each is then
+tested at the full level and the chance that any certificate of the sequence is false stays at 5 %.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ from hw.common.errors import InputError
 from search.result import Certificate
 
 ALPHA = 0.05
+SCORE_AT_ALPHA = 1.6449  # of a standard normal
 GAMMA = 1e-4
 NUISANCE_POINTS = 64
 BOUND_TOLERANCE = 1e-6
@@ -213,7 +213,7 @@ def wording(*, certified: bool, difference: int, margin: float, separate: bool =
 
 def certify_in_sequence(designs: Sequence[T], judge: Callable[[T], Certificate]
                         ) -> list[tuple[T, Certificate]]:
-    """Judge designs in the order given, the safest first, and stop at the first failure.
+    """Judge designs in the order given, and stop at the first failure.
 
     Returns the judged designs with their certificates: all of them certified but perhaps the
     last. The order must not depend on the images that `judge` looks at.

@@ -74,9 +74,8 @@ class Crew:
         for trial in patiently(lambda: self._study.get_trials(deepcopy=False)):
             name = key(json.loads(trial.user_attrs["mapping"]))
             if trial.state == TrialState.COMPLETE:
-                done[name] = Measured(right=trial.user_attrs["right"],
-                                      damage=trial.user_attrs["damage"],
-                                      seconds=trial.user_attrs["seconds"])
+                done[name] = Measured(**{
+                    field: trial.user_attrs[field] for field in Measured._fields})
             elif trial.state == TrialState.RUNNING:
                 claimed.add(name)
         return done, claimed

@@ -17,11 +17,13 @@ from search.result import Candidate
 class Measured(NamedTuple):
     """One pass of the search split.
 
-    right : images classified correctly. damage : mean squared change of the logits divided by
-    the variance of the exact logits. seconds : what the pass took when it was made.
+    right : images classified correctly. lost : images that only the exact network classifies
+    correctly. damage : mean squared change of the logits divided by the variance of the exact
+    logits. seconds : what the pass took when it was made.
     """
 
     right: int
+    lost: int
     damage: float
     seconds: float
 

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 
 from hw.multipliers import EXACT
 from search.calibration import calibration_charge
-from search.certification import SEQUENCE
 from search.certify import supported_margin
 from search.compensation import NONE, compensation_passes
 from search.options import Options
 from search.pipeline import Inputs, read_inputs
+from search.sequence import MAX_SEQUENCE
 from search.study import study_charge
 
 TIMED_IMAGES = 64
@@ -88,7 +88,7 @@ def plan(options: Options) -> Plan:
         "compensation": compensating * one, "calibration": calibrating * calibrated * one,
         "energies": ENERGY_S * len(layers) * len(inputs.multipliers) / (os.cpu_count() or 1),
         **{name: count * one for name, count in evaluations.items()},
-        "certificate": (1 + SEQUENCE * len(evaluations)) * per_image * images["certify"]}
+        "certificate": (1 + MAX_SEQUENCE * len(evaluations)) * per_image * images["certify"]}
     return Plan(layers=len(layers), multipliers=len(inputs.multipliers), images=images,
                 margin=options.margin or supported_margin(images["certify"]), charges=charges,
                 evaluations=evaluations, seconds_per_evaluation=one, seconds=seconds)

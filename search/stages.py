@@ -138,13 +138,13 @@ class Stages:
         started = time.perf_counter()
         searching = self.runs["search"]
         searching.prepare(mappings)
-        found = []
-        for mapping in mappings:
-            logits = searching.logits(mapping)
-            found.append((int((logits.argmax(axis=1) == searching.labels).sum()),
-                          relative_damage(logits, self._exact_logits)))
+        found = [searching.logits(mapping) for mapping in mappings]
         seconds = (time.perf_counter() - started) / len(mappings)
-        return [Measured(right=right, damage=damage, seconds=seconds) for right, damage in found]
+        exact = self._exact_logits.argmax(axis=1) == searching.labels
+        right = [logits.argmax(axis=1) == searching.labels for logits in found]
+        return [Measured(right=int(kept.sum()), lost=int((exact & ~kept).sum()), seconds=seconds,
+                         damage=relative_damage(logits, self._exact_logits))
+                for kept, logits in zip(right, found, strict=True)]
 
     def search(self, certification: Certification) -> list[MethodResult]:
         """Run all methods and certify what they found."""
@@ -170,13 +170,13 @@ class Stages:
             results = []
             for result in found:
                 results.append(certification.of(
-                    result, self.needed, self._damage_of, chosen=result.method == options.method))
+                    result, self.needed, self._measured, chosen=result.method == options.method))
                 progress.advance(note=result.method)
         return results
 
-    def _damage_of(self, candidate: Candidate) -> float:
-        design = self.problem.from_mapping(candidate.mapping)
-        return self.oracle.measure([design])[0].damage
+    def _measured(self, candidates: Sequence[Candidate]) -> list[Measured]:
+        return self.oracle.measure([self.problem.from_mapping(candidate.mapping)
+                                    for candidate in candidates])
 
     # --- what the report shows --------------------------------------------------------------
 

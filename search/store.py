@@ -109,7 +109,7 @@ class TrialStore:
 
     def _finished(self) -> list[optuna.trial.FrozenTrial]:
         return [trial for trial in patiently(lambda: self._study.get_trials(deepcopy=False))
-                if "mapping" in trial.user_attrs]
+                if {"mapping", *Measured._fields} <= trial.user_attrs.keys()]
 
     def _check(self, fingerprint: Mapping[str, str]) -> None:
         stored = self._study.user_attrs.get(FINGERPRINT)
@@ -124,9 +124,9 @@ class TrialStore:
     def known(self) -> dict[str, Measured]:
         """Return every measurement of earlier runs and other workers, by `search.oracle.key`."""
         found = {} if self.crew is None else self.crew.known()
-        return found | {_identity(trial)[1]: Measured(
-            right=trial.user_attrs["right"], damage=trial.user_attrs["damage"],
-            seconds=trial.user_attrs["seconds"]) for trial in self._trials}
+        return found | {_identity(trial)[1]: Measured(**{
+            field: trial.user_attrs[field] for field in Measured._fields})
+            for trial in self._trials}
 
     def shared(self, evaluate: Evaluate) -> Evaluate:
         """Return `evaluate`, done together with other workers where there may be some."""
@@ -152,9 +152,8 @@ class TrialStore:
             constraints={"accuracy": float(needed - measured.right),
                          "area": candidate.area - self._area_limit - TOLERANCE},
             user_attrs={"method": method, "mapping": json.dumps(dict(candidate.mapping)),
-                        "right": measured.right, "images": candidate.search_n,
-                        "damage": measured.damage, "seconds": measured.seconds,
-                        "area": candidate.area, "evaluation": candidate.evaluation})
+                        "images": candidate.search_n, "area": candidate.area,
+                        "evaluation": candidate.evaluation, **measured._asdict()})
         patiently(lambda: self._study.add_trial(trial))
 
     def _parameters(self, candidate: Candidate) -> tuple[dict[str, Any], dict[str, Any]]:

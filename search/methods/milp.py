@@ -5,10 +5,11 @@
 2. Refinement: of all designs a little cheaper than the best so far, the one with the least
    predicted damage. The step grows with success and shrinks with failure, until too many
    failures in a row.
-3. Filling: the widest gap in energy between measured designs, from the best a quarter of the
-   way up to the exact array, is halved by the least damaging design of that energy. These are
-   the safer designs that a certificate falls back on: the cheapest accepted one has used up
-   all luck that the search images have to offer.
+3. Filling: safer designs that a certificate falls back on, for the cheapest accepted one has
+   used up all luck that the search images have to offer. First a few single arrays: where all
+   layers err alike, errors may cancel in ways that predictions layer by layer do not see. Then
+   the widest gap in energy between measured designs, from the best a quarter of the way up to
+   the exact array, is halved by the least damaging design of that energy.
 
 Each measurement also gives the true damage (change of the logits), which corrects the
 prediction layer by layer: a ridge regression towards "the calibration was right".
@@ -39,6 +40,7 @@ PATIENCE = 20  # failures in a row that end the refinement
 FINEST_GAP = 0.004  # of energies, between designs of the filled front
 FILLED_SHARE = 0.25  # of the way from the best to the exact array
 FILLED_DESIGNS = 8  # about; a certificate looks at fewer
+SINGLE_ARRAYS = 4  # the cheapest, from a little below the best
 # The prediction is trusted to a factor of about two per layer, a measurement to 20 %.
 PRIOR_SPREAD, MEASUREMENT_SPREAD = 1.0, 0.2
 FACTOR_RANGE = (0.1, 10.0)
@@ -51,6 +53,7 @@ def search(task: SearchTask) -> Proposals:
     state = _State(task)
     yield from _bisect(state)
     yield from _refine(state)
+    yield from _single_arrays(state)
     yield from _fill(state)
 
 
@@ -132,6 +135,21 @@ def _refine(state: _State) -> Proposals:
         else:
             failures += 1
             step = step * DECAY if step * DECAY >= SMALLEST_STEP else FIRST_STEP
+
+
+def _single_arrays(state: _State) -> Proposals:
+    """Measure the single arrays near the best that nothing cheaper is predicted to equal."""
+    problem, asked, least = state.problem, 0, np.inf
+    layers = len(problem.layers)
+    designs = [(column,) * layers for column in range(len(problem.multipliers))]
+    for design in sorted(filter(problem.fits, designs), key=problem.relative_energy):
+        energy, damage = problem.relative_energy(design), state.task.calibrated_damage.of(design)
+        if energy < (1 - FIRST_STEP) * state.best_energy or damage >= least:
+            continue
+        if energy >= 1 or asked == SINGLE_ARRAYS:
+            return
+        yield from state.ask(design)
+        asked, least = asked + 1, damage
 
 
 def _fill(state: _State) -> Proposals:

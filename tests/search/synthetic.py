@@ -71,8 +71,10 @@ class MadeUpNetwork:
     def measured(self, assignment):
         damage = total(self.truth, assignment)
         luck = zlib.crc32(repr(assignment).encode()) % 3 - 1 if damage else 0
-        return Measured(right=self.EXACT_RIGHT - int(max(0, 20 * (damage - 0.5))) - (
-            luck if damage > 0.4 else 0), damage=damage, seconds=0.25)
+        right = self.EXACT_RIGHT - int(max(0, 20 * (damage - 0.5))) - (
+            luck if damage > 0.4 else 0)
+        return Measured(right=right, lost=max(0, self.EXACT_RIGHT - right), damage=damage,
+                        seconds=0.25)
 
     def __call__(self, mappings):
         found = []

@@ -1,5 +1,7 @@
 """All banks: the same optimum as brute force and as the integer program."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -93,3 +95,22 @@ def test_larger_problems_agree_with_the_integer_program(size, seed):
 def test_banks_are_counted():
     assert bank_count(made_up_problem(multipliers=36)) == 36 + 630 + 7140
     assert bank_count(made_up_problem(multipliers=2, max_arrays=3)) == 3
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("size", "most_s"), [((52, 36), 10), ((120, 150), 60)],
+                         ids=["ResNet-50, 36 multipliers", "120 layers, 150 multipliers"])
+def test_a_gap_of_a_thousandth_is_proved_in_time(size, most_s, seed):
+    """One processor's seconds, for the cheapest design of several damage limits."""
+    problem = made_up_problem(layers=size[0], multipliers=size[1], seed=seed, leakage_uw=0.05)
+    damage = made_up_damage(problem, seed=seed)
+    started = time.process_time()
+    model = BankModel(problem, relative_gap=1e-3)
+    print(f"\n{size}, seed {seed}: banks counted in {time.process_time() - started:.1f} s")
+    for share in (0.02, 0.1, 0.3, 0.6):
+        started = time.process_time()
+        found = model.cheapest(damage, share * float(damage.max(axis=1).sum()))
+        spent = time.process_time() - started
+        print(f"  limit {share}: {spent:.2f} s, energy {problem.relative_energy(found):.4f}")
+        assert model.proved
+        assert spent <= most_s

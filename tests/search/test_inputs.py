@@ -88,7 +88,6 @@ def test_a_name_that_is_no_file_name_is_refused(tmp_path, own, name):
 
 REFUSED = {
     "table_only": (lambda exact: ProductTable.of(exact.table()), r"must have a netlist"),
-    "signed": (lambda exact: replace(exact, signed=True), r"must be unsigned for a search: "),
     "narrow": (lambda _exact: _narrow(), r"must be 8x8 to sit in a PE, not 4x4$"),
     "one_for_nothing": (lambda exact: replace(exact, outputs=(CONST1, *exact.outputs[1:])),
                         r"must give 0 for 0 x 0, not 1: "),

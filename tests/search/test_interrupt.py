@@ -1,5 +1,6 @@
-"""Ctrl-C: what is measured is kept, and the process ends soon."""
+"""Ctrl-C and SIGKILL: what is measured is kept, and the run goes on from there."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +41,78 @@ def test_an_interrupted_run_ends_soon_and_says_how_to_go_on(tmp_path, wait_s):
     kept = journal.read_bytes()
     assert kept.endswith(b"\n")
     assert kept.count(b'"mapping"') > 3
+
+
+KILLS = 50
+SEARCHED = ("--method", "milp", "--compare", "tpe", "--budget", "90", "--multipliers",
+            "mul8u_trunc_c9,mul8u_drum_k4,mul8u_truncvc_c9", "--rows", "8", "--cols", "8",
+            "--compensation", "none", "--name", "digits")
+
+
+@pytest.mark.long
+def test_fifty_kills_lose_nothing_and_change_nothing(tmp_path):
+    """SIGKILL at random moments, of the start and of the search; then the run is finished."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    finish(whole)
+    generator = np.random.default_rng(7)
+    kept: list[bytes] = []
+    killed_searching = 0
+    for number in range(KILLS):
+        with start(killed, resume=number > 0) as process:
+            if generator.random() < 0.3:
+                time.sleep(generator.uniform(0, 5))
+            else:
+                wait_for_trials(killed, len(kept) + int(generator.integers(1, 4)), process)
+                time.sleep(generator.uniform(0, 0.05))
+                killed_searching += 1
+            assert process.poll() is None, "the run ended before it was killed"
+            process.kill()
+        found = finished_trials(killed)
+        assert found[:len(kept)] == kept
+        kept = found
+    assert killed_searching > KILLS / 2
+    finish(killed, resume=True)
+    trials = finished_trials(killed)
+    assert trials[:len(kept)] == kept
+    assert len(trials) == len(finished_trials(whole))  # nothing was measured twice
+    assert outcome(killed) == outcome(whole)
+
+
+def start(output, *, resume=False):
+    return subprocess.Popen(
+        [sys.executable, "-m", "search.run", *SEARCHED, "--output", str(output), "--json",
+         *(["--resume"] if resume else [])],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def finish(output, *, resume=False):
+    with start(output, resume=resume) as process:
+        assert process.wait(timeout=600) == 0
+
+
+def wait_for_trials(output, count, process):
+    deadline = time.monotonic() + 300
+    while len(finished_trials(output)) < count:
+        assert process.poll() is None, "the run ended before it was killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def finished_trials(output):
+    """Return the whole lines of the journal that hold a measured design."""
+    journals = [*output.glob("digits*/trials.journal")]
+    lines = journals[0].read_bytes().split(b"\n")[:-1] if journals else []
+    return [line for line in lines if b'"mapping"' in line]
+
+
+def outcome(output):
+    """Return what a run found, without what it took."""
+    content = json.loads((output / "digits" / "run.json").read_text())
+    for name in ("seconds", "configuration"):
+        del content[name]
+    for method in content["methods"]:
+        del method["seconds"]
+    return content
 
 
 # Background jobs of a shell ignore Ctrl-C; this one is to heed it.

@@ -32,7 +32,8 @@ class _Judged:
         return [self.measured(self.problem.from_mapping(mapping)) for mapping in mappings]
 
     def measured(self, assignment):
-        return Measured(right=PERFECT - (not self.accepts(assignment)),
+        lost = int(not self.accepts(assignment))
+        return Measured(right=PERFECT - lost, lost=lost,
                         damage=total(self.damage, assignment), seconds=0.01)
 
 

@@ -1,0 +1,60 @@
+"""Which designs to certify, and in which order: planned before the certify split is looked at.
+
+Designs are judged one after the other, each at the full level, up to the first failure; the last
+one that passed is kept. Any order that does not depend on the certify images keeps the promise,
+so it is chosen for what it may be expected to save: a safe design first costs nothing if it
+passes and rescues much if a bold one would have failed, but each one more may end the sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+MAX_SEQUENCE = 5  # more hardly save anything, and each is a pass of the certify split
+SMALLEST_GAIN = 2e-4  # of the exact energy; for less a design is not judged
+
+
+def expected_saving(passes: npt.NDArray[np.bool_], saved: Sequence[float],
+                    sequence: Sequence[int]) -> float:
+    """Return what judging designs in this order saves on average; nothing passed saves nothing.
+
+    passes : bool[splits, designs], imagined. saved : by each design.
+    """
+    until = np.logical_and.accumulate(passes[:, list(sequence)], axis=1).sum(axis=1)
+    return float(np.array([0.0, *(saved[index] for index in sequence)])[until].mean())
+
+
+def plan_sequence(passes: npt.NDArray[np.bool_], saved: Sequence[float], *,
+                  longest: int = MAX_SEQUENCE) -> list[int]:
+    """Return the designs to judge, in order, each saving more than the one before.
+
+    The best of all sequences with one design more, or with one exchanged for another, is taken
+    until none is better, every design at the price of the smallest gain.
+
+    Parameters
+    ----------
+    passes : bool[splits, designs]
+        Whether each design passes on each imagined certify split.
+    saved : sequence of float
+        What each design saves; only those that save anything are taken.
+    longest : int
+    """
+    useful = [index for index in range(len(saved)) if saved[index] > 0]
+    chosen: list[int] = []
+    best = 0.0
+    while True:
+        others = [index for index in useful if index not in chosen]
+        options = [{*chosen} - {old} | {new} for old in chosen for new in others]
+        if len(chosen) < longest:
+            options += [{*chosen, new} for new in others]
+        ordered = [sorted(option, key=lambda index: (saved[index], index)) for option in options]
+        values = [expected_saving(passes, saved, option) for option in ordered]
+        worth = [value - SMALLEST_GAIN * len(option)
+                 for value, option in zip(values, ordered, strict=True)]
+        if not worth or max(worth) <= best:
+            return chosen
+        best = max(worth)
+        chosen = ordered[int(np.argmax(worth))]
