@@ -168,7 +168,8 @@ def _report(result: dict[str, Any]) -> Iterator[str]:
         yield (f"{run['name']:{width}}  {run['array']:{arrays}}  {run['values']:12,} "
                f"{run['differing']:6,} {run['cycles']:10,} {predicted:>10} "
                f"{100 * run['multiplying'] / run['cycles']:4.0f} %{late}")
-    yield (f"{result['images']} images on {result['rows']}x{result['cols']} arrays: logits of "
+    images = f"{result['images']} image{'s' * (result['images'] != 1)}"
+    yield (f"{images} on {result['rows']}x{result['cols']} arrays: logits of "
            f"{result['logits_equal']} equal the golden model's; {result['cycles']:,} cycles, "
            f"{result['cycles'] / result['images']:,.0f} per image")
     yield f"simulated in {result['seconds']:.1f} s, {result['cycles'] / result['seconds']:,.0f} " \
