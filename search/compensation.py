@@ -18,6 +18,7 @@ from search.methods.base import Counter
 from sim.compensation import Calibration, Correction, LayerFit
 from sim.layer import MappedLayer
 from sim.network import Images, QuantNetwork
+from sim.tables import pe_table
 
 NONE = "none"
 # What `--compensation` takes besides -> the kind of fit, and its passes over the calibration
@@ -77,7 +78,7 @@ def compensate(network: QuantNetwork, images: Images, multipliers: Mapping[str, 
     """
     fitted, _passes = KINDS[kind]
     calibration = Calibration(network, images)
-    tables = {name: multiplier.table for name, multiplier in multipliers.items()}
+    tables = {name: pe_table(multiplier) for name, multiplier in multipliers.items()}
     fits = {}
     for layer, row in calibration.alone(tables, fitted):
         fits[layer] = row

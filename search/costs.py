@@ -132,7 +132,7 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
 
 def _facts(multiplier: Multiplier, pe: MappedPe, *, energy_fj: np.floating[Any],
            multiplier_fj: np.floating[Any]) -> MultiplierFacts:
-    errors = error_metrics(multiplier.table)
+    errors = error_metrics(multiplier.table, signed=multiplier.signed)
     return MultiplierFacts(
         name=multiplier.name, family=multiplier.family, digest=multiplier.digest,
         mae_percent=errors.mae_percent, wce_percent=errors.wce_percent,

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.multipliers import Multiplier
+from hw.multipliers.base import exact_products
 from sim.layer import MappedLayer
 
 Float = npt.NDArray[np.float64]
-OPERANDS = np.arange(256)
 # Of the Fourier series of frac(x) (1 - frac(x)): errors below 1/64 of a step count as none.
 HARMONICS = np.arange(1, 65)
 CHUNK_BYTES = 2**26
@@ -35,32 +35,38 @@ def error_power(layers: Sequence[MappedLayer],
 
     operands : layer name -> int16[groups, m, k], activations as they enter the array.
     """
-    tables = np.stack([multiplier.table for multiplier in multipliers.values()])
-    errors = tables - np.multiply.outer(OPERANDS, OPERANDS).astype(np.int32)  # [K, act, weight]
     power = np.zeros((len(layers), len(multipliers)))
-    for row, layer in enumerate(layers):
-        mean, variance = zip(*(
-            _moments(operands[layer.name][group], layer.weights[group], errors)
-            for group in range(layer.weights.shape[0])), strict=True)
-        power[row] = _after_rounding(np.concatenate(mean, axis=1),
-                                     np.concatenate(variance, axis=1), layer)
+    kinds = np.array([multiplier.signed for multiplier in multipliers.values()])
+    for signed in np.unique(kinds).tolist():
+        errors = np.stack([multiplier.table - exact_products(signed=signed)
+                           for multiplier in multipliers.values() if multiplier.signed == signed])
+        for row, layer in enumerate(layers):
+            mean, variance = zip(*(
+                _moments(operands[layer.name][group], layer.weights[group], errors, signed=signed)
+                for group in range(layer.weights.shape[0])), strict=True)
+            power[row, kinds == signed] = _after_rounding(
+                np.concatenate(mean, axis=1), np.concatenate(variance, axis=1), layer)
     return power
 
 
 def _moments(acts: npt.NDArray[np.int16], weights: npt.NDArray[np.int16],
-             errors: npt.NDArray[np.int32]) -> tuple[Float, Float]:
+             errors: npt.NDArray[np.int64], *, signed: bool) -> tuple[Float, Float]:
     """Return mean and variance of the error of each output: two of float64[K, n].
 
-    acts : int16[m, k]. weights : int16[k, n]. errors : int32[K, 256, 256] of magnitudes. Operands
-    of different k are taken as independent.
+    acts : int16[m, k]. weights : int16[k, n]. errors : int[K, 256, 256] of magnitudes, or of the
+    patterns of signed multipliers. Operands of different k are taken as independent.
     """
     m, k = acts.shape
     chance = np.bincount((acts.astype(np.int64) + 256 + 512 * np.arange(k)).ravel(),
                          minlength=512 * k).reshape(k, 512) / m
-    positive, negative = chance[:, 256:], np.zeros((k, 256))  # zero counts as positive
-    negative[:, 1:] = chance[:, 255:0:-1]
-    rows, magnitudes = np.arange(k)[:, None], np.abs(weights.astype(np.int64))
-    signs = np.where(weights < 0, -1.0, 1.0)
+    positive, negative = chance[:, 256:].copy(), np.zeros((k, 256))  # zero counts as positive
+    if signed:  # -128 to -1 have the upper half of the patterns
+        positive[:, 128:] = chance[:, 128:256]
+        columns, signs = weights.astype(np.int64) % 256, np.ones(weights.shape)
+    else:
+        negative[:, 1:] = chance[:, 255:0:-1]
+        columns, signs = np.abs(weights.astype(np.int64)), np.where(weights < 0, -1.0, 1.0)
+    rows = np.arange(k)[:, None]
     means, variances = [], []
     step = max(1, CHUNK_BYTES // (k * 256 * 8))
     for first in range(0, len(errors), step):
@@ -69,8 +75,8 @@ def _moments(acts: npt.NDArray[np.int16], weights: npt.NDArray[np.int16],
         by_weight = ((positive - negative) @ flat).reshape(k, -1, 256)
         squares = ((positive + negative) @ flat ** 2).reshape(k, -1, 256)
         for index in range(len(part)):
-            mean = by_weight[:, index][rows, magnitudes]
-            square = squares[:, index][rows, magnitudes]
+            mean = by_weight[:, index][rows, columns]
+            square = squares[:, index][rows, columns]
             means.append((signs * mean).sum(axis=0))
             variances.append(np.maximum(square - mean ** 2, 0).sum(axis=0))
     return np.array(means), np.array(variances)

@@ -15,6 +15,7 @@ import models
 from hw.common.errors import InputError, unknown_name
 from hw.config import BankConfig, Design
 from hw.multipliers import EXACT, Multiplier, catalogue, default_bank, get, names, resolve
+from hw.operands import LayerOperands, check_operands
 from models.data import Labelled
 from sim.data import Preprocessing, load_data
 
@@ -153,8 +154,8 @@ def choose_multipliers(wanted: Sequence[str], bank: BankConfig) -> dict[str, Mul
     Raises
     ------
     InputError
-        A name is unknown, a file is malformed or carries another circuit's name, a multiplier is
-        signed, or hardware refuses it: it is not 8x8 or a table only, or its sums do not fit.
+        A name is unknown, a file is malformed or carries another circuit's name, or hardware
+        refuses it: it is not 8x8 or a table only, or its sums do not fit.
     """
     chosen = {EXACT: get(EXACT)}
     for choice in wanted:
@@ -187,11 +188,18 @@ def _resolved(choice: str) -> list[Multiplier]:
     return [resolve(choice)]
 
 
+def check_layers(multipliers: Mapping[str, Multiplier], layers: Sequence[LayerOperands]) -> None:
+    """Refuse a multiplier on which a layer cannot run: a search may map any layer to any array.
+
+    Raises InputError with the layer, the multiplier and the numbers.
+    """
+    for multiplier in multipliers.values():
+        for layer in layers:
+            check_operands(layer, signed=multiplier.signed, multiplier=multiplier.name)
+
+
 def _check(multiplier: Multiplier, bank: BankConfig) -> None:
-    """Refuse what has no energy and what hardware refuses: the search must not find it."""
-    if multiplier.signed:
-        raise InputError(f"Multiplier {multiplier.name!r} must be unsigned for a search: there is "
-                         "no energy of two's complement PEs")
+    """Refuse what hardware refuses: the search must not find it."""
     # It becomes the name of files and of a Verilog module.
     if not NAME.fullmatch(multiplier.name):
         raise InputError("Multiplier name must be made of letters, digits and '_', 64 at most, "

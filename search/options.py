@@ -25,6 +25,7 @@ class Options:
     model: Path
     data: str | None
     splits: Mapping[str, str]
+    symmetric: bool
     multipliers: tuple[str, ...]
     rows: int
     cols: int

@@ -21,7 +21,7 @@ from hw.multipliers import EXACT, Multiplier
 from search.certification import Certification
 from search.certify import supported_margin
 from search.folder import RunFolder
-from search.inputs import Splits, check_labels, choose_multipliers, load_splits
+from search.inputs import Splits, check_labels, check_layers, choose_multipliers, load_splits
 from search.options import Options, shown
 from search.outputs import make_design, write_outputs
 from search.result import RunResult
@@ -60,7 +60,9 @@ def read_inputs(options: Options) -> Inputs:
     splits = load_splits(options.model, data=options.data, separate=options.splits,
                          seed=options.seed)
     with task("reading and quantising the network", 1, quiet=options.quiet):
-        network = QuantNetwork.load(options.model, splits.calibrate.images)
+        network = QuantNetwork.load(options.model, splits.calibrate.images,
+                                    symmetric=options.symmetric)
+        check_layers(multipliers, network.layers)
         check_labels(splits, network.run(splits.calibrate.images[:1]).shape[1])
     return Inputs(bank=bank, multipliers=multipliers, splits=splits, network=network)
 
@@ -126,9 +128,11 @@ def _search(options: Options, inputs: Inputs, store: TrialStore, hashes: Mapping
 def _hashes(options: Options, inputs: Inputs) -> dict[str, str]:
     """Return what a measurement depends on: SHA-256 of files, and the kind of compensation."""
     circuits = hashlib.sha256("".join(m.digest for m in inputs.multipliers.values()).encode())
+    activations = {"activations": "symmetric"} if options.symmetric else {}
     return {"network": hashlib.sha256(options.model.read_bytes()).hexdigest(),
             **{f"{name} images": inputs.splits.digest(name) for name, _data in inputs.splits},
-            "multipliers": circuits.hexdigest(), "compensation": options.compensation}
+            "multipliers": circuits.hexdigest(), "compensation": options.compensation,
+            **activations}
 
 
 def _versions() -> dict[str, str]:

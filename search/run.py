@@ -39,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
                                        "certifies, touched once"), strict=True):
         inputs.add_argument(f"--{split}", metavar="DATA",
                             help=f"images of their own for one split: {purpose}")
+    inputs.add_argument("--symmetric", action="store_true",
+                        help="give a float network int8 activations with zero point 0, which "
+                        "signed multipliers take")
     hardware = parser.add_argument_group("hardware")
     hardware.add_argument("--multipliers", default="default", metavar="NAME,...",
                           help="what to choose from: catalogue names, multiplier files (*.json), "
@@ -99,7 +102,7 @@ def options_of(arguments: argparse.Namespace, command: str) -> Options:
     compared = "" if arguments.compare == "none" else arguments.compare
     return Options(
         **{name: names[name] for name in (
-            "model", "data", "rows", "cols", "batch", "area_limit", "max_arrays", "keep_exact",
+            "model", "data", "symmetric", "rows", "cols", "batch", "area_limit", "max_arrays", "keep_exact",
             "compensation", "margin", "search_loss", "constraint", "study", "budget", "seed",
             "name", "output", "storage", "resume", "force", "dry_run")},
         splits={split: names[split] for split in SPLITS if names[split]},
