@@ -103,8 +103,8 @@ def options_of(arguments: argparse.Namespace, command: str) -> Options:
     return Options(
         **{name: names[name] for name in (
             "model", "data", "symmetric", "rows", "cols", "batch", "area_limit", "max_arrays",
-            "keep_exact", "compensation", "margin", "search_loss", "constraint", "study", "budget", "seed",
-            "name", "output", "storage", "resume", "force", "dry_run")},
+            "keep_exact", "compensation", "margin", "search_loss", "constraint", "study", "budget",
+            "seed", "name", "output", "storage", "resume", "force", "dry_run")},
         splits={split: names[split] for split in SPLITS if names[split]},
         multipliers=tuple(filter(None, arguments.multipliers.split(","))), method=method,
         compare=tuple(METHODS) if everything else tuple(filter(None, compared.split(","))),
