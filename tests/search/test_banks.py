@@ -100,14 +100,14 @@ def test_banks_are_counted():
 @pytest.mark.long
 @pytest.mark.parametrize(("size", "most_s"), [((52, 36), 10), ((120, 150), 60)],
                          ids=["ResNet-50, 36 multipliers", "120 layers, 150 multipliers"])
-def test_a_gap_of_a_thousandth_is_proved_in_time(size, most_s, seed):
+def test_a_gap_of_a_thousandth_is_proved_in_time(size, most_s):
     """One processor's seconds, for the cheapest design of several damage limits."""
-    problem = made_up_problem(layers=size[0], multipliers=size[1], seed=seed, leakage_uw=0.05)
-    damage = made_up_damage(problem, seed=seed)
+    problem = made_up_problem(layers=size[0], multipliers=size[1], leakage_uw=0.05)
+    damage = made_up_damage(problem)
     started = time.process_time()
     model = BankModel(problem, relative_gap=1e-3)
-    print(f"\n{size}, seed {seed}: banks counted in {time.process_time() - started:.1f} s")
-    for share in (0.02, 0.1, 0.3, 0.6):
+    print(f"\n{size}: banks counted in {time.process_time() - started:.1f} s")
+    for share in (0.02, 0.1, 0.3):
         started = time.process_time()
         found = model.cheapest(damage, share * float(damage.max(axis=1).sum()))
         spent = time.process_time() - started
