@@ -8,8 +8,8 @@
 3. Filling: safer designs that a certificate falls back on, for the cheapest accepted one has
    used up all luck that the search images have to offer. First a few single arrays: where all
    layers err alike, errors may cancel in ways that predictions layer by layer do not see. Then
-   the widest gap in energy between measured designs, from the best a quarter of the way up to
-   the exact array, is halved by the least damaging design of that energy.
+   the widest gap in energy between accepted designs, from the best a quarter of the way up to
+   the exact array, is halved by the least damaging design of that energy, or the next ones.
 
 Each measurement also gives the true damage (change of the logits), which corrects the
 prediction layer by layer: a ridge regression towards "the calibration was right".
@@ -40,6 +40,7 @@ PATIENCE = 20  # failures in a row that end the refinement
 FINEST_GAP = 0.004  # of energies, between designs of the filled front
 FILLED_SHARE = 0.25  # of the way from the best to the exact array
 FILLED_DESIGNS = 8  # about; a certificate looks at fewer
+FILLING_TRIES = 3  # per gap
 SINGLE_ARRAYS = 4  # the cheapest, from a little below the best
 # The prediction is trusted to a factor of about two per layer, a measurement to 20 %.
 PRIOR_SPREAD, MEASUREMENT_SPREAD = 1.0, 0.2
@@ -160,15 +161,18 @@ def _fill(state: _State) -> Proposals:
     finest = max(FINEST_GAP, (high - low) / FILLED_DESIGNS)
     marks = {low, high}  # energies that need no further design beside them
     while True:
-        energies = sorted({e for e in map(state.problem.relative_energy, state.measured)
-                           if low < e < high} | marks)
+        accepted = {state.problem.relative_energy(design) for design, measured
+                    in state.measured.items() if state.task.accepts(measured)}
+        energies = sorted({energy for energy in accepted if low < energy < high} | marks)
         gap, start = max((after - before, before) for before, after in pairwise(energies))
         if gap < finest:
             return
-        design = state.safest(start + gap / 2, above=start)
-        marks.add(start + gap / 2)
-        if design is not None:
-            yield from state.ask(design)
+        middle = start + gap / 2
+        marks.add(middle)
+        for _ in range(FILLING_TRIES):
+            design = state.safest(middle, above=start)
+            if design is None or (yield from state.ask(design)):
+                break
 
 
 def _damage_limits(damage: npt.NDArray[np.float64]) -> list[float]:
