@@ -65,7 +65,7 @@ def test_fifty_kills_lose_nothing_and_change_nothing(tmp_path):
                 wait_for_trials(killed, len(kept) + int(generator.integers(1, 4)), process)
                 time.sleep(generator.uniform(0, 0.05))
                 killed_searching += 1
-            assert process.poll() is None, "the run ended before it was killed"
+            assert process.poll() is None, said(killed)
             process.kill()
         found = finished_trials(killed)
         assert found[:len(kept)] == kept
@@ -79,21 +79,27 @@ def test_fifty_kills_lose_nothing_and_change_nothing(tmp_path):
 
 
 def start(output, *, resume=False):
-    return subprocess.Popen(
-        [sys.executable, "-m", "search.run", *SEARCHED, "--output", str(output), "--json",
-         *(["--resume"] if resume else [])],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    output.mkdir(exist_ok=True)
+    with (output / "messages").open("wb") as messages:
+        return subprocess.Popen(
+            [sys.executable, "-m", "search.run", *SEARCHED, "--output", str(output), "--json",
+             *(["--resume"] if resume else [])],
+            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=messages)
+
+
+def said(output):
+    return "the run ended before it was killed: " + (output / "messages").read_text()
 
 
 def finish(output, *, resume=False):
     with start(output, resume=resume) as process:
-        assert process.wait(timeout=600) == 0
+        assert process.wait(timeout=600) == 0, said(output)
 
 
 def wait_for_trials(output, count, process):
     deadline = time.monotonic() + 300
     while len(finished_trials(output)) < count:
-        assert process.poll() is None, "the run ended before it was killed"
+        assert process.poll() is None, said(output)
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
