@@ -58,7 +58,8 @@ class Costs:
 def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDArray[np.int16]],
                   multipliers: Mapping[str, Multiplier], *, reference: str, bank: BankConfig,
                   batch: int, limits: Limits, seed: int, constants: Constants | None = None,
-                  folder: Path | None = None, progress: Counter | None = None) -> Costs:
+                  pes: Mapping[str, MappedPe] | None = None, folder: Path | None = None,
+                progress: Counter | None = None) -> Costs:
     """Return the costs of every (layer, multiplier).
 
     Parameters
@@ -76,6 +77,8 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
         Of the sampled PE-cycles, the same for all multipliers.
     constants : callable, optional
         What each layer has on each multiplier: with other weights an array spends other energy.
+    pes : mapping of multiplier name to MappedPe, optional
+        By default those that come with the project.
     folder : Path, optional
         Where energies are kept from one run to the next, as by `hw.ppa.energies`.
     progress : Counter, optional
@@ -97,7 +100,7 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
     facts = []
 
     def measure(multiplier: Multiplier) -> tuple[MappedPe, list[StreamEnergy]]:
-        pe = load_pe(multiplier, bank.psum_width)
+        pe = load_pe(multiplier, bank.psum_width) if pes is None else pes[multiplier.name]
         samples = []
         for layer, stream in zip(layers, own, strict=True):
             built = layer if constants is None else constants(layer, multiplier.name)

@@ -15,7 +15,8 @@ from search.methods.base import Method
 
 ROOT = Path(hw.__file__).resolve().parents[1]
 CONSTRAINTS = ("barrier", "native")
-LOCAL = ("quiet", "resume", "force", "output", "name", "dry_run")  # say nothing about the result
+# Options that say nothing about the result.
+LOCAL = ("quiet", "resume", "force", "output", "name", "dry_run", "pes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,8 @@ class Options:
     splits: Mapping[str, str]
     symmetric: bool
     multipliers: tuple[str, ...]
+    technology: Path | None
+    pes: Path | None
     rows: int
     cols: int
     batch: int
@@ -76,7 +79,9 @@ class Options:
 
     def record(self, margin: float) -> dict[str, Any]:
         """Return the options as JSON-ready values, defaults and the margin included."""
-        content = asdict(self) | {"model": shown(self.model)}
+        content = asdict(self) | {
+            "model": shown(self.model),
+            "technology": shown(self.technology) if self.technology else "asap7"}
         for name in LOCAL:
             del content[name]
         splits = content.pop("splits")

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import onnx
+
 from hw.common.errors import ToolError
-from hw.common.files import write_text
+from hw.common.files import read_json, write_bytes, write_json, write_text
 from hw.compiler import QuantisedLayer, compile_program
 from hw.config import BankConfig, Design
 from hw.multipliers import Multiplier
@@ -18,6 +20,8 @@ from search.options import ROOT
 from search.report import write_report
 from search.result import Candidate, RunResult
 from search.series import table
+
+NETWORK = "network.onnx"
 
 
 def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multiplier], *,
@@ -37,6 +41,18 @@ def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multi
                         arrays=tuple(arrays)),
         mapping={layer: arrays.index(used) for layer, used in candidate.mapping.items()},
         constants=constants, provenance=provenance)
+
+
+def write_network(folder: Path, model: onnx.ModelProto, source: Path) -> None:
+    """Write the quantised network that was searched, which the design belongs to.
+
+    Quantised again, on other images, it would be another. source : of the network; what its
+    MODEL.json says of the input is kept beside it.
+    """
+    write_bytes(folder / NETWORK, model.SerializeToString(deterministic=True))
+    sidecar = source.with_suffix(".json")
+    if sidecar.exists() and "input" in (content := read_json(sidecar)):
+        write_json((folder / NETWORK).with_suffix(".json"), {"input": content["input"]})
 
 
 def write_outputs(folder: Path, result: RunResult, design: Design,

@@ -18,12 +18,14 @@ from hw.common.errors import InputError, ToolError
 from hw.common.progress import task
 from hw.config import BankConfig
 from hw.multipliers import EXACT, Multiplier
+from hw.ppa import MappedPe, load_pe
+from hw.ppa.technology import Technology, load_technology
 from search.certification import Certification
 from search.certify import supported_margin
 from search.folder import RunFolder
 from search.inputs import Splits, check_labels, check_layers, choose_multipliers, load_splits
 from search.options import Options, shown
-from search.outputs import make_design, write_outputs
+from search.outputs import make_design, write_network, write_outputs
 from search.result import RunResult
 from search.stages import Stages
 from search.store import TrialStore
@@ -49,6 +51,7 @@ class Inputs:
     multipliers: Mapping[str, Multiplier]
     splits: Splits
     network: QuantNetwork
+    pes: Mapping[str, MappedPe]
 
 
 def read_inputs(options: Options) -> Inputs:
@@ -57,6 +60,11 @@ def read_inputs(options: Options) -> Inputs:
         method.check()
     bank = BankConfig(rows=options.rows, cols=options.cols)
     multipliers = choose_multipliers(options.multipliers, bank)
+    technology = (Technology.load(options.technology) if options.technology
+                  else load_technology())
+    technology.require_energy()
+    pes = {name: load_pe(multiplier, bank.psum_width, technology, folder=options.pes)
+           for name, multiplier in multipliers.items()}
     splits = load_splits(options.model, data=options.data, separate=options.splits,
                          seed=options.seed)
     with task("reading and quantising the network", 1, quiet=options.quiet):
@@ -64,7 +72,8 @@ def read_inputs(options: Options) -> Inputs:
                                     symmetric=options.symmetric)
         check_layers(multipliers, network.layers)
         check_labels(splits, network.run(splits.calibrate.images[:1]).shape[1])
-    return Inputs(bank=bank, multipliers=multipliers, splits=splits, network=network)
+    return Inputs(bank=bank, multipliers=multipliers, splits=splits, network=network,
+                  pes=pes)
 
 
 def run(options: Options) -> Finished:
@@ -93,6 +102,7 @@ def run(options: Options) -> Finished:
                         "network": hashes["network"]})
         result = replace(result, seconds=time.monotonic() - started)
         with task("writing Verilog, program and report", 1, quiet=options.quiet):
+            write_network(work, inputs.network.model, options.model)
             write_outputs(work, result, design, inputs.multipliers, inputs.network.layers,
                           batch=options.batch)
     except (InputError, ToolError):
@@ -109,7 +119,8 @@ def run(options: Options) -> Finished:
 
 def _search(options: Options, inputs: Inputs, store: TrialStore, hashes: Mapping[str, str],
             name: str) -> tuple[RunResult, Stages]:
-    stages = Stages(options, inputs.bank, inputs.multipliers, inputs.network, inputs.splits, store)
+    stages = Stages(options, inputs.bank, inputs.multipliers, inputs.network, inputs.splits, store,
+                    inputs.pes)
     margin = options.margin or supported_margin(len(inputs.splits.certify.labels))
     methods = stages.search(Certification(stages.runs["certify"], stages.exact, margin=margin))
     best, problem = methods[-1].best or stages.exact, stages.problem
@@ -128,11 +139,13 @@ def _search(options: Options, inputs: Inputs, store: TrialStore, hashes: Mapping
 def _hashes(options: Options, inputs: Inputs) -> dict[str, str]:
     """Return what a measurement depends on: SHA-256 of files, and the kind of compensation."""
     circuits = hashlib.sha256("".join(m.digest for m in inputs.multipliers.values()).encode())
-    activations = {"activations": "symmetric"} if options.symmetric else {}
+    own = {"activations": "symmetric"} if options.symmetric else {}
+    if options.technology is not None:
+        own["technology"] = inputs.pes[EXACT].technology.digest
     return {"network": hashlib.sha256(options.model.read_bytes()).hexdigest(),
             **{f"{name} images": inputs.splits.digest(name) for name, _data in inputs.splits},
             "multipliers": circuits.hexdigest(), "compensation": options.compensation,
-            **activations}
+            **own}
 
 
 def _versions() -> dict[str, str]:

@@ -47,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
                           help="what to choose from: catalogue names, multiplier files (*.json), "
                           "'default' for the default bank, 'all' for all of the catalogue that "
                           "the PE takes; the exact one is always in")
+    hardware.add_argument("--technology", type=Path, metavar="FILE",
+                          help="cell library, from python -m hw.ppa characterise (default: asap7, "
+                          "whose PEs come with the project)")
+    hardware.add_argument("--pes", type=Path, metavar="DIR",
+                          help="mapped PEs, from python -m hw.ppa build -o DIR (default: where it "
+                          "writes without -o)")
     hardware.add_argument("--rows", type=int, default=16, help="PEs in a column")
     hardware.add_argument("--cols", type=int, default=16, help="PEs in a row")
     hardware.add_argument("--batch", type=int, default=16, help="images per weight loading")
@@ -102,9 +108,10 @@ def options_of(arguments: argparse.Namespace, command: str) -> Options:
     compared = "" if arguments.compare == "none" else arguments.compare
     return Options(
         **{name: names[name] for name in (
-            "model", "data", "symmetric", "rows", "cols", "batch", "area_limit", "max_arrays",
-            "keep_exact", "compensation", "margin", "search_loss", "constraint", "study", "budget",
-            "seed", "name", "output", "storage", "resume", "force", "dry_run")},
+            "model", "data", "symmetric", "technology", "pes", "rows", "cols", "batch",
+            "area_limit", "max_arrays", "keep_exact", "compensation", "margin", "search_loss",
+            "constraint", "study", "budget", "seed", "name", "output", "storage", "resume",
+            "force", "dry_run")},
         splits={split: names[split] for split in SPLITS if names[split]},
         multipliers=tuple(filter(None, arguments.multipliers.split(","))), method=method,
         compare=tuple(METHODS) if everything else tuple(filter(None, compared.split(","))),

@@ -16,6 +16,7 @@ from hw.common.errors import InputError
 from hw.common.progress import task
 from hw.config import BankConfig
 from hw.multipliers import EXACT, Multiplier
+from hw.ppa import MappedPe
 from hw.ppa.energies import DEFAULT_FOLDER as ENERGIES
 from search.calibration import Calibration, calibrate, rank_correlation, relative_damage
 from search.certification import Certification
@@ -49,14 +50,15 @@ class Stages:
     """Compensation, costs, calibration, then the methods and their certificates."""
 
     def __init__(self, options: Options, bank: BankConfig, multipliers: Mapping[str, Multiplier],
-                 network: QuantNetwork, splits: Splits, store: TrialStore) -> None:
+                 network: QuantNetwork, splits: Splits, store: TrialStore,
+                 pes: Mapping[str, MappedPe]) -> None:
         self.options, self.network, self.splits, self.store = options, network, splits, store
         self._multipliers, self._workers = multipliers, Workers(network, os.cpu_count() or 1)
         self._share = len(splits.calibrate.labels) / len(splits.search.labels)
         operands = network.layer_operands(splits.calibrate.images[:STREAM_IMAGES])
         self.compensated = self._compensate()
         self.runs = {name: self._split(name, self.compensated) for name, _data in splits}
-        self.costs = self._costs(bank, operands)
+        self.costs = self._costs(bank, operands, pes)
         self.problem: Problem = self.costs.problem
         self.exact = self._exact()
         self.needed = self.exact.search_right - math.floor(
@@ -80,14 +82,15 @@ class Stages:
             return compensate(self.network, self.splits.calibrate.images, self._multipliers,
                               self.options.compensation, progress=progress)
 
-    def _costs(self, bank: BankConfig, operands: Mapping[str, npt.NDArray[np.int16]]) -> Costs:
+    def _costs(self, bank: BankConfig, operands: Mapping[str, npt.NDArray[np.int16]],
+               pes: Mapping[str, MappedPe]) -> Costs:
         options = self.options
         with task("energy of every array on every layer", len(self._multipliers),
                   quiet=options.quiet) as progress:
             return measure_costs(
                 self.network.layers, operands, self._multipliers, reference=EXACT, bank=bank,
                 batch=options.batch, seed=options.seed, progress=progress,
-                constants=self.compensated, folder=ENERGIES, limits=Limits(
+                constants=self.compensated, folder=ENERGIES, pes=pes, limits=Limits(
                     area_limit=options.area_limit, max_arrays=options.max_arrays,
                     keep_exact=options.keep_exact))
 

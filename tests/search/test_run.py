@@ -4,6 +4,8 @@ import csv
 import ctypes
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,10 +51,18 @@ def result(finished):
 
 def test_the_folder_holds_every_file(finished):
     names = {path.name for path in finished.iterdir()}
-    assert names == {"design.json", "figures", "mapping.csv", "multipliers", "pareto.csv",
-                     "program.json", "report.html", "rtl", "run.json", JOURNAL}
+    assert names == {"design.json", "figures", "mapping.csv", "multipliers", "network.json",
+                     "network.onnx", "pareto.csv", "program.json", "report.html", "rtl",
+                     "run.json", JOURNAL}
     assert (finished / "rtl" / "bank.v").stat().st_size > 1000
     assert list(finished.parent.iterdir()) == [finished]
+
+
+def test_design_and_network_of_the_folder_make_its_program(finished, tmp_path):
+    subprocess.run([sys.executable, "-m", "hw.compile", finished / "design.json",
+                    finished / "network.onnx", "--batch", "16", "-o", tmp_path / "again.json"],
+                   check=True, capture_output=True)
+    assert (tmp_path / "again.json").read_bytes() == (finished / "program.json").read_bytes()
 
 
 def test_design_program_mapping_and_result_tell_the_same(finished, result):
@@ -151,7 +161,7 @@ def test_a_file_without_stored_synthesis_is_refused_and_leaves_nothing(monkeypat
     with pytest.raises(ToolError, match=r"^No synthesis result for 'fresh' .*; run: make ppa"):
         start(monkeypatch, "--multipliers", tmp_path / "fresh.json", "--output",
               tmp_path / "runs", "--json")
-    assert not list((tmp_path / "runs").iterdir())
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_interrupted_run_keeps_its_trials_and_resumes_to_the_same(result, monkeypatch,
