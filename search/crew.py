@@ -4,7 +4,7 @@ Every worker runs the same search with the same seed. Whatever one is about to m
 claims, as a running trial of the study `NAME.claims`, and shows signs of life while it measures;
 the others take what is not claimed, and wait for the rest. A claim whose worker has gone silent
 fails and is free again. As answers do not depend on who found them, all workers end with the
-result of a single one. Two that claim the same candidate at the same moment both measure it.
+result of a single one. Of two that claim the same candidate the earlier measures it.
 """
 
 from __future__ import annotations
@@ -55,8 +55,7 @@ class Crew:
                 return [found[key(mapping)] for mapping in mappings]
             free = [name for name in left if name not in claimed][:SHARE]
             if free:
-                mine = [wanted[name] for name in free]
-                found.update(zip(free, self._do(mine, evaluate), strict=True))
+                found.update(self._do({name: wanted[name] for name in free}, evaluate))
             else:
                 time.sleep(POLL_S)
 
@@ -80,18 +79,36 @@ class Crew:
                 claimed.add(name)
         return done, claimed
 
-    def _do(self, mappings: Sequence[Mapping[str, str]], evaluate: Evaluate) -> list[Measured]:
-        """Claim, measure and publish; gives the claims back when interrupted."""
-        claims = [self._claim(mapping) for mapping in mappings]
+    def _do(self, wanted: Mapping[str, Mapping[str, str]], evaluate: Evaluate
+            ) -> dict[str, Measured]:
+        """Claim, measure and publish what no other worker has claimed before.
+
+        Gives the claims back when interrupted.
+        """
+        claims = {name: self._claim(mapping) for name, mapping in wanted.items()}
         try:
-            with self._signs_of_life(claims):
-                measured = list(evaluate(mappings))
+            mine = self._first_come(claims)
+            with self._signs_of_life(list(mine.values())):
+                measured = list(evaluate([wanted[name] for name in mine])) if mine else []
         except BaseException:
-            self._give_back(claims)
+            self._give_back(list(claims.values()))
             raise
-        for claim, answer in zip(claims, measured, strict=True):
+        for claim, answer in zip(mine.values(), measured, strict=True):
             self._publish(claim, answer)
-        return measured
+        return dict(zip(mine, measured, strict=True))
+
+    def _first_come(self, claims: Mapping[str, int]) -> dict[str, int]:
+        """Return the claims that no earlier one of another worker precedes; give up the others."""
+        from optuna.trial import TrialState
+
+        earliest = dict(claims)
+        for trial in patiently(lambda: self._study.get_trials(deepcopy=False)):
+            name = key(json.loads(trial.user_attrs["mapping"]))
+            if name in earliest and trial.state == TrialState.RUNNING:
+                earliest[name] = min(earliest[name], trial._trial_id)
+        kept = {name: claim for name, claim in claims.items() if earliest[name] == claim}
+        self._give_back([claim for name, claim in claims.items() if name not in kept])
+        return kept
 
     def _claim(self, mapping: Mapping[str, str]) -> int:
         import optuna

@@ -83,7 +83,7 @@ def test_node_names_are_unique(name):
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"name": "resnet5"}, r"^Unknown architecture 'resnet5'; did you mean 'resnet50'"),
+    ({"name": "resnet5"}, r"^Unknown architecture 'resnet5'; did you mean 'resnet5[06]'"),
     ({"image": 100}, r"^Image size must be a multiple of 32, not 100$"),
     ({"image": 0}, r"^Image size must be a multiple of 32, not 0$"),
     ({"classes": 0}, r"^Classes must be at least 1, not 0$"),

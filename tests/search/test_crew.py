@@ -126,7 +126,8 @@ def test_two_workers_divide_what_is_asked_for(postgresql, crew, monkeypatch):
     assert found["a"] == found["b"] == [answer(m) for m in mappings(16)]
     assert done["a"]
     assert done["b"]
-    assert len(done["a"]) + len(done["b"]) < 32  # not everything twice
+    # The two begin at the same moment, so nearly all are claimed twice and measured once.
+    assert len(done["a"]) + len(done["b"]) <= 18
 
 
 def test_an_interrupted_worker_gives_its_claims_back(database, crew):
@@ -186,8 +187,12 @@ def test_both_workers_see_every_trial_once(database, monkeypatch):
     second, calls = search(database, "uniform")
     assert first.history == second.history
     assert not calls
-    study = optuna.load_study(study_name="once", storage=database)
-    assert len(study.trials) == len(first.history)
+    storage = open_database(database)
+    try:
+        study = optuna.load_study(study_name="once", storage=storage)
+        assert len(study.trials) == len(first.history)
+    finally:
+        close_database(storage)
 
 
 def test_a_database_out_of_reach_is_asked_again():
