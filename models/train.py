@@ -101,7 +101,6 @@ def _architecture(arguments: argparse.Namespace) -> None:
     import torch
 
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    torch.manual_seed(arguments.seed)
     training = Training(model, recipe, data, seed=arguments.seed, device=device)
     training.run(arguments.output.with_suffix(".checkpoint"))
     _write(training.network(), arguments.output, test, {
@@ -136,7 +135,7 @@ def _write(model: onnx.ModelProto, path: Path, splits: Mapping[str, Labelled],
     write_bytes(path, content)
     write_json(path.with_suffix(".json"), {
         **facts, "torch": torch.__version__,
-        "float_top1": {name.partition(":")[2] if name.startswith(DIGITS) else Path(name).name:
+        "float_top1": {Path(name).name.removeprefix(f"{DIGITS}:"):
                        {"right": right[name], "n": len(data.labels)}
                        for name, data in splits.items()},
         "input": dict(preprocessing)})

