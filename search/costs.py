@@ -21,12 +21,11 @@ from hw.multipliers import Multiplier
 from hw.multipliers.metrics import error_metrics
 from hw.ppa import (
     MappedPe,
-    OperandSample,
     StreamEnergy,
     array_cost,
+    draw_cycles,
     layer_energy,
     load_pe,
-    sample_operands,
     stream_energies,
 )
 from search.methods.base import Counter
@@ -89,11 +88,9 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
     ToolError
         A multiplier has no stored synthesis result.
     """
-    def sample(layer: MappedLayer) -> OperandSample:
-        return sample_operands(operands[layer.name], layer.weights, rows=bank.rows,
-                               cols=bank.cols, lanes=LANES, seed=seed)
-
-    own = [sample(layer) for layer in layers]
+    drawn = [draw_cycles(operands[layer.name], layer.weights.shape, rows=bank.rows,
+                         cols=bank.cols, lanes=LANES, seed=seed) for layer in layers]
+    own = [cycles.with_weights(layer.weights) for cycles, layer in zip(drawn, layers, strict=True)]
     n, k = len(layers), len(multipliers)
     dynamic, cycles = np.zeros((n, k)), np.zeros(n)
     area, leakage, delay = np.zeros(k), np.zeros(k), np.zeros(k)
@@ -102,9 +99,10 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
     def measure(multiplier: Multiplier) -> tuple[MappedPe, list[StreamEnergy]]:
         pe = load_pe(multiplier, bank.psum_width) if pes is None else pes[multiplier.name]
         samples = []
-        for layer, stream in zip(layers, own, strict=True):
+        for layer, cycles, stream in zip(layers, drawn, own, strict=True):
             built = layer if constants is None else constants(layer, multiplier.name)
-            samples.append(stream if built.weights is layer.weights else sample(built))
+            samples.append(stream if built.weights is layer.weights
+                           else cycles.with_weights(built.weights))
         return pe, stream_energies(pe, samples, folder)
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:

@@ -9,6 +9,7 @@ simulated by itself, and a random sample of lanes estimates the mean over all of
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -66,10 +67,11 @@ class OperandSample:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of everything in it."""
-        found = hashlib.sha256(f"{self.rows} {self.cols} {self.lanes} {self.seed}".encode())
+        """BLAKE2 of everything in it."""
+        found = hashlib.blake2b(f"{self.rows} {self.cols} {self.lanes} {self.seed}".encode(),
+                                digest_size=32)
         for values in (self.row, self.acts, self.weights, self.passing):
-            found.update(np.ascontiguousarray(values).tobytes())
+            found.update(np.ascontiguousarray(values).data)
         return found.hexdigest()
 
     def first(self, lanes: int) -> OperandSample:
@@ -90,19 +92,93 @@ class OperandSample:
         return values
 
 
-def sample_operands(acts: npt.NDArray[Any], weights: npt.NDArray[Any], *, rows: int, cols: int,
-                    lanes: int = DEFAULT_LANES, seed: int = 0) -> OperandSample:
-    """Draw PE-cycles of an array, all equally likely, with the operands around them.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PeCycles:
+    """PE-cycles of an array drawn on one stream of activations, for any weights of one shape.
 
-    Parameters and errors as in `stream_energy`.
+    Parameters
+    ----------
+    rows, cols : int
+        Of the array.
+    weights_shape : tuple of int
+        groups, k and n.
+    group, column, row : int64[lanes]
+    depth : int64[rows, lanes]
+        Where each row of the sampled column lies along k.
+    passing_row : int64[3, lanes]
+    acts : int16[4, rows, lanes]
+        As in `OperandSample`.
+    seed : int
     """
-    acts, weights = _checked(acts, weights)
+
+    rows: int
+    cols: int
+    weights_shape: tuple[int, ...]
+    group: Ints
+    column: Ints
+    row: Ints
+    depth: Ints
+    passing_row: Ints
+    acts: npt.NDArray[np.int16]
+    seed: int
+
+    def with_weights(self, weights: npt.NDArray[Any]) -> OperandSample:
+        """Return the operands of these cycles; weights are int[k, n] or int[groups, k, n].
+
+        Raises
+        ------
+        InputError
+            Weights of another shape, or none that an array can hold.
+        """
+        weights = _grouped(weights)
+        if weights.shape != self.weights_shape:
+            raise InputError(f"Weights must be {list(self.weights_shape)}, "
+                             f"not {list(weights.shape)}")
+        weights = _in_range("Weights", weights)
+        _, k, n = weights.shape
+        # The array beyond the matrix holds zeros.
+        seen = np.where((self.depth < k) & (self.column < n),
+                        weights[self.group, np.minimum(self.depth, k - 1),
+                                np.minimum(self.column, n - 1)], 0).astype(np.int16)
+        return OperandSample(rows=self.rows, cols=self.cols, row=self.row, acts=self.acts,
+                             weights=seen, seed=self.seed,
+                             passing=seen[self.passing_row, np.arange(self.row.size)])
+
+
+def draw_cycles(acts: npt.NDArray[Any], weights_shape: Sequence[int], *, rows: int, cols: int,
+                lanes: int = DEFAULT_LANES, seed: int = 0) -> PeCycles:
+    """Draw PE-cycles of an array, all equally likely.
+
+    Parameters
+    ----------
+    acts : int[m, k] or int[groups, m, k]
+        In streaming order, -255 to 255.
+    weights_shape : sequence of int
+        Of weights [k, n] or [groups, k, n].
+    rows, cols : int
+        Of the array.
+    lanes : int
+        How many; rounded up to a multiple of 64.
+    seed : int
+
+    Raises
+    ------
+    InputError
+        An array without PEs, too few lanes, or operands that do not fit each other or the array.
+    """
+    given, acts = np.shape(acts), _grouped(acts)
+    shape = (1, *weights_shape)[-3:]
+    if acts.ndim != 3 or len(weights_shape) not in (2, 3) or 0 in (*acts.shape, *shape) \
+            or (acts.shape[0], acts.shape[2]) != shape[:2]:
+        raise InputError("Operands must be acts [m, k] and weights [k, n], not "
+                         f"{list(given)} and {list(weights_shape)}")
+    acts = _in_range("Activations", acts)
     if rows < 1 or cols < 1:
         raise InputError(f"Array must have rows and cols of at least 1, not {rows} x {cols}")
     if lanes < 2 * LANES_PER_WORD:
         raise InputError(f"Lanes must be at least {2 * LANES_PER_WORD}, not {lanes}")
     groups, beats, k = acts.shape
-    n = weights.shape[2]
+    n = shape[2]
     count = -(-lanes // LANES_PER_WORD) * LANES_PER_WORD
     random = np.random.default_rng(seed)
     group = random.integers(0, groups, count)
@@ -111,36 +187,37 @@ def sample_operands(acts: npt.NDArray[Any], weights: npt.NDArray[Any], *, rows: 
     row = random.integers(0, rows, count)
     beat = random.integers(0, beats, count)
     passing_row = random.integers(0, rows, (3, count))
-
-    # The array beyond the matrix sees zeros.
     depth = k0 + np.arange(rows)[:, None]
-    inside = depth < k
-    depth = np.minimum(depth, k - 1)
-    seen_weights = np.where(inside & (column < n),
-                            weights[group, depth, np.minimum(column, n - 1)], 0)
-    # After the last beat comes the next tile's stream; its operands are like this one's.
-    seen_acts = np.stack([np.where(inside, acts[group, (beat + offset) % beats, depth], 0)
-                          for offset in (-1, 0, 1, 2)])
-    return OperandSample(
-        rows=rows, cols=cols, row=row, acts=seen_acts.astype(np.int16),
-        weights=seen_weights.astype(np.int16),
-        passing=seen_weights[passing_row, np.arange(count)].astype(np.int16), seed=seed)
+    # After the last beat comes the next tile's stream; its operands are like this one's. The
+    # array beyond the matrix sees zeros.
+    seen = np.stack([np.where(depth < k, acts[group, (beat + offset) % beats,
+                                              np.minimum(depth, k - 1)], 0)
+                     for offset in (-1, 0, 1, 2)])
+    return PeCycles(rows=rows, cols=cols, weights_shape=shape, group=group, column=column, row=row,
+                    depth=depth, passing_row=passing_row, acts=seen.astype(np.int16), seed=seed)
 
 
-def _checked(acts: npt.NDArray[Any],
-             weights: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return operands with a group axis, or raise InputError."""
-    acts, weights = np.asarray(acts), np.asarray(weights)
-    acts = acts[None] if acts.ndim == 2 else acts
-    weights = weights[None] if weights.ndim == 2 else weights
-    if acts.ndim != 3 or weights.ndim != 3 or acts.shape[0] != weights.shape[0] \
-            or acts.shape[2] != weights.shape[1] or 0 in (*acts.shape, *weights.shape):
-        raise InputError("Operands must be acts [m, k] and weights [k, n], not "
-                         f"{list(acts.shape)} and {list(weights.shape)}")
-    for label, values in (("Activations", acts), ("Weights", weights)):
-        if not np.issubdtype(values.dtype, np.integer):
-            raise InputError(f"{label} must be integers, not {values.dtype}")
-        if int(values.max()) > LARGEST or int(values.min()) < -LARGEST:
-            raise InputError(f"{label} must be -{LARGEST} to {LARGEST}, not "
-                             f"{values.min()} to {values.max()}")
-    return acts, weights
+def sample_operands(acts: npt.NDArray[Any], weights: npt.NDArray[Any], *, rows: int, cols: int,
+                    lanes: int = DEFAULT_LANES, seed: int = 0) -> OperandSample:
+    """Draw PE-cycles of an array, all equally likely, with the operands around them.
+
+    Parameters and errors as in `draw_cycles` and `PeCycles.with_weights`.
+    """
+    drawn = draw_cycles(acts, np.shape(weights), rows=rows, cols=cols, lanes=lanes, seed=seed)
+    return drawn.with_weights(weights)
+
+
+def _grouped(operands: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return operands with a group axis."""
+    operands = np.asarray(operands)
+    return operands[None] if operands.ndim == 2 else operands
+
+
+def _in_range(label: str, operands: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return operands that an array can take, or raise InputError."""
+    if not np.issubdtype(operands.dtype, np.integer):
+        raise InputError(f"{label} must be integers, not {operands.dtype}")
+    if int(operands.max()) > LARGEST or int(operands.min()) < -LARGEST:
+        raise InputError(f"{label} must be -{LARGEST} to {LARGEST}, not "
+                         f"{operands.min()} to {operands.max()}")
+    return operands

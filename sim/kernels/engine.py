@@ -93,24 +93,27 @@ class Engine:
                 > MANY_WIDENINGS * sum(tile.steps.size for tile in schedules):
             return False
         tasks = self._tasks(rows, weights, tiling, schedules, sink)
-        factors = [self._factor(rows, u, index, threads) for index, u in enumerate(self.split.u)]
+        script = Script()
+        factors = [self._factor(script, rows, u, index, threads)
+                   for index, u in enumerate(self.split.u)]
+        script.barrier()
         for width in sorted({width for _column, width in tiling.tiles}):
             # Offsets are bytes, and rows of a half tile's tables have half of them.
             classes = self._classes(rows, width, threads) if schedules else None
             self._run_tiles(width, [task for task, (_column, wide) in zip(
                 tasks, tiling.tiles, strict=True) if wide == width], rows, factors, classes,
-                threads)
+                script, threads)
         return True
 
     def _run_tiles(self, width: int, tasks: Sequence[_Task], rows: Rows,
-                   factors: Sequence[Operand], classes: Operand | None, threads: int) -> None:
-        """Compute all rows of the tiles of one width, block by block."""
+                   factors: Sequence[Operand], classes: Operand | None, script: Script,
+                   threads: int) -> None:
+        """Compute all rows of the tiles of one width, block by block, after what `script` has."""
         panel, parts = self.cpu.panel_rows, _parts(len(tasks), threads)
         wanted = max(FEWEST_ROWS, min(ROWS, TERMS // (rows.span * len(rows.taps))))
         # Equal blocks: a short last one would pay for its tables all the same.
         blocks = shares(rows.count, -(-rows.count // (wanted * parts // panel * panel)), panel)
         most = -(-(blocks[0][1] - blocks[0][0]) // panel) * panel
-        script = Script()
         own = (script.scratch(4 * most * width + SLACK),
                script.scratch(DEPTH * table_bytes(width)), script.scratch(2 * 256 * width))
         for first, last in blocks:
@@ -126,14 +129,12 @@ class Engine:
                     script, self.cpu, classes, cut, name=str(part), factor=2 * width, jobs=threads)
                 gathered.append(([(address(value), *value.shape[:2]) for value in values],
                                  0 if offsets is None else address(offsets)))
-            if threads > 1:  # what one thread gathers all threads read
-                script.run(threads)
+            script.barrier()  # what one thread gathers all threads read
             for task in tasks:
                 for cut, (panels, place) in zip(cuts, gathered, strict=True):
                     script.job()
                     self._add_tile(script, task, width, cut, panels, place, own)
-            if threads > 1:
-                script.run(threads)
+            script.barrier()  # the next block is gathered to the same place
         script.run(threads)
 
     def _add_tile(self, script: Script, task: _Task, width: int, cut: Cut,
@@ -205,21 +206,20 @@ class Engine:
                  taps: npt.NDArray[np.int64], span: int) -> Operand:
         return Operand.of(source, starts, taps, span, more=self.cpu.panel_rows)
 
-    def _factor(self, rows: Rows, u: Int16, index: int, threads: int) -> Operand:
-        """Return where the values of a product come from."""
+    def _factor(self, script: Script, rows: Rows, u: Int16, index: int, jobs: int) -> Operand:
+        """Return where the values of a product come from, once `script` has looked them up."""
         if self._signs[index][0] is not None:
             return self._operand(rows.source, rows.starts, rows.taps, rows.span)
         size = rows.source.size
         # As many elements more as the loops may read beyond the last.
         out = workspace(f"values {index}", (size + rows.span,), np.int16)[:size].reshape(
             rows.source.shape)
-        table, script = np.ascontiguousarray(u), Script()
+        table = np.ascontiguousarray(u)
         script.keep(table)
-        for first, last in shares(size, threads, LONG_ROW):
+        for first, last in shares(size, jobs, LONG_ROW):
             script.job()
             script.call(look_up(self.cpu), address(rows.source) + first, address(table),
                         address(out) + first * out.itemsize, last - first)
-        script.run(threads)
         return self._operand(out, rows.starts, rows.taps, rows.span)
 
     def _classes(self, rows: Rows, width: int, threads: int) -> Operand:

@@ -8,7 +8,7 @@ import pytest
 from hw.common.errors import InputError
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
-from hw.ppa import load_pe, sample_energy, sample_operands, stream_energy
+from hw.ppa import draw_cycles, load_pe, sample_energy, sample_operands, stream_energy
 from hw.ppa.report import relu_stream, uniform_stream
 
 ROWS = COLS = 16
@@ -198,7 +198,7 @@ def test_gates_that_do_not_match_the_table_are_an_error(fault, signed):
 
 @pytest.mark.parametrize(("acts", "weights", "options", "problem"), [
     (np.zeros((4, 3), np.int16), np.zeros((4, 2), np.int16), {},
-     r"Operands must be acts \[m, k\] and weights \[k, n\], not \[1, 4, 3\] and \[1, 4, 2\]"),
+     r"Operands must be acts \[m, k\] and weights \[k, n\], not \[4, 3\] and \[4, 2\]"),
     (np.zeros((2, 4, 3), np.int16), np.zeros((3, 2), np.int16), {}, "Operands must be acts"),
     (np.zeros((0, 3), np.int16), np.zeros((3, 2), np.int16), {}, "Operands must be acts"),
     (np.zeros((4, 3)), np.zeros((3, 2), np.int16), {}, "Activations must be integers, not float64"),
@@ -212,3 +212,16 @@ def test_gates_that_do_not_match_the_table_are_an_error(fault, signed):
 def test_bad_operands_are_rejected(acts, weights, options, problem):
     with pytest.raises(InputError, match=f"^{problem}"):
         energy(EXACT, acts, weights, **options)
+
+
+def test_one_draw_serves_other_weights():
+    random = np.random.default_rng(3)
+    acts = random.integers(-255, 256, (2, 11, 21)).astype(np.int16)
+    first, second = random.integers(-127, 128, (2, 2, 21, 9)).astype(np.int16)
+    drawn = draw_cycles(acts, first.shape, rows=8, cols=4, lanes=128, seed=5)
+    for weights in (first, second):
+        again = sample_operands(acts, weights, rows=8, cols=4, lanes=128, seed=5)
+        assert drawn.with_weights(weights).digest == again.digest
+    assert drawn.with_weights(first).digest != drawn.with_weights(second).digest
+    with pytest.raises(InputError, match=r"^Weights must be \[2, 21, 9\], not \[2, 9, 21\]$"):
+        drawn.with_weights(first.transpose(0, 2, 1))

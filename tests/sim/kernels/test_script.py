@@ -48,6 +48,30 @@ def test_every_job_runs_once_whatever_the_threads(threads):
     np.testing.assert_array_equal(out, 10 * np.arange(len(out)) + 1)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_jobs_after_a_barrier_find_all_that_was_written_before_it(threads):
+    """Every round copies the last: first the jobs' own places, then those of their neighbours."""
+    count, rounds = 16, 200
+    values = np.zeros((rounds + 1, count), np.int64)
+    values[0] = np.arange(count)
+    copy = Function("copy", 2)
+    source, target = copy.arguments
+    # Some take longer than others.
+    copy.loop(copy.scaled(copy.load(source, 0, I64, 8), 300), lambda _index: copy.store(
+        int64(-1), target, 0, 8))
+    copy.store(copy.load(source, 0, I64, 8), target, 0, 8)
+    move, script = copy.compile(this_cpu()), Script()
+    for number in range(rounds):
+        for index in range(count):
+            script.job()
+            script.call(move, address(values[number, (index + 1) % count:]),
+                        address(values[number + 1, index:]))
+        script.barrier()
+    script.run(threads)
+    np.testing.assert_array_equal(
+        values, (np.arange(count) + np.arange(rounds + 1)[:, None]) % count)
+
+
 def test_every_thread_has_scratch_of_its_own():
     """Jobs count in scratch as the thread's first job found it, and tell what they counted."""
     out = np.zeros(200, np.int64)
