@@ -97,16 +97,20 @@ def test_exact_is_one_evaluation_of_energy_one():
 
 @pytest.mark.parametrize("method", sorted(TORCH))
 def test_gaussian_processes_run_within_the_limits_and_repeat(method):
-    pytest.importorskip("torch", reason="Optuna's GP sampler needs torch")
+    for package in ("torch", "greenlet"):
+        pytest.importorskip(package, reason=f"Optuna's GP sampler needs {package}")
     problem, _, result = run(method, evaluations=12)
     assert len(result.history) == 12
     assert all(problem.fits(problem.from_mapping(c.mapping)) for c in result.history)
     assert run(method, evaluations=12)[2].history == result.history
 
 
-def test_gp_without_torch_names_the_fix(monkeypatch):
-    monkeypatch.setattr("search.methods.gp.find_spec", lambda name: None)
-    with pytest.raises(ToolError, match=r"^Optuna's GP sampler needs torch; install it with: pip"):
+@pytest.mark.parametrize("missing", [["torch"], ["greenlet"], ["torch", "greenlet"]])
+def test_gp_without_its_packages_names_the_fix(monkeypatch, missing):
+    monkeypatch.setattr("search.methods.gp.find_spec",
+                        lambda name: None if name in missing else object())
+    with pytest.raises(ToolError, match=rf"^Optuna's GP sampler needs {' and '.join(missing)}; "
+                                        "install with: pip"):
         METHODS["gp"].check()
 
 
