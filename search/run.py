@@ -26,13 +26,23 @@ DEFAULT_METHOD = "milp"
 COMPARED = ("exact", "uniform", "greedy", "tpe")
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """States the defaults that say something and are not already in the help."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False) or "(default" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m search.run", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        prog="python -m search.run", formatter_class=_Help,
         description="Find bank and layer-to-array mapping of least energy at no loss of accuracy.")
     inputs = parser.add_argument_group("network and images")
     inputs.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE.onnx",
-                        help="float or quantised (QDQ) network")
+                        help="float or quantised (QDQ) network (default: the embedded digits "
+                        "network)")
     inputs.add_argument("--data", metavar="FILE.npz",
                         help="x (uint8 NHWC or float32 NCHW) and y, cut in three by the seed")
     for split, purpose in zip(SPLITS, ("fits quantiser and sensitivities", "judges candidates",
