@@ -17,9 +17,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ModuleKind:
     """A module that may be placed many times.
+
+    A kind equals itself alone. Functions that return one for the same arguments again and again
+    are cached, so that it is the same kind and need be emitted once (`hw.rtl.emit`).
 
     Parameters
     ----------

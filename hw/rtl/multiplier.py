@@ -75,6 +75,7 @@ def multiplier_signature(netlist: Netlist) -> wiring.Signature:
                              "product": Out(len(netlist.outputs))})
 
 
+@cache
 def multiplier_kind(netlist: Netlist, *, name: str = "multiplier") -> ModuleKind:
     """Return the module `name` that computes `netlist`."""
     def build(place: Place) -> MultiplierCircuit:

@@ -162,6 +162,7 @@ def pe_signature(netlist: Netlist, psum_width: int) -> wiring.Signature:
     })
 
 
+@cache
 def pe_kind(netlist: Netlist, psum_width: int, *, suffix: str = "") -> ModuleKind:
     """Return the module `pe<suffix>` around `multiplier<suffix>`, of the kind `netlist` needs."""
     kind = TwosComplementPe if netlist.signed else SignMagnitudePe

@@ -73,6 +73,7 @@ def router_signature(arrays: int) -> wiring.Signature:
     })
 
 
+@cache
 def router_kind(arrays: int, fallback: int = 0) -> ModuleKind:
     """Return the module `router` for `arrays` arrays."""
     def build(place: Place) -> Router:

@@ -251,6 +251,7 @@ def row_signature(netlist: Netlist, cols: int, psum_width: int, *,
     })
 
 
+@cache
 def row_kind(netlist: Netlist, cols: int, psum_width: int, *, suffix: str = "",
              open_right: bool = False) -> ModuleKind:
     """Return the module `row<suffix>` made of `pe<suffix>`; with its columns if `open_right`."""
@@ -273,6 +274,7 @@ def block_signature(netlist: Netlist, rows: int, cols: int, psum_width: int) -> 
     })
 
 
+@cache
 def block_kind(netlist: Netlist, rows: int, cols: int, psum_width: int, *,
                suffix: str = "") -> ModuleKind:
     """Return the module `block<suffix>_<rows>x<cols>` made of `row<suffix>_<cols>`."""
@@ -292,6 +294,7 @@ def array_signature(rows: int, cols: int, psum_width: int) -> wiring.Signature:
     })
 
 
+@cache
 def array_kind(netlist: Netlist, rows: int, cols: int, psum_width: int, *,
                suffix: str = "") -> ModuleKind:
     """Return the module `array<suffix>` made of `row<suffix>`; `array` alone is a keyword."""

@@ -41,6 +41,7 @@ class TwosComplement(wiring.Component):
 SIGNATURE = wiring.Signature({"operand": In(SignMagnitude), "value": Out(TWOS_COMPLEMENT)})
 
 
+@cache
 def twos_complement_kind() -> ModuleKind:
     """Return the module `twos_complement`, the same for every array of a design."""
     def build(place: Place) -> TwosComplement:

@@ -135,13 +135,16 @@ def test_comparison_fails_when_a_table_is_another(on_our_library):
 @pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_internal_energy_is_near_opensta_on_the_published_library(name, asap7_liberty, tmp_path):
-    """It has every condition of an arc; we keep their mean, on a coarser grid."""
+    """It has every condition of an arc; we keep their mean, on a coarser grid.
+
+    And a capacitance of each edge of a pin, of which `capacitance`, what we keep, is the larger.
+    """
     libraries = []
     for path in sorted(asap7_liberty.glob("*.lib.gz")):
         libraries.append(Path(path.name.removesuffix(".gz")))
         (tmp_path / libraries[-1]).write_bytes(gzip.decompress(path.read_bytes()))
     found = Compared(name, libraries, tmp_path)
     assert found.weighted([gate.switching_fj for gate in found.theirs]) == pytest.approx(
-        found.nets_fj, rel=0.003)
+        found.nets_fj, rel=0.005)
     assert found.weighted([normalised(gate) for gate in found.theirs]) == pytest.approx(
         found.internal_fj, rel=0.03)
