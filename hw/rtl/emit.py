@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -36,23 +36,23 @@ def modules_of(tops: Sequence[ModuleKind], *,
     ToolError
         The Yosys that comes with Amaranth did not run.
     """
-    hierarchies = [_texts(top, prefix)
+    hierarchies = [_texts([top], _prefixed(prefix))
                    for top, prefix in zip(tops, prefixes or [""] * len(tops), strict=True)]
     # A run for each: Yosys orders the operands of some gates by when it first met their names.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(_verilog_modules, hierarchies))
 
 
-def modules_together(kinds: Sequence[ModuleKind]) -> dict[str, str]:
-    """Return modules of different names and without contents of their own, in one Yosys run.
+def modules_together(tops: Sequence[ModuleKind]) -> tuple[list[str], dict[str, str]]:
+    """Return the module names of `tops`, and all modules of their hierarchies by name.
 
-    For circuits that are compiled together: gates may come in another order than alone.
-    Raises ToolError as `modules_of` does.
+    For hierarchies that are compiled together: a kind that several of them hold comes once, and
+    different kinds of one name are numbered. One Yosys run writes them all, so gates may come in
+    another order than alone. Raises ToolError as `modules_of` does.
     """
-    modules: dict[str, _Text] = {}
-    for kind in kinds:
-        modules |= _texts(kind, "")
-    return _verilog_modules(modules)
+    names = _DistinctNames()
+    modules = _verilog_modules(_texts(tops, names))
+    return [names(top) for top in tops], modules
 
 
 class _Text(NamedTuple):
@@ -73,15 +73,41 @@ def _verilog_modules(modules: Mapping[str, _Text]) -> dict[str, str]:
             for name, module in modules.items()}
 
 
-def _texts(top: ModuleKind, prefix: str) -> dict[str, _Text]:
-    """Return the text of `top` and of every kind below it, each once."""
+def _prefixed(prefix: str) -> Callable[[ModuleKind], str]:
+    return lambda kind: prefix + kind.name
+
+
+class _DistinctNames:
+    """The name of each kind: its own, with a number where another kind has that already."""
+
+    def __init__(self) -> None:
+        self._names: dict[ModuleKind, str] = {}
+        self._kinds: dict[str, ModuleKind] = {}
+
+    def __call__(self, kind: ModuleKind) -> str:
+        if kind not in self._names:
+            name, number = kind.name, 0
+            while name in self._kinds:
+                number += 1
+                name = f"{kind.name}_{number}"
+            self._names[kind], self._kinds[name] = name, kind
+        return self._names[kind]
+
+
+def _texts(tops: Sequence[ModuleKind], name_of: Callable[[ModuleKind], str]) -> dict[str, _Text]:
+    """Return the text of `tops` and of every kind below them, each name once."""
     modules: dict[str, _Text] = {}
-    waiting = [_prefixed(top, prefix)]
+    waiting: list[ModuleKind] = []
+
+    def named(kind: ModuleKind) -> ModuleKind:
+        waiting.append(replace(kind, name=name_of(kind)))
+        return waiting[-1]
 
     def place(m: Module, name: str, kind: ModuleKind) -> Any:
-        waiting.append(_prefixed(kind, prefix))
-        return instantiate(m, name, waiting[-1])
+        return instantiate(m, name, named(kind))
 
+    for top in tops:
+        named(top)
     while waiting:
         kind = waiting.pop(0)
         if kind.name not in modules:
@@ -89,10 +115,6 @@ def _texts(top: ModuleKind, prefix: str) -> dict[str, _Text]:
                                   if kind.verilog is None
                                   else _Text(kind.verilog(kind.name), True))
     return modules
-
-
-def _prefixed(kind: ModuleKind, prefix: str) -> ModuleKind:
-    return replace(kind, name=prefix + kind.name)
 
 
 def _rtlil_module(kind: ModuleKind, place: Place) -> str:

@@ -6,6 +6,8 @@ bits: typed ones would multiply the time that emission takes.
 
 from __future__ import annotations
 
+from functools import cache
+
 from amaranth.hdl import Cat, Const, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out

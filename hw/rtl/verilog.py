@@ -119,9 +119,8 @@ def emit_multiplier(multiplier: Multiplier) -> str:
 
 def emit_multipliers(multipliers: Sequence[Multiplier]) -> list[str]:
     """Return Verilog of modules `multiplier_0`, `multiplier_1`, ..., to be compiled together."""
-    names = [f"multiplier_{index}" for index in range(len(multipliers))]
-    texts = modules_together([multiplier_kind(multiplier.netlist, name=name)
-                              for multiplier, name in zip(multipliers, names, strict=True)])
+    names, texts = modules_together([multiplier_kind(multiplier.netlist, name=f"multiplier_{index}")
+                                     for index, multiplier in enumerate(multipliers)])
     return [_file([_netlist_comment(multiplier)], texts[name])
             for multiplier, name in zip(multipliers, names, strict=True)]
 
