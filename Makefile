@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 DESIGN ?=
+DATA   ?=
 OUT    ?= build/rtl
 ARGS   ?=
 JOBS   ?= 2
@@ -15,13 +16,13 @@ CORE := $(VENV)/.core
 FULL := $(VENV)/.full
 
 # `sim`, `search` and `models` are folders too.
-.PHONY: help setup run test test-long sim cosim verilog ppa train lint check-build-tools clean
+.PHONY: help setup run test test-long sim cosim verilog ppa reproduce train lint check-build-tools clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  Variables: PYTHON=$(PYTHON)  DESIGN=design.json (verilog)  OUT=$(OUT) (verilog)"
-	@echo "             ARGS='...' (run, ppa, test)  JOBS=$(JOBS) (test)"
+	@echo "             DATA=folder (reproduce)  ARGS='...' (run, ppa, test)  JOBS=$(JOBS) (test)"
 
 run: $(CORE) ## the main job: find an accelerator for the embedded network (ARGS='--help' for options)
 	@$(PY) -m search.run $(ARGS)
@@ -43,6 +44,9 @@ verilog: $(CORE) ## write the RTL of DESIGN (default: a small preset) to OUT
 
 ppa: $(FULL) ## map every PE of the catalogue to asap7 and store area, delay and netlist
 	@$(PY) -m hw.ppa build $(ARGS)
+
+reproduce: $(FULL) ## run every step of docs/results.md that has not been run (DATA=folder, ARGS='--help')
+	@$(PY) -m search.reproduce $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 train: $(FULL) ## train the embedded network again
 	@$(PY) -m models.train $(ARGS)

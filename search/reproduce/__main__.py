@@ -1,0 +1,96 @@
+"""Command line: run every step of the results page that has not been run, and write the page.
+
+`python -m search.reproduce --data FOLDER`
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from hw.common.errors import InputError, ToolError, run_command_line
+from search.reproduce.page import publish, write_page
+from search.reproduce.plan import DEFAULT_BUDGET, all_steps
+from search.reproduce.results import Results
+from search.reproduce.runner import open_work, run_all
+from search.reproduce.selection import select
+from search.reproduce.steps import Record, Step, is_done, missing, producers
+
+PAGE = Path("docs/results.md")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m search.reproduce", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Run every step of the results page that has not been run, each one command, "
+        "and write the page. Hours; Ctrl-C and the same command again go on where it stopped.")
+    parser.add_argument("--data", type=Path, metavar="FOLDER",
+                        help="folder with nets/, images/ and multipliers/")
+    parser.add_argument("-o", "--output", type=Path, default=PAGE, metavar="PAGE.md",
+                        help="page; its figures and results.json go into a folder of its name")
+    parser.add_argument("--work", type=Path, default=Path("runs/reproduce"), metavar="DIR",
+                        help="folder in which commands are run and their results are kept")
+    parser.add_argument("--budget", type=int, default=DEFAULT_BUDGET, metavar="N",
+                        help="evaluations per method and search")
+    parser.add_argument("--networks", default="", metavar="NAME,...",
+                        help="steps of these networks only, beside those of none")
+    parser.add_argument("--steps", default="", metavar="NAME,...",
+                        help="these steps or groups of them only, such as exact,search/resnet8, "
+                        "and what they need")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--only-report", action="store_true",
+                       help="run nothing, write the page from what has been run")
+    which.add_argument("--from", dest="stored", type=Path, metavar="FILE.json",
+                       help="write the page from stored results; needs no --data")
+    which.add_argument("--dry-run", action="store_true", help="only say what would be run")
+    return parser
+
+
+def main() -> int:
+    """Command line of the module."""
+    arguments = _parser().parse_args()
+    if arguments.stored:
+        write_page(Results.load(arguments.stored), arguments.output)
+        print(arguments.output)
+        return 0
+    if arguments.data is None:
+        raise InputError("--data must name a folder with nets/, images/ and multipliers/")
+    if arguments.budget < 1:
+        raise InputError(f"Budget must be at least 1, not {arguments.budget}")
+    for number in (signal.SIGTERM, signal.SIGHUP):  # end the running command as Ctrl-C does
+        signal.signal(number, signal.default_int_handler)
+    work = arguments.work
+    open_work(work, arguments.data)
+    steps = all_steps(arguments.data, arguments.budget)
+    chosen = select(steps, _names(arguments.networks), _names(arguments.steps))
+    if arguments.dry_run:
+        print("\n".join(_plan(chosen, work)))
+        return 0
+    failed = [] if arguments.only_report else run_all(chosen, work)
+    publish(Results.collect(steps, work), steps, work, arguments.output)
+    print(arguments.output)
+    if failed:
+        step = failed[0]
+        raise ToolError(f"{len(failed)} of {len(chosen)} steps failed, the first with: "
+                        f"{step.text()} ({step.file(work, '.err')})")
+    return 0
+
+
+def _names(text: str) -> list[str]:
+    return list(filter(None, text.split(",")))
+
+
+def _plan(steps: Sequence[Step], work: Path) -> list[str]:
+    lines = []
+    for step in steps:
+        absent = [] if producers(step, steps) else missing(step, work)
+        state = ("done" if is_done(step, work, Record.load(step.file(work, ".json"))) else
+                 f"cannot run, {', '.join(absent)} missing" if absent else "to run")
+        lines.append(f"{step.name}: {state}\n  {step.text()}")
+    return lines
+
+
+if __name__ == "__main__":
+    run_command_line(main)

@@ -1,0 +1,37 @@
+"""What a step was run on: processor and versions, nothing that names a host."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+from search.options import ROOT
+from search.pipeline import PACKAGES
+from sim.bench.machine import describe
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """Return the processor as LLVM names it, and its cores."""
+    found = describe()
+    return {"cpu": found["cpu"], "cores": found["cores"], "system": found["system"]}
+
+
+@cache
+def versions() -> dict[str, str | None]:
+    """Return the versions of project, Python and packages; None for what cannot be told."""
+    return {"project": _commit(), "python": platform.python_version(),
+            **{name: metadata.version(name) for name in PACKAGES}}
+
+
+def _commit() -> str | None:
+    """Return the commit that is checked out, None where this is no checkout."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, text=True,
+                              capture_output=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

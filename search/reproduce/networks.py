@@ -1,0 +1,95 @@
+"""The networks that are reproduced, and the images that they are judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSet:
+    """Labelled images in three disjoint splits; paths relative to the work folder.
+
+    title : for readers. source : the file, or pattern, that `prepare` cuts splits from.
+    judged : what accuracies are measured on, the certify split. calibration_images : how many.
+    """
+
+    name: str
+    title: str
+    sources: tuple[str, ...]
+    calibrate: str
+    search: str
+    judged: str
+    calibration_images: int
+
+
+CIFAR10 = ImageSet(
+    name="cifar10", title="CIFAR-10 test", sources=("images/cifar10_train_0.npz",),
+    calibrate="images/cifar10_calibrate.npz", search="images/cifar10_search.npz",
+    judged="data/images/cifar10_test.npz", calibration_images=128)
+IMAGENET = ImageSet(
+    name="imagenet", title="ImageNet sample, training distribution",
+    sources=("images/imagenet_sample1k.npz",), calibrate="images/imagenet_calibrate.npz",
+    search="images/imagenet_search.npz", judged="images/imagenet_certify.npz",
+    calibration_images=64)
+IMAGE_SETS = {images.name: images for images in (CIFAR10, IMAGENET)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """One network.
+
+    Parameters
+    ----------
+    file : str
+        In the folder `nets` of the data.
+    input : mapping
+        Preprocessing, as MODEL.json states it (docs/data.md).
+    ends : (str, str)
+        First and last layer, which stay exact where the paper's 36 multipliers are tried.
+    searches : tuple of str
+        Variants of `search.reproduce.plan` that are run.
+    published_top1 : float, optional
+        Of the float network, percent, by its author.
+    ranges : str, optional
+        File of trained activation ranges in the folder `nets`.
+    """
+
+    name: str
+    title: str
+    file: str
+    images: ImageSet
+    ends: tuple[str, str]
+    searches: tuple[str, ...]
+    input: Mapping[str, Any] = field(default_factory=dict)
+    published_top1: float | None = None
+    ranges: str | None = None
+
+    @property
+    def model(self) -> str:
+        """The network in the work folder, its preprocessing beside it."""
+        return f"nets/{self.name}.onnx"
+
+
+COMPARED = ("all", "all-plain")
+PAPER_AREAS = ("area-s", "area-l", "area-xl")
+_CIFAR_INPUT = {"preset": "imagenet-statistics"}
+_CIFAR_ENDS = ("conv1", "linear")
+
+NETWORKS = {network.name: network for network in (
+    Network(name="resnet8", title="ResNet-8", file="resnet8_mlperftiny.onnx", images=CIFAR10,
+            ends=("conv_1_n", "gemm_22_n"), searches=(*COMPARED, "study", *PAPER_AREAS)),
+    Network(name="resnet20", title="ResNet-20", file="resnet20_cifar10.onnx", images=CIFAR10,
+            ends=_CIFAR_ENDS, searches=("milp", *COMPARED, *PAPER_AREAS), input=_CIFAR_INPUT,
+            published_top1=91.73),
+    Network(name="resnet56", title="ResNet-56", file="resnet56_cifar10.onnx", images=CIFAR10,
+            ends=_CIFAR_ENDS, searches=("milp", *COMPARED), input=_CIFAR_INPUT,
+            published_top1=93.39),
+    Network(name="mobilenetv2", title="MobileNetV2", file="mobilenetv2_1.0_224.onnx",
+            images=IMAGENET, ends=("conv_1_n", "conv_99_n"), searches=("milp", "milp-plain"),
+            input={"mean": 128, "std": 128}, ranges="mobilenetv2_1.0_224.qat.json"),
+    Network(name="squeezenet", title="SqueezeNet 1.0", file="squeezenet1.0_227.onnx",
+            images=IMAGENET, ends=("conv1", "conv10"), searches=("milp", "milp-plain"),
+            input={"size": 227, "mean": [123, 117, 104]}),
+)}

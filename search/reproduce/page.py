@@ -1,0 +1,82 @@
+"""The results page, written from `results.json` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from textwrap import wrap
+
+from hw.common.files import write_bytes, write_text
+from search.reproduce.figure import draw_tables
+from search.reproduce.results import NAME, Results
+from search.reproduce.sections import (
+    accuracy,
+    bank36,
+    commands,
+    figures,
+    limits,
+    methods,
+    published,
+)
+from search.reproduce.steps import Step
+
+WIDTH = 112
+WHOLE = ("|", "#", "!", "```")  # lines that are not prose
+SECTIONS = (accuracy, figures, methods, published, bank36, limits, commands)
+
+
+def render(results: Results, folder: str) -> str:
+    """Return the page as Markdown; folder : of figures, relative to the page."""
+    lines = [*_head(results, folder),
+             *(line for section in SECTIONS for line in section.lines(results, folder))]
+    return "\n".join(_wrapped("\n".join(lines).split("\n"))) + "\n"
+
+
+def _wrapped(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines of which prose is no longer than the project's, one blank line at a time."""
+    code, blank = False, False
+    for line in lines:
+        code ^= line.startswith("```")
+        if not (blank and not line):
+            yield from [line] if code or line.startswith(WHOLE) or not line else wrap(
+                line, WIDTH, subsequent_indent="  " * line.startswith("- "),
+                break_long_words=False, break_on_hyphens=False)
+        blank = not line
+
+
+def publish(results: Results, steps: Sequence[Step], work: Path, page: Path) -> None:
+    """Write the page, and beside it a folder with the figures and what the page is made from."""
+    folder = page.with_suffix("")
+    results.save(folder / NAME)
+    sources = {step.name: step.figure for step in steps}
+    for outcome in results.outcomes:
+        source = sources[outcome.name]
+        if outcome.figure and source:
+            write_bytes(folder / outcome.figure, (work / source).read_bytes())
+    if points := bank36.points(results):
+        write_text(folder / bank36.FIGURE, draw_tables(points))
+    write_page(results, page)
+
+
+def write_page(results: Results, page: Path) -> None:
+    """Write the page atomically."""
+    write_text(page, render(results, page.stem))
+
+
+def _head(results: Results, folder: str) -> Iterator[str]:
+    yield "# Results"
+    yield ""
+    yield ("`make reproduce DATA=FOLDER` runs the commands [at the end](#commands), each once, and "
+           "writes this page; every number is read from what they left. "
+           f"`python -m search.reproduce --from docs/{folder}/results.json` writes it from what is "
+           "stored. FOLDER holds `nets/`, `images/` and `multipliers/`. Energies are relative to "
+           "the exact array on the same network and operands; *array* is the whole array with "
+           "clock and registers, *chip* adds buffers, requantiser and control ([ppa.md](ppa.md)).")
+    yield ""
+    for machine in results.machines:
+        yield f"- Machine: {machine['cpu']}, {machine['cores']} cores, {machine['system']}, " \
+            "shared with other work: processor times are the ones to compare."
+    for versions in results.versions:
+        yield "- Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()
+                                         if version) + "."
+    yield ""

@@ -1,0 +1,87 @@
+"""Command line: put a network or the splits of an image set into the work folder.
+
+`python -m search.reproduce.prepare NAME DATA -o FOLDER`
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hw.common.errors import run_command_line, unknown_name
+from hw.common.files import write_bytes, write_json
+from search.reproduce.networks import CIFAR10, IMAGE_SETS, IMAGENET, NETWORKS, Network
+from sim.data import Preprocessing, load_data
+
+# CIFAR-10, by index in the training set. ImageNet's sample is shuffled, then cut in this order.
+CIFAR_SPLITS = {CIFAR10.calibrate: (0, 128), CIFAR10.search: (2000, 3000)}
+IMAGENET_SPLITS = {IMAGENET.calibrate: (0, 64), IMAGENET.search: (64, 264),
+                   IMAGENET.judged: (264, None)}
+SEED = 0
+
+
+def save(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write an `.npz` file whose bytes depend on the arrays alone."""
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    write_bytes(path, stream.getvalue())
+
+
+def cut_cifar10(data: Path, folder: Path) -> list[Path]:
+    """Write the calibration and search images; the test set certifies as it is."""
+    last = max(stop for _start, stop in CIFAR_SPLITS.values())
+    found = load_data(str(data / CIFAR10.sources[0]), Preprocessing(), limit=last)
+    pixels = found.images.transpose(0, 2, 3, 1).astype(np.uint8)
+    for name, (start, stop) in CIFAR_SPLITS.items():
+        save(folder / name, {"x": pixels[start:stop], "y": found.labels[start:stop]})
+    return [folder / name for name in CIFAR_SPLITS]
+
+
+def cut_imagenet(data: Path, folder: Path) -> list[Path]:
+    """Write three splits of the sample, its JPEG files as they are."""
+    with np.load(data / IMAGENET.sources[0]) as archive:
+        stream, offset, labels = archive["jpeg"], archive["offset"], archive["y"]
+    order = np.random.default_rng(SEED).permutation(len(labels))
+    for name, (start, stop) in IMAGENET_SPLITS.items():
+        chosen = order[start:stop]
+        files = [stream[offset[index]:offset[index + 1]] for index in chosen]
+        save(folder / name, {"jpeg": np.concatenate(files), "y": labels[chosen],
+                             "offset": np.cumsum([0, *map(len, files)])})
+    return [folder / name for name in IMAGENET_SPLITS]
+
+
+def place(network: Network, data: Path, folder: Path) -> list[Path]:
+    """Copy a network, and write what it expects of its input beside it."""
+    path = folder / network.model
+    write_bytes(path, (data / "nets" / network.file).read_bytes())
+    write_json(path.with_suffix(".json"), {"input": dict(network.input)})
+    return [path, path.with_suffix(".json")]
+
+
+def main() -> int:
+    """Command line of the module."""
+    parser = argparse.ArgumentParser(
+        prog="python -m search.reproduce.prepare",
+        description="Put a network with its preprocessing, or the splits of an image set, into a "
+        "folder.")
+    parser.add_argument("name", help=f"one of {', '.join((*NETWORKS, *IMAGE_SETS))}")
+    parser.add_argument("data", type=Path, help="folder with nets/ and images/")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER",
+                        help="folder to write nets/ or images/ into")
+    arguments = parser.parse_args()
+    name, places = arguments.name, (arguments.data, arguments.output)
+    if name not in (*NETWORKS, *IMAGE_SETS):
+        raise unknown_name("network or image set", name, (*NETWORKS, *IMAGE_SETS))
+    written = (place(NETWORKS[name], *places) if name in NETWORKS else
+               cut_cifar10(*places) if name == CIFAR10.name else cut_imagenet(*places))
+    print("\n".join(map(str, written)))
+    return 0
+
+
+if __name__ == "__main__":
+    run_command_line(main)

@@ -1,0 +1,130 @@
+"""Everything that the page says, as one JSON file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from hw.common.errors import InputError
+from hw.common.files import read_json, write_json
+from search.reproduce.findings import READERS
+from search.reproduce.steps import DONE, FAILED, STARTED, Record, Step, digests, missing, producers
+
+FORMAT = "autoapprox-results/1"
+NAME = "results.json"
+NOT_RUN = "not run"
+FIGURE_BYTES = 100_000  # a page is to load quickly
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One step: its command, whether and how long it ran, and what it found.
+
+    command : as it was run, or as it would be. pattern : the same with a placeholder for what
+    differs between steps of one kind. state : `done`, `failed` or `not run`, then `reason` says
+    why; waits_for : the step that has to go first, if that is why. seconds, processor_seconds :
+    that it took; 0 where it was not run. figure : name of an SVG beside `results.json`.
+    """
+
+    name: str
+    command: str
+    pattern: str
+    state: str
+    reason: str = ""
+    waits_for: str = ""
+    seconds: float = 0.0
+    processor_seconds: float = 0.0
+    figure: str | None = None
+    about: Mapping[str, str]
+    found: Figures = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """All steps, and what they were run on.
+
+    machines, versions : distinct ones, each in the order of the steps.
+    """
+
+    machines: Sequence[Figures]
+    versions: Sequence[Mapping[str, str | None]]
+    outcomes: Sequence[Outcome]
+
+    def found(self, **about: str) -> list[Outcome]:
+        """Return the finished steps that are about all of that, in order."""
+        return [outcome for outcome in self.outcomes if outcome.state == DONE
+                and about.items() <= outcome.about.items()]
+
+    def one(self, **about: str) -> Outcome | None:
+        """Return the first finished step that is about all of that."""
+        return next(iter(self.found(**about)), None)
+
+    @classmethod
+    def collect(cls, steps: Sequence[Step], work: Path) -> Results:
+        """Read what steps left in the work folder."""
+        machines: list[Figures] = []
+        versions: list[Mapping[str, str | None]] = []
+        outcomes: list[Outcome] = []
+        ended: dict[str, str] = {}
+        for step in steps:
+            record = Record.load(step.file(work, ".json"))
+            waits_for = next((before.name for before in reversed(producers(step, steps))
+                              if ended[before.name] != DONE), "")
+            outcomes.append(_outcome(step, record, work, waits_for))
+            ended[step.name] = outcomes[-1].state
+            if record is not None and outcomes[-1].state == DONE:
+                machines += [record.machine] * (record.machine not in machines)
+                versions += [record.versions] * (record.versions not in versions)
+        return cls(machines=machines, versions=versions, outcomes=outcomes)
+
+    def save(self, path: Path) -> None:
+        """Write `results.json` atomically."""
+        write_json(path, {"format": FORMAT, **asdict(self)}, indent=1)
+
+    @classmethod
+    def load(cls, path: Path) -> Results:
+        """Read a file that `save` wrote; raises InputError naming it otherwise."""
+        content = read_json(path)
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise InputError(f"{path}: must be results of format {FORMAT}")
+        try:
+            values = {item.name: content[item.name] for item in fields(cls)}
+            values["outcomes"] = [Outcome(**entry) for entry in values["outcomes"]]
+            return cls(**values)
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{path}: results are malformed ({error!r})") from None
+
+
+def _outcome(step: Step, record: Record | None, work: Path, waits_for: str) -> Outcome:
+    """Return what became of a step, whatever budget it was run with."""
+    command = step.text() if record is None else record.command
+    pattern = command.replace(*step.varies) if step.varies else command
+    reason = _unfit(step, record, work)
+    state = (FAILED if record and record.state == FAILED else NOT_RUN) if reason else DONE
+    if reason or record is None:
+        return Outcome(name=step.name, command=command, pattern=pattern, about=step.about,
+                       state=state, reason=reason, waits_for=waits_for)
+    shown = step.figure and (work / step.figure).stat().st_size <= FIGURE_BYTES
+    figure = f"{step.name.replace('/', '-')}.svg" if shown else None
+    return Outcome(name=step.name, command=command, pattern=pattern, about=step.about, state=state,
+                   figure=figure, seconds=round(record.seconds, 1),
+                   processor_seconds=round(record.processor_seconds, 1),
+                   found=READERS[step.about["kind"]](step, work))
+
+
+def _unfit(step: Step, record: Record | None, work: Path) -> str:
+    """Return why a step has no result that counts, empty where it has one."""
+    if absent := missing(step, work):
+        return f"{', '.join(absent)} missing"
+    if record is None:
+        return "not asked for"
+    if record.state == STARTED:
+        return "interrupted; it goes on when run again"
+    if record.state == FAILED:
+        return record.message
+    if any(not (work / name).exists() for name in step.outputs):
+        return "its files were removed"
+    return "" if dict(record.inputs) == digests(step, work) else "its inputs have changed since"

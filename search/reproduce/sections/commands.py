@@ -1,0 +1,25 @@
+"""Section: the commands that were run, and what they took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from search.reproduce.results import Results
+from search.reproduce.sections.grouping import grouped
+from search.reproduce.sections.text import minutes
+from search.reproduce.steps import DONE
+
+
+def lines(results: Results, folder: str) -> Iterator[str]:
+    """Yield the section."""
+    yield from ("## Commands", "")
+    yield ("Run in the work folder (`runs/reproduce`), where `data` is FOLDER; behind each, "
+           "processor time and wall time. Words in capitals stand for what differs between steps "
+           f"of one kind; [{folder}/results.json]({folder}/results.json) has each command in full, "
+           "its time and what was read from it.")
+    yield from ("", "```text")
+    for group in grouped([one for one in results.outcomes if one.state == DONE]):
+        times = f"{group.steps} steps, " * (group.steps > 1)
+        yield (f"{group.pattern}   # {times}{minutes(group.processor_seconds)}, "
+               f"{minutes(group.seconds)}")
+    yield "```"

@@ -1,0 +1,113 @@
+"""Section: Figures 7 and 8 and Table II: every method at one budget, array and chip energy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from search.reproduce.networks import NETWORKS, PAPER_AREAS
+from search.reproduce.published import PAPER_SHARE
+from search.reproduce.results import Outcome, Results
+from search.reproduce.sections.text import DASH, percent, ratio
+from sim.bench.report import table
+
+HEAD = ("method", "evaluations", "array energy", "area", "arrays", "chip energy",
+        f"arrays {100 * PAPER_SHARE:.0f} % of chip", "top-1", "lost, gained", "bound", "verdict")
+PLAIN = "none"
+
+
+def lines(results: Results, folder: str) -> Iterator[str]:
+    """Yield the section."""
+    yield from ("## Figures 7 and 8, Table II: all methods at one budget", "")
+    yield ("*evaluations*: passes of the search split, preparations charged. *top-1*, *lost, "
+           "gained* and *bound* (95 %, points) are on the certify images, which nothing else has "
+           f"touched. *arrays {100 * PAPER_SHARE:.0f} % of chip* is derived: the paper's share, "
+           "the rest unchanged. *chip energy* is modelled with this project's buffers at this "
+           "array size. The paper's Vizier is closest to `gp`.")
+    yield ""
+    for found in results.found(kind="search"):
+        if found.about["variant"] != "study" and found.about["variant"] not in PAPER_AREAS:
+            yield from _run(results, found, folder)
+    yield from _banks(results)
+
+
+def _run(results: Results, outcome: Outcome, folder: str) -> Iterator[str]:
+    found, network = outcome.found, NETWORKS[outcome.about["network"]]
+    compensation = ("without compensation" if found["compensation"] == PLAIN
+                    else f"compensation {found['compensation']}")
+    yield (f"**{network.title}**, {compensation}: {found['layers']} layers, "
+           f"{found['multipliers']} multipliers, {found['rows']}x{found['cols']} arrays, batch "
+           f"{found['batch']}, at most {found['max_arrays']} arrays of {found['area_limit']:g} "
+           f"times the exact area, budget {found['budget']}, seed {found['seed']}; "
+           f"{found['search_n']:,} search images, exact {_exact(found, 'search')}; "
+           f"{_n(found['certify_n'])} certify images, exact {_exact(found, 'certify')}; margin "
+           f"{100 * found['margin']:.1f} points.")
+    yield ""
+    chips = {one.about["method"]: one.found for one in results.found(
+        kind="chip", network=network.name, variant=outcome.about["variant"])}
+    yield table(HEAD, [_row(name, one, found, chips.get(name))
+                       for name, one in found["methods"].items()])
+    if len(found["methods"]) > 1 and outcome.figure:
+        yield from (f"![Energy and accuracy of every design]({folder}/{outcome.figure})", "")
+
+
+def _row(name: str, method: Mapping[str, Any], found: Mapping[str, Any],
+         chip: Mapping[str, float] | None) -> list[str]:
+    energy = method["energy"]
+    title = f"**{name}**" if name == found["chosen"] else name
+    if energy is None:
+        return [title, f"{method['evaluations']:.0f}", "none kept the accuracy",
+                *[DASH] * (len(HEAD) - 3)]
+    return [title, f"{method['evaluations']:.0f}", ratio(energy), ratio(method["area"]),
+            str(len(method["arrays"])), ratio(chip_energy(energy, chip)),
+            ratio(as_share(energy)), *_held(method["certificate"], found["certify_n"])]
+
+
+def _held(certificate: Mapping[str, Any] | None, n: int) -> list[str]:
+    if certificate is None:
+        return [DASH] * 4
+    return [percent(certificate["approx_right"], n),
+            f"{certificate['lost']}, {certificate['gained']}",
+            f"{100 * certificate['lower_bound']:+.2f}",
+            "certified" if certificate["certified"] else "not certified"]
+
+
+def chip_energy(array: float, chip: Mapping[str, float] | None) -> float | None:
+    """Return the modelled chip energy relative to the exact chip's, None where it was not run."""
+    if array == 1:
+        return 1.0
+    return None if chip is None else chip["chip_nj"] / chip["exact_chip_nj"]
+
+
+def as_share(array: float) -> float:
+    """Return the energy of a chip of which the exact array is the paper's share."""
+    return 1 - PAPER_SHARE * (1 - array)
+
+
+def _exact(found: Mapping[str, Any], split: str) -> str:
+    right, n = found[f"exact_{split}_right"], found[f"{split}_n"]
+    return DASH if right is None else percent(right, n)
+
+
+def _n(count: int | None) -> str:
+    return DASH if count is None else f"{count:,}"
+
+
+def _banks(results: Results) -> Iterator[str]:
+    """Yield the designs under the areas of the paper's S, L and XL."""
+    rows = []
+    for found in results.found(kind="search"):
+        variant = found.about["variant"]
+        if variant in PAPER_AREAS:
+            [(name, method)] = found.found["methods"].items()
+            size = variant.removeprefix("area-").upper()
+            chip = results.one(kind="chip", method=name, network=found.about["network"],
+                               variant=variant)
+            row = _row(name, method, found.found, chip.found if chip else None)
+            rows.append([f"{NETWORKS[found.about['network']].title}, {size}",
+                         f"{found.found['area_limit']:g}", *row[1:]])
+    if rows:
+        yield ("**Bank sizes.** The paper's S, L and XL are told apart by their area here: milp "
+               "with no more area than each.")
+        yield ""
+        yield table(("network, bank", "area limit", *HEAD[1:]), rows)

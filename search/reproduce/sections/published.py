@@ -1,0 +1,68 @@
+"""Section: this project's designs beside published ones, and what may be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from search.reproduce.networks import NETWORKS
+from search.reproduce.published import PAPER_SHARE, ROWS
+from search.reproduce.results import Outcome, Results
+from search.reproduce.sections.methods import as_share, chip_energy
+from search.reproduce.sections.text import DASH, ratio
+from sim.bench.report import table
+
+HEAD = ("design", "workload", "energy", "of what", "area", "top-1, points", "accuracy is")
+
+
+def lines(results: Results, _folder: str) -> Iterator[str]:
+    """Yield the section."""
+    yield from ("## Beside published figures", "")
+    rows = [[f"{one.design} ({one.source})", one.workload, ratio(one.energy), one.energy_of,
+             ratio(one.area), f"{one.top1_change:+.1f}",
+             one.accuracy] for one in ROWS]
+    best = [found for network in NETWORKS if (found := _best(results, network)) is not None]
+    yield table(HEAD, [*rows, *(row for found in best for row in _rows(results, found))])
+    yield "What is like for like, and what is not:"
+    yield ""
+    yield ("- *Energy.* The paper's is that of a chip of which the matrix unit is "
+           f"{100 * PAPER_SHARE:.0f} %; the row *arrays {100 * PAPER_SHARE:.0f} % of chip* is the "
+           "one to set beside it. ALWANN's is that of multiplications alone, which an array never "
+           "saves in full (Figure 4): no row here is like it.")
+    yield ("- *Flow.* asap7 is an open, predictive 7 nm library without placement or wires; the "
+           "paper's is a commercial flow below 10 nm.")
+    yield ("- *Workload.* CIFAR-10 networks here, ResNet-50 on ImageNet in the paper: not like for "
+           "like. ALWANN's data set is the same, its network is larger.")
+    yield ("- *Accuracy.* Certified here on images that nothing else has touched; measured there, "
+           "in the paper on a set of which a tenth was searched on.")
+    yield ""
+
+
+def _best(results: Results, network: str) -> Outcome | None:
+    """Return the certified search of least energy of a network, compensation or not."""
+    def energy(outcome: Outcome) -> float | None:
+        method = outcome.found["methods"][outcome.found["chosen"]]
+        kept = method["certificate"]
+        return method["energy"] if kept and kept["certified"] else None
+
+    found = [(energy(one), one) for one in results.found(kind="search", network=network)]
+    certified = [(value, one) for value, one in found if value is not None]
+    return min(certified, key=lambda pair: pair[0])[1] if certified else None
+
+
+def _rows(results: Results, outcome: Outcome) -> Iterator[list[str]]:
+    found, network = outcome.found, NETWORKS[outcome.about["network"]]
+    method = found["methods"][found["chosen"]]
+    energy, certificate = method["energy"], method["certificate"]
+    change = 100 * (certificate["gained"] - certificate["lost"]) / found["certify_n"]
+    chip = results.one(kind="chip", method=found["chosen"], network=network.name,
+                       variant=outcome.about["variant"])
+    modelled = chip_energy(energy, chip.found if chip else None)
+    for value, what, area in (
+            (energy, "array, asap7", ratio(method["area"])),
+            (modelled, "chip, modelled", DASH),
+            (as_share(energy), f"arrays {100 * PAPER_SHARE:.0f} % of chip", DASH)):
+        if value is not None:
+            yield [f"{found['chosen']} (here, `{outcome.name}`)",
+                   f"{network.title}, {network.images.title}", ratio(value), what,
+                   area, f"{change:+.2f}",
+                   f"certified, margin {100 * found['margin']:.1f}"]
