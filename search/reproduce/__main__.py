@@ -16,7 +16,7 @@ from search.reproduce.plan import DEFAULT_BUDGET, all_steps
 from search.reproduce.results import Results
 from search.reproduce.runner import open_work, run_all
 from search.reproduce.selection import select
-from search.reproduce.steps import Record, Step, is_done, missing, producers
+from search.reproduce.steps import Record, Step, is_done, missing, writes
 
 PAGE = Path("docs/results.md")
 
@@ -85,7 +85,8 @@ def _names(text: str) -> list[str]:
 def _plan(steps: Sequence[Step], work: Path) -> list[str]:
     lines = []
     for step in steps:
-        absent = [] if producers(step, steps) else missing(step, work)
+        absent = [name for name in missing(step, work)
+                  if not any(writes(other, name) for other in steps)]
         state = ("done" if is_done(step, work, Record.load(step.file(work, ".json"))) else
                  f"cannot run, {', '.join(absent)} missing" if absent else "to run")
         lines.append(f"{step.name}: {state}\n  {step.text()}")

@@ -71,9 +71,12 @@ class Results:
         ended: dict[str, str] = {}
         for step in steps:
             record = Record.load(step.file(work, ".json"))
-            waits_for = next((before.name for before in reversed(producers(step, steps))
-                              if ended[before.name] != DONE), "")
-            outcomes.append(_outcome(step, record, work, waits_for))
+            before = [one.name for one in reversed(producers(step, steps))]
+            waits_for = next((name for name in before if ended[name] != DONE), "")
+            reason = _unfit(step, record, work)
+            if before and not waits_for and missing(step, work):
+                reason = f"`{before[0]}` left nothing for it"
+            outcomes.append(_outcome(step, record, work, reason, waits_for))
             ended[step.name] = outcomes[-1].state
             if record is not None and outcomes[-1].state == DONE:
                 machines += [record.machine] * (record.machine not in machines)
@@ -98,11 +101,11 @@ class Results:
             raise InputError(f"{path}: results are malformed ({error!r})") from None
 
 
-def _outcome(step: Step, record: Record | None, work: Path, waits_for: str) -> Outcome:
+def _outcome(step: Step, record: Record | None, work: Path, reason: str, waits_for: str
+             ) -> Outcome:
     """Return what became of a step, whatever budget it was run with."""
     command = step.text() if record is None else record.command
     pattern = command.replace(*step.varies) if step.varies else command
-    reason = _unfit(step, record, work)
     state = (FAILED if record and record.state == FAILED else NOT_RUN) if reason else DONE
     if reason or record is None:
         return Outcome(name=step.name, command=command, pattern=pattern, about=step.about,

@@ -127,12 +127,12 @@ def same(step: Step, work: Path, record: Record) -> bool:
 
 def producers(step: Step, steps: Sequence[Step]) -> list[Step]:
     """Return the steps whose outputs a step reads."""
-    return [one for one in steps if any(_within(name, output) for name in step.inputs
-                                        for output in one.outputs)]
+    return [one for one in steps if any(writes(one, name) for name in step.inputs)]
 
 
-def _within(name: str, folder: str) -> bool:
-    return name == folder or name.startswith(f"{folder}/")
+def writes(step: Step, name: str) -> bool:
+    """Return whether a file is an output of a step, or in one."""
+    return any(name == output or name.startswith(f"{output}/") for output in step.outputs)
 
 
 def with_producers(chosen: Iterable[Step], steps: Sequence[Step]) -> list[Step]:

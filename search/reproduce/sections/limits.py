@@ -28,7 +28,7 @@ def lines(results: Results, _folder: str) -> Iterator[str]:
         count += f" (and {behind} behind it)" * (behind > 0)
         reasons[f"{group.state}, {group.reason}"].append(f"{group.label}{count}")
     for reason, labels in reasons.items():
-        yield f"- {reason.removeprefix(f'{NOT_RUN}, ').capitalize()}: {', '.join(labels)}."
+        yield f"- {reason.removeprefix(f'{NOT_RUN}, ')}: {', '.join(labels)}."
     yield ""
 
 

@@ -99,11 +99,12 @@ def _banks(results: Results) -> Iterator[str]:
     for found in results.found(kind="search"):
         variant = found.about["variant"]
         if variant in PAPER_AREAS:
-            [(name, method)] = found.found["methods"].items()
+            name = found.found["chosen"]
             size = variant.removeprefix("area-").upper()
             chip = results.one(kind="chip", method=name, network=found.about["network"],
                                variant=variant)
-            row = _row(name, method, found.found, chip.found if chip else None)
+            row = _row(name, found.found["methods"][name], found.found,
+                       chip.found if chip else None)
             rows.append([f"{NETWORKS[found.about['network']].title}, {size}",
                          f"{found.found['area_limit']:g}", *row[1:]])
     if rows:
