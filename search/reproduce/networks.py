@@ -50,8 +50,8 @@ class Network:
         First and last layer, which stay exact where the paper's 36 multipliers are tried.
     searches : tuple of str
         Variants of `search.reproduce.plan` that are run.
-    published_top1 : float, optional
-        Of the float network, percent, by its author.
+    published_top1, published_by : optional
+        Of the float network, percent; by whom.
     ranges : str, optional
         File of trained activation ranges in the folder `nets`.
     """
@@ -64,6 +64,7 @@ class Network:
     searches: tuple[str, ...]
     input: Mapping[str, Any] = field(default_factory=dict)
     published_top1: float | None = None
+    published_by: str | None = None
     ranges: str | None = None
 
     @property
@@ -75,6 +76,7 @@ class Network:
 COMPARED = ("all", "all-plain")
 PAPER_AREAS = ("area-s", "area-l", "area-xl")
 _CIFAR_INPUT = {"preset": "imagenet-statistics"}
+_AKAMASTER = "akamaster/pytorch_resnet_cifar10"
 _CIFAR_ENDS = ("conv1", "linear")
 
 NETWORKS = {network.name: network for network in (
@@ -82,10 +84,10 @@ NETWORKS = {network.name: network for network in (
             ends=("conv_1_n", "gemm_22_n"), searches=(*COMPARED, "study", *PAPER_AREAS)),
     Network(name="resnet20", title="ResNet-20", file="resnet20_cifar10.onnx", images=CIFAR10,
             ends=_CIFAR_ENDS, searches=("milp", *COMPARED, *PAPER_AREAS), input=_CIFAR_INPUT,
-            published_top1=91.73),
+            published_top1=91.73, published_by=_AKAMASTER),
     Network(name="resnet56", title="ResNet-56", file="resnet56_cifar10.onnx", images=CIFAR10,
             ends=_CIFAR_ENDS, searches=("milp", *COMPARED), input=_CIFAR_INPUT,
-            published_top1=93.39),
+            published_top1=93.39, published_by=_AKAMASTER),
     Network(name="mobilenetv2", title="MobileNetV2", file="mobilenetv2_1.0_224.onnx",
             images=IMAGENET, ends=("conv_1_n", "conv_99_n"), searches=("milp", "milp-plain"),
             input={"mean": 128, "std": 128}, ranges="mobilenetv2_1.0_224.qat.json"),

@@ -20,6 +20,7 @@ from search.reproduce.sections import (
 )
 from search.reproduce.steps import Step
 
+PROJECT = "project"  # the version that is a commit
 WIDTH = 112
 WHOLE = ("|", "#", "!", "```")  # lines that are not prose
 SECTIONS = (accuracy, figures, methods, published, bank36, limits, commands)
@@ -69,14 +70,19 @@ def _head(results: Results, folder: str) -> Iterator[str]:
     yield ("`make reproduce DATA=FOLDER` runs the commands [at the end](#commands), each once, and "
            "writes this page; every number is read from what they left. "
            f"`python -m search.reproduce --from docs/{folder}/results.json` writes it from what is "
-           "stored. FOLDER holds `nets/`, `images/` and `multipliers/`. Energies are relative to "
+           "stored. FOLDER holds `nets/`, `images/` and `multipliers/`; "
+           "`--dry-run` names the files that are missing. Energies are relative to "
            "the exact array on the same network and operands; *array* is the whole array with "
            "clock and registers, *chip* adds buffers, requantiser and control ([ppa.md](ppa.md)).")
     yield ""
     for machine in results.machines:
-        yield f"- Machine: {machine['cpu']}, {machine['cores']} cores, {machine['system']}, " \
-            "shared with other work: processor times are the ones to compare."
+        yield (f"- Machine: {machine['cpu']}, {machine['cores']} cores, {machine['system']}; where "
+               "it is shared with other work, processor times compare better than wall times.")
+    by_packages: dict[str, list[str]] = {}
     for versions in results.versions:
-        yield "- Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()
-                                         if version) + "."
+        packages = ", ".join(f"{name} {version}" for name, version in versions.items()
+                             if version and name != PROJECT)
+        by_packages.setdefault(packages, []).append(versions.get(PROJECT) or "without a commit")
+    for packages, commits in by_packages.items():
+        yield f"- Versions: {packages}; project {', '.join(commits)}."
     yield ""

@@ -14,7 +14,6 @@ from search.reproduce.steps import Step
 
 DEFAULT_BUDGET = 100
 SEED = 0
-STUDY_FACTOR = 5  # a study of every (layer, multiplier) is charged some hundred evaluations
 BANK36 = "data/multipliers/evoapprox_mul8u"
 TABLE_IMAGES = 1000
 TABLE_NETWORKS = ("resnet8", "resnet20")
@@ -137,12 +136,12 @@ def _tables(network: Network, data: Path) -> Iterator[Step]:
 def _search(network: Network, variant: str, budget: int) -> Iterator[Step]:
     images, run = network.images, f"{network.name}-{variant}"
     about = {"network": network.name, "variant": variant}
-    folder, allowed = f"runs/{run}", budget * STUDY_FACTOR if variant == "study" else budget
+    folder = f"runs/{run}"
     yield Step(
         name=f"search/{network.name}/{variant}", about={"kind": "search", **about},
         command=("search.run", "--model", network.model, "--calibrate", images.calibrate,
                  "--search", images.search, "--certify", images.judged, *VARIANTS[variant],
-                 "--budget", str(allowed), "--seed", str(SEED), "--name", run),
+                 "--budget", str(budget), "--seed", str(SEED), "--name", run),
         inputs=(*_files(network), images.calibrate, images.search, images.judged),
         outputs=(folder,), unfinished=f"{folder}.unfinished",
         figure=f"{folder}/figures/{FIGURES.get(variant, 'pareto')}.svg")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import shutil
@@ -9,8 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -57,7 +58,8 @@ def run_all(steps: Sequence[Step], work: Path) -> list[Step]:
     """Run what is not done yet, in order; return the steps that failed.
 
     A step whose inputs are missing is named and left out. An interruption ends the running
-    command, which goes on next time where it can, and is raised.
+    command, which goes on next time where it can, and is raised. Several may work in one folder,
+    on different steps: InputError is raised where another is at the same one.
     """
     failed = []
     for number, step in enumerate(steps, 1):
@@ -69,7 +71,8 @@ def run_all(steps: Sequence[Step], work: Path) -> list[Step]:
             _say(f"{title}: not run, {', '.join(absent)} missing")
         else:
             _say(f"{title}: {step.text()}")
-            ended = run_step(step, work, record)
+            with _claimed(step, work) as claim:
+                ended = run_step(step, work, record, claim)
             if ended.state == FAILED:
                 failed.append(step)
                 _say(f"{title}: failed, {ended.message}")
@@ -78,11 +81,27 @@ def run_all(steps: Sequence[Step], work: Path) -> list[Step]:
     return failed
 
 
-def run_step(step: Step, work: Path, before: Record | None) -> Record:
+@contextmanager
+def _claimed(step: Step, work: Path) -> Iterator[int]:
+    """Hold a step and give the descriptor that does, for a command that may outlive this process.
+
+    Raises InputError where another run holds it.
+    """
+    path = step.file(work, ".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{path}: step must not be running already") from None
+        yield stream.fileno()
+
+
+def run_step(step: Step, work: Path, before: Record | None, claim: int) -> Record:
     """Run one step, its inputs being there, and return its record.
 
     before : record of an earlier attempt. Where that was of the same command and inputs it is
-    continued; else what it left is removed.
+    continued; else what it left is removed. claim : descriptor that the command keeps open.
     """
     continued = before is not None and before.state != DONE and same(step, work, before)
     resumed = bool(continued and step.unfinished and (work / step.unfinished).exists())
@@ -97,7 +116,7 @@ def run_step(step: Step, work: Path, before: Record | None) -> Record:
     record.save(path)
     spent = _Clock(record)
     try:
-        code, last = _execute([*step.command, *[RESUME] * resumed], step, work)
+        code, last = _execute([*step.command, *[RESUME] * resumed], step, work, claim)
     except BaseException:
         spent.record(STARTED).save(path)
         raise
@@ -134,7 +153,7 @@ def _children_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _execute(command: Sequence[str], step: Step, work: Path) -> tuple[int, str]:
+def _execute(command: Sequence[str], step: Step, work: Path, claim: int) -> tuple[int, str]:
     """Return the exit status and the last line of the messages, which are shown as they come."""
     out, messages = step.file(work, ".out"), step.file(work, ".err")
     for name in (*step.outputs, str(out.relative_to(work))):
@@ -143,7 +162,8 @@ def _execute(command: Sequence[str], step: Step, work: Path) -> tuple[int, str]:
         # A group of its own: Ctrl-C reaches it once, from here.
         process = subprocess.Popen(
             [sys.executable, "-m", *command], cwd=work, env=_environment(),
-            stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, process_group=0)
+            stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, process_group=0,
+            pass_fds=(claim,))
         try:
             last = _show(process, kept)
             return process.wait(), last

@@ -20,11 +20,13 @@ def lines(results: Results, _folder: str) -> Iterator[str]:
     yield from ("## Accuracy of the quantised networks", "")
     rows = [row for network in NETWORKS.values() for row in _rows(results, network)]
     yield table(HEAD, rows)
-    yield ("*margin*: what a one-sided 95 % certificate can show with that many images "
-           "([search.md](search.md)). The ImageNet sample is of the training distribution: compare "
-           "8 bits with float on the same images, never with published accuracies. Activation "
-           "ranges are measured on the calibration images, *trained ranges* are the network's own; "
-           "searches use measured ones.")
+    authors = dict.fromkeys(network.published_by for network in NETWORKS.values()
+                            if network.published_by)
+    yield (f"*float, published*: by {', '.join(authors)}. *margin*: what a one-sided 95 % "
+           "certificate can show with that many images ([search.md](search.md)). The ImageNet "
+           "sample is of the training distribution: compare 8 bits with float on the same images, "
+           "never with published accuracies. Activation ranges are measured on the calibration "
+           "images, *trained ranges* are the network's own; searches use measured ones.")
     yield ""
 
 

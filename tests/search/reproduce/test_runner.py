@@ -117,8 +117,8 @@ def test_missing_input_is_named_and_is_no_failure(work, capsys):
     assert commands(work) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interruption_ends_the_command_and_is_resumed(work, number):
+def start_slow(work):
+    """Start the slow step in a process of its own; return that and the command's process id."""
     script = (f"import signal; signal.signal(signal.SIGTERM, signal.default_int_handler);"
               f"from pathlib import Path; from hw.common.errors import run_command_line;"
               f"from search.reproduce.runner import run_all;"
@@ -130,11 +130,16 @@ def test_interruption_ends_the_command_and_is_resumed(work, number):
     while not (work / "slow.unfinished").exists():
         assert time.monotonic() < until
         time.sleep(0.05)
+    return process, int((work / "log.txt").read_text().split()[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interruption_ends_the_command_and_is_resumed(work, number):
+    process, command = start_slow(work)
     process.send_signal(number)
     messages = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert messages.endswith("error: interrupted\n")
-    command = int((work / "log.txt").read_text().split()[0])
     with pytest.raises(ProcessLookupError):
         os.kill(command, 0)
     interrupted = record(SLOW, work)
@@ -146,6 +151,24 @@ def test_interruption_ends_the_command_and_is_resumed(work, number):
     assert finished.state == DONE
     assert finished.command == "python -m thing wait"
     assert finished.seconds > interrupted.seconds > 0
+
+
+def test_command_that_outlives_a_killed_run_keeps_others_away(work):
+    process, command = start_slow(work)
+    process.kill()
+    process.communicate()
+    with pytest.raises(InputError, match=r"slow\.lock: step must not be running already"):
+        run_all([SLOW], work)
+    os.kill(command, signal.SIGKILL)
+    until = time.monotonic() + 60
+    while True:
+        try:
+            assert run_all([SLOW], work) == []
+            break
+        except InputError:  # it is still going
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    assert commands(work) == ["wait", "wait --resume"]
 
 
 def test_other_command_does_not_resume_what_another_left(work):
