@@ -7,8 +7,7 @@ hundred times as fast, and what counts is every results beat.
 from __future__ import annotations
 
 import ctypes
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,18 +17,25 @@ import numpy as np
 from hw.common.errors import InputError
 from hw.config import BankConfig, Design
 from hw.multipliers import catalogue
+from hw.rtl.bank import bank_kind
+from hw.rtl.emit import modules_together
 from hw.rtl.router import ROUTE_BITS
-from hw.rtl.verilog import emit_designs, write_folder
+from hw.rtl.verilog import module_suffixes, write_folder
 from sim.array_model import tile_products
 from sim.tables import pe_table
 from sim.verilator import compile_model
 from tests.rtl.bank_driver import Tile, encode
+from tests.rtl.gate_functions import as_function
 
 HARNESS = Path(__file__).with_suffix(".cpp")
 LARGEST = 6  # rows and columns, LANES of the harness
+# Chance of each size and number of arrays: compile time goes with the PEs, and small ones have all
+# edges too.
+SIZE_CHANCE = np.array([6, 6, 3, 1, 1, 1]) / 18  # of 1, 2, ... LARGEST rows, and columns
+ARRAYS_CHANCE = np.array([4, 3, 2, 1]) / 10  # of 1, 2, ... arrays
 FIRST = 1 << 63
 TOP = "banks"
-POOL = {False: 8, True: 4}  # signed -> circuits that the banks of a build share
+POOL = {False: 5, True: 3}  # signed -> circuits that the banks of a build share
 
 
 def random_pool(rng: np.random.Generator, gates: int) -> list[str]:
@@ -43,8 +49,9 @@ def random_pool(rng: np.random.Generator, gates: int) -> list[str]:
 
 def random_design(rng: np.random.Generator, name: str, pool: Sequence[str]) -> Design:
     """Return a bank of 1 to 4 arrays of random shape, with partial sums as narrow as may be."""
-    chosen = tuple(rng.choice(list(pool), rng.integers(1, 5), replace=False).tolist())
-    rows, cols = rng.integers(1, LARGEST, 2, endpoint=True).tolist()
+    arrays = 1 + rng.choice(len(ARRAYS_CHANCE), p=ARRAYS_CHANCE)
+    chosen = tuple(rng.choice(list(pool), arrays, replace=False).tolist())
+    rows, cols = (1 + rng.choice(LARGEST, 2, p=SIZE_CHANCE)).tolist()
     width = 16
     while True:
         try:
@@ -67,8 +74,11 @@ def random_tiles(rng: np.random.Generator, bank: BankConfig, count: int) -> list
             for _ in range(count)]
 
 
-def top_module(designs: Mapping[str, Design]) -> str:
-    """Return a module whose ports are those of bank number `bank`; the others stand still."""
+def top_module(designs: Sequence[Design], modules: Sequence[str]) -> str:
+    """Return a module whose ports are those of bank number `bank`; the others stand still.
+
+    modules : name of the Verilog module of each design.
+    """
     ports = ["input clk", "input rst", "input [7:0] bank"]
     for stream, bits in (("route", ROUTE_BITS), ("weights", 64), ("acts", 64)):
         ports += [f"input {stream}_valid", f"input [{bits - 1}:0] {stream}_payload",
@@ -77,7 +87,7 @@ def top_module(designs: Mapping[str, Design]) -> str:
               f"output [{32 * LARGEST - 1}:0] results_payload"]
     text = [f"module {TOP}({', '.join(ports)});",
             f"wire [{32 * LARGEST + 3}:0] shown [0:{len(designs) - 1}];"]
-    for index, (prefix, design) in enumerate(designs.items()):
+    for index, (design, module) in enumerate(zip(designs, modules, strict=True)):
         bank = design.bank
         width = bank.psum_width
         text.append(f"wire on{index} = bank == {index};")
@@ -99,7 +109,7 @@ def top_module(designs: Mapping[str, Design]) -> str:
         results = f".results__payload(results{index})"
         flags = [f".{port}(shown[{index}][{32 * LARGEST + bit}])" for bit, port in enumerate(
             ("results__valid", "route__ready", "weights__ready", "acts__ready"))]
-        text.append(f"{prefix}bank bank{index}({', '.join([*connections, results, *flags])});")
+        text.append(f"{module} bank{index}({', '.join([*connections, results, *flags])});")
         text.append(f"assign shown[{index}][{32 * LARGEST - 1}:0] = {{{lanes}}};")
     text.append("assign {acts_ready, weights_ready, route_ready, results_valid, results_payload} "
                 "= shown[bank];\nendmodule\n")
@@ -124,32 +134,32 @@ class RandomBanks:
     folder: Path
 
     @cached_property
-    def designs(self) -> dict[str, Design]:
-        """The designs by prefix of their modules."""
+    def designs(self) -> tuple[Design, ...]:
+        """The designs, in the order of their numbers."""
         rng = np.random.default_rng(self.seed)
         pool = random_pool(rng, self.gates)
-        return {f"b{index}_": random_design(rng, f"bank{index}", pool)
-                for index in range(self.count)}
+        return tuple(random_design(rng, f"bank{index}", pool) for index in range(self.count))
 
     def sources(self) -> dict[str, str]:
-        """Return all Verilog by file name; a multiplier that several banks have comes once."""
-        files = {f"{TOP}.v": top_module(self.designs)}
-        for prefix, part in emit_designs(self.designs).items():
-            for name, text in part.items():
-                if name.endswith(".v"):
-                    files[re.sub(rf"^{prefix}(?=multiplier_)", "", name)] = re.sub(
-                        rf"\b{prefix}(?=multiplier_)", "", text)
-        return files
+        """Return all Verilog by file name."""
+        banks, modules = modules_together([
+            bank_kind(design.bank, [multiplier.netlist for multiplier in design.arrays],
+                      module_suffixes(design.bank.arrays))
+            for design in self.designs])
+        functions = {name: as_function(name, text) for name, text in modules.items()
+                     if name.startswith("multiplier_")}
+        modules = {TOP: top_module(self.designs, banks)} | modules | functions
+        return {f"{name}.sv": text for name, text in modules.items()}
 
     @cached_property
     def library(self) -> ctypes.CDLL:
         """The compiled simulation."""
         if not self.folder.exists():
             write_folder(self.folder, self.sources())
-        # Not inlined, a PE is compiled once and not once per place. Compiling is what takes time.
+        # Compiling is what takes time, not running.
         library = ctypes.CDLL(str(compile_model(
-            sorted(self.folder.glob("*.v")), HARNESS, top=TOP, shared=True, level="-O0",
-            verilate=("--x-initial", "unique", "-fno-inline", "-fno-dfg", "-fno-table"))))
+            sorted(self.folder.glob("*.sv")), HARNESS, top=TOP, shared=True, level="-O0",
+            verilate=("--x-initial", "unique", "-fno-dfg", "-fno-table"))))
         library.banks_new.restype = ctypes.c_void_p
         library.banks_delete.argtypes = [ctypes.c_void_p]
         library.banks_run.restype = ctypes.c_int64
@@ -163,7 +173,7 @@ class RandomBanks:
 
         stall : chance in a cycle that a stream waits. seed : of stalls and power-up state.
         """
-        bank = list(self.designs.values())[number].bank
+        bank = self.designs[number].bank
         beats = np.array([len(tile.acts) for tile in tiles], np.int32)
         route = np.array([-1 if tile.route is None else tile.route for tile in tiles], np.int32)
         weights = np.array([encode(row) for tile in tiles for row in tile.weights[::-1]] + [0],
@@ -187,7 +197,7 @@ class RandomBanks:
 
     def expected(self, number: int, tiles: list[Tile]) -> np.ndarray:
         """Return what NumPy makes of the same tiles."""
-        tables = [pe_table(m) for m in list(self.designs.values())[number].arrays]
+        tables = [pe_table(m) for m in self.designs[number].arrays]
         array, parts = 0, []
         for tile in tiles:
             array = array if tile.route is None else tile.route
