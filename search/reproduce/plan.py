@@ -61,6 +61,7 @@ def _prepare_images(images: ImageSet) -> Step:
     return Step(
         name=f"prepare/{images.name}", about={"kind": "prepare"},
         command=("search.reproduce.prepare", images.name, "data", "-o", "."),
+        varies=(images.name, "NAME"),
         inputs=tuple(f"data/{source}" for source in images.sources), outputs=SPLITS[images.name])
 
 
@@ -68,7 +69,8 @@ def _prepare(network: Network) -> Step:
     return Step(
         name=f"prepare/{network.name}", about={"kind": "prepare"},
         command=("search.reproduce.prepare", network.name, "data", "-o", "."),
-        inputs=(f"data/nets/{network.file}",), outputs=_files(network))
+        varies=(network.name, "NAME"), inputs=(f"data/nets/{network.file}",),
+        outputs=_files(network))
 
 
 def _files(network: Network) -> tuple[str, str]:
@@ -83,12 +85,13 @@ def _evaluate(network: Network, *arguments: str) -> tuple[str, ...]:
 
 def _accuracies(network: Network) -> Iterator[Step]:
     images, about = network.images, {"network": network.name}
+    varies = (network.name, "NETWORK")
     yield Step(name=f"float/{network.name}", about={"kind": "float", **about},
-               command=("search.reproduce.float_accuracy", network.model, "--data",
+               varies=varies, command=("search.reproduce.float_accuracy", network.model, "--data",
                         images.judged), inputs=(*_files(network), images.judged))
     reads = (*_files(network), images.judged, images.calibrate)
     yield Step(name=f"exact/{network.name}", about={"kind": "exact", **about},
-               command=_evaluate(network), inputs=reads)
+               varies=varies, command=_evaluate(network), inputs=reads)
     if network.ranges:
         ranges = f"data/nets/{network.ranges}"
         yield Step(name=f"exact/{network.name}-ranges", about={"kind": "ranges", **about},

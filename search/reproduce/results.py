@@ -125,7 +125,7 @@ def _unfit(step: Step, record: Record | None, work: Path) -> str:
     if record is None:
         return "not asked for"
     if record.state == STARTED:
-        return "interrupted; it goes on when run again"
+        return "begun and not finished; it goes on when run again"
     if record.state == FAILED:
         return record.message
     if any(not (work / name).exists() for name in step.outputs):

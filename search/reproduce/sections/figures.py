@@ -51,10 +51,9 @@ def _speed(outcome: Outcome) -> Iterator[str]:
     rows = found["rows"]
     yield (f"**Figure 5**, time of a simulation relative to ONNX Runtime's int8 convolutions, "
            f"{found['title']}, {found['threads']} thread, median of {found['repeats']} rounds on "
-           f"{found['cpu']} (all of it: [benchmarks.md](benchmarks.md)):")
+           f"{found['cpu']} (all of it: [benchmarks.md](benchmarks.md)): "
+           + "; ".join(f"{one['label']} {_times(one['ratio'])}" for one in rows.values()) + ".")
     yield ""
-    yield table(("simulator", "time"), [[one["label"], _times(one["ratio"])]
-                                        for one in rows.values()])
 
 
 def _times(ratio: float) -> str:

@@ -7,18 +7,26 @@ from dataclasses import dataclass, replace
 
 from search.reproduce.results import Outcome
 
+MOST_NAMED = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
     """Steps with one pattern, state and reason; times are their sums."""
 
-    label: str
     pattern: str
     state: str
     reason: str
     names: Sequence[str]
     seconds: float
     processor_seconds: float
+
+    @property
+    def label(self) -> str:
+        """The names, or what many have in common."""
+        if self.steps <= MOST_NAMED:
+            return ", ".join(f"`{name}`" for name in self.names)
+        return f"`{self.names[0].rsplit('/', 1)[0]}` ({self.steps} steps)"
 
     @property
     def steps(self) -> int:
@@ -33,12 +41,11 @@ def grouped(outcomes: Iterable[Outcome]) -> list[Group]:
         key = (one.pattern, one.state, one.reason)
         before = groups.get(key)
         if before is None:
-            groups[key] = Group(label=f"`{one.name}`", pattern=one.pattern, state=one.state,
+            groups[key] = Group(pattern=one.pattern, state=one.state,
                                 reason=one.reason, names=(one.name,), seconds=one.seconds,
                                 processor_seconds=one.processor_seconds)
         else:
-            parent = one.name.rsplit("/", 1)[0]
-            groups[key] = replace(before, label=f"`{parent}`", names=(*before.names, one.name),
+            groups[key] = replace(before, names=(*before.names, one.name),
                                   seconds=before.seconds + one.seconds,
                                   processor_seconds=before.processor_seconds
                                   + one.processor_seconds)
