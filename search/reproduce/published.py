@@ -15,7 +15,7 @@ class Published:
     """One published design.
 
     energy : relative, of what `energy_of` says. area : relative, None where none is given.
-    top1_change : points. accuracy : what that is.
+    top1_change : points. accuracy : what that is. like : what it may be compared with.
     """
 
     source: str
@@ -26,6 +26,7 @@ class Published:
     area: float | None
     top1_change: float
     accuracy: str
+    like: str
 
 
 _EXACT_TOP1 = next(top1 for name, _energy, _area, top1 in PAPER_ROWS if name == "exact")
@@ -33,9 +34,11 @@ ROWS = (
     *(Published(source=PAPER, design=name, workload="ResNet-50, ImageNet", energy=energy,
                 energy_of="chip, commercial flow below 10 nm", area=area,
                 top1_change=top1 - _EXACT_TOP1,
-                accuracy="measured; a tenth of the set was searched on")
+                accuracy="measured; a tenth of the set was searched on",
+                like="the other rows of the paper")
       for name, energy, area, top1 in PAPER_ROWS if name != "exact"),
     Published(source="Mrazek et al., ICCAD 2019 (ALWANN)", design="alwann",
               workload="ResNet-50, CIFAR-10", energy=0.70, energy_of="multiplications alone",
-              area=None, top1_change=-0.6, accuracy="measured"),
+              area=None, top1_change=-0.6, accuracy="measured",
+              like="no row: neither array nor chip"),
 )

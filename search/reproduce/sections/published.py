@@ -11,7 +11,8 @@ from search.reproduce.sections.methods import as_share, chip_energy
 from search.reproduce.sections.text import DASH, ratio
 from sim.bench.report import table
 
-HEAD = ("design", "workload", "energy", "of what", "area", "top-1, points", "accuracy is")
+HEAD = ("design", "workload", "energy", "of what", "area", "top-1, points", "accuracy is",
+        "like for like with")
 
 
 def lines(results: Results, _folder: str) -> Iterator[str]:
@@ -19,7 +20,7 @@ def lines(results: Results, _folder: str) -> Iterator[str]:
     yield from ("## Beside published figures", "")
     rows = [[f"{one.design} ({one.source})", one.workload, ratio(one.energy), one.energy_of,
              ratio(one.area), f"{one.top1_change:+.1f}",
-             one.accuracy] for one in ROWS]
+             one.accuracy, one.like] for one in ROWS]
     best = [found for network in NETWORKS if (found := _best(results, network)) is not None]
     yield table(HEAD, [*rows, *(row for found in best for row in _rows(results, found))])
     yield "What is like for like, and what is not:"
@@ -57,12 +58,13 @@ def _rows(results: Results, outcome: Outcome) -> Iterator[list[str]]:
     chip = results.one(kind="chip", method=found["chosen"], network=network.name,
                        variant=outcome.about["variant"])
     modelled = chip_energy(energy, chip.found if chip else None)
-    for value, what, area in (
-            (energy, "array, asap7", ratio(method["area"])),
-            (modelled, "chip, modelled", DASH),
-            (as_share(energy), f"arrays {100 * PAPER_SHARE:.0f} % of chip", DASH)):
+    for value, what, area, like in (
+            (energy, "array, asap7", ratio(method["area"]), "other rows *array*"),
+            (modelled, "chip, modelled", DASH, "other rows *chip, modelled*"),
+            (as_share(energy), f"arrays {100 * PAPER_SHARE:.0f} % of chip", DASH,
+             "the paper's, in kind of energy alone")):
         if value is not None:
             yield [f"{found['chosen']} (here, `{outcome.name}`)",
                    f"{network.title}, {network.images.title}", ratio(value), what,
                    area, f"{change:+.2f}",
-                   f"certified, margin {100 * found['margin']:.1f}"]
+                   f"certified, margin {100 * found['margin']:.1f}", like]

@@ -212,17 +212,17 @@ def run_main(monkeypatch, *arguments):
 def test_failed_step_is_reported_with_its_command(monkeypatch, capsys, tmp_path):
     data, work = tmp_path / "data", tmp_path / "work"
     data.mkdir()
-    steps = [Step(name="exact/odd", command=("hw.multipliers", "show", "mul8u_odd"),
+    steps = [Step(name="exact/odd", command=("search.reproduce.prepare", "odd", ".", "-o", "."),
                   about={"kind": "layers"}),
-             Step(name="figure5", command=("hw.multipliers", "list"), about={"kind": "layers"})]
+             Step(name="figure5", command=("json.tool", "--help"), about={"kind": "layers"})]
     monkeypatch.setattr(command, "all_steps", lambda *_arguments: steps)
     assert run_main(monkeypatch, "--data", data, "--work", work, "-o", tmp_path / "page.md") == 3
     messages = capsys.readouterr().err
-    assert "error: 1 of 2 steps failed, the first with: python -m hw.multipliers show mul8u_odd" \
+    assert "error: 1 of 2 steps failed, the first with: python -m search.reproduce.prepare odd " \
         in messages.splitlines()[-1]
     absent = " ".join(section((tmp_path / "page.md").read_text(), "Not run").split())
-    assert re.search(r"failed, error: Unknown multiplier .*: `exact/odd`", absent)
-    assert "python -m hw.multipliers list   # " in (tmp_path / "page.md").read_text()
+    assert re.search(r"failed, error: Unknown network or image set 'odd'.*: `exact/odd`", absent)
+    assert "python -m json.tool --help   # " in (tmp_path / "page.md").read_text()
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
