@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +26,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m search.reproduce", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description="Run every step of the results page that has not been run, each one command, "
-        "and write the page. Hours; Ctrl-C and the same command again go on where it stopped.")
+        "and write the page. Hours; Ctrl-C and the same command again go on where it stopped.",
+        epilog="A step counts as run while its command and the files it reads are the same. The "
+        "project's own code is not among them: the page names its commits, and without the files "
+        "under DIR/steps everything is run again.")
     parser.add_argument("--data", type=Path, metavar="FOLDER",
                         help="folder with nets/, images/ and multipliers/")
     parser.add_argument("-o", "--output", type=Path, default=PAGE, metavar="PAGE.md",
@@ -68,7 +72,11 @@ def main() -> int:
     if arguments.dry_run:
         print("\n".join(_plan(chosen, work)))
         return 0
-    failed = [] if arguments.only_report else run_all(chosen, work)
+    try:
+        failed = [] if arguments.only_report else run_all(chosen, work)
+    except KeyboardInterrupt:
+        print(f"what was finished is kept in {work}; the same command goes on", file=sys.stderr)
+        raise
     publish(Results.collect(steps, work), steps, work, arguments.output)
     print(arguments.output)
     if failed:

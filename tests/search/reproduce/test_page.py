@@ -255,3 +255,15 @@ def test_committed_page_is_made_of_the_stored_results():
     stored = PAGE.with_suffix("") / "results.json"
     assert PAGE.read_text() == render(Results.load(stored), PAGE.stem)
     assert "/work" not in stored.read_text()
+
+
+def test_interruption_says_how_to_go_on(monkeypatch, capsys, data, tmp_path):
+    def interrupted(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "run_all", interrupted)
+    assert run_main(monkeypatch, "--data", data, "--work", tmp_path / "work", "-o",
+                    tmp_path / "page.md") == 130
+    assert capsys.readouterr().err == (f"what was finished is kept in {tmp_path / 'work'}; the "
+                                       "same command goes on\nerror: interrupted\n")
+    assert not (tmp_path / "page.md").exists()
