@@ -4,12 +4,14 @@
    it (only the designs it asks for are solved) for the cheapest one that keeps its accuracy.
 2. Refinement: of all designs a little cheaper than the best so far, the one with the least
    predicted damage. The step grows with success and shrinks with failure, until too many
-   failures in a row.
+   failures in a row, or until no more is left than filling needs.
 3. Filling: safer designs that a certificate falls back on, for the cheapest accepted one has
-   used up all luck that the search images have to offer. First a few single arrays: where all
-   layers err alike, errors may cancel in ways that predictions layer by layer do not see. Then
-   the widest gap in energy between accepted designs, from the best a quarter of the way up to
-   the exact array, is halved by the least damaging design of that energy, or the next ones.
+   used up all luck that the search images have to offer. First the least damaging designs a
+   quarter, half and three quarters of the way up to the exact array: other images may be much
+   harder than those that the search sees. Then a few single arrays: where all layers err alike,
+   errors may cancel in ways that predictions layer by layer do not see. Last, the widest gap in
+   energy between accepted designs in the first quarter is halved by the least damaging design of
+   that energy, or the next ones.
 
 Each measurement also gives the true damage (change of the logits), which corrects the
 prediction layer by layer: a ridge regression towards "the calibration was right".
@@ -38,10 +40,11 @@ FIRST_STEP, SMALLEST_STEP = 0.02, 0.001  # relative energy below the best so far
 GROWTH, DECAY = 1.5, 0.6
 PATIENCE = 20  # failures in a row that end the refinement
 FINEST_GAP = 0.004  # of energies, between designs of the filled front
-FILLED_SHARE = 0.25  # of the way from the best to the exact array
+SAFE_SHARES = (0.25, 0.5, 0.75)  # of the way from the best to the exact array
 FILLED_DESIGNS = 8  # about; a certificate looks at fewer
 FILLING_TRIES = 3  # per gap
 SINGLE_ARRAYS = 4  # the cheapest, from a little below the best
+FILLING = 12  # measurements that refinement leaves for it, or a third of a small budget
 # The prediction is trusted to a factor of about two per layer, a measurement to 20 %.
 PRIOR_SPREAD, MEASUREMENT_SPREAD = 1.0, 0.2
 FACTOR_RANGE = (0.1, 10.0)
@@ -54,6 +57,7 @@ def search(task: SearchTask) -> Proposals:
     state = _State(task)
     yield from _bisect(state)
     yield from _refine(state)
+    yield from _safe_designs(state)
     yield from _single_arrays(state)
     yield from _fill(state)
 
@@ -123,7 +127,8 @@ def _bisect(state: _State) -> Proposals:
 def _refine(state: _State) -> Proposals:
     step, failures = FIRST_STEP, 0
     floor = 0.0  # nothing this cheap exists, or all of it is measured
-    while failures < PATIENCE or state.best is None:
+    last = state.task.evaluations - min(FILLING, state.task.evaluations // 3)
+    while (failures < PATIENCE and len(state.measured) < last) or state.best is None:
         energy = (1 - step) * state.best_energy
         design = state.safest(energy) if energy > floor else None
         if design is None:
@@ -136,6 +141,18 @@ def _refine(state: _State) -> Proposals:
         else:
             failures += 1
             step = step * DECAY if step * DECAY >= SMALLEST_STEP else FIRST_STEP
+
+
+def _safe_designs(state: _State) -> Proposals:
+    """Measure the least damaging designs below each of `SAFE_SHARES`, safest first."""
+    energies = [_on_the_way(state, share) for share in (0.0, *SAFE_SHARES)]
+    for below, energy in reversed(list(pairwise(energies))):
+        yield from _some_safe(state, energy, above=below)
+
+
+def _on_the_way(state: _State, share: float) -> float:
+    """Return the relative energy a share of the way from the best design to the exact array."""
+    return state.best_energy + share * max(0.0, 1 - state.best_energy)
 
 
 def _single_arrays(state: _State) -> Proposals:
@@ -157,7 +174,7 @@ def _fill(state: _State) -> Proposals:
     low = state.best_energy
     if low >= 1:  # nothing saves energy, so nothing is safer
         return
-    high = low + FILLED_SHARE * (1 - low)
+    high = _on_the_way(state, SAFE_SHARES[0])
     finest = max(FINEST_GAP, (high - low) / FILLED_DESIGNS)
     marks = {low, high}  # energies that need no further design beside them
     while True:
@@ -169,10 +186,18 @@ def _fill(state: _State) -> Proposals:
             return
         middle = start + gap / 2
         marks.add(middle)
-        for _ in range(FILLING_TRIES):
-            design = state.safest(middle, above=start)
-            if design is None or (yield from state.ask(design)):
-                break
+        yield from _some_safe(state, middle, above=start)
+
+
+def _some_safe(state: _State, energy: float, *, above: float) -> Proposals:
+    """Measure the safest designs of an energy in (above, energy], until one is accepted.
+
+    How many images a harmless design has right is chance.
+    """
+    for _ in range(FILLING_TRIES):
+        design = state.safest(energy, above=above)
+        if design is None or (yield from state.ask(design)):
+            return
 
 
 def _damage_limits(damage: npt.NDArray[np.float64]) -> list[float]:

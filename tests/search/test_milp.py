@@ -78,7 +78,7 @@ def test_the_front_above_the_best_is_filled_with_the_safest_designs():
     damage = made_up_damage(problem)
     result = search(problem, damage, lambda a: total(damage, a) <= 0.5, evaluations=200)
     low = result.best.energy
-    high = low + milp.FILLED_SHARE * (1 - low)
+    high = low + milp.SAFE_SHARES[0] * (1 - low)
     dominated = np.flatnonzero(AssignmentModel(problem, relative_gap=milp.RELATIVE_GAP).dominated(
         damage))
     designs = {a: (problem.relative_energy(a), total(damage, a)) for a in every_design(problem)
@@ -95,6 +95,18 @@ def test_the_front_above_the_best_is_filled_with_the_safest_designs():
         safest, safest_measured = (min(harm for energy, harm in some.values() if energy <= limit)
                                    for some in (designs, measured))
         assert safest_measured <= 1.25 * safest
+
+
+@pytest.mark.parametrize("evaluations", [20, 36, 80])
+def test_a_small_budget_leaves_room_for_safe_designs(evaluations):
+    """The refinement would go on, and yet safer designs are measured."""
+    problem = made_up_problem(layers=8, multipliers=16, leakage_uw=SMALL_LEAKAGE_UW)
+    damage = made_up_damage(problem)
+    result = search(problem, damage, lambda a: total(damage, a) <= 0.5, evaluations=evaluations)
+    low, energies = result.best.energy, [candidate.energy for candidate in result.history]
+    for below, share in pairwise([0.0, *milp.SAFE_SHARES]):
+        assert [energy for energy in energies
+                if below < (energy - low) / (1 - low) <= share + milp.FINEST_GAP], share
 
 
 def test_what_is_measured_corrects_the_prediction():
