@@ -63,8 +63,7 @@ def main() -> int:
         raise InputError("--data must name a folder with nets/, images/ and multipliers/")
     if arguments.budget < 1:
         raise InputError(f"Budget must be at least 1, not {arguments.budget}")
-    for number in (signal.SIGTERM, signal.SIGHUP):  # end the running command as Ctrl-C does
-        signal.signal(number, signal.default_int_handler)
+    _interruptible()
     work = arguments.work
     open_work(work, arguments.data)
     steps = all_steps(arguments.data, arguments.budget)
@@ -84,6 +83,17 @@ def main() -> int:
         raise ToolError(f"{len(failed)} of {len(chosen)} steps failed, the first with: "
                         f"{step.text()} ({step.file(work, '.err')})")
     return 0
+
+
+def _interruptible() -> None:
+    """Let what ends this process end the running command first, as Ctrl-C does.
+
+    Ctrl-C itself is ignored in what a script starts in the background, and commands would inherit
+    that. A hang-up that is ignored stays so (nohup).
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _names(text: str) -> list[str]:

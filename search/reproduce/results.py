@@ -75,7 +75,7 @@ class Results:
             waits_for = next((name for name in before if ended[name] != DONE), "")
             reason = _unfit(step, record, work)
             if before and not waits_for and missing(step, work):
-                reason = f"`{before[0]}` left nothing for it"
+                reason = "the step before left nothing for it"
             outcomes.append(_outcome(step, record, work, reason, waits_for))
             ended[step.name] = outcomes[-1].state
             if record is not None and outcomes[-1].state == DONE:

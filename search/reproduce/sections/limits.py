@@ -38,19 +38,21 @@ def _behind(results: Results, names: Sequence[str]) -> int:
 
 
 def _certificates(results: Results) -> Iterator[str]:
-    for found in results.found(kind="search"):
-        method = found.found["methods"][found.found["chosen"]]
+    """Yield what the chosen methods accepted and what was certified, where that is more."""
+    found = []
+    for outcome in results.found(kind="search"):
+        method = outcome.found["methods"][outcome.found["chosen"]]
         kept, accepted = method["energy"], method["accepted_energy"]
         if kept is not None and accepted is not None and accepted < kept:
-            title = NETWORKS[found.about["network"]].title
-            yield (f"- *The certificate.* {title} (`{found.name}`): accepted on "
-                   f"{found.found['search_n']:,} search images {accepted:.3f}, certified at "
-                   f"{100 * found.found['margin']:.1f} points on {found.found['certify_n']:,} "
-                   f"others {kept:.3f}.")
+            found.append(f"`{outcome.name}` {accepted:.3f} and {kept:.3f}")
+    if found:
+        yield ("- *The certificate.* Energy accepted on the search images, and the one that the "
+               f"certify images allowed: {', '.join(found)}.")
 
 
 def _chips(results: Results) -> Iterator[str]:
     """Yield, for every network, what the design that saves most in the arrays saves in the chip."""
+    parts = []
     for network in NETWORKS.values():
         chips = results.found(kind="chip", network=network.name)
         if not chips:
@@ -58,8 +60,11 @@ def _chips(results: Results) -> Iterator[str]:
         most = min(chips, key=lambda chip: chip.found["array_nj"] / chip.found["exact_array_nj"])
         one = most.found
         array = one["array_nj"] / one["exact_array_nj"]
-        yield (f"- *The chip around the arrays.* {network.title} (`{most.name}`): "
-               f"{one['rows']}x{one['cols']} arrays are {100 * one['mxu_energy_share']:.1f} % of "
-               f"the modelled chip energy, so {100 * (1 - array):.1f} % less in the arrays is "
-               f"{100 * (1 - one['chip_nj'] / one['exact_chip_nj']):.1f} % less in the chip; with "
-               f"the paper's share it would be {100 * (1 - as_share(array)):.1f} %.")
+        parts.append(
+            f"{network.title} (`{most.name}`): {one['rows']}x{one['cols']} arrays are "
+            f"{100 * one['mxu_energy_share']:.1f} % of the modelled chip energy, so "
+            f"{100 * (1 - array):.1f} % less in the arrays is "
+            f"{100 * (1 - one['chip_nj'] / one['exact_chip_nj']):.1f} % less in the chip; with "
+            f"the paper's share it would be {100 * (1 - as_share(array)):.1f} %")
+    if parts:
+        yield f"- *The chip around the arrays.* {'. '.join(parts)}."

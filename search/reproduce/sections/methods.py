@@ -25,7 +25,7 @@ def lines(results: Results, folder: str) -> Iterator[str]:
            "*lost, gained* and *bound* (95 %, points) are on the certify images, which nothing "
            f"else has touched. *arrays {100 * PAPER_SHARE:.0f} % of chip* is derived: the paper's "
            "share, the rest unchanged. *chip energy* is modelled with this project's buffers at "
-           "this array size. The paper's Vizier is closest to `gp`.")
+           "this array size, on the network's own weights. The paper's Vizier is closest to `gp`.")
     yield ""
     for found in results.found(kind="search"):
         if found.about["variant"] != "study" and found.about["variant"] not in PAPER_AREAS:

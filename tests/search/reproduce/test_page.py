@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -168,8 +169,8 @@ def test_what_was_not_run_says_why(finished, data):
     assert "- failed, error: out of luck: `figure4`." in absent
     assert re.search(r"- its inputs have changed since: .*`exact/squeezenet`", absent)
     # That method kept no design.
-    assert re.search(r"- `designs/resnet8-all` left nothing for it: `chip/resnet8-all` "
-                     r"\(6 steps\)\.", absent)
+    assert re.search(r"- the step before left nothing for it: `chip/resnet8-all` "
+                     r"\(6 steps\), ", absent)
 
 
 def test_stored_results_make_the_same_page(finished, tmp_path):
@@ -267,3 +268,13 @@ def test_interruption_says_how_to_go_on(monkeypatch, capsys, data, tmp_path):
     assert capsys.readouterr().err == (f"what was finished is kept in {tmp_path / 'work'}; the "
                                        "same command goes on\nerror: interrupted\n")
     assert not (tmp_path / "page.md").exists()
+
+
+def test_background_and_nohup_are_understood():
+    """What a script starts in the background ignores Ctrl-C; nohup ignores hang-ups."""
+    script = ("import signal; from search.reproduce.__main__ import _interruptible;"
+              "_interruptible(); print(*(signal.getsignal(number) is signal.default_int_handler "
+              "for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)))")
+    done = subprocess.run(["sh", "-c", 'trap "" INT HUP; exec "$0" -c "$1"', sys.executable, script],
+                          cwd=ROOT, text=True, capture_output=True, check=True)
+    assert done.stdout == "True True False\n"
