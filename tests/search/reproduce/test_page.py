@@ -275,6 +275,7 @@ def test_background_and_nohup_are_understood():
     script = ("import signal; from search.reproduce.__main__ import _interruptible;"
               "_interruptible(); print(*(signal.getsignal(number) is signal.default_int_handler "
               "for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)))")
-    done = subprocess.run(["sh", "-c", 'trap "" INT HUP; exec "$0" -c "$1"', sys.executable, script],
-                          cwd=ROOT, text=True, capture_output=True, check=True)
+    shell = 'trap "" INT HUP; exec "$0" -c "$1"'
+    done = subprocess.run(["sh", "-c", shell, sys.executable, script], cwd=ROOT, text=True,
+                          capture_output=True, check=True)
     assert done.stdout == "True True False\n"
