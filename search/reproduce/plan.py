@@ -168,12 +168,13 @@ def _chips(network: Network, run: str, methods: Sequence[str], about: dict[str, 
     folder, layers = f"designs/{run}", _layers(network).outputs[0]
     yield Step(
         name=f"designs/{run}", about={"kind": "designs", **about}, inputs=(f"runs/{run}/run.json",),
-        command=("search.reproduce.designs", f"runs/{run}", "-o", folder), outputs=(folder,))
+        command=("search.reproduce.designs", f"runs/{run}", "-o", folder), outputs=(folder,),
+        varies=(run, "RUN"))
     for method in methods:
         if method != EVERY:
             yield Step(
                 name=f"chip/{run}/{method}", about={"kind": "chip", "method": method, **about},
-                varies=(f"{method}.json", "METHOD.json"), inputs=(f"{folder}/{method}.json",
-                                                                  layers),
+                varies=(f"{run}/{method}.json", "RUN/METHOD.json"),
+                inputs=(f"{folder}/{method}.json", layers),
                 command=("hw.ppa", "chip", f"{folder}/{method}.json", "--layer-stats", layers,
                          "--batch", "16", "--json"))

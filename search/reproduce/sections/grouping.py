@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from posixpath import commonpath
 
 from search.reproduce.results import Outcome
 
@@ -26,7 +27,7 @@ class Group:
         """The names, or what many have in common."""
         if self.steps <= MOST_NAMED:
             return ", ".join(f"`{name}`" for name in self.names)
-        return f"`{self.names[0].rsplit('/', 1)[0]}` ({self.steps} steps)"
+        return f"`{commonpath(self.names)}` ({self.steps} steps)"
 
     @property
     def steps(self) -> int:

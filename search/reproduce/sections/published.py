@@ -30,7 +30,9 @@ def lines(results: Results, _folder: str) -> Iterator[str]:
            "like for like in the kind of energy alone: asap7 is an open, predictive 7 nm library "
            "without placement or wires, networks and images are not the paper's, and accuracy is "
            "certified on images that nothing else has touched. ALWANN's saving is of "
-           "multiplications, which an array never saves in full (Figure 4).")
+           "multiplications, which an array never saves in full (Figure 4). Of several runs "
+           "on a network the least certified energy is shown: each certificate holds for its run, "
+           "not for the choice among them.")
     yield ""
 
 
