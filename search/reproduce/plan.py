@@ -40,7 +40,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
                                 _area(size)) for size in ("S", "L", "XL")},
 }
 
-FIGURES = {"study": "sensitivity"}  # of a run's figures, which the page shows
+# Variant -> the one of its run's figures that the page shows.
+FIGURES = {"all": "pareto", "all-plain": "pareto", "study": "sensitivity"}
 
 
 def all_steps(data: Path, budget: int = DEFAULT_BUDGET) -> list[Step]:
@@ -147,7 +148,7 @@ def _search(network: Network, variant: str, budget: int) -> Iterator[Step]:
                  "--budget", str(budget), "--seed", str(SEED), "--name", run),
         inputs=(*_files(network), images.calibrate, images.search, images.judged),
         outputs=(folder,), unfinished=f"{folder}.unfinished",
-        figure=f"{folder}/figures/{FIGURES.get(variant, 'pareto')}.svg")
+        figure=f"{folder}/figures/{FIGURES[variant]}.svg" if variant in FIGURES else None)
     if variant != "study":  # there the sensitivities are wanted, not the design
         methods = tuple(METHODS) if variant.startswith("all") else ("milp",)
         yield from _chips(network, run, methods, about)

@@ -49,7 +49,7 @@ def _run(results: Results, outcome: Outcome, folder: str) -> Iterator[str]:
         kind="chip", network=network.name, variant=outcome.about["variant"])}
     yield table(HEAD, [_row(name, one, found, chips.get(name))
                        for name, one in found["methods"].items()])
-    if len(found["methods"]) > 1 and outcome.figure:
+    if outcome.figure:
         yield from (f"![Energy and accuracy of every design]({folder}/{outcome.figure})", "")
 
 

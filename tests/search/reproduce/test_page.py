@@ -256,6 +256,8 @@ def test_committed_page_is_made_of_the_stored_results():
     stored = PAGE.with_suffix("") / "results.json"
     assert PAGE.read_text() == render(Results.load(stored), PAGE.stem)
     assert "/work" not in stored.read_text()
+    shown = set(re.findall(r"\]\(results/([^)]+\.svg)\)", PAGE.read_text()))
+    assert {path.name for path in stored.parent.glob("*.svg")} == shown
 
 
 def test_interruption_says_how_to_go_on(monkeypatch, capsys, data, tmp_path):
