@@ -67,8 +67,6 @@ class Calibration:
     hopeless : float
         The least damage from which on no measured design classified as many images correctly as
         the exact network; infinity when even the worst one did.
-    charge : float
-        Evaluations that it cost.
     """
 
     error_power: Float
@@ -78,7 +76,6 @@ class Calibration:
     additive: float
     pairwise: float
     hopeless: float
-    charge: float
 
 
 def relative_damage(logits: Logits, exact: Logits) -> float:
@@ -93,23 +90,21 @@ def suffix_shares(layers: Sequence[MappedLayer]) -> Float:
     return np.asarray(macs[::-1].cumsum()[::-1] / macs.sum())
 
 
-def calibrate(problem: Problem, layers: Sequence[MappedLayer], power: Float, runs: Runs, *,
-              images: float, seed: int, progress: Counter | None = None) -> Calibration:
+def calibrate(problem: Problem, power: Float, runs: Runs, *, seed: int,
+              progress: Counter | None = None) -> Calibration:
     """Return the surrogate: one probe per layer for the gains, random designs for the check.
 
     Parameters
     ----------
     power : float64[N, K]
         Error power of every multiplier in every layer.
-    images : float
-        Calibration images as a fraction of the search images, for the charge.
     """
     columns = [_probe(row) for row in power]
     mappings = [{layer: problem.multipliers[column]}
                 for layer, column in zip(problem.layers, columns, strict=True)]
     runs.prepare(mappings)
     exact = runs.logits({})
-    gains = np.zeros(len(layers))
+    gains = np.zeros(len(problem.layers))
     changes = []
     for row, (column, mapping) in enumerate(zip(columns, mappings, strict=True)):
         logits = runs.logits(mapping)
@@ -136,8 +131,7 @@ def calibrate(problem: Problem, layers: Sequence[MappedLayer], power: Float, run
     return Calibration(
         error_power=power, gains=gains, probes=tuple(problem.multipliers[c] for c in columns),
         damage=paired if better else plain, additive=additive, pairwise=pairwise,
-        hopeless=_hopeless([*mappings, *checked], runs, exact),
-        charge=calibration_charge(layers, images))
+        hopeless=_hopeless([*mappings, *checked], runs, exact))
 
 
 def calibration_charge(layers: Sequence[MappedLayer], images: float) -> float:

@@ -3,7 +3,8 @@
 The same rule for every method: of the designs it accepted on the search split, a sequence is
 planned that saves most by what the search split lets expect (`search.forecast`), and judged up to
 the first failure (`search.sequence`). The last one that passed is kept. The chosen method's
-certificate holds at 95 %; those of the others stand beside it, each for itself.
+certificate holds at 95 %; those of the others stand beside it, each for itself. Where several
+networks share the bank, a design passes only if each of them does, on its own images.
 """
 
 from __future__ import annotations
@@ -12,7 +13,17 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from search.certify import SCORE_AT_ALPHA, certify_in_sequence, compare, identical, score
+import numpy as np
+import numpy.typing as npt
+
+from search.certify import (
+    SCORE_AT_ALPHA,
+    certify_in_sequence,
+    compare,
+    holds,
+    identical,
+    score,
+)
 from search.evaluation import SplitRuns
 from search.forecast import Paired, imagine
 from search.oracle import Measured
@@ -23,43 +34,48 @@ Measure = Callable[[Sequence[Candidate]], Sequence[Measured]]
 
 
 class Certification:
-    """The certify split, and the margin that was fixed before it was looked at."""
+    """The certify split of each network, and the margins, fixed before any was looked at."""
 
-    def __init__(self, runs: SplitRuns, exact: Candidate, *, margin: float) -> None:
-        self.margin, self._runs, self._exact = margin, runs, exact
+    def __init__(self, runs: Sequence[SplitRuns], exact: Candidate, *,
+                 margins: Sequence[float]) -> None:
+        self.margins, self._runs, self._exact = margins, runs, exact
 
-    def of(self, result: MethodResult, needed: int, measure: Measure, *,
+    def of(self, result: MethodResult, needed: Sequence[int], measure: Measure, *,
            chosen: bool) -> MethodResult:
-        """Return the result with the cheapest design that passed, and its certificate.
+        """Return the result with the cheapest design that passed, and its certificates.
 
-        When nothing passes, the chosen method falls back on the exact array, the same network as
-        before; another one keeps no design, and the certificate of the first that failed.
+        When nothing passes, the chosen method falls back on the exact array, the same networks as
+        before; another one keeps no design, and the certificates of the first that failed.
 
         measure : candidates -> what was measured of them on the search split.
         """
         designs = sequence(result.history, measure(result.history), self._exact, needed=needed,
-                           images=len(self._runs.labels), margin=self.margin)
-        right = self._runs.right({})
-        fallback = identical(right, margin=self.margin)
+                           images=[len(runs.labels) for runs in self._runs],
+                           margins=self.margins)
+        right = [runs.right({}) for runs in self._runs]
+        fallback = [identical(exact, margin=margin)
+                    for exact, margin in zip(right, self.margins, strict=True)]
 
-        def judge(candidate: Candidate) -> Certificate:
+        def judge(candidate: Candidate) -> list[Certificate]:
             if candidate.mapping == self._exact.mapping:
                 return fallback
-            return compare(right, self._runs.right(candidate.mapping), margin=self.margin,
-                           separate=not chosen)
+            return [compare(exact, runs.right(candidate.mapping), margin=margin,
+                            separate=not chosen)
+                    for exact, runs, margin in zip(right, self._runs, self.margins, strict=True)]
 
         judged = certify_in_sequence(designs, judge)
-        passed = [entry for entry in judged if entry[1].certified]
+        passed = [entry for entry in judged if holds(entry[1])]
         if passed:
-            best, certificate = passed[-1]
-            return replace(result, best=best, certificate=certificate)
+            best, certificates = passed[-1]
+            return replace(result, best=best, certificates=certificates)
         if chosen:
-            return replace(result, best=self._exact, certificate=fallback)
-        return replace(result, best=None, certificate=judged[0][1] if judged else None)
+            return replace(result, best=self._exact, certificates=fallback)
+        return replace(result, best=None, certificates=judged[0][1] if judged else ())
 
 
 def sequence(history: Sequence[Candidate], answers: Sequence[Measured], exact: Candidate, *,
-             needed: int, images: int, margin: float) -> list[Candidate]:
+             needed: Sequence[int], images: Sequence[int], margins: Sequence[float]
+             ) -> list[Candidate]:
     """Return the designs to judge, in order; nothing but the search split decides.
 
     Parameters
@@ -68,35 +84,48 @@ def sequence(history: Sequence[Candidate], answers: Sequence[Measured], exact: C
         Every candidate that a method measured, and what was measured of it.
     exact : Candidate
         First where the method accepted it: it passes for certain.
-    needed : int
-        Images of the search split that a design must have right.
-    images : int
-        Of the certify split.
-    margin : float
-        Of the certificate, a fraction.
+    needed, images, margins
+        Of each network: images of the search split that a design must have right, size of the
+        certify split, margin of the certificate as a fraction.
     """
     front = _front(history, answers, needed)
     first = [candidate for candidate, _ in front if candidate.mapping == exact.mapping]
     designs = [entry for entry in front if entry[0].energy < exact.energy]
     if not designs:
         return first or [candidate for candidate, _ in front[-1:]]
-    told = [Paired(harm=answer.damage, lost=answer.lost,
-                   gained=answer.right - exact.search_right + answer.lost) for answer in answers]
-    counts = imagine(told, exact.search_n, [answer.damage for _, answer in designs], images)
-    # Tango's score decides nearly as the exact test does, and at once.
-    passes = score(counts.lost, counts.gained, images, -margin) >= SCORE_AT_ALPHA
+    passes = np.logical_and.reduce([
+        _forecast(network, answers, [answer for _, answer in designs], exact, n, margin)
+        for network, (n, margin) in enumerate(zip(images, margins, strict=True))])
     saved = [exact.energy - candidate.energy for candidate, _ in designs]
     return [*first, *(designs[index][0] for index in plan_sequence(passes, saved))]
 
 
-def _front(history: Sequence[Candidate], answers: Sequence[Measured], needed: int
+def _forecast(network: int, answers: Sequence[Measured], designs: Sequence[Measured],
+              exact: Candidate, images: int, margin: float) -> npt.NDArray[np.bool_]:
+    """Return whether a network passes on imagined certify splits, bool[splits, designs].
+
+    Those of two networks are drawn apart: their images have nothing to do with each other.
+    """
+    told = [Paired(harm=answer.damages[network], lost=answer.lost[network],
+                   gained=answer.right[network] - exact.right[network] + answer.lost[network])
+            for answer in answers]
+    counts = imagine(told, exact.images[network], [answer.damages[network] for answer in designs],
+                     images, seed=network)
+    # Tango's score decides nearly as the exact test does, and at once.
+    return np.asarray(score(counts.lost, counts.gained, images, -margin) >= SCORE_AT_ALPHA)
+
+
+def _front(history: Sequence[Candidate], answers: Sequence[Measured], needed: Sequence[int]
            ) -> list[tuple[Candidate, Measured]]:
-    """Return the accepted designs that nothing cheaper is as harmless as, safest first."""
+    """Return the accepted designs that nothing cheaper is as harmless as, safest first.
+
+    Harm is that of all networks together: which designs are looked at, not what is said of them.
+    """
     front: list[tuple[Candidate, Measured]] = []
     least = math.inf
     for candidate, answer in sorted(zip(history, answers, strict=True),
                                     key=lambda entry: entry[0].energy):
-        if candidate.search_right >= needed and answer.damage < least:
+        if candidate.keeps(needed) and answer.damage < least:
             front.append((candidate, answer))
             least = answer.damage
     return front[::-1]

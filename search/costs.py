@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,48 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """The problem, and the figures of its multipliers for the report."""
+    """The problem, and the figures of its multipliers for the report.
+
+    pe_cycles : PE-cycles of one inference, over which energies of the facts are averaged.
+    """
 
     problem: Problem
     facts: tuple[MultiplierFacts, ...]
+    pe_cycles: float
+
+
+def join_costs(networks: Mapping[str, Costs], inferences: Sequence[int]) -> Costs:
+    """Return the costs of a round of the workload: every network as often as it runs.
+
+    Parameters
+    ----------
+    networks : mapping of str to Costs
+        In front of each network's layers, its prefix; multipliers and limits are the same in all.
+    inferences : sequence of int
+        How often each network runs in a round.
+    """
+    costs, times = list(networks.values()), np.array(inferences, float)
+    problems = [one.problem for one in costs]
+    pe_cycles = times * [one.pe_cycles for one in costs]
+    starts = np.cumsum([0, *(len(problem.layers) for problem in problems)])[:-1]
+
+    def mean(values: Sequence[float]) -> float:
+        return float(np.average(values, weights=pe_cycles))
+
+    return Costs(
+        pe_cycles=float(pe_cycles.sum()),
+        problem=replace(
+            problems[0], starts=tuple(starts.tolist()),
+            layers=tuple(prefix + layer for prefix, problem
+                         in zip(networks, problems, strict=True) for layer in problem.layers),
+            dynamic_pj=np.concatenate([count * problem.dynamic_pj for count, problem
+                                       in zip(times, problems, strict=True)]),
+            cycles=np.concatenate([count * problem.cycles for count, problem
+                                   in zip(times, problems, strict=True)])),
+        facts=tuple(replace(
+            same[0], pe_energy_fj=mean([facts.pe_energy_fj for facts in same]),
+            multiplier_energy_fj=mean([facts.multiplier_energy_fj for facts in same]))
+            for same in zip(*(one.facts for one in costs), strict=True)))
 
 
 def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDArray[np.int16]],
@@ -128,7 +166,7 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
         reference=list(multipliers).index(reference), dynamic_pj=dynamic, cycles=cycles,
         leakage_uw=leakage, delay_ps=delay, area_um2=area, area_limit=limits.area_limit,
         max_arrays=limits.max_arrays, keep_exact=limits.keep_exact)
-    return Costs(problem=problem, facts=tuple(facts))
+    return Costs(problem=problem, facts=tuple(facts), pe_cycles=float(sum(pe_cycles)))
 
 
 def _facts(multiplier: Multiplier, pe: MappedPe, *, energy_fj: np.floating[Any],

@@ -74,8 +74,7 @@ class Crew:
         for trial in patiently(lambda: self._study.get_trials(deepcopy=False)):
             name = key(json.loads(trial.user_attrs["mapping"]))
             if trial.state == TrialState.COMPLETE:
-                done[name] = Measured(**{
-                    field: trial.user_attrs[field] for field in Measured._fields})
+                done[name] = Measured.read(trial.user_attrs)
             elif trial.state == TrialState.RUNNING:
                 claimed[name] = min(claimed.get(name, trial._trial_id), trial._trial_id)
         return done, claimed

@@ -7,15 +7,17 @@ they are not, pairs of layers matter:
     |sum_i d_i|^2 = sum_i |d_i|^2 + sum_(i != j) r_ij |d_i| |d_j|
 
 r_ij is the cosine between the changes of two layers, a matter of the network far more than of
-the multipliers: one probe per layer gives it.
+the multipliers: one probe per layer gives it. The damage of several networks is the sum of theirs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import block_diag
 
 from search.problem import Assignment
 
@@ -34,6 +36,16 @@ class Damage:
 
     alone: Float
     interaction: Float | None = None
+
+    @classmethod
+    def joined(cls, networks: Sequence[Damage]) -> Damage:
+        """Return the damage of several networks: it adds up, and none interacts with another."""
+        if all(damage.interaction is None for damage in networks):
+            return cls(alone=np.concatenate([damage.alone for damage in networks]))
+        return cls(alone=np.concatenate([damage.alone for damage in networks]),
+                   interaction=block_diag(*(
+                       np.zeros((len(damage.alone),) * 2) if damage.interaction is None
+                       else damage.interaction for damage in networks)))
 
     def of(self, design: Assignment) -> float:
         """Return the damage of a design."""

@@ -64,11 +64,14 @@ class SplitRuns:
         Of the split or its file, for messages.
     constants : callable, optional
         What each layer has on each multiplier, as for `sim.evaluator.Evaluator`.
+    prefix : str
+        Of the layers of this network in mappings; others are those of other networks.
     """
 
     def __init__(self, workers: Workers, multipliers: Mapping[str, Multiplier], data: Labelled, *,
-                 name: str, constants: Constants | None = None) -> None:
+                 name: str, constants: Constants | None = None, prefix: str = "") -> None:
         self.labels, self._workers, self._name = data.labels, workers, name
+        self._prefix = prefix
         shards = max(1, min(len(workers.networks), len(data.labels) // MIN_SHARD))
         edges = np.linspace(0, len(data.labels), shards + 1).astype(int)
         self._evaluators = [
@@ -80,11 +83,18 @@ class SplitRuns:
 
     def logits(self, mapping: Mapping[str, str]) -> npt.NDArray[np.float32]:
         """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact."""
-        return np.concatenate(self._everywhere(lambda evaluator: evaluator.logits(mapping)))
+        own = self._own(mapping)
+        return np.concatenate(self._everywhere(lambda evaluator: evaluator.logits(own)))
 
     def prepare(self, mappings: Sequence[Mapping[str, str]]) -> None:
         """Compute the logits of many mappings together; `logits` then has them."""
-        self._everywhere(lambda evaluator: evaluator.prepare(mappings))
+        own = [self._own(mapping) for mapping in mappings]
+        self._everywhere(lambda evaluator: evaluator.prepare(own))
+
+    def _own(self, mapping: Mapping[str, str]) -> dict[str, str]:
+        """Return the mapping of this network's layers, by their own names."""
+        return {layer[len(self._prefix):]: name for layer, name in mapping.items()
+                if layer.startswith(self._prefix)}
 
     def _everywhere(self, work: Callable[[Evaluator], T]) -> list[T]:
         """Return what `work` returns for each shard."""

@@ -1,4 +1,4 @@
-"""What a run searches: network, images and multipliers, read and checked before any work."""
+"""What a run searches: networks, images and multipliers, read and checked before any work."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-import models
 from hw.common.errors import InputError, unknown_name
 from hw.config import BankConfig, Design
 from hw.multipliers import EXACT, Multiplier, catalogue, default_bank, get, names, resolve
 from hw.operands import LayerOperands, check_operands
 from models.data import Labelled
+from search.workload import DEFAULT_MODEL, SPLITS, NetworkSource
 from sim.data import Preprocessing, load_data
+from sim.network import QuantNetwork
 
-DEFAULT_MODEL = Path(models.__file__).parent / "zoo" / "digits.onnx"
-SPLITS = ("calibrate", "search", "certify")
 # Of one file: shares of the images, and what more images would hardly improve.
 SHARES = {"calibrate": (0.08, 256), "search": (0.25, 1000), "certify": (1.0, None)}
 NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
@@ -50,6 +50,34 @@ class Splits:
         content = hashlib.sha256(np.ascontiguousarray(data.images).tobytes())
         content.update(np.ascontiguousarray(data.labels).tobytes())
         return content.hexdigest()
+
+    @cached_property
+    def keys(self) -> Mapping[str, set[bytes]]:
+        """What tells the images of each split apart."""
+        return {name: set(_image_keys(data.images).tolist()) for name, data in self}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NetworkInputs:
+    """A network of the workload with its images, read and checked.
+
+    prefix : of its layers among those of all networks.
+    """
+
+    source: NetworkSource
+    prefix: str
+    network: QuantNetwork
+    splits: Splits
+
+
+def load_network(source: NetworkSource, *, prefix: str, seed: int, symmetric: bool,
+                 multipliers: Mapping[str, Multiplier]) -> NetworkInputs:
+    """Read a network and its images; raises InputError naming the file that is at fault."""
+    splits = load_splits(source.model, data=source.data, separate=source.splits, seed=seed)
+    network = QuantNetwork.load(source.model, splits.calibrate.images, symmetric=symmetric)
+    check_layers(multipliers, network.layers)
+    check_labels(splits, network.run(splits.calibrate.images[:1]).shape[1])
+    return NetworkInputs(source=source, prefix=prefix, network=network, splits=splits)
 
 
 def load_splits(model: Path, *, data: str | None, separate: Mapping[str, str], seed: int
@@ -122,13 +150,28 @@ def _image_keys(images: npt.NDArray[np.float32]) -> npt.NDArray[np.void]:
 
 def _check_disjoint(splits: Splits) -> None:
     """Refuse an image that two splits share: its certificate would be worth nothing."""
-    keys = {name: set(_image_keys(getattr(splits, name).images).tolist()) for name in SPLITS}
+    keys = splits.keys
     for index, one in enumerate(SPLITS):
         for other in SPLITS[index + 1:]:
             shared = len(keys[one] & keys[other])
             if shared:
                 raise InputError(f"{splits.sources[other]}: images must not be in another split, "
                                  f"but {shared} of {other} are in {one}")
+
+
+def check_untouched(networks: Mapping[str, Splits]) -> None:
+    """Refuse a network whose certify images another one's search or calibration looks at.
+
+    Which design is certified would depend on them: the bound would be worth nothing.
+    """
+    for name, splits in networks.items():
+        for other, others in networks.items():
+            for split in ("calibrate", "search"):
+                shared = len(splits.keys["certify"] & others.keys[split])
+                if name != other and shared:
+                    raise InputError(
+                        f"{splits.sources['certify']}: certify images of {name} must not be "
+                        f"{split} images of another network, but {shared} are of {other}")
 
 
 def check_labels(splits: Splits, classes: int) -> None:

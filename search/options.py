@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from hw.common.errors import InputError, unknown_name
 from search.compensation import KINDS, NONE
 from search.methods import METHODS, get_method
 from search.methods.base import Method
+from search.workload import Workload
 
 ROOT = Path(hw.__file__).resolve().parents[1]
 CONSTRAINTS = ("barrier", "native")
@@ -23,9 +24,7 @@ LOCAL = ("quiet", "resume", "force", "output", "name", "dry_run", "pes")
 class Options:
     """What the command line says; see its help for meaning and defaults."""
 
-    model: Path
-    data: str | None
-    splits: Mapping[str, str]
+    workload: Workload
     symmetric: bool
     multipliers: tuple[str, ...]
     technology: Path | None
@@ -77,20 +76,27 @@ class Options:
         return (*(method for name, method in METHODS.items() if name in wanted),
                 get_method(self.method))
 
-    def record(self, margin: float) -> dict[str, Any]:
-        """Return the options as JSON-ready values, defaults and the margin included."""
-        content = asdict(self) | {
-            "model": shown(self.model),
-            "technology": shown(self.technology) if self.technology else "asap7"}
-        for name in LOCAL:
-            del content[name]
-        splits = content.pop("splits")
+    def record(self, margins: Sequence[float]) -> dict[str, Any]:
+        """Return the options as JSON-ready values, defaults and the margins included."""
+        content = {item.name: getattr(self, item.name) for item in fields(self)
+                   if item.name not in (*LOCAL, "workload")}
+        content["technology"] = shown(self.technology) if self.technology else "asap7"
+        networks = self.workload.networks
+        if len(networks) > 1:
+            own: dict[str, Any] = {"margin": ", ".join(
+                f"{network.name} {margin:g}"
+                for network, margin in zip(networks, margins, strict=True))}
+        else:
+            own = {"model": shown(networks[0].model), "data": networks[0].data,
+                   **networks[0].splits, "margin": margins[0]}
+        if self.workload.path is not None:
+            own["workload"] = shown(self.workload.path)
         simple: dict[str, Any] = {
             name: value if isinstance(value, (int, float, str, type(None))) else str(value)
             for name, value in content.items()
             if not isinstance(value, Sequence) or isinstance(value, str)}
         return {**simple, "multipliers": ", ".join(self.multipliers),
-                "compare": ", ".join(self.compare), **splits, "margin": margin}
+                "compare": ", ".join(self.compare), **own}
 
 
 def shown(path: Path) -> str:

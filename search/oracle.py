@@ -8,24 +8,35 @@ is the business of `search.methods.base`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from search.problem import Assignment, Problem
 from search.result import Candidate
 
 
 class Measured(NamedTuple):
-    """One pass of the search split.
+    """One pass of the search split of every network.
 
-    right : images classified correctly. lost : images that only the exact network classifies
-    correctly. damage : mean squared change of the logits divided by the variance of the exact
-    logits. seconds : what the pass took when it was made.
+    right : images that each network classifies correctly. lost : images that each classifies
+    correctly only where it is exact. damages : mean squared change of each network's logits
+    divided by the variance of its exact ones. seconds : what the pass took when it was made.
     """
 
-    right: int
-    lost: int
-    damage: float
+    right: tuple[int, ...]
+    lost: tuple[int, ...]
+    damages: tuple[float, ...]
     seconds: float
+
+    @property
+    def damage(self) -> float:
+        """The damage of the design: that of all networks together."""
+        return sum(self.damages)
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Measured:
+        """Restore what was stored as JSON under the names of the fields."""
+        return cls(right=tuple(values["right"]), lost=tuple(values["lost"]),
+                   damages=tuple(values["damages"]), seconds=values["seconds"])
 
 
 class Trials(Protocol):
@@ -34,7 +45,8 @@ class Trials(Protocol):
     def known(self) -> Mapping[str, Measured]:
         """Return what earlier, interrupted runs measured, by `key`."""
 
-    def add(self, method: str, candidate: Candidate, measured: Measured, *, needed: int) -> None:
+    def add(self, method: str, candidate: Candidate, measured: Measured, *, shortfall: int
+            ) -> None:
         """Keep one finished candidate of a method; a repeated one is kept once."""
 
 
@@ -46,15 +58,15 @@ class Oracle:
     problem : Problem
     evaluate : callable
         Several mappings of layer to multiplier name -> Measured of each.
-    images : int
-        Size of the search split.
+    images : tuple of int
+        Size of the search split of each network.
     trials : Trials, optional
         Finished candidates are read from it and kept in it.
     """
 
     def __init__(self, problem: Problem,
                  evaluate: Callable[[Sequence[Mapping[str, str]]], Sequence[Measured]], *,
-                 images: int, trials: Trials | None = None) -> None:
+                 images: tuple[int, ...], trials: Trials | None = None) -> None:
         self.problem, self.images = problem, images
         self._evaluate, self._trials = evaluate, trials
         self._known: dict[str, Measured] = dict(trials.known()) if trials else {}
@@ -70,11 +82,11 @@ class Oracle:
             self.passes += len(wanted)
         return [self._known[key(self.problem.to_mapping(design))] for design in designs]
 
-    def keep(self, method: str, candidate: Candidate, *, needed: int) -> None:
+    def keep(self, method: str, candidate: Candidate, *, shortfall: int) -> None:
         """Mirror a candidate that was measured for `method` into the trial store."""
         if self._trials is not None:
             self._trials.add(method, candidate, self._known[key(candidate.mapping)],
-                             needed=needed)
+                             shortfall=shortfall)
 
 
 def key(mapping: Mapping[str, str]) -> str:

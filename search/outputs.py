@@ -5,23 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import onnx
-
 from hw.common.errors import ToolError
 from hw.common.files import read_json, write_bytes, write_json, write_text
-from hw.compiler import QuantisedLayer, compile_program
+from hw.compiler import compile_program
 from hw.config import BankConfig, Design
 from hw.multipliers import Multiplier
 from search.circuits import save_bank
 from search.options import ROOT
 from search.report import write_report
 from search.result import Candidate, RunResult
-from search.series import table
-
-NETWORK = "network.onnx"
+from search.series import count_names, counts, table
+from sim.network import QuantNetwork
 
 
 def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multiplier], *,
@@ -43,30 +41,68 @@ def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multi
         constants=constants, provenance=provenance)
 
 
-def write_network(folder: Path, model: onnx.ModelProto, source: Path) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """A network that the design is for.
+
+    prefix : of its layers in the design, empty where it is the only one. source : its file.
+    """
+
+    name: str
+    prefix: str
+    network: QuantNetwork
+    source: Path
+
+    def file(self, what: str) -> str:
+        """Return the name of a file of this network: `network.onnx` or `network_NAME.onnx`."""
+        stem, suffix = what.split(".")
+        return f"{stem}_{self.name}.{suffix}" if self.prefix else what
+
+
+def design_of(design: Design, built: Built) -> Design:
+    """Return what a design says of one network, its layers by their own names."""
+    if not built.prefix:
+        return design
+    names = {layer.name: built.prefix + layer.name for layer in built.network.layers}
+    return replace(
+        design, name=f"{design.name}_{built.name}",
+        mapping={own: design.mapping[name] for own, name in names.items()},
+        constants={own: design.constants[name] for own, name in names.items()
+                   if name in design.constants})
+
+
+def write_network(folder: Path, built: Built) -> None:
     """Write the quantised network that was searched, which the design belongs to.
 
-    Quantised again, on other images, it would be another. source : of the network; what its
-    MODEL.json says of the input is kept beside it.
+    Quantised again, on other images, it would be another. What MODEL.json says of the input is
+    kept beside it.
     """
-    write_bytes(folder / NETWORK, model.SerializeToString(deterministic=True))
-    sidecar = source.with_suffix(".json")
+    path = folder / built.file("network.onnx")
+    write_bytes(path, built.network.model.SerializeToString(deterministic=True))
+    sidecar = built.source.with_suffix(".json")
     if sidecar.exists() and "input" in (content := read_json(sidecar)):
-        write_json((folder / NETWORK).with_suffix(".json"), {"input": content["input"]})
+        write_json(path.with_suffix(".json"), {"input": content["input"]})
 
 
 def write_outputs(folder: Path, result: RunResult, design: Design,
-                  bank: Mapping[str, Multiplier], layers: Sequence[QuantisedLayer], *,
+                  bank: Mapping[str, Multiplier], networks: Sequence[Built], *,
                   batch: int) -> None:
     """Write every file of the run but its trials.
 
-    bank : the multipliers that were chosen from.
+    bank : the multipliers that were chosen from. Where there are several networks, each has its
+    part of the design in a file of its own, for what takes the design of one network.
 
     Raises ToolError when the Verilog cannot be emitted.
     """
     design.save(folder / "design.json")
     with Verilog(folder / "design.json", folder / "rtl") as verilog:
-        compile_program(layers, design, batch=batch).save(folder / "program.json")
+        for built in networks:
+            write_network(folder, built)
+            own = design_of(design, built)
+            if built.prefix:
+                own.save(folder / built.file("design.json"))
+            compile_program(built.network.layers, own, batch=batch).save(
+                folder / built.file("program.json"))
         write_text(folder / "mapping.csv", _mapping_csv(result, design))
         write_text(folder / "pareto.csv", _pareto_csv(result))
         result.save(folder / "run.json")
@@ -133,8 +169,8 @@ def pareto_front(result: RunResult) -> list[tuple[str, Candidate]]:
 
 def _pareto_csv(result: RunResult) -> str:
     rows = [(method, candidate.evaluation, f"{candidate.energy:.6f}", f"{candidate.area:.6f}",
-             candidate.search_right, candidate.search_n,
+             *counts(candidate),
              *(candidate.mapping[layer.name] for layer in result.layers))
             for method, candidate in pareto_front(result)]
-    return table(("method", "evaluation", "energy", "area", "search_right", "search_n",
+    return table(("method", "evaluation", "energy", "area", *count_names(result),
                    *(layer.name for layer in result.layers)), rows)

@@ -23,13 +23,12 @@ from hw.ppa.own_libraries import technology_of
 from search.certification import Certification
 from search.certify import supported_margin
 from search.folder import RunFolder
-from search.inputs import Splits, check_labels, check_layers, choose_multipliers, load_splits
+from search.inputs import NetworkInputs, check_untouched, choose_multipliers, load_network
 from search.options import Options, shown
-from search.outputs import make_design, write_network, write_outputs
-from search.result import RunResult
+from search.outputs import Built, make_design, write_outputs
+from search.result import NetworkFacts, RunResult
 from search.stages import Stages
 from search.store import TrialStore
-from sim.network import QuantNetwork
 
 JOURNAL = "trials.journal"
 PACKAGES = ("numpy", "numba", "onnx", "onnxruntime", "optuna", "scipy", "amaranth")
@@ -49,9 +48,13 @@ class Inputs:
 
     bank: BankConfig
     multipliers: Mapping[str, Multiplier]
-    splits: Splits
-    network: QuantNetwork
+    networks: tuple[NetworkInputs, ...]
     pes: Mapping[str, MappedPe]
+
+    @property
+    def layers(self) -> list[str]:
+        """The layers of all networks, in order."""
+        return [one.prefix + layer.name for one in self.networks for layer in one.network.layers]
 
 
 def read_inputs(options: Options) -> Inputs:
@@ -64,15 +67,15 @@ def read_inputs(options: Options) -> Inputs:
     technology.require_energy()
     pes = {name: load_pe(multiplier, bank.psum_width, technology, folder=options.pes)
            for name, multiplier in multipliers.items()}
-    splits = load_splits(options.model, data=options.data, separate=options.splits,
-                         seed=options.seed)
-    with task("reading and quantising the network", 1, quiet=options.quiet):
-        network = QuantNetwork.load(options.model, splits.calibrate.images,
-                                    symmetric=options.symmetric)
-        check_layers(multipliers, network.layers)
-        check_labels(splits, network.run(splits.calibrate.images[:1]).shape[1])
-    return Inputs(bank=bank, multipliers=multipliers, splits=splits, network=network,
-                  pes=pes)
+    workload, networks = options.workload, list[NetworkInputs]()
+    for source in workload.networks:
+        with task(workload.called("reading and quantising the network", source), 1,
+                  quiet=options.quiet):
+            networks.append(load_network(
+                source, prefix=workload.prefix(source), seed=options.seed,
+                symmetric=options.symmetric, multipliers=multipliers))
+    check_untouched({one.source.name: one.splits for one in networks})
+    return Inputs(bank=bank, multipliers=multipliers, networks=tuple(networks), pes=pes)
 
 
 def run(options: Options) -> Finished:
@@ -82,15 +85,14 @@ def run(options: Options) -> Finished:
     trials that were finished.
     """
     started = time.monotonic()
-    folder = RunFolder(options.output, options.name, stem=options.model.stem,
+    folder = RunFolder(options.output, options.name, stem=options.workload.stem,
                        resume=options.resume, force=options.force)
     inputs = read_inputs(options)
     hashes = _hashes(options, inputs)
     work = folder.open()
     store = TrialStore(options.storage or work / JOURNAL, folder.name, fingerprint=hashes,
-                       layers=[layer.name for layer in inputs.network.layers],
-                       multipliers=list(inputs.multipliers), max_arrays=options.max_arrays,
-                       area_limit=options.area_limit)
+                       layers=inputs.layers, multipliers=list(inputs.multipliers),
+                       max_arrays=options.max_arrays, area_limit=options.area_limit)
     try:
         result, stages = _search(options, inputs, store, hashes, folder.name)
         best = result.winner.best or result.exact
@@ -98,12 +100,13 @@ def run(options: Options) -> Finished:
             folder.name, best, inputs.multipliers, bank=inputs.bank,
             kept=EXACT if options.keep_exact else None, constants=stages.constants(best),
             provenance={"method": options.method, "seed": options.seed,
-                        "network": hashes["network"]})
+                        **{name: digest for name, digest in hashes.items()
+                           if name.startswith("network")}})
         result = replace(result, seconds=time.monotonic() - started)
         with task("writing Verilog, program and report", 1, quiet=options.quiet):
-            write_network(work, inputs.network.model, options.model)
-            write_outputs(work, result, design, inputs.multipliers, inputs.network.layers,
-                          batch=options.batch)
+            write_outputs(work, result, design, inputs.multipliers, [
+                Built(name=one.source.name, prefix=one.prefix, network=one.network,
+                      source=one.source.model) for one in inputs.networks], batch=options.batch)
     except (InputError, ToolError):
         if not (options.resume or store.known()):
             folder.discard()  # nothing was measured yet
@@ -118,21 +121,24 @@ def run(options: Options) -> Finished:
 
 def _search(options: Options, inputs: Inputs, store: TrialStore, hashes: Mapping[str, str],
             name: str) -> tuple[RunResult, Stages]:
-    stages = Stages(options, inputs.bank, inputs.multipliers, inputs.network, inputs.splits, store,
-                    inputs.pes)
-    margin = options.margin or supported_margin(len(inputs.splits.certify.labels))
-    methods = stages.search(Certification(stages.runs["certify"], stages.exact, margin=margin))
+    stages = Stages(options, inputs.bank, inputs.multipliers, inputs.networks, store, inputs.pes)
+    margins = [options.margin or supported_margin(len(one.splits.certify.labels))
+               for one in inputs.networks]
+    methods = stages.search(Certification(
+        [network.runs["certify"] for network in stages.networks], stages.exact, margins=margins))
     best, problem = methods[-1].best or stages.exact, stages.problem
     return RunResult(
-        name=name, chosen=options.method, network=shown(options.model),
-        data=inputs.splits.description, layers=stages.layer_facts(),
+        name=name, chosen=options.method, networks=[NetworkFacts(
+            name=one.source.name, model=shown(one.source.model), data=one.splits.description,
+            inferences=one.source.inferences, layers=len(one.network.layers))
+            for one in inputs.networks], layers=stages.layer_facts(),
         multipliers=stages.costs.facts, exact=stages.exact, methods=methods,
         calibration=stages.calibration_facts(methods),
         compensation=stages.compensation_facts(best), sensitivity=stages.sensitivity(),
         layer_energy_pj=stages.by_name(problem.layer_energy_pj()),
         exact_area_um2=float(problem.area_um2[problem.reference]),
         clock_ps=problem.clock_ps(problem.bank(problem.from_mapping(best.mapping))),
-        versions=_versions(), hashes=hashes, configuration=options.record(margin)), stages
+        versions=_versions(), hashes=hashes, configuration=options.record(margins)), stages
 
 
 def _hashes(options: Options, inputs: Inputs) -> dict[str, str]:
@@ -141,10 +147,15 @@ def _hashes(options: Options, inputs: Inputs) -> dict[str, str]:
     own = {"activations": "symmetric"} if options.symmetric else {}
     if options.technology is not None:
         own["technology"] = inputs.pes[EXACT].technology.digest
-    return {"network": hashlib.sha256(options.model.read_bytes()).hexdigest(),
-            **{f"{name} images": inputs.splits.digest(name) for name, _data in inputs.splits},
-            "multipliers": circuits.hexdigest(), "compensation": options.compensation,
-            **own}
+    workload = options.workload
+    for one in inputs.networks:
+        model = hashlib.sha256(one.source.model.read_bytes())
+        own[workload.called("network", one.source)] = model.hexdigest()
+        for name, _data in one.splits:
+            own[workload.called(f"{name} images", one.source)] = one.splits.digest(name)
+    if len(inputs.networks) > 1:  # counts are kept in their order
+        own["order of networks"] = ", ".join(one.source.name for one in inputs.networks)
+    return {**own, "multipliers": circuits.hexdigest(), "compensation": options.compensation}
 
 
 def _versions() -> dict[str, str]:

@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from hw.multipliers import EXACT
-from search.calibration import calibration_charge
 from search.certify import supported_margin
-from search.compensation import NONE, compensation_passes
+from search.charges import charges
+from search.inputs import NetworkInputs
 from search.options import Options
-from search.pipeline import Inputs, read_inputs
+from search.pipeline import read_inputs
 from search.sequence import MAX_SEQUENCE
-from search.study import study_charge
 
 TIMED_IMAGES = 64
 ENERGY_S = 0.03  # processor seconds per (layer, multiplier) of the energy model, 2026
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedNetwork:
+    """A network of the workload; images : size of each split. margin : a fraction."""
+
+    name: str
+    inferences: int
+    layers: int
+    images: Mapping[str, int]
+    margin: float
+
+    def lines(self) -> list[str]:
+        """Return it in words."""
+        images = ", ".join(f"{name} {count:,}" for name, count in self.images.items())
+        return [f"{self.name}: {self.layers} layers, {self.inferences} "
+                f"inference{'s' if self.inferences > 1 else ''} a round; images: {images}",
+                f"  certificate at a margin of {100 * self.margin:.1f} points"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +46,9 @@ class Plan:
 
     Parameters
     ----------
+    networks : sequence of PlannedNetwork
     layers, multipliers : int
-    images : mapping of str to int
-        Size of each split.
-    margin : float
-        Of the certificate, a fraction.
+        Layers of all networks.
     charges : mapping of str to float
         Evaluations of the search split that each method's preparations take.
     evaluations : mapping of str to int
@@ -41,10 +59,9 @@ class Plan:
         At most, per stage.
     """
 
+    networks: Sequence[PlannedNetwork]
     layers: int
     multipliers: int
-    images: Mapping[str, int]
-    margin: float
     charges: Mapping[str, float]
     evaluations: Mapping[str, int]
     seconds_per_evaluation: float
@@ -56,10 +73,9 @@ class Plan:
 
     def lines(self) -> list[str]:
         """Return the plan in words."""
-        images = ", ".join(f"{name} {count:,}" for name, count in self.images.items())
         return [
-            f"{self.layers} layers, {self.multipliers} multipliers; images: {images}",
-            f"certificate at a margin of {100 * self.margin:.1f} points",
+            *(line for network in self.networks for line in network.lines()),
+            f"{self.layers} layers, {self.multipliers} multipliers",
             f"one evaluation takes about {self.seconds_per_evaluation:.2g} s here",
             *(f"  {name:12} {self.charges[name]:6.1f} evaluations of preparation, then at most "
               f"{count}" for name, count in self.evaluations.items()),
@@ -70,34 +86,42 @@ class Plan:
 def plan(options: Options) -> Plan:
     """Read the inputs and time one batch; raises what `run` would for bad input."""
     inputs = read_inputs(options)
-    layers, splits = inputs.network.layers, inputs.splits
-    per_image = _seconds_per_image(inputs)
-    images = {name: len(data.labels) for name, data in splits}
-    share = images["calibrate"] / images["search"]
-    approximate = sum(not multiplier.is_exact for multiplier in inputs.multipliers.values())
-    compensating = (0.0 if options.compensation == NONE else
-                    share * compensation_passes(options.compensation, approximate))
-    calibrating = calibration_charge(layers, share) + (
-        study_charge(layers, len(inputs.multipliers), share) if options.study else 0)
-    charges = {method.name: compensating + calibrating * method.calibrated
-               for method in options.methods}
-    evaluations = {name: max(0, int(options.budget - charge)) for name, charge in charges.items()}
-    one = per_image * images["search"]
+    multipliers, networks = inputs.multipliers, inputs.networks
+    table = next((multiplier.table for name, multiplier in multipliers.items() if name != EXACT),
+                 multipliers[EXACT].table)
+    per_image = [_seconds_per_image(network, table) for network in networks]
+    charged = charges(
+        networks, compensation=options.compensation, study=options.study,
+        multipliers=len(multipliers),
+        approximate=sum(not multiplier.is_exact for multiplier in multipliers.values()))
+    spent = {method.name: charged.of(calibrated=method.calibrated) for method in options.methods}
+    evaluations = {name: max(0, int(options.budget - charge)) for name, charge in spent.items()}
+    planned = [_planned(network, options) for network in networks]
+    one, certifying = (sum(seconds * network.images[split] for seconds, network
+                           in zip(per_image, planned, strict=True))
+                       for split in ("search", "certify"))
+    layers = len(inputs.layers)
     calibrated = any(method.calibrated for method in options.methods)
     seconds = {
-        "compensation": compensating * one, "calibration": calibrating * calibrated * one,
-        "energies": ENERGY_S * len(layers) * len(inputs.multipliers) / (os.cpu_count() or 1),
+        "compensation": charged.compensation * one,
+        "calibration": (charged.calibration + charged.study) * calibrated * one,
+        "energies": ENERGY_S * layers * len(multipliers) / (os.cpu_count() or 1),
         **{name: count * one for name, count in evaluations.items()},
-        "certificate": (1 + MAX_SEQUENCE * len(evaluations)) * per_image * images["certify"]}
-    return Plan(layers=len(layers), multipliers=len(inputs.multipliers), images=images,
-                margin=options.margin or supported_margin(images["certify"]), charges=charges,
+        "certificate": (1 + MAX_SEQUENCE * len(evaluations)) * certifying}
+    return Plan(networks=planned, layers=layers, multipliers=len(multipliers), charges=spent,
                 evaluations=evaluations, seconds_per_evaluation=one, seconds=seconds)
 
 
-def _seconds_per_image(inputs: Inputs) -> float:
+def _planned(inputs: NetworkInputs, options: Options) -> PlannedNetwork:
+    images = {name: len(data.labels) for name, data in inputs.splits}
+    return PlannedNetwork(
+        name=inputs.source.name, inferences=inputs.source.inferences, images=images,
+        layers=len(inputs.network.layers),
+        margin=options.margin or supported_margin(images["certify"]))
+
+
+def _seconds_per_image(inputs: NetworkInputs, table: npt.NDArray[np.int32]) -> float:
     images = inputs.splits.calibrate.images[:TIMED_IMAGES]
-    table = next((multiplier.table for name, multiplier in inputs.multipliers.items()
-                  if name != EXACT), inputs.multipliers[EXACT].table)
     tables = {layer.name: table for layer in inputs.network.layers}
     inputs.network.run(images, tables)  # kernels are compiled and prepared once
     started = time.perf_counter()

@@ -3,6 +3,9 @@
     minimise    sum_i dynamic[i, z_i] + leakage of every array built, over the whole inference
     subject to  accuracy kept,  area <= phi x exact array,  at most A arrays
 
+The layers may be those of several networks, each counted as often as it runs in a round of the
+workload: one bank, one clock, a mapping for each.
+
 All arrays share one clock, so the slowest one built sets it; a slower clock stretches the
 inference and with it the leakage of every array. Leakage of idle arrays is what an extra
 sidekick costs besides its area.
@@ -13,8 +16,9 @@ The problem knows nothing of accuracy: methods learn that from measurements. Pur
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +48,8 @@ class Problem:
     reference : int
         Column of the exact multiplier: the array that everything is relative to.
     dynamic_pj : float64[N, K]
-        Energy of layer i on array j per inference without leakage, picojoules.
+        Energy of layer i on array j per inference (of several networks: per round) without leakage,
+        picojoules.
     cycles : float64[N]
         Clock cycles that layer i takes per inference, the same on every array.
     leakage_uw : float64[K]
@@ -59,6 +64,8 @@ class Problem:
         Most arrays in the bank, the exact one included.
     keep_exact : bool
         Build the reference array even when no layer uses it.
+    starts : tuple of int
+        The first layer of each network; all networks share the bank.
 
     Raises
     ------
@@ -77,6 +84,7 @@ class Problem:
     area_limit: float = 4.0
     max_arrays: int = 3
     keep_exact: bool = False
+    starts: tuple[int, ...] = (0,)
 
     def __post_init__(self) -> None:
         n, k = len(self.layers), len(self.multipliers)
@@ -93,6 +101,10 @@ class Problem:
                              f"not {n} layers and {k} multipliers")
         if not 0 <= self.reference < k:
             raise ValueError(f"Problem reference must be a column below {k}, not {self.reference}")
+        if (self.starts[:1] != (0,) or list(self.starts) != sorted(set(self.starts))
+                or self.starts[-1] >= n):
+            raise ValueError(f"Problem starts must ascend from 0 and stay below {n}, "
+                             f"not {self.starts}")
         if self.max_arrays < 1:
             raise InputError(f"Number of arrays must be at least 1, not {self.max_arrays}")
         if not any(self.fits([column] * n) for column in range(k)):
@@ -153,6 +165,19 @@ class Problem:
                 return design
         raise InputError(f"Area limit must let some banks fit, not {self.area_limit:g}: none of "
                          f"{MAX_DRAWS} drawn at random did")
+
+    # --- several networks -----------------------------------------------------------------
+
+    @property
+    def networks(self) -> tuple[slice, ...]:
+        """The layers of each network."""
+        return tuple(slice(first, last) for first, last
+                     in pairwise((*self.starts, len(self.layers))))
+
+    def part(self, network: slice) -> Problem:
+        """Return the problem of one network alone, under the same limits."""
+        return replace(self, layers=self.layers[network], dynamic_pj=self.dynamic_pj[network],
+                       cycles=self.cycles[network], starts=(0,))
 
     # --- the reference, and names ---------------------------------------------------------
 

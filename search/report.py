@@ -21,7 +21,7 @@ from hw.multipliers import Multiplier
 from search import gallery, plots
 from search.circuits import load_bank
 from search.comparison import compare_runs
-from search.result import LayerFacts, RunResult
+from search.result import LayerFacts, RunResult, judged_networks
 from search.series import SERIES
 
 TEMPLATE = "report.html.j2"
@@ -36,7 +36,7 @@ PAPER_ROWS = (
 
 @dataclass(frozen=True, kw_only=True)
 class LayerRow:
-    """A line of the mapping table; energies in picojoules per inference."""
+    """A line of the mapping table; energies in picojoules per inference or round."""
 
     layer: LayerFacts
     array: int
@@ -104,7 +104,7 @@ def render(run: RunResult, bank: Mapping[str, Multiplier]) -> str:
     return environment.get_template(TEMPLATE).render(
         run=run, best=run.winner.best or run.exact, rows=layer_rows(run), cards=array_cards(run),
         gallery=gallery.cards(run, bank, plots.reference(run)), paper_rows=PAPER_ROWS,
-        macs=sum(layer.macs for layer in run.layers),
+        macs=run.macs, judged=judged_networks(run),
         # Our own SVG, whose text matplotlib has escaped.
         figures={"sensitivity": ""} | {
             name: Markup(svg) for name, svg in draw(run).items()})  # noqa: S704

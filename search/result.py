@@ -8,13 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_json
+from search.accuracy import shortfall
 
-RUN_FORMAT = "autoapprox-run/3"
+RUN_FORMAT = "autoapprox-run/4"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkFacts:
+    """One network of the run.
+
+    name : its layers are called `name/layer` where there are several networks. model, data : as a
+    reader would name them. inferences : how often it runs in a round of the workload. layers : how
+    many of the run's are its own, in the order of the networks.
+    """
+
+    name: str
+    model: str
+    data: str
+    inferences: int
+    layers: int
+
+    @property
+    def times(self) -> str:
+        """How often it runs, in words."""
+        return f"{self.inferences} inference{'s' if self.inferences > 1 else ''} a round"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,20 +86,34 @@ class Candidate:
     """One evaluated design.
 
     mapping : layer name -> multiplier name. energy and area are relative to the exact-only
-    array on the same network (exact = 1). search_right of search_n images of the search
-    split are classified correctly.
+    array on the same networks (exact = 1). Each network classifies `right` of the `images` of its
+    search split correctly; their sums are for figures, and decide nothing.
     """
 
     mapping: Mapping[str, str]
     energy: float
     area: float
-    search_right: int
-    search_n: int
+    right: tuple[int, ...]
+    images: tuple[int, ...]
     evaluation: int  # how many full evaluations the method had spent when it measured this
+
+    def keeps(self, needed: Sequence[int]) -> bool:
+        """Return whether every network has as many images right as it needs."""
+        return shortfall(self.right, needed) <= 0
+
+    @property
+    def search_right(self) -> int:
+        """Images classified correctly, of all networks."""
+        return sum(self.right)
+
+    @property
+    def search_n(self) -> int:
+        """Images of the search splits of all networks."""
+        return sum(self.images)
 
     @property
     def search_top1(self) -> float:
-        """Fraction right on the search split."""
+        """Fraction right on the search split, of the images of all networks."""
         return self.search_right / self.search_n
 
     @property
@@ -132,8 +169,9 @@ class MethodResult:
         The design that is kept: the cheapest that passed on the certify split as well.
     history : sequence of Candidate
         Every candidate measured, in order.
-    certificate : Certificate or None
-        Of `best`; without it, of the first design that failed.
+    certificates : sequence of Certificate
+        Of `best`, one for each network; without it, of the first design that failed. Empty where
+        none was judged.
     """
 
     method: str
@@ -142,7 +180,13 @@ class MethodResult:
     accepted: Candidate | None
     best: Candidate | None
     history: Sequence[Candidate]
-    certificate: Certificate | None = None
+    certificates: Sequence[Certificate] = ()
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The one that decides: of the network whose bound is closest to failing its margin."""
+        return min(self.certificates, default=None,
+                   key=lambda certificate: certificate.lower_bound + certificate.margin)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +195,8 @@ class CalibrationFacts:
 
     additive, pairwise : over random designs, without and with pairs of layers; None where they do
     not differ. searched : over the designs that methods measured. pairs_used, studied : whether
-    methods were given pairs of layers, and a study of every (layer, multiplier).
+    methods were given pairs of layers, and a study of every (layer, multiplier). Of several
+    networks, `additive` and `pairwise` are those of the one that is predicted worst.
     charge : evaluations that it cost.
     """
 
@@ -169,7 +214,8 @@ class CompensationFacts:
     """What free compensation does for the kept design, on the search split.
 
     layers : layer -> which constants it has, `none` for its own. corrected of pairs : how many
-    (layer, multiplier) were given other constants. right, damage : with them; plain : without.
+    (layer, multiplier) were given other constants. right, damage : with them, of all networks;
+    plain : without.
     charge : evaluations that fitting cost, as many passes of the calibration images.
     """
 
@@ -194,8 +240,8 @@ class RunResult:
     name : str
     chosen : str
         Method whose design was written to `design.json`.
-    network, data : str
-        What was searched, as a reader would name it.
+    networks : sequence of NetworkFacts
+        What was searched.
     exact : Candidate
         The exact-only design: energy 1, area 1.
     sensitivity : mapping of layer to mapping of multiplier to float
@@ -204,7 +250,7 @@ class RunResult:
         `calibration.studied`, else predicted; empty when no method asked for it.
     calibration, compensation : facts, None when there was none
     layer_energy_pj : mapping of layer to mapping of multiplier to float
-        Array energy of the layer per inference, picojoules.
+        Array energy of the layer per inference or round of the workload, picojoules.
     configuration : mapping
         Every option of the run, defaults included.
     versions, hashes : mapping of str to str
@@ -213,8 +259,7 @@ class RunResult:
 
     name: str
     chosen: str
-    network: str
-    data: str
+    networks: Sequence[NetworkFacts]
     layers: Sequence[LayerFacts]
     multipliers: Sequence[MultiplierFacts]
     exact: Candidate
@@ -235,6 +280,23 @@ class RunResult:
         """The method whose design was kept."""
         return next(method for method in self.methods if method.method == self.chosen)
 
+    @property
+    def joint(self) -> bool:
+        """Whether several networks share the bank."""
+        return len(self.networks) > 1
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of one inference, or of one round of the workload."""
+        layers = iter(self.layers)
+        return sum(network.inferences * sum(layer.macs for layer in islice(layers, network.layers))
+                   for network in self.networks)
+
+    @property
+    def network(self) -> str:
+        """The model that was searched, or all of them."""
+        return ", ".join(network.model for network in self.networks)
+
     def save(self, path: Path) -> None:
         """Write `run.json` atomically."""
         write_json(path, {"format": RUN_FORMAT, **asdict(self)})
@@ -247,9 +309,10 @@ class RunResult:
             raise InputError(f"{path}: must be a run file of format {RUN_FORMAT}")
         try:
             values = {item.name: content[item.name] for item in fields(cls)}
+            values["networks"] = [NetworkFacts(**entry) for entry in values["networks"]]
             values["layers"] = [LayerFacts(**entry) for entry in values["layers"]]
             values["multipliers"] = [MultiplierFacts(**entry) for entry in values["multipliers"]]
-            values["exact"] = Candidate(**values["exact"])
+            values["exact"] = _candidate(values["exact"])
             for name, kind in (("calibration", CalibrationFacts),
                                ("compensation", CompensationFacts)):
                 values[name] = kind(**values[name]) if values[name] else None
@@ -259,11 +322,36 @@ class RunResult:
             raise InputError(f"{path}: run file is malformed ({error!r})") from None
 
 
+def _candidate(entry: dict[str, Any]) -> Candidate:
+    return Candidate(**{**entry, "right": tuple(entry["right"]),
+                        "images": tuple(entry["images"])})
+
+
 def _method(entry: dict[str, Any]) -> MethodResult:
-    certificate = entry["certificate"]
     return MethodResult(**{
         **entry,
-        **{name: Candidate(**entry[name]) if entry[name] else None
+        **{name: _candidate(entry[name]) if entry[name] else None
            for name in ("accepted", "best")},
-        "history": [Candidate(**candidate) for candidate in entry["history"]],
-        "certificate": Certificate(**certificate) if certificate else None})
+        "history": [_candidate(candidate) for candidate in entry["history"]],
+        "certificates": [Certificate(**certificate) for certificate in entry["certificates"]]})
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedNetwork:
+    """What is known of the accuracy of one network under the design that was kept."""
+
+    network: NetworkFacts
+    search_right: int
+    exact_search_right: int
+    search_n: int
+    certificate: Certificate | None
+
+
+def judged_networks(run: RunResult) -> list[JudgedNetwork]:
+    """Return the accuracy of each network under the design that was kept."""
+    best, certificates = run.winner.best or run.exact, run.winner.certificates
+    return [JudgedNetwork(
+        network=network, search_right=best.right[index], search_n=best.images[index],
+        exact_search_right=run.exact.right[index],
+        certificate=certificates[index] if certificates else None)
+        for index, network in enumerate(run.networks)]

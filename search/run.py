@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hw.common.errors import run_command_line
-from search.inputs import DEFAULT_MODEL, SPLITS
+from hw.common.errors import InputError, run_command_line
 from search.methods import METHODS
 from search.options import Options
 from search.pipeline import Finished, run
 from search.plan import plan
+from search.result import JudgedNetwork, judged_networks
+from search.workload import SPLITS, Workload, read_workload, single
 
 DEFAULT_METHOD = "milp"
 COMPARED = ("exact", "uniform", "greedy", "tpe")
@@ -40,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m search.run", formatter_class=_Help,
         description="Find bank and layer-to-array mapping of least energy at no loss of accuracy.")
     inputs = parser.add_argument_group("network and images")
-    inputs.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE.onnx",
+    inputs.add_argument("--model", type=Path, metavar="FILE.onnx",
                         help="float or quantised (QDQ) network (default: the embedded digits "
                         "network)")
     inputs.add_argument("--data", metavar="FILE.npz",
@@ -49,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
                                        "certifies, touched once"), strict=True):
         inputs.add_argument(f"--{split}", metavar="DATA",
                             help=f"images of their own for one split: {purpose}")
+    inputs.add_argument("--workload", type=Path, metavar="FILE.json",
+                        help="several networks that share one bank, each with its model, images "
+                        "and how often it runs (see docs/search.md), instead of the above")
     inputs.add_argument("--symmetric", action="store_true",
                         help="give a float network int8 activations with zero point 0, which "
                         "signed multipliers take")
@@ -110,6 +114,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _workload(arguments: argparse.Namespace) -> Workload:
+    names = vars(arguments)
+    if arguments.workload is None:
+        return single(arguments.model, arguments.data,
+                      {split: names[split] for split in SPLITS if names[split]})
+    for name in ("model", "data", *SPLITS):
+        if names[name]:
+            raise InputError(f"--workload must not be combined with --{name}")
+    return read_workload(arguments.workload)
+
+
 def options_of(arguments: argparse.Namespace, command: str) -> Options:
     """Return the checked options of a command line."""
     names = vars(arguments)
@@ -118,11 +133,11 @@ def options_of(arguments: argparse.Namespace, command: str) -> Options:
     compared = "" if arguments.compare == "none" else arguments.compare
     return Options(
         **{name: names[name] for name in (
-            "model", "data", "symmetric", "technology", "pes", "rows", "cols", "batch",
+            "symmetric", "technology", "pes", "rows", "cols", "batch",
             "area_limit", "max_arrays", "keep_exact", "compensation", "margin", "search_loss",
             "constraint", "study", "budget", "seed", "name", "output", "storage", "resume",
             "force", "dry_run")},
-        splits={split: names[split] for split in SPLITS if names[split]},
+        workload=_workload(arguments),
         multipliers=tuple(filter(None, arguments.multipliers.split(","))), method=method,
         compare=tuple(METHODS) if everything else tuple(filter(None, compared.split(","))),
         quiet=arguments.json, command=command)
@@ -131,34 +146,39 @@ def options_of(arguments: argparse.Namespace, command: str) -> Options:
 def summary(finished: Finished) -> dict[str, object]:
     """Return the headline of a run, JSON-ready; energy and area relative to the exact array."""
     result = finished.result
-    best, certificate = result.winner.best or result.exact, result.winner.certificate
+    best = result.winner.best or result.exact
     return {
         "run": result.name, "method": result.chosen, "energy": best.energy, "area": best.area,
         "arrays": list(best.arrays), "mapping": dict(best.mapping),
-        "search_top1": best.search_top1, "exact_search_top1": result.exact.search_top1,
-        "certificate": certificate.wording if certificate else None,
-        "certify_top1": certificate.approx_right / certificate.n if certificate else None,
-        "exact_certify_top1": certificate.exact_right / certificate.n if certificate else None,
+        "networks": [_network_summary(one) for one in judged_networks(result)],
         "evaluations": result.winner.evaluations, "seconds": result.seconds,
         "folder": str(finished.folder)}
+
+
+def _network_summary(judged: JudgedNetwork) -> dict[str, object]:
+    certificate = judged.certificate
+    return {
+        "name": judged.network.name, "inferences": judged.network.inferences,
+        "search_top1": judged.search_right / judged.search_n,
+        "exact_search_top1": judged.exact_search_right / judged.search_n,
+        "certificate": certificate.wording if certificate else None,
+        "certify_top1": certificate.approx_right / certificate.n if certificate else None,
+        "exact_certify_top1": certificate.exact_right / certificate.n if certificate else None}
 
 
 def print_summary(finished: Finished) -> None:
     """Print the headline, the methods side by side and where the files are."""
     result = finished.result
-    best, certificate = result.winner.best or result.exact, result.winner.certificate
+    best = result.winner.best or result.exact
     print(f"{result.name}: {len(result.layers)} layers, {len(result.multipliers)} multipliers, "
           f"{result.seconds:.0f} s")
     print(f"  energy    {best.energy:.3f} of the exact array ({100 * (best.energy - 1):+.1f} %)")
     print(f"  area      {best.area:.3f} of the exact array, {len(best.arrays)} arrays: "
           f"{', '.join(best.arrays)}")
-    print(f"  search    {100 * best.search_top1:.2f} % top-1, exact "
-          f"{100 * result.exact.search_top1:.2f} % (n = {best.search_n})")
-    if certificate:
-        print(f"  held out  {100 * certificate.approx_right / certificate.n:.2f} % top-1, exact "
-              f"{100 * certificate.exact_right / certificate.n:.2f} % (n = {certificate.n}, "
-              f"{certificate.lost} lost, {certificate.gained} gained)")
-        print(f"  verdict   {certificate.wording}")
+    for judged in judged_networks(result):
+        if result.joint:
+            print(f"  network   {judged.network.name}, {judged.network.times}")
+        _print_network(judged)
     print("  method    energy  area   search  held out  evaluations")
     for method in result.methods:
         if method.best is None:
@@ -169,6 +189,17 @@ def print_summary(finished: Finished) -> None:
         print(f"  {method.method:9} {method.best.energy:.3f}  {method.best.area:.3f}  "
               f"{100 * method.best.search_top1:5.2f} % {held_out}  {method.evaluations:9.1f}")
     print(f"  report    {finished.folder / 'report.html'}")
+
+
+def _print_network(judged: JudgedNetwork) -> None:
+    n, certificate = judged.search_n, judged.certificate
+    print(f"  search    {100 * judged.search_right / n:.2f} % top-1, exact "
+          f"{100 * judged.exact_search_right / n:.2f} % (n = {n})")
+    if certificate:
+        print(f"  held out  {100 * certificate.approx_right / certificate.n:.2f} % top-1, exact "
+              f"{100 * certificate.exact_right / certificate.n:.2f} % (n = {certificate.n}, "
+              f"{certificate.lost} lost, {certificate.gained} gained)")
+        print(f"  verdict   {certificate.wording}")
 
 
 @contextmanager

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from search.result import RunResult
+from search.result import Candidate, RunResult
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -18,11 +19,23 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return stream.getvalue()
 
 
+def count_names(run: RunResult) -> list[str]:
+    """Return the columns of `counts`, with the name of each network where there are several."""
+    return [f"{what} {network.name}" if run.joint else what
+            for network in run.networks for what in ("search_right", "search_n")]
+
+
+def counts(candidate: Candidate) -> list[int]:
+    """Return images right and images of the search split, network by network."""
+    return [count for pair in zip(candidate.right, candidate.images, strict=True)
+            for count in pair]
+
+
 def pareto(run: RunResult) -> str:
     """Return every measured design (Figures 7 and 8); energy and area with exact = 1."""
-    return table(("method", "evaluation", "energy", "area", "search_right", "search_n"), (
+    return table(("method", "evaluation", "energy", "area", *count_names(run)), (
         (method.method, candidate.evaluation, f"{candidate.energy:.6f}", f"{candidate.area:.6f}",
-         candidate.search_right, candidate.search_n)
+         *counts(candidate))
         for method in run.methods for candidate in method.history))
 
 
@@ -35,13 +48,14 @@ def convergence(run: RunResult) -> str:
 
 def best_so_far(run: RunResult) -> dict[str, list[tuple[float, float]]]:
     """Return method -> (evaluations spent, energy of the best accepted design), from exact on."""
-    slack = float(run.configuration.get("search_loss", 0)) * run.exact.search_n
-    needed = run.exact.search_right - slack
+    loss = float(run.configuration.get("search_loss", 0))
+    needed = [right - math.floor(loss * images + 1e-9)
+              for right, images in zip(run.exact.right, run.exact.images, strict=True)]
     found = {}
     for method in run.methods:
         steps = [(0.0, run.exact.energy)]
         for candidate in method.history:
-            if candidate.search_right >= needed and candidate.energy < steps[-1][1]:
+            if candidate.keeps(needed) and candidate.energy < steps[-1][1]:
                 steps.append((float(candidate.evaluation), candidate.energy))
         found[method.method] = steps
     return found

@@ -124,9 +124,8 @@ class TrialStore:
     def known(self) -> dict[str, Measured]:
         """Return every measurement of earlier runs and other workers, by `search.oracle.key`."""
         found = {} if self.crew is None else self.crew.known()
-        return found | {_identity(trial)[1]: Measured(**{
-            field: trial.user_attrs[field] for field in Measured._fields})
-            for trial in self._trials}
+        return found | {_identity(trial)[1]: Measured.read(trial.user_attrs)
+                        for trial in self._trials}
 
     def shared(self, evaluate: Evaluate) -> Evaluate:
         """Return `evaluate`, done together with other workers where there may be some."""
@@ -135,7 +134,8 @@ class TrialStore:
         crew = self.crew
         return lambda mappings: crew.measure(mappings, evaluate)
 
-    def add(self, method: str, candidate: Candidate, measured: Measured, *, needed: int) -> None:
+    def add(self, method: str, candidate: Candidate, measured: Measured, *, shortfall: int
+            ) -> None:
         """Keep one finished candidate; the same one of the same method is kept once."""
         import optuna
 
@@ -149,10 +149,10 @@ class TrialStore:
         trial = optuna.trial.create_trial(
             values=[candidate.energy, candidate.search_top1], params=params,
             distributions=distributions,
-            constraints={"accuracy": float(needed - measured.right),
+            constraints={"accuracy": float(shortfall),
                          "area": candidate.area - self._area_limit - TOLERANCE},
             user_attrs={"method": method, "mapping": json.dumps(dict(candidate.mapping)),
-                        "images": candidate.search_n, "area": candidate.area,
+                        "images": candidate.images, "area": candidate.area,
                         "evaluation": candidate.evaluation, **measured._asdict()})
         patiently(lambda: self._study.add_trial(trial))
 

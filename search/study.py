@@ -35,7 +35,7 @@ class Rows(Protocol):
         """Keep a row."""
 
 
-def study(layers: Sequence[MappedLayer], multipliers: Sequence[str], runs: Runs, *,
+def study(layers: Sequence[str], multipliers: Sequence[str], runs: Runs, *,
           kept: Rows | None = None, progress: Counter | None = None) -> Float:
     """Return the measured damage of every multiplier in every layer alone, float64[2, N, K].
 
@@ -44,17 +44,17 @@ def study(layers: Sequence[MappedLayer], multipliers: Sequence[str], runs: Runs,
     exact = runs.logits({})
     damage = np.zeros((2, len(layers), len(multipliers)))
     for row, layer in enumerate(layers):
-        known = kept.sensitivity(layer.name) if kept is not None else None
+        known = kept.sensitivity(layer) if kept is not None else None
         if known is None or len(known[0]) != len(multipliers):
-            mappings = [{layer.name: name} for name in multipliers]
+            mappings = [{layer: name} for name in multipliers]
             runs.prepare(mappings)  # the exact layers before this one are computed once
             known = [_halves(runs.logits(mapping), exact) for mapping in mappings]
             known = np.array(known).T.tolist()
             if kept is not None:
-                kept.keep_sensitivity(layer.name, known)
+                kept.keep_sensitivity(layer, known)
         damage[:, row] = known
         if progress is not None:
-            progress.advance(note=layer.name)
+            progress.advance(note=layer)
     return damage
 
 

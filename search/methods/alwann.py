@@ -34,7 +34,7 @@ def search(task: SearchTask) -> Proposals:
     parents = list(dict.fromkeys(problem.random(generator) for _ in range(size)))
     known.update(zip(parents, (yield parents), strict=True))
     while True:
-        ranks = _ranks(_objectives(problem, parents, known))
+        ranks = _ranks(_objectives(task, parents, known))
         children: list[Assignment] = []
         for _ in range(MAX_TRIES * size):
             if len(children) == size:
@@ -47,14 +47,14 @@ def search(task: SearchTask) -> Proposals:
             return
         known.update(zip(children, (yield children), strict=True))
         both = [*parents, *children]
-        order = np.argsort(_ranks(_objectives(problem, both, known)), kind="stable")
+        order = np.argsort(_ranks(_objectives(task, both, known)), kind="stable")
         parents = [both[index] for index in order[:size]]
 
 
-def _objectives(problem: Problem, designs: list[Assignment], known: dict[Assignment, Measured]
+def _objectives(task: SearchTask, designs: list[Assignment], known: dict[Assignment, Measured]
                 ) -> Objectives:
-    """Return float64[n, 2], both to be small."""
-    return np.array([(problem.relative_energy(design), -known[design].right)
+    """Return float64[n, 2], both to be small: energy and images missing."""
+    return np.array([(task.problem.relative_energy(design), task.shortfall(known[design]))
                      for design in designs], float)
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from search.accuracy import shortfall
 from search.damage import Damage
 from search.oracle import Measured, Oracle
 from search.problem import Assignment, Problem
@@ -43,8 +44,8 @@ class SearchTask:
     Parameters
     ----------
     problem : Problem
-    needed, images : int
-        Images of the search split, of `images`, that a design must classify correctly.
+    needed, images : tuple of int
+        Of each network: images of its search split, of `images`, that must be classified correctly.
     evaluations : int
         Measurements it will be given at most.
     seed : int
@@ -58,17 +59,21 @@ class SearchTask:
     """
 
     problem: Problem
-    needed: int
+    needed: tuple[int, ...]
     evaluations: int
     seed: int
-    images: int
+    images: tuple[int, ...]
     damage: Damage | None = None
     hopeless: float = math.inf
     constraint: Literal["barrier", "native"] = "barrier"
 
     def accepts(self, measured: Measured) -> bool:
-        """Return whether the accuracy is kept on the search split."""
-        return measured.right >= self.needed
+        """Return whether every network keeps its accuracy on its search split."""
+        return self.shortfall(measured) <= 0
+
+    def shortfall(self, measured: Measured) -> int:
+        """Return how many images are missing; at most 0 where the accuracy is kept."""
+        return shortfall(measured.right, self.needed)
 
     @property
     def calibrated_damage(self) -> Damage:
@@ -147,7 +152,7 @@ def run_method(method: Method, task: SearchTask, oracle: Oracle, *, charge: floa
                 seen[design] = answer
                 history.append(_candidate(task, oracle, design, answer,
                                           math.ceil(charge + len(seen))))
-                oracle.keep(method.name, history[-1], needed=task.needed)
+                oracle.keep(method.name, history[-1], shortfall=task.shortfall(answer))
             if progress is not None:
                 progress.advance(len(part), note=_note(history, task.needed))
         if any(design not in seen for design in designs):  # the budget is spent
@@ -171,16 +176,16 @@ def _candidate(task: SearchTask, oracle: Oracle, design: Assignment, answer: Mea
     problem = task.problem
     return Candidate(
         mapping=problem.to_mapping(design), energy=problem.relative_energy(design),
-        area=problem.relative_area(design), search_right=answer.right, search_n=oracle.images,
+        area=problem.relative_area(design), right=answer.right, images=oracle.images,
         evaluation=evaluation)
 
 
-def cheapest(history: list[Candidate], needed: int) -> Candidate | None:
+def cheapest(history: Sequence[Candidate], needed: Sequence[int]) -> Candidate | None:
     """Return the accepted candidate of least energy, the first measured of equals."""
-    accepted = [candidate for candidate in history if candidate.search_right >= needed]
+    accepted = [candidate for candidate in history if candidate.keeps(needed)]
     return min(accepted, key=lambda candidate: candidate.energy, default=None)
 
 
-def _note(history: list[Candidate], needed: int) -> str:
+def _note(history: Sequence[Candidate], needed: Sequence[int]) -> str:
     best = cheapest(history, needed)
     return f"best energy {best.energy:.3f}" if best else "none accepted yet"

@@ -54,7 +54,7 @@ def proposals(task: SearchTask, sampler: optuna.samplers.BaseSampler, decode: De
             misses = 0
             measured = yield from ask(design)
             if barrier is None:
-                shortfall = float(task.needed - measured.right)
+                shortfall = float(task.shortfall(measured))
             else:
                 value = barrier(design, measured)
         trial.set_constraint("accuracy", shortfall)

@@ -15,6 +15,9 @@
 
 Each measurement also gives the true damage (change of the logits), which corrects the
 prediction layer by layer: a ridge regression towards "the calibration was right".
+
+Networks that share the bank bear different damage. Whenever some miss their accuracy and others
+keep theirs, the damage of those that missed counts for more from then on.
 """
 
 from __future__ import annotations
@@ -48,6 +51,7 @@ FILLING = 12  # measurements that refinement leaves for it, or a third of a smal
 # The prediction is trusted to a factor of about two per layer, a measurement to 20 %.
 PRIOR_SPREAD, MEASUREMENT_SPREAD = 1.0, 0.2
 FACTOR_RANGE = (0.1, 10.0)
+CONCERN_GROWTH, MOST_CONCERN = 1.5, 1e3  # of a network that missed its accuracy, against the rest
 ANY_ENERGY = 1e3  # relative: no design comes near
 MAX_PASSED_OVER = 20
 
@@ -71,15 +75,17 @@ class _State:
         few = bank_count(task.problem) * len(task.problem.layers) <= MAX_LAYER_BANKS
         self.model: AssignmentModel | BankModel = (BankModel if few else AssignmentModel)(
             task.problem, relative_gap=RELATIVE_GAP, damage_gap=DAMAGE_GAP)
-        self.beliefs = _Beliefs(task.calibrated_damage)
+        self.beliefs = _Beliefs(task.calibrated_damage, task.problem.networks)
+        self.concern = _Concern(task)
         self.measured: dict[Assignment, Measured] = {}
         exact = self.problem.exact
         self.best = exact if self.problem.fits(exact) else None
 
     @property
     def damage(self) -> npt.NDArray[np.float64]:
-        """Damage of each (layer, multiplier) as now believed, near the best design."""
-        return self.beliefs.near(self.problem.exact if self.best is None else self.best)
+        """Damage of each (layer, multiplier) as now believed and weighed, near the best design."""
+        near = self.beliefs.near(self.problem.exact if self.best is None else self.best)
+        return self.concern.of_layers[:, None] * near
 
     @property
     def best_energy(self) -> float:
@@ -90,7 +96,8 @@ class _State:
         """Have a design measured, learn from it, and return whether it is accepted."""
         if design not in self.measured:
             self.measured[design] = yield from ask(design)
-            self.beliefs.add(design, self.measured[design].damage)
+            self.beliefs.add(design, self.measured[design].damages)
+            self.concern.add(self.measured[design])
         accepted = self.task.accepts(self.measured[design])
         if accepted and self.problem.relative_energy(design) < self.best_energy:
             self.best = design
@@ -212,8 +219,8 @@ def _damage_limits(damage: npt.NDArray[np.float64]) -> list[float]:
 class _Beliefs:
     """Predicted damage, corrected by one factor per layer."""
 
-    def __init__(self, prior: Damage) -> None:
-        self._prior = prior
+    def __init__(self, prior: Damage, networks: Sequence[slice]) -> None:
+        self._prior, self._networks = prior, networks
         self._factors = np.ones(prior.alone.shape[0])
         self._rows: list[npt.NDArray[np.float64]] = []
 
@@ -221,14 +228,39 @@ class _Beliefs:
         """Return damage that adds up over layers, right near a design, float64[N, K]."""
         return self._factors[:, None] * self._prior.near(design)
 
-    def add(self, design: Assignment, damage: float) -> None:
-        """Learn from the measured damage of a whole design; relative errors count."""
-        parts = self._prior.parts(design)
-        if damage <= 0 or not parts.any():
+    def add(self, design: Assignment, damages: Sequence[float]) -> None:
+        """Learn from the damage that a design did to each network; relative errors count."""
+        parts, known = self._prior.parts(design), len(self._rows)
+        for network, damage in zip(self._networks, damages, strict=True):
+            row = np.zeros(len(design))
+            row[network] = parts[network]
+            if damage > 0 and row.any():
+                self._rows.append(row / damage / MEASUREMENT_SPREAD)
+        if len(self._rows) == known:
             return
-        self._rows.append(parts / damage / MEASUREMENT_SPREAD)
         layers = len(design)
         left = np.vstack([*self._rows, np.eye(layers) / PRIOR_SPREAD])
         right = np.concatenate([np.full(len(self._rows), 1 / MEASUREMENT_SPREAD),
                                 np.full(layers, 1 / PRIOR_SPREAD)])
         self._factors = lsq_linear(left, right, bounds=FACTOR_RANGE).x
+
+
+class _Concern:
+    """How much the damage of each network counts; on average 1."""
+
+    def __init__(self, task: SearchTask) -> None:
+        self._needed, self._networks = task.needed, task.problem.networks
+        self._weights = np.ones(len(self._networks))
+
+    def add(self, measured: Measured) -> None:
+        """Learn from a design: those that missed their accuracy while others kept theirs."""
+        missed = np.array(measured.right) < np.array(self._needed)
+        if missed.any() and not missed.all():
+            self._weights[missed] *= CONCERN_GROWTH
+            self._weights = np.maximum(self._weights, self._weights.max() / MOST_CONCERN)
+            self._weights /= self._weights.mean()
+
+    @property
+    def of_layers(self) -> npt.NDArray[np.float64]:
+        """The weight of each layer's network, float64[N]."""
+        return np.repeat(self._weights, [rows.stop - rows.start for rows in self._networks])

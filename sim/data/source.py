@@ -60,6 +60,19 @@ def parse(text: str) -> Source:
                            files=tuple(map(_existing, files))))
 
 
+def relative_to(text: str, folder: Path) -> str:
+    """Return a source whose paths are meant relative to `folder`, as `parse` takes it."""
+    if (folder / text).exists():
+        return str(folder / text)
+    prefix = _PREFIX.fullmatch(text)
+    if prefix is None:
+        return str(folder / text)
+    kind, rest = prefix.groups()
+    if kind == "digits" or kind not in KINDS:
+        return text
+    return f"{kind}:" + ",".join(str(folder / path) for path in rest.split(","))
+
+
 def kind_of(path: Path) -> str:
     """Return the kind of data at a path: by its name, or by the names in a folder."""
     if path.is_dir():

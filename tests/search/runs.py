@@ -14,6 +14,7 @@ from search.result import (
     LayerFacts,
     MethodResult,
     MultiplierFacts,
+    NetworkFacts,
     RunResult,
 )
 
@@ -45,12 +46,12 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
         energy = float(np.mean(0.5 + 0.5 * cheap[picks]))
         return Candidate(mapping={layer: names[pick] for layer, pick in zip(layers, picks,
                                                                             strict=True)},
-                         energy=energy, area=1.5, search_n=300, evaluation=evaluation,
-                         search_right=int(min(297, 297 - 30 * (0.8 - energy)
-                                              * generator.random() * 10)))
+                         energy=energy, area=1.5, images=(300,), evaluation=evaluation,
+                         right=(int(min(297, 297 - 30 * (0.8 - energy)
+                                        * generator.random() * 10)),))
 
     exact = Candidate(mapping=dict.fromkeys(layers, "mul8u_exact"), energy=1.0, area=1.0,
-                      search_right=296, search_n=300, evaluation=0)
+                      right=(296,), images=(300,), evaluation=0)
     methods = []
     for method in ("exact", "greedy", "tpe", "milp"):
         history = [candidate(step + 1) for step in range(20)] if method != "exact" else [exact]
@@ -62,9 +63,11 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
         methods.append(MethodResult(method=method, evaluations=20, seconds=1.5, best=best,
                                     accepted=best,
                                     history=history,
-                                    certificate=certificate if best is not None else None))
+                                    certificates=[certificate] if best is not None else []))
     return RunResult(
-        name="made-up", chosen="milp", network="digits <script>alert(1)</script>", data="digits",
+        name="made-up", chosen="milp", networks=[NetworkFacts(
+            name="digits", model="digits <script>alert(1)</script>", data="digits", inferences=1,
+            layers=len(layers))],
         layers=[LayerFacts(name=layer, kind="conv", k=144, n=16, groups=1, positions=64,
                            macs=147456) for layer in layers],
         multipliers=multipliers, exact=exact, methods=methods,

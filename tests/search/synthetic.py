@@ -59,8 +59,8 @@ class MadeUpNetwork:
     Its true damage differs from the calibrated one by a factor per layer, as a real one would.
     """
 
-    IMAGES = 300
-    EXACT_RIGHT = 297
+    IMAGES = (300,)
+    EXACT_RIGHT = (297,)
 
     def __init__(self, problem, damage, *, seed=0):
         self.problem = problem
@@ -71,9 +71,10 @@ class MadeUpNetwork:
     def measured(self, assignment):
         damage = total(self.truth, assignment)
         luck = zlib.crc32(repr(assignment).encode()) % 3 - 1 if damage else 0
-        right = self.EXACT_RIGHT - int(max(0, 20 * (damage - 0.5))) - (
+        exact, = self.EXACT_RIGHT
+        right = exact - int(max(0, 20 * (damage - 0.5))) - (
             luck if damage > 0.4 else 0)
-        return Measured(right=right, lost=max(0, self.EXACT_RIGHT - right), damage=damage,
+        return Measured(right=(right,), lost=(max(0, exact - right),), damages=(damage,),
                         seconds=0.25)
 
     def __call__(self, mappings):

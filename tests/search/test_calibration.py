@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from search.calibration import calibrate, rank_correlation, relative_damage
+from search.calibration import (
+    calibrate,
+    calibration_charge,
+    rank_correlation,
+    relative_damage,
+)
 from tests.search.synthetic import made_up_problem
 
 IMAGES, CLASSES = 60, 5
@@ -52,8 +57,7 @@ def setting(problem, *, alike=0.0):
     power = np.linspace(0, 1, 7) * generator.uniform(0.5, 1.5, (6, 7))
     gains = generator.uniform(0.02, 0.3, 6)
     runs = Runs(problem, power, gains, alike=alike)
-    layers = [Layer(name, 10) for name in problem.layers]
-    return runs, calibrate(problem, layers, power, runs, images=0.5, seed=0)
+    return runs, calibrate(problem, power, runs, seed=0)
 
 
 def test_damage_is_what_layers_alone_do(problem):
@@ -78,8 +82,8 @@ def test_pairs_are_switched_on_where_layers_cancel(problem):
 
 
 def test_charge_is_one_pass_the_probes_suffixes_and_the_random_designs(problem):
-    _, found = setting(problem)
-    assert found.charge == pytest.approx(0.5 * (1 + (6 + 5 + 4 + 3 + 2 + 1) / 6 + 16))
+    layers = [Layer(name, 10) for name in problem.layers]
+    assert calibration_charge(layers, 0.5) == pytest.approx(0.5 * (1 + (6 + 5 + 4 + 3 + 2 + 1) / 6 + 16))
 
 
 def test_hopeless_damage_never_kept_the_accuracy(problem):

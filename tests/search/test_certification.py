@@ -15,19 +15,20 @@ EXACT_RIGHT, SEARCHED, CERTIFIED, MARGIN = 297, 300, 800, 0.01
 
 
 def candidate(name, energy, right=EXACT_RIGHT):
-    return Candidate(mapping={"layer": name}, energy=energy, area=1.0, search_right=right,
-                     search_n=SEARCHED, evaluation=1)
+    return Candidate(mapping={"layer": name}, energy=energy, area=1.0, right=(right,),
+                     images=(SEARCHED,), evaluation=1)
 
 
 EXACT = candidate("mul8u_exact", 1.0)
 
 
 def answered(harm, *, right=EXACT_RIGHT, lost=0):
-    return Measured(right=right, lost=lost, damage=harm, seconds=0.0)
+    return Measured(right=(right,), lost=(lost,), damages=(harm,), seconds=0.0)
 
 
 def planned(history, answers):
-    return sequence(history, answers, EXACT, needed=EXACT_RIGHT, images=CERTIFIED, margin=MARGIN)
+    return sequence(history, answers, EXACT, needed=[EXACT_RIGHT], images=[CERTIFIED],
+                    margins=[MARGIN])
 
 
 def test_only_accepted_designs_that_nothing_cheaper_equals_are_judged():
@@ -125,8 +126,8 @@ def test_the_cheapest_design_that_passed_is_kept(lost, chosen, kept):
     answers = [answered(1e-4), answered(0.02, lost=1)]
     result = MethodResult(method="made-up", evaluations=2, seconds=0.0, accepted=history[1],
                           best=history[1], history=history)
-    found = Certification(Split(lost), EXACT, margin=MARGIN).of(
-        result, EXACT_RIGHT, lambda candidates: answers, chosen=chosen)
+    found = Certification([Split(lost)], EXACT, margins=[MARGIN]).of(
+        result, [EXACT_RIGHT], lambda candidates: answers, chosen=chosen)
     assert (found.best and found.best.mapping["layer"]) == kept
     if kept is None:
         assert not found.certificate.certified

@@ -12,7 +12,7 @@ from hw.ppa import array_cost, layer_energy, load_pe, sample_energy, sample_oper
 from models.data import load_digits_split
 from search import costs
 from search.costs import Limits, measure_costs
-from search.inputs import DEFAULT_MODEL
+from search.workload import DEFAULT_MODEL
 from sim.network import QuantNetwork
 
 NAMES = ("mul8u_exact", "mul8u_trunc_c9", "mul8u_bam_h2v6")

@@ -93,7 +93,7 @@ def mappings(count):
 
 def answer(mapping):
     number = int(mapping["layer"].removeprefix("mul8u_m"))
-    return Measured(right=number, lost=number % 3, damage=number / 7, seconds=0.5)
+    return Measured(right=(number,), lost=(number % 3,), damages=(number / 7,), seconds=0.5)
 
 
 def test_what_one_has_measured_the_others_know(database, crew):

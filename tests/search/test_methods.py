@@ -42,7 +42,7 @@ def test_every_candidate_is_within_the_limits(method, limits, monkeypatch):
         assert problem.fits(assignment)
         assert candidate.area <= limits["area_limit"] + 1e-9
         assert candidate.energy == pytest.approx(problem.relative_energy(assignment))
-        assert candidate.search_right == network.measured(assignment).right
+        assert candidate.right == network.measured(assignment).right
     assert len(result.history) <= 25
     assert len({tuple(c.mapping.items()) for c in result.history}) == len(result.history)
 
@@ -117,11 +117,11 @@ def test_gp_without_its_packages_names_the_fix(monkeypatch, missing):
 def test_methods_that_need_calibration_say_so():
     problem = made_up_problem()
     network = MadeUpNetwork(problem, made_up_damage(problem))
-    bare = SearchTask(problem=problem, needed=297, images=300, evaluations=5, seed=0)
+    bare = SearchTask(problem=problem, needed=(297,), images=(300,), evaluations=5, seed=0)
     for method in METHODS.values():
         if method.name in TORCH:
             continue
-        oracle = Oracle(problem, network, images=300)
+        oracle = Oracle(problem, network, images=(300,))
         if not method.calibrated:
             run_method(method, bare, oracle)
         else:

@@ -33,14 +33,14 @@ class _Judged:
 
     def measured(self, assignment):
         lost = int(not self.accepts(assignment))
-        return Measured(right=PERFECT - lost, lost=lost,
-                        damage=total(self.damage, assignment), seconds=0.01)
+        return Measured(right=(PERFECT - lost,), lost=(lost,),
+                        damages=(total(self.damage, assignment),), seconds=0.01)
 
 
 def search(problem, damage, accepts, *, evaluations):
-    task = SearchTask(problem=problem, needed=PERFECT, images=PERFECT, seed=0,
+    task = SearchTask(problem=problem, needed=(PERFECT,), images=(PERFECT,), seed=0,
                       evaluations=evaluations, damage=Damage(alone=damage))
-    oracle = Oracle(problem, _Judged(problem, damage, accepts), images=PERFECT)
+    oracle = Oracle(problem, _Judged(problem, damage, accepts), images=(PERFECT,))
     return run_method(METHODS["milp"], task, oracle)
 
 

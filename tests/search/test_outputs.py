@@ -47,7 +47,7 @@ def test_an_error_beside_it_ends_the_emission_and_is_passed_on(design, tmp_path)
 def test_a_kept_array_is_built_though_no_layer_uses_it():
     candidate = Candidate(mapping={"a": "mul8u_trunc_c9", "b": "mul8u_bam_h2v6",
                                    "c": "mul8u_trunc_c9"},
-                          energy=0.5, area=1, search_right=1, search_n=1, evaluation=1)
+                          energy=0.5, area=1, right=(1,), images=(1,), evaluation=1)
     names = ("mul8u_exact", "mul8u_bam_h2v6", "mul8u_trunc_c9", "mul8u_drum_k4")
     found = make_design("d", candidate, {name: get(name) for name in names},
                         bank=BankConfig(rows=4, cols=8), kept="mul8u_exact",

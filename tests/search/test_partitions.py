@@ -13,11 +13,12 @@ from search.certification import Certification
 from search.compensation import compensate
 from search.costs import Limits, measure_costs
 from search.evaluation import SplitRuns, Workers
-from search.inputs import DEFAULT_MODEL, choose_multipliers
+from search.inputs import choose_multipliers
 from search.methods import METHODS
 from search.methods.base import SearchTask, run_method
 from search.oracle import Measured, Oracle
 from search.result import Candidate
+from search.workload import DEFAULT_MODEL
 from sim.network import QuantNetwork
 
 PARTITIONS, SEARCHED, EVALUATIONS, MARGIN = 12, 300, 70, 0.01
@@ -56,8 +57,8 @@ class Prepared:
             network.layers, network.layer_operands(calibrating.images[:32]), self.multipliers,
             reference=EXACT, bank=BankConfig(), batch=16, limits=Limits(), seed=0,
             constants=self.constants).problem
-        self.calibration = calibrate(self.problem, network.layers, self.constants.error_power(),
-                                     self.runs(calibrating), images=0.3, seed=0)
+        self.calibration = calibrate(self.problem, self.constants.error_power(),
+                                     self.runs(calibrating), seed=0)
 
     def runs(self, data):
         return SplitRuns(self.workers, self.multipliers, data, name="digits",
@@ -70,26 +71,26 @@ class Prepared:
             self.runs(Labelled(self.pool.images[part], self.pool.labels[part]))
             for part in (order[:SEARCHED], order[SEARCHED:]))
         exact_logits, exact_right = searching.logits({}), searching.right({})
-        needed = int(exact_right.sum())
+        needed = (int(exact_right.sum()),)
 
         def evaluate(mappings):
             searching.prepare(mappings)
             right = [searching.right(mapping) for mapping in mappings]
-            return [Measured(right=int(kept.sum()), lost=int((exact_right & ~kept).sum()),
-                             damage=relative_damage(searching.logits(mapping), exact_logits),
+            return [Measured(right=(int(kept.sum()),), lost=(int((exact_right & ~kept).sum()),),
+                             damages=(relative_damage(searching.logits(mapping), exact_logits),),
                              seconds=0.0) for kept, mapping in zip(right, mappings, strict=True)]
 
-        oracle = Oracle(self.problem, evaluate, images=SEARCHED)
+        oracle = Oracle(self.problem, evaluate, images=(SEARCHED,))
         exact = Candidate(mapping=self.problem.to_mapping(self.problem.exact), energy=1.0,
-                          area=1.0, search_right=needed, search_n=SEARCHED, evaluation=0)
-        certification = Certification(certifying, exact, margin=MARGIN)
+                          area=1.0, right=needed, images=(SEARCHED,), evaluation=0)
+        certification = Certification([certifying], exact, margins=[MARGIN])
 
         def measure(candidates):
             return oracle.measure([self.problem.from_mapping(c.mapping) for c in candidates])
 
         found = {}
         for name in COMPARED:
-            task = SearchTask(problem=self.problem, needed=needed, images=SEARCHED, seed=number,
+            task = SearchTask(problem=self.problem, needed=needed, images=(SEARCHED,), seed=number,
                               evaluations=EVALUATIONS, damage=self.calibration.damage,
                               hopeless=self.calibration.hopeless)
             result = run_method(METHODS[name], task, oracle)

@@ -14,7 +14,8 @@ from models.data import load_digits_split
 from search.compensation import compensate
 from search.costs import Limits, measure_costs
 from search.error_power import error_power
-from search.inputs import DEFAULT_MODEL, check_layers
+from search.inputs import check_layers
+from search.workload import DEFAULT_MODEL
 from sim.network import QuantNetwork
 
 SIGNED = ("mul8s_exact", "mul8s_trunc_c4", "mul8s_trunc_c8", "mul8s_bam_h3v9",

@@ -1,0 +1,17 @@
+"""When the accuracy is kept: every network keeps its own, and no count is added over networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def shortfall(right: Sequence[int], needed: Sequence[int]) -> int:
+    """Return how many images are missing: positive if a network misses some, else at most 0.
+
+    The sum over the networks that miss some, for one that has more than it needs makes up for
+    nothing; where none does, minus what the closest has to spare.
+
+    right, needed : images that each network classifies, and must classify, correctly.
+    """
+    missing = [least - count for count, least in zip(right, needed, strict=True)]
+    return sum(count for count in missing if count > 0) or max(missing)
