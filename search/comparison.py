@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
-from search.result import Candidate, Certificate, RunResult
+from search.result import (
+    Candidate,
+    Certificate,
+    JudgedNetwork,
+    RunResult,
+    judged_networks,
+)
 
-Number = Callable[[RunResult], float | None]
+T = TypeVar("T")
+Rows = Sequence[tuple[str, Callable[[T], float | None], str]]
 
 # What is compared: name, value, how it is written. Energy and area are relative to the exact array.
-ROWS: tuple[tuple[str, Number, str], ...] = (
+ROWS: Rows[RunResult] = (
     ("array energy", lambda run: kept(run).energy, "{:.4f}"),
     ("array area", lambda run: kept(run).area, "{:.4f}"),
     ("arrays", lambda run: len(kept(run).arrays), "{:.0f}"),
     ("exact array, um2", lambda run: run.exact_area_um2, "{:,.0f}"),
     ("clock, ps", lambda run: run.clock_ps, "{:.0f}"),
-    ("top-1 search, %", lambda run: 100 * kept(run).search_top1, "{:.2f}"),
-    ("top-1 held out, %", lambda run: _of(run, lambda c: 100 * c.approx_right / c.n), "{:.2f}"),
-    ("lost", lambda run: _of(run, lambda c: c.lost), "{:.0f}"),
-    ("gained", lambda run: _of(run, lambda c: c.gained), "{:.0f}"),
-    ("lower bound, points", lambda run: _of(run, lambda c: 100 * c.lower_bound), "{:+.2f}"),
-    ("margin, points", lambda run: _of(run, lambda c: 100 * c.margin), "{:.2f}"),
     ("evaluations", lambda run: run.winner.evaluations, "{:.1f}"),
     ("seconds", lambda run: run.seconds, "{:.0f}"),
+)
+NETWORK_ROWS: Rows[JudgedNetwork] = (
+    ("top-1 search, %", lambda one: 100 * one.search_right / one.search_n, "{:.2f}"),
+    ("top-1 held out, %", lambda one: _of(one, lambda c: 100 * c.approx_right / c.n), "{:.2f}"),
+    ("lost", lambda one: _of(one, lambda c: c.lost), "{:.0f}"),
+    ("gained", lambda one: _of(one, lambda c: c.gained), "{:.0f}"),
+    ("lower bound, points", lambda one: _of(one, lambda c: 100 * c.lower_bound), "{:+.2f}"),
+    ("margin, points", lambda one: _of(one, lambda c: 100 * c.margin), "{:.2f}"),
 )
 
 
@@ -31,8 +41,8 @@ def kept(run: RunResult) -> Candidate:
     return run.winner.best or run.exact
 
 
-def _of(run: RunResult, value: Callable[[Certificate], float]) -> float | None:
-    return None if run.winner.certificate is None else value(run.winner.certificate)
+def _of(one: JudgedNetwork, value: Callable[[Certificate], float]) -> float | None:
+    return None if one.certificate is None else value(one.certificate)
 
 
 def compare_runs(one: RunResult, other: RunResult) -> list[str]:
@@ -44,7 +54,21 @@ def compare_runs(one: RunResult, other: RunResult) -> list[str]:
 def _results(one: RunResult, other: RunResult) -> Iterator[str]:
     yield f"{'':22}{one.name:>14}{other.name:>14}{'change':>12}"
     yield f"{'method':22}{one.chosen:>14}{other.chosen:>14}"
-    for name, value, form in ROWS:
+    yield from _rows(ROWS, one, other)
+    judged = judged_networks(one), judged_networks(other)
+    for first, second in zip(*judged, strict=False):
+        if one.joint or other.joint:
+            yield f"{'network':22}{first.network.name:>14}{second.network.name:>14}"
+        yield from _rows(NETWORK_ROWS, first, second)
+    for run, networks in zip((one, other), judged, strict=True):
+        for network in networks:
+            if network.certificate:
+                of = f", {network.network.name}" if run.joint else ""
+                yield f"{run.name}{of}: {network.certificate.wording}"
+
+
+def _rows(rows: Rows[T], one: T, other: T) -> Iterator[str]:
+    for name, value, form in rows:
         values = value(one), value(other)
         texts = ["-" if number is None else form.format(number) for number in values]
         first, second = values
@@ -52,9 +76,6 @@ def _results(one: RunResult, other: RunResult) -> Iterator[str]:
                   else f"{100 * (second / first - 1):+.1f} %" if first and "points" not in name
                   else f"{second - first:+.3g}")
         yield f"{name:22}{texts[0]:>14}{texts[1]:>14}{change:>12}"
-    for run in (one, other):
-        if run.winner.certificate:
-            yield f"{run.name}: {run.winner.certificate.wording}"
 
 
 def _methods(one: RunResult, other: RunResult) -> Iterator[str]:

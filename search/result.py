@@ -102,6 +102,11 @@ class Candidate:
         return shortfall(self.right, needed) <= 0
 
     @property
+    def top1(self) -> tuple[float, ...]:
+        """Fraction right on the search split of each network."""
+        return tuple(right / n for right, n in zip(self.right, self.images, strict=True))
+
+    @property
     def search_right(self) -> int:
         """Images classified correctly, of all networks."""
         return sum(self.right)

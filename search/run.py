@@ -11,7 +11,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -184,11 +184,15 @@ def print_summary(finished: Finished) -> None:
         if method.best is None:
             print(f"  {method.method:9} none kept the accuracy{method.evaluations:28.1f}")
             continue
-        held = method.certificate
-        held_out = f"{100 * held.approx_right / held.n:6.2f} %" if held else "       -"
+        held_out = _percent([one.approx_right / one.n for one in method.certificates])
         print(f"  {method.method:9} {method.best.energy:.3f}  {method.best.area:.3f}  "
-              f"{100 * method.best.search_top1:5.2f} % {held_out}  {method.evaluations:9.1f}")
+              f"{_percent(method.best.top1):>7} {held_out:>8}  {method.evaluations:9.1f}")
     print(f"  report    {finished.folder / 'report.html'}")
+
+
+def _percent(fractions: Sequence[float]) -> str:
+    """Return the accuracies of all networks in turn."""
+    return (", ".join(f"{100 * value:.2f}" for value in fractions) + " %") if fractions else "-"
 
 
 def _print_network(judged: JudgedNetwork) -> None:

@@ -83,7 +83,8 @@ def test_pairs_are_switched_on_where_layers_cancel(problem):
 
 def test_charge_is_one_pass_the_probes_suffixes_and_the_random_designs(problem):
     layers = [Layer(name, 10) for name in problem.layers]
-    assert calibration_charge(layers, 0.5) == pytest.approx(0.5 * (1 + (6 + 5 + 4 + 3 + 2 + 1) / 6 + 16))
+    assert calibration_charge(layers, 0.5) == pytest.approx(
+        0.5 * (1 + (6 + 5 + 4 + 3 + 2 + 1) / 6 + 16))
 
 
 def test_hopeless_damage_never_kept_the_accuracy(problem):
