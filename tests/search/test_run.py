@@ -262,7 +262,8 @@ def test_a_dry_run_says_what_a_run_does_and_leaves_nothing(result, monkeypatch, 
     assert not (tmp_path / "runs").exists()
     assert planned["layers"] == len(result.layers)
     assert planned["multipliers"] == len(result.multipliers)
-    assert planned["margin"] == result.configuration["margin"]
+    (network,) = planned["networks"]
+    assert network["margin"] == result.configuration["margin"]
     for method in result.methods:
         spent = planned["charges"][method.method] + len(method.history)
         assert method.evaluations == pytest.approx(spent)
