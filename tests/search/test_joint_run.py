@@ -22,7 +22,7 @@ from search.workload import DEFAULT_MODEL
 from sim.compensation import Correction
 from sim.network import QuantNetwork
 
-SMALL = ("--multipliers", "mul8u_trunc_c9,mul8u_drum_k4", "--budget", "14", "--compare", "uniform",
+SMALL = ("--multipliers", "mul8u_trunc_c9,mul8u_drum_k4", "--budget", "18", "--compare", "uniform",
          "--rows", "4", "--cols", "4", "--max-arrays", "2", "--json")
 INFERENCES = {"a": 1, "b": 3}
 
