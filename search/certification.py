@@ -67,10 +67,10 @@ class Certification:
         passed = [entry for entry in judged if holds(entry[1])]
         if passed:
             best, certificates = passed[-1]
-            return replace(result, best=best, certificates=certificates)
+            return replace(result, best=best, certificates=tuple(certificates))
         if chosen:
-            return replace(result, best=self._exact, certificates=fallback)
-        return replace(result, best=None, certificates=judged[0][1] if judged else ())
+            return replace(result, best=self._exact, certificates=tuple(fallback))
+        return replace(result, best=None, certificates=tuple(judged[0][1]) if judged else ())
 
 
 def sequence(history: Sequence[Candidate], answers: Sequence[Measured], exact: Candidate, *,

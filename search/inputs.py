@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -162,16 +163,16 @@ def _check_disjoint(splits: Splits) -> None:
 def check_untouched(networks: Mapping[str, Splits]) -> None:
     """Refuse a network whose certify images another one's search or calibration looks at.
 
-    Which design is certified would depend on them: the bound would be worth nothing.
+    Which design is certified would depend on them: the bound would be worth nothing. Images are
+    compared as the networks take them: prepared in two ways, the same one is not recognised.
     """
-    for name, splits in networks.items():
-        for other, others in networks.items():
-            for split in ("calibrate", "search"):
-                shared = len(splits.keys["certify"] & others.keys[split])
-                if name != other and shared:
-                    raise InputError(
-                        f"{splits.sources['certify']}: certify images of {name} must not be "
-                        f"{split} images of another network, but {shared} are of {other}")
+    for (name, splits), (other, others) in permutations(networks.items(), 2):
+        for split in ("calibrate", "search"):
+            shared = len(splits.keys["certify"] & others.keys[split])
+            if shared:
+                raise InputError(
+                    f"{splits.sources['certify']}: certify images of {name} must not be "
+                    f"{split} images of another network, but {shared} are of {other}")
 
 
 def check_labels(splits: Splits, classes: int) -> None:

@@ -35,8 +35,8 @@ class PlannedNetwork:
     def lines(self) -> list[str]:
         """Return it in words."""
         images = ", ".join(f"{name} {count:,}" for name, count in self.images.items())
-        return [f"{self.name}: {self.layers} layers, {self.inferences} "
-                f"inference{'s' if self.inferences > 1 else ''} a round; images: {images}",
+        times = f"{self.inferences} inference{'s' if self.inferences > 1 else ''} a round"
+        return [f"{self.name}: {self.layers} layers, {times}; images: {images}",
                 f"  certificate at a margin of {100 * self.margin:.1f} points"]
 
 

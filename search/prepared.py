@@ -87,8 +87,8 @@ class Prepared:
         layers = self.network.layers
         power = (error_power(layers, self._operands, self._multipliers)
                  if self.compensated is None else self.compensated.error_power())
-        with task(self._called("calibrating"), len(layers) + 1, quiet=self._options.quiet
-                  ) as progress:
+        with task(self._called("calibrating every layer"), len(layers) + 1,
+                  quiet=self._options.quiet) as progress:
             return calibrate(problem, power, self.runs["calibrate"], seed=self._options.seed,
                              progress=progress)
 

@@ -174,7 +174,7 @@ class MethodResult:
         The design that is kept: the cheapest that passed on the certify split as well.
     history : sequence of Candidate
         Every candidate measured, in order.
-    certificates : sequence of Certificate
+    certificates : tuple of Certificate
         Of `best`, one for each network; without it, of the first design that failed. Empty where
         none was judged.
     """
@@ -185,7 +185,7 @@ class MethodResult:
     accepted: Candidate | None
     best: Candidate | None
     history: Sequence[Candidate]
-    certificates: Sequence[Certificate] = ()
+    certificates: tuple[Certificate, ...] = ()
 
     @property
     def certificate(self) -> Certificate | None:
@@ -338,7 +338,7 @@ def _method(entry: dict[str, Any]) -> MethodResult:
         **{name: _candidate(entry[name]) if entry[name] else None
            for name in ("accepted", "best")},
         "history": [_candidate(candidate) for candidate in entry["history"]],
-        "certificates": [Certificate(**certificate) for certificate in entry["certificates"]]})
+        "certificates": tuple(Certificate(**one) for one in entry["certificates"])})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,7 +63,7 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
         methods.append(MethodResult(method=method, evaluations=20, seconds=1.5, best=best,
                                     accepted=best,
                                     history=history,
-                                    certificates=[certificate] if best is not None else []))
+                                    certificates=(certificate,) if best is not None else ()))
     return RunResult(
         name="made-up", chosen="milp", networks=[NetworkFacts(
             name="digits", model="digits <script>alert(1)</script>", data="digits", inferences=1,

@@ -6,7 +6,7 @@ import pytest
 
 from hw.common.errors import InputError
 from sim.data import PRESETS, Preprocessing
-from sim.data.source import KINDS, kind_of, parse
+from sim.data.source import KINDS, kind_of, parse, relative_to
 
 
 @pytest.mark.parametrize(("name", "kind"), [
@@ -48,6 +48,15 @@ def test_a_prefix_decides_and_a_split_follows(tmp_path):
     assert (source.kind, source.path, source.split) == ("cifar100", tmp_path / "x", "train")
     listed = parse(f"imagenet:{tmp_path},{tmp_path / 'x'},{tmp_path / 'x'}")
     assert listed.files == (tmp_path / "x",) * 2
+
+
+@pytest.mark.parametrize(("text", "meant"), [
+    ("a.npz", "{0}/a.npz"), ("c#train", "{0}/c#train"), ("cifar10:c#train", "cifar10:{0}/c#train"),
+    ("idx:x,y", "idx:{0}/x,{0}/y"), ("npz:/b.npz", "npz:/b.npz"), ("/b.npz", "/b.npz"),
+    ("digits:search", "digits:search"), ("npz:odd", "{0}/npz:odd"), ("nonsense:x", "nonsense:x")])
+def test_paths_may_be_meant_relative_to_a_folder(tmp_path, text, meant):
+    (tmp_path / "npz:odd").touch()
+    assert relative_to(text, tmp_path) == meant.format(tmp_path)
 
 
 def test_an_existing_path_is_taken_whole(tmp_path, monkeypatch):
