@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+
+
+def least_right(exact_right: int, images: int, loss: float) -> int:
+    """Return the images that a network must classify correctly.
+
+    exact_right : of `images`, what the exact network does. loss : what may be lost, a fraction.
+    """
+    return exact_right - math.floor(loss * images + 1e-9)  # 0.3 * 10 is less than 3
 
 
 def shortfall(right: Sequence[int], needed: Sequence[int]) -> int:

@@ -6,9 +6,10 @@ search images.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hw.multipliers import Multiplier
 from search.calibration import calibration_charge
 from search.compensation import NONE, compensation_passes
 from search.inputs import NetworkInputs
@@ -28,13 +29,13 @@ class Charges:
         return self.compensation + (self.calibration + self.study if calibrated else 0)
 
 
-def charges(networks: Sequence[NetworkInputs], *, compensation: str, approximate: int,
-            multipliers: int, study: bool) -> Charges:
+def charges(networks: Sequence[NetworkInputs], multipliers: Mapping[str, Multiplier], *,
+            compensation: str, study: bool) -> Charges:
     """Return what preparing costs.
 
-    compensation : its kind. approximate : how many of the multipliers are not exact. study :
-    whether every (layer, multiplier) is measured alone.
+    compensation : its kind. study : whether every (layer, multiplier) is measured alone.
     """
+    approximate = sum(not multiplier.is_exact for multiplier in multipliers.values())
     passes = [sum(layer.macs for layer in one.network.layers) * len(one.splits.search.labels)
               for one in networks]
     compensating = calibrating = studying = 0.0
@@ -46,5 +47,5 @@ def charges(networks: Sequence[NetworkInputs], *, compensation: str, approximate
         if compensation != NONE:
             compensating += part * share * compensation_passes(compensation, approximate)
         if study:
-            studying += part * study_charge(layers, multipliers, share)
+            studying += part * study_charge(layers, len(multipliers), share)
     return Charges(compensation=compensating, calibration=calibrating, study=studying)

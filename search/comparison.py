@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from search.result import (
-    Candidate,
     Certificate,
     JudgedNetwork,
     RunResult,
@@ -18,9 +17,9 @@ Rows = Sequence[tuple[str, Callable[[T], float | None], str]]
 
 # What is compared: name, value, how it is written. Energy and area are relative to the exact array.
 ROWS: Rows[RunResult] = (
-    ("array energy", lambda run: kept(run).energy, "{:.4f}"),
-    ("array area", lambda run: kept(run).area, "{:.4f}"),
-    ("arrays", lambda run: len(kept(run).arrays), "{:.0f}"),
+    ("array energy", lambda run: run.kept.energy, "{:.4f}"),
+    ("array area", lambda run: run.kept.area, "{:.4f}"),
+    ("arrays", lambda run: len(run.kept.arrays), "{:.0f}"),
     ("exact array, um2", lambda run: run.exact_area_um2, "{:,.0f}"),
     ("clock, ps", lambda run: run.clock_ps, "{:.0f}"),
     ("evaluations", lambda run: run.winner.evaluations, "{:.1f}"),
@@ -34,11 +33,6 @@ NETWORK_ROWS: Rows[JudgedNetwork] = (
     ("lower bound, points", lambda one: _of(one, lambda c: 100 * c.lower_bound), "{:+.2f}"),
     ("margin, points", lambda one: _of(one, lambda c: 100 * c.margin), "{:.2f}"),
 )
-
-
-def kept(run: RunResult) -> Candidate:
-    """Return the design that was kept, the exact one when none was found."""
-    return run.winner.best or run.exact
 
 
 def _of(one: JudgedNetwork, value: Callable[[Certificate], float]) -> float | None:
@@ -89,7 +83,7 @@ def _methods(one: RunResult, other: RunResult) -> Iterator[str]:
 
 
 def _mapping(one: RunResult, other: RunResult) -> Iterator[str]:
-    mappings = [kept(run).mapping for run in (one, other)]
+    mappings = [run.kept.mapping for run in (one, other)]
     shared = [layer for layer in mappings[0] if layer in mappings[1]]
     if not shared:
         yield "no layer in common"

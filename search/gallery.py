@@ -51,7 +51,7 @@ class Card:
 
 def places(run: RunResult) -> list[Place]:
     """Return the place of each multiplier, from least to most mean error."""
-    mapping = (run.winner.best or run.exact).mapping
+    mapping = run.kept.mapping
     ordered = sorted(run.multipliers, key=lambda facts: (facts.mae_percent, facts.pe_energy_fj))
     front = set(pareto_front([(facts.mae_percent, facts.pe_energy_fj) for facts in ordered]))
     result, cheapest = [], float("inf")

@@ -100,8 +100,7 @@ def load_splits(model: Path, *, data: str | None, separate: Mapping[str, str], s
     InputError
         A file is malformed, too small, or splits share images; the message names the file.
     """
-    sidecar = model.with_suffix(".json")
-    preprocessing = Preprocessing.from_sidecar(sidecar) if sidecar.exists() else Preprocessing()
+    preprocessing = Preprocessing.beside(model)
     if data and separate:
         raise InputError("--data must not be combined with --calibrate, --search and --certify")
     if data:

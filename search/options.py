@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import hw
 from hw.common.errors import InputError, unknown_name
+from search.certify import supported_margin
 from search.compensation import KINDS, NONE
 from search.methods import METHODS, get_method
 from search.methods.base import Method
@@ -75,6 +76,12 @@ class Options:
         wanted = {get_method(name).name for name in self.compare} - {self.method}
         return (*(method for name, method in METHODS.items() if name in wanted),
                 get_method(self.method))
+
+    def margin_for(self, n: int) -> float:
+        """Return the margin of a certificate on n images, a fraction: the one that they support
+        where none was given.
+        """
+        return self.margin or supported_margin(n)
 
     def record(self, margins: Sequence[float]) -> dict[str, Any]:
         """Return the options as JSON-ready values, defaults and the margins included."""

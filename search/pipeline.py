@@ -21,7 +21,6 @@ from hw.multipliers import EXACT, Multiplier
 from hw.ppa import MappedPe, load_pe
 from hw.ppa.own_libraries import technology_of
 from search.certification import Certification
-from search.certify import supported_margin
 from search.folder import RunFolder
 from search.inputs import NetworkInputs, check_untouched, choose_multipliers, load_network
 from search.options import Options, shown
@@ -95,7 +94,7 @@ def run(options: Options) -> Finished:
                        max_arrays=options.max_arrays, area_limit=options.area_limit)
     try:
         result, stages = _search(options, inputs, store, hashes, folder.name)
-        best = result.winner.best or result.exact
+        best = result.kept
         design = make_design(
             folder.name, best, inputs.multipliers, bank=inputs.bank,
             kept=EXACT if options.keep_exact else None, constants=stages.constants(best),
@@ -122,7 +121,7 @@ def run(options: Options) -> Finished:
 def _search(options: Options, inputs: Inputs, store: TrialStore, hashes: Mapping[str, str],
             name: str) -> tuple[RunResult, Stages]:
     stages = Stages(options, inputs.bank, inputs.multipliers, inputs.networks, store, inputs.pes)
-    margins = [options.margin or supported_margin(len(one.splits.certify.labels))
+    margins = [options.margin_for(len(one.splits.certify.labels))
                for one in inputs.networks]
     methods = stages.search(Certification(
         [network.runs["certify"] for network in stages.networks], stages.exact, margins=margins))
@@ -138,7 +137,7 @@ def _search(options: Options, inputs: Inputs, store: TrialStore, hashes: Mapping
         layer_energy_pj=stages.by_name(problem.layer_energy_pj()),
         exact_area_um2=float(problem.area_um2[problem.reference]),
         clock_ps=problem.clock_ps(problem.bank(problem.from_mapping(best.mapping))),
-        versions=_versions(), hashes=hashes, configuration=options.record(margins)), stages
+        versions=versions(), hashes=hashes, configuration=options.record(margins)), stages
 
 
 def _hashes(options: Options, inputs: Inputs) -> dict[str, str]:
@@ -158,6 +157,7 @@ def _hashes(options: Options, inputs: Inputs) -> dict[str, str]:
     return {**own, "multipliers": circuits.hexdigest(), "compensation": options.compensation}
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results depend on."""
     return {"python": platform.python_version(),
             **{name: metadata.version(name) for name in PACKAGES}}

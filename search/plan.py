@@ -10,13 +10,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hw.common.wording import duration
 from hw.multipliers import EXACT
-from search.certify import supported_margin
 from search.charges import charges
 from search.inputs import NetworkInputs
 from search.options import Options
 from search.pipeline import read_inputs
 from search.sequence import MAX_SEQUENCE
+from search.workload import times_a_round
 
 TIMED_IMAGES = 64
 ENERGY_S = 0.03  # processor seconds per (layer, multiplier) of the energy model, 2026
@@ -35,8 +36,8 @@ class PlannedNetwork:
     def lines(self) -> list[str]:
         """Return it in words."""
         images = ", ".join(f"{name} {count:,}" for name, count in self.images.items())
-        times = f"{self.inferences} inference{'s' if self.inferences > 1 else ''} a round"
-        return [f"{self.name}: {self.layers} layers, {times}; images: {images}",
+        return [f"{self.name}: {self.layers} layers, {times_a_round(self.inferences)}; "
+                f"images: {images}",
                 f"  certificate at a margin of {100 * self.margin:.1f} points"]
 
 
@@ -79,8 +80,8 @@ class Plan:
             f"one evaluation takes about {self.seconds_per_evaluation:.2g} s here",
             *(f"  {name:12} {self.charges[name]:6.1f} evaluations of preparation, then at most "
               f"{count}" for name, count in self.evaluations.items()),
-            *(f"  {stage:12} {_time(seconds)}" for stage, seconds in self.seconds.items()),
-            f"at most about {_time(sum(self.seconds.values()))} in all; nothing was searched"]
+            *(f"  {stage:12} {duration(seconds)}" for stage, seconds in self.seconds.items()),
+            f"at most about {duration(sum(self.seconds.values()))} in all; nothing was searched"]
 
 
 def plan(options: Options) -> Plan:
@@ -90,10 +91,8 @@ def plan(options: Options) -> Plan:
     table = next((multiplier.table for name, multiplier in multipliers.items() if name != EXACT),
                  multipliers[EXACT].table)
     per_image = [_seconds_per_image(network, table) for network in networks]
-    charged = charges(
-        networks, compensation=options.compensation, study=options.study,
-        multipliers=len(multipliers),
-        approximate=sum(not multiplier.is_exact for multiplier in multipliers.values()))
+    charged = charges(networks, multipliers, compensation=options.compensation,
+                      study=options.study)
     spent = {method.name: charged.of(calibrated=method.calibrated) for method in options.methods}
     evaluations = {name: max(0, int(options.budget - charge)) for name, charge in spent.items()}
     planned = [_planned(network, options) for network in networks]
@@ -117,7 +116,7 @@ def _planned(inputs: NetworkInputs, options: Options) -> PlannedNetwork:
     return PlannedNetwork(
         name=inputs.source.name, inferences=inputs.source.inferences, images=images,
         layers=len(inputs.network.layers),
-        margin=options.margin or supported_margin(images["certify"]))
+        margin=options.margin_for(images["certify"]))
 
 
 def _seconds_per_image(inputs: NetworkInputs, table: npt.NDArray[np.int32]) -> float:
@@ -127,9 +126,3 @@ def _seconds_per_image(inputs: NetworkInputs, table: npt.NDArray[np.int32]) -> f
     started = time.perf_counter()
     inputs.network.run(images, tables)
     return (time.perf_counter() - started) / len(images)
-
-
-def _time(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

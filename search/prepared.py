@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -16,6 +15,7 @@ from hw.config import BankConfig
 from hw.multipliers import EXACT, Multiplier
 from hw.ppa import MappedPe
 from hw.ppa.energies import DEFAULT_FOLDER as ENERGIES
+from search.accuracy import least_right
 from search.calibration import Calibration, calibrate, relative_damage
 from search.compensation import NONE, Compensated, compensate
 from search.costs import Costs, Limits, measure_costs
@@ -52,8 +52,8 @@ class Prepared:
         self.costs = self._costs(bank, pes)
         self.exact_logits = self.runs["search"].logits({})
         self.exact_right = self.runs["search"].right({})
-        self.needed = int(self.exact_right.sum()) - math.floor(
-            options.search_loss * len(self.exact_right) + 1e-9)
+        self.needed = least_right(int(self.exact_right.sum()), len(self.exact_right),
+                                  options.search_loss)
 
     def _called(self, what: str) -> str:
         return self._options.workload.called(what, self._source)

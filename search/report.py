@@ -65,14 +65,14 @@ class ArrayCard:
 
 def chosen_mapping(run: RunResult) -> dict[str, str]:
     """Return layer -> multiplier of the design that was kept (exact when none was found)."""
-    best = run.winner.best or run.exact
+    best = run.kept
     return {layer.name: best.mapping[layer.name] for layer in run.layers}
 
 
 def layer_rows(run: RunResult) -> list[LayerRow]:
     """Return the mapping table in execution order."""
     mapping, exact = chosen_mapping(run), plots.reference(run).name
-    arrays = list((run.winner.best or run.exact).arrays)
+    arrays = list(run.kept.arrays)
     return [LayerRow(layer=layer, multiplier=mapping[layer.name],
                      array=arrays.index(mapping[layer.name]),
                      energy_pj=run.layer_energy_pj[layer.name][mapping[layer.name]],
@@ -89,7 +89,7 @@ def array_cards(run: RunResult) -> list[ArrayCard]:
                       area=facts[name].pe_area_um2 / exact.pe_area_um2,
                       pe_energy=facts[name].pe_energy_fj / exact.pe_energy_fj,
                       layers=[layer for layer, used in mapping.items() if used == name])
-            for index, name in enumerate((run.winner.best or run.exact).arrays)]
+            for index, name in enumerate(run.kept.arrays)]
 
 
 def render(run: RunResult, bank: Mapping[str, Multiplier]) -> str:
@@ -102,7 +102,7 @@ def render(run: RunResult, bank: Mapping[str, Multiplier]) -> str:
     environment.filters["correlation"] = lambda value: "–" if value is None else f"{value:.3f}"
     environment.filters["error"] = error_text
     return environment.get_template(TEMPLATE).render(
-        run=run, best=run.winner.best or run.exact, rows=layer_rows(run), cards=array_cards(run),
+        run=run, best=run.kept, rows=layer_rows(run), cards=array_cards(run),
         gallery=gallery.cards(run, bank, plots.reference(run)), paper_rows=PAPER_ROWS,
         macs=run.macs, judged=judged_networks(run),
         # Our own SVG, whose text matplotlib has escaped.

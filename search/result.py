@@ -15,6 +15,7 @@ from typing import Any
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_json
 from search.accuracy import shortfall
+from search.workload import times_a_round
 
 RUN_FORMAT = "autoapprox-run/4"
 
@@ -37,7 +38,7 @@ class NetworkFacts:
     @property
     def times(self) -> str:
         """How often it runs, in words."""
-        return f"{self.inferences} inference{'s' if self.inferences > 1 else ''} a round"
+        return times_a_round(self.inferences)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,6 +287,11 @@ class RunResult:
         return next(method for method in self.methods if method.method == self.chosen)
 
     @property
+    def kept(self) -> Candidate:
+        """The design that was kept, the exact one where none was found."""
+        return self.winner.best or self.exact
+
+    @property
     def joint(self) -> bool:
         """Whether several networks share the bank."""
         return len(self.networks) > 1
@@ -354,7 +360,7 @@ class JudgedNetwork:
 
 def judged_networks(run: RunResult) -> list[JudgedNetwork]:
     """Return the accuracy of each network under the design that was kept."""
-    best, certificates = run.winner.best or run.exact, run.winner.certificates
+    best, certificates = run.kept, run.winner.certificates
     return [JudgedNetwork(
         network=network, search_right=best.right[index], search_n=best.images[index],
         exact_search_right=run.exact.right[index],

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hw.common.errors import InputError, run_command_line
+from hw.common.wording import HelpWithDefaults
 from search.methods import METHODS
 from search.options import Options
 from search.pipeline import Finished, run
@@ -27,18 +28,9 @@ DEFAULT_METHOD = "milp"
 COMPARED = ("exact", "uniform", "greedy", "tpe")
 
 
-class _Help(argparse.ArgumentDefaultsHelpFormatter):
-    """States the defaults that say something and are not already in the help."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default in (None, False) or "(default" in (action.help or ""):
-            return action.help
-        return super()._get_help_string(action)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m search.run", formatter_class=_Help,
+        prog="python -m search.run", formatter_class=HelpWithDefaults,
         description="Find bank and layer-to-array mapping of least energy at no loss of accuracy.")
     inputs = parser.add_argument_group("network and images")
     inputs.add_argument("--model", type=Path, metavar="FILE.onnx",
@@ -146,7 +138,7 @@ def options_of(arguments: argparse.Namespace, command: str) -> Options:
 def summary(finished: Finished) -> dict[str, object]:
     """Return the headline of a run, JSON-ready; energy and area relative to the exact array."""
     result = finished.result
-    best = result.winner.best or result.exact
+    best = result.kept
     return {
         "run": result.name, "method": result.chosen, "energy": best.energy, "area": best.area,
         "arrays": list(best.arrays), "mapping": dict(best.mapping),
@@ -169,7 +161,7 @@ def _network_summary(judged: JudgedNetwork) -> dict[str, object]:
 def print_summary(finished: Finished) -> None:
     """Print the headline, the methods side by side and where the files are."""
     result = finished.result
-    best = result.winner.best or result.exact
+    best = result.kept
     print(f"{result.name}: {len(result.layers)} layers, {len(result.multipliers)} multipliers, "
           f"{result.seconds:.0f} s")
     print(f"  energy    {best.energy:.3f} of the exact array ({100 * (best.energy - 1):+.1f} %)")

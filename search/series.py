@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from search.accuracy import least_right
 from search.result import Candidate, RunResult
 
 
@@ -49,7 +49,7 @@ def convergence(run: RunResult) -> str:
 def best_so_far(run: RunResult) -> dict[str, list[tuple[float, float]]]:
     """Return method -> (evaluations spent, energy of the best accepted design), from exact on."""
     loss = float(run.configuration.get("search_loss", 0))
-    needed = [right - math.floor(loss * images + 1e-9)
+    needed = [least_right(right, images, loss)
               for right, images in zip(run.exact.right, run.exact.images, strict=True)]
     found = {}
     for method in run.methods:

@@ -53,10 +53,8 @@ class Stages:
         self.costs = join_costs({network.prefix: network.costs for network in self.networks},
                                 [network.inferences for network in self.networks])
         self.problem = self.costs.problem
-        self.charges = charges(
-            inputs, compensation=options.compensation, study=options.study,
-            multipliers=len(multipliers),
-            approximate=sum(not multiplier.is_exact for multiplier in multipliers.values()))
+        self.charges = charges(inputs, multipliers, compensation=options.compensation,
+                               study=options.study)
         self.needed = tuple(network.needed for network in self.networks)
         self.exact = Candidate(
             mapping=self.problem.to_mapping(self.problem.exact), energy=1.0, area=1.0,
@@ -169,7 +167,7 @@ class Stages:
         if not found:
             return None
         mapping = candidate.mapping
-        measured, = self._measure([mapping])
+        measured, = self._measured([candidate])
         plain = [network.without_compensation(mapping) for network in self.networks]
         kept = [fit for one in found for row in one.fits.values() for fit in row.values()]
         return CompensationFacts(

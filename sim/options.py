@@ -60,15 +60,14 @@ def add_options(parser: argparse.ArgumentParser, *, images: str) -> None:
 
 def preprocessing(arguments: argparse.Namespace, model: Path) -> Preprocessing:
     """Return the preprocessing of the options, the rest from the file beside the network."""
-    sidecar = model.with_suffix(".json")
     given = {name: getattr(arguments, name) for name in SETTINGS
              if getattr(arguments, name) is not None}
     for name in ("crop", "size"):
         if len(given.get(name, ())) > 2:
             raise InputError(f"--{name} must have one side or height and width, "
                              f"not {len(given[name])} numbers")
-    if arguments.preset is None and sidecar.exists():
-        return Preprocessing.from_sidecar(sidecar, changes=given)
+    if arguments.preset is None:
+        return Preprocessing.beside(model, changes=given)
     return Preprocessing.from_settings({**given, "preset": arguments.preset})
 
 

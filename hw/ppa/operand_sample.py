@@ -102,9 +102,11 @@ class PeCycles:
         Of the array.
     weights_shape : tuple of int
         groups, k and n.
-    group, column, row : int64[lanes]
+    row : int64[lanes]
+    group, column : int64[lanes]
     depth : int64[rows, lanes]
-        Where each row of the sampled column lies along k.
+        Where in the matrix each row of the sampled column lies; its edge where `inside` is false.
+    inside : bool[rows, lanes]
     passing_row : int64[3, lanes]
     acts : int16[4, rows, lanes]
         As in `OperandSample`.
@@ -114,10 +116,11 @@ class PeCycles:
     rows: int
     cols: int
     weights_shape: tuple[int, ...]
+    row: Ints
     group: Ints
     column: Ints
-    row: Ints
     depth: Ints
+    inside: npt.NDArray[np.bool_]
     passing_row: Ints
     acts: npt.NDArray[np.int16]
     seed: int
@@ -135,11 +138,9 @@ class PeCycles:
             raise InputError(f"Weights must be {list(self.weights_shape)}, "
                              f"not {list(weights.shape)}")
         weights = _in_range("Weights", weights)
-        _, k, n = weights.shape
         # The array beyond the matrix holds zeros.
-        seen = np.where((self.depth < k) & (self.column < n),
-                        weights[self.group, np.minimum(self.depth, k - 1),
-                                np.minimum(self.column, n - 1)], 0).astype(np.int16)
+        seen = np.where(self.inside, weights[self.group, self.depth, self.column],
+                        0).astype(np.int16)
         return OperandSample(rows=self.rows, cols=self.cols, row=self.row, acts=self.acts,
                              weights=seen, seed=self.seed,
                              passing=seen[self.passing_row, np.arange(self.row.size)])
@@ -190,11 +191,12 @@ def draw_cycles(acts: npt.NDArray[Any], weights_shape: Sequence[int], *, rows: i
     depth = k0 + np.arange(rows)[:, None]
     # After the last beat comes the next tile's stream; its operands are like this one's. The
     # array beyond the matrix sees zeros.
-    seen = np.stack([np.where(depth < k, acts[group, (beat + offset) % beats,
-                                              np.minimum(depth, k - 1)], 0)
+    fed, depth = depth < k, np.minimum(depth, k - 1)
+    seen = np.stack([np.where(fed, acts[group, (beat + offset) % beats, depth], 0)
                      for offset in (-1, 0, 1, 2)])
-    return PeCycles(rows=rows, cols=cols, weights_shape=shape, group=group, column=column, row=row,
-                    depth=depth, passing_row=passing_row, acts=seen.astype(np.int16), seed=seed)
+    return PeCycles(rows=rows, cols=cols, weights_shape=shape, row=row, group=group,
+                    column=np.minimum(column, n - 1), depth=depth, inside=fed & (column < n),
+                    passing_row=passing_row, acts=seen.astype(np.int16), seed=seed)
 
 
 def sample_operands(acts: npt.NDArray[Any], weights: npt.NDArray[Any], *, rows: int, cols: int,

@@ -82,15 +82,16 @@ class _DistinctNames:
 
     def __init__(self) -> None:
         self._names: dict[ModuleKind, str] = {}
-        self._kinds: dict[str, ModuleKind] = {}
+        self._taken: set[str] = set()
 
     def __call__(self, kind: ModuleKind) -> str:
         if kind not in self._names:
             name, number = kind.name, 0
-            while name in self._kinds:
+            while name in self._taken:
                 number += 1
                 name = f"{kind.name}_{number}"
-            self._names[kind], self._kinds[name] = name, kind
+            self._names[kind] = name
+            self._taken.add(name)
         return self._names[kind]
 
 

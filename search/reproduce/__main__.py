@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hw.common.errors import InputError, ToolError, run_command_line
+from hw.common.wording import HelpWithDefaults
 from search.reproduce.page import publish, write_page
 from search.reproduce.plan import DEFAULT_BUDGET, all_steps
 from search.reproduce.results import Results
@@ -24,7 +25,7 @@ PAGE = Path("docs/results.md")
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m search.reproduce", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        prog="python -m search.reproduce", formatter_class=HelpWithDefaults,
         description="Run every step of the results page that has not been run, each one command, "
         "and write the page. Hours; Ctrl-C and the same command again go on where it stopped.",
         epilog="A step counts as run while its command and the files it reads are the same. The "

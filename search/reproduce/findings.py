@@ -14,6 +14,7 @@ from hw.common.files import read_json
 from search.reproduce.steps import Step
 from search.result import Certificate, MethodResult, RunResult
 from sim.bench.results import Results as Bench
+from sim.lowrank.figure import Spectrum
 
 Findings = dict[str, Any]
 Reader = Callable[[Step, Path], Findings]
@@ -88,14 +89,8 @@ def _figure6(step: Step, work: Path) -> Findings:
         for row in csv.DictReader(stream):
             values[row["multiplier"]].append(float(row["singular_value"]))
     return {"multipliers": {name: {"rank": len(found), **{
-        key: terms(found, share) for key, share in ENERGY_SHARES.items()}}
+        key: Spectrum(values=np.array(found)).terms(share) for key, share in ENERGY_SHARES.items()}}
         for name, found in values.items()}}
-
-
-def terms(singular_values: list[float], share: float) -> int:
-    """Return how many of the largest singular values hold that share of the squares."""
-    squares = np.cumsum(np.square(sorted(singular_values, reverse=True)))
-    return int(np.searchsorted(squares, share * squares[-1])) + 1
 
 
 def _written(step: Step, work: Path, suffix: str) -> Path:

@@ -37,9 +37,7 @@ def float_accuracy(model: Path, source: str) -> tuple[int, int]:
     """Return how many of how many images the float network classifies correctly."""
     import onnxruntime
 
-    sidecar = model.with_suffix(".json")
-    images = open_images(source, Preprocessing.from_sidecar(sidecar) if sidecar.exists()
-                         else Preprocessing())
+    images = open_images(source, Preprocessing.beside(model))
     assert images.labels is not None
     try:
         session = onnxruntime.InferenceSession(model.read_bytes(),

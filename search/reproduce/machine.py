@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import subprocess
 from functools import cache
-from importlib import metadata
 from typing import Any
 
+from search import pipeline
 from search.options import ROOT
-from search.pipeline import PACKAGES
 from sim.bench.machine import describe
 
 
@@ -23,8 +21,7 @@ def machine() -> dict[str, Any]:
 @cache
 def versions() -> dict[str, str | None]:
     """Return the versions of project, Python and packages; None for what cannot be told."""
-    return {"project": _commit(), "python": platform.python_version(),
-            **{name: metadata.version(name) for name in PACKAGES}}
+    return {"project": _commit(), **pipeline.versions()}
 
 
 def _commit() -> str | None:

@@ -109,6 +109,14 @@ class Preprocessing:
             raise InputError(f"{path}: {error}") from None
         return cls.from_settings({**entry, **(changes or {})})
 
+    @classmethod
+    def beside(cls, model: Path, *, changes: Mapping[str, Any] | None = None) -> Preprocessing:
+        """Return what the JSON file beside a network says, with `changes`; no file says nothing."""
+        sidecar = model.with_suffix(".json")
+        if sidecar.exists():
+            return cls.from_sidecar(sidecar, changes=changes)
+        return cls.from_settings(changes or {})
+
     def picture(self, image: Image.Image) -> Pixels:
         """Return uint8[h, w, c] of one image: colour and geometry."""
         image = resized(coloured(image, self.channels), shorter=self.resize, crop=self.crop,

@@ -86,22 +86,33 @@ class Function:
 
         The body returns the next values of `carried`; the last ones are returned.
         """
+        def below(index: Value, *_: Value) -> Value:
+            return self.build.icmp_signed("<", index, count)
+
+        def step(index: Value, *values: Value) -> Sequence[Value]:
+            following = body(index, *values) or ()
+            return [self.build.add(index, int64(1)), *following]
+
+        return self.repeat(below, step, [int64(0), *carried])[1:]
+
+    def repeat(self, condition: Callable[..., Value], body: Callable[..., Sequence[Value]],
+               carried: Sequence[Value]) -> list[Value]:
+        """Run `body(*carried)` while `condition(*carried)` holds.
+
+        The body returns the next values of `carried`; the last ones are returned.
+        """
         build = self.build
         before = build.block
         head, inside, after = (build.append_basic_block(name) for name in ("head", "body", "end"))
         build.branch(head)
         build.position_at_end(head)
-        index = build.phi(I64)
-        index.add_incoming(int64(0), before)
         values = []
         for value in carried:
             values.append(build.phi(value.type))
             values[-1].add_incoming(value, before)
-        build.cbranch(build.icmp_signed("<", index, count), inside, after)
+        build.cbranch(condition(*values), inside, after)
         build.position_at_end(inside)
-        following = body(index, *values) or ()
-        index.add_incoming(build.add(index, int64(1)), build.block)
-        for value, new in zip(values, following, strict=True):
+        for value, new in zip(values, body(*values), strict=True):
             value.add_incoming(new, build.block)
         build.branch(head)
         build.position_at_end(after)

@@ -116,22 +116,17 @@ def walker(cpu: Cpu) -> Compiled:
     give_way = function.external("sched_yield", I32, [])
 
     def wait(needed: Value) -> None:
-        before = build.block
-        look, spin, after = (build.append_basic_block(name) for name in ("look", "spin", "go"))
-        build.branch(look)
-        build.position_at_end(look)
-        looks = build.phi(I64)
-        looks.add_incoming(int64(0), before)
-        found = build.load_atomic(done, "acquire", 8)
-        build.cbranch(build.icmp_signed("<", found, needed), spin, after)
-        build.position_at_end(spin)
-        if pause is not None:
-            build.call(pause, [])
-        with build.if_then(build.icmp_signed(">", looks, int64(PATIENCE))):
-            build.call(give_way, [])  # with more threads than cores, who is awaited may not run
-        looks.add_incoming(build.add(looks, int64(1)), build.block)
-        build.branch(look)
-        build.position_at_end(after)
+        def missing(_looks: Value) -> Value:
+            return build.icmp_signed("<", build.load_atomic(done, "acquire", 8), needed)
+
+        def spin(looks: Value) -> Sequence[Value]:
+            if pause is not None:
+                build.call(pause, [])
+            with build.if_then(build.icmp_signed(">", looks, int64(PATIENCE))):
+                build.call(give_way, [])  # with more threads than cores, who is awaited may wait
+            return [build.add(looks, int64(1))]
+
+        function.repeat(missing, spin, [int64(0)])
 
     def take(_index: Value) -> None:
         job = build.atomic_rmw("add", taken, int64(1), "monotonic")

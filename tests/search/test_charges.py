@@ -20,7 +20,8 @@ SMALL, LARGE = made_up([10, 20], calibrate=30, search=300), made_up([60], calibr
 
 
 def charged(*networks, compensation="both", study=True):
-    return charges(networks, compensation=compensation, approximate=4, multipliers=5, study=study)
+    bank = {name: SimpleNamespace(is_exact=name == "exact") for name in ("exact", *"abcd")}
+    return charges(networks, bank, compensation=compensation, study=study)
 
 
 def test_one_network_is_charged_its_passes_by_its_share_of_images():

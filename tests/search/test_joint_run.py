@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,15 +22,12 @@ from search.result import RunResult
 from search.workload import DEFAULT_MODEL
 from sim.compensation import Correction
 from sim.network import QuantNetwork
+from tests.command import run_main
 
 SMALL = ("--multipliers", "mul8u_trunc_c9,mul8u_drum_k4", "--budget", "18", "--compare", "uniform",
          "--rows", "4", "--cols", "4", "--max-arrays", "2", "--json")
 INFERENCES = {"a": 1, "b": 3}
-
-
-def start(monkeypatch, *arguments):
-    monkeypatch.setattr("sys.argv", ["search.run", *map(str, arguments)])
-    return command.main()
+start = partial(run_main, command.main)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +24,12 @@ from search.pipeline import JOURNAL
 from search.result import RunResult
 from sim.compensation import Correction
 from sim.network import QuantNetwork
+from tests.command import run_main
 
 MULTIPLIERS = "mul8u_trunc_c9,mul8u_truncvc_c9,mul8u_optrunc_a3w1,mul8u_drum_k4"
 SMALL = ("--multipliers", MULTIPLIERS, "--budget", "24", "--compare", "uniform,tpe",
          "--rows", "8", "--cols", "8")
-
-
-def start(monkeypatch, *arguments):
-    monkeypatch.setattr("sys.argv", ["search.run", *map(str, arguments)])
-    return command.main()
+start = partial(run_main, command.main)
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,14 @@ from sim import compensate, evaluate
 from sim.compensation import KINDS, Calibration, Compensation, logit_divergence
 from sim.data import DIGITS_MODEL
 from sim.network import QuantNetwork
+from tests.command import run_main
 
 NAME = "mul8u_optrunc_a4w2"
 DATA = ("--data", "digits:search", "--limit", 60, "--calibration", "digits:train")
 
 
 def run(monkeypatch, module, *arguments):
-    monkeypatch.setattr("sys.argv", ["python -m x", *map(str, arguments)])
-    return module.main()
+    return run_main(module.main, monkeypatch, *arguments)
 
 
 def figures(monkeypatch, capsys, module, *arguments):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,11 @@ from hw.multipliers import files, get
 from models.data import load_digits_split
 from sim import evaluate
 from sim.data import Preprocessing, load_data
+from tests.command import run_main
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "models" / "zoo" / "digits.onnx"
-
-
-def run(monkeypatch, *arguments):
-    monkeypatch.setattr("sys.argv", ["python -m sim.evaluate", *map(str, arguments)])
-    return evaluate.main()
+run = partial(run_main, evaluate.main)
 
 
 def figures(monkeypatch, capsys, *arguments):

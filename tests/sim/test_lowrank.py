@@ -22,7 +22,7 @@ from sim.lowrank import (
     truncated_svd,
 )
 from sim.lowrank.__main__ import main
-from sim.lowrank.figure import csv_text, draw, spectrum
+from sim.lowrank.figure import Spectrum, csv_text, draw, spectrum
 from sim.network import QuantNetwork
 from sim.tables import code_table, code_values, exact_table
 
@@ -183,6 +183,11 @@ def test_the_values_of_the_figure_are_those_of_the_tables():
                                singular_values(get("mul8u_trunc_c3").table)[:3], rtol=1e-8)
     assert spectra["mul8u_trunc_c3"].terms(1.0) == 3
     assert spectra["mul8u_exact"].terms(0.99) == 0
+
+
+def test_terms_count_the_largest_singular_values():
+    found = Spectrum(values=np.array([3.0, 2.0, 1.0]))  # squares 9, 4, 1 of 14
+    assert [found.terms(share) for share in (0.6, 0.7, 0.95, 1.0)] == [1, 2, 3, 3]
 
 
 def test_the_figure_is_the_same_every_time_and_names_its_circuits():

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from models.data import load_digits_split
 from sim import operands
 from sim.network import QuantNetwork
 from sim.operands import ALL, Operands, file_names, mixture, sample_layers
+from tests.command import run_main
 from tests.sim.nets import NETS
 
 PAGE = Path(__file__).parents[2] / "docs" / "multipliers.md"
 SIGMAS = 5
+run = partial(run_main, operands.main)
 
 
 def build(tmp_path, name):
@@ -144,11 +147,6 @@ def test_facts_are_those_of_the_sample():
 ])
 def test_file_names_are_safe_and_unique(layers, names):
     assert file_names(layers) == names
-
-
-def run(monkeypatch, *arguments):
-    monkeypatch.setattr("sys.argv", ["python -m sim.operands", *map(str, arguments)])
-    return operands.main()
 
 
 def test_the_embedded_network_needs_no_arguments(monkeypatch, capsys, tmp_path):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hw.common.wording import duration
 from search.reproduce.results import Results
 from search.reproduce.sections.grouping import grouped
-from search.reproduce.sections.text import minutes
 from search.reproduce.steps import DONE
 
 
@@ -20,6 +20,6 @@ def lines(results: Results, folder: str) -> Iterator[str]:
     yield from ("", "```text")
     for group in grouped([one for one in results.outcomes if one.state == DONE]):
         times = f"{group.steps} steps, " * (group.steps > 1)
-        yield (f"{group.pattern}   # {times}{minutes(group.processor_seconds)}, "
-               f"{minutes(group.seconds)}")
+        yield (f"{group.pattern}   # {times}{duration(group.processor_seconds)}, "
+               f"{duration(group.seconds)}")
     yield "```"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from search.reproduce.networks import NETWORKS
 from search.reproduce.results import NOT_RUN, Results
 from search.reproduce.sections.grouping import grouped
-from search.reproduce.sections.methods import as_share
+from search.reproduce.sections.methods import as_share, chip_ratio
 from search.reproduce.steps import DONE
 
 
@@ -64,7 +64,7 @@ def _chips(results: Results) -> Iterator[str]:
             f"{network.title} (`{most.name}`): {one['rows']}x{one['cols']} arrays are "
             f"{100 * one['mxu_energy_share']:.1f} % of the modelled chip energy, so "
             f"{100 * (1 - array):.1f} % less in the arrays is "
-            f"{100 * (1 - one['chip_nj'] / one['exact_chip_nj']):.1f} % less in the chip; with "
+            f"{100 * (1 - chip_ratio(one)):.1f} % less in the chip; with "
             f"the paper's share it would be {100 * (1 - as_share(array)):.1f} %")
     if parts:
         yield f"- *The chip around the arrays.* {'. '.join(parts)}."

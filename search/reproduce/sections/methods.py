@@ -78,7 +78,12 @@ def chip_energy(array: float, chip: Mapping[str, float] | None) -> float | None:
     """Return the modelled chip energy relative to the exact chip's, None where it was not run."""
     if array == 1:
         return 1.0
-    return None if chip is None else chip["chip_nj"] / chip["exact_chip_nj"]
+    return None if chip is None else chip_ratio(chip)
+
+
+def chip_ratio(chip: Mapping[str, float]) -> float:
+    """Return the modelled energy of a chip relative to the exact one's."""
+    return chip["chip_nj"] / chip["exact_chip_nj"]
 
 
 def as_share(array: float) -> float:

@@ -13,10 +13,3 @@ def percent(right: int, n: int) -> str:
 def ratio(value: float | None) -> str:
     """Return a relative figure, or a dash."""
     return DASH if value is None else f"{value:.3f}"
-
-
-def minutes(seconds: float) -> str:
-    """Return a time in a fitting unit."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -14,7 +14,6 @@ from hw.config import Design
 from search.circuits import save_bank
 from search.reproduce import prepare
 from search.reproduce.designs import write_designs
-from search.reproduce.findings import terms
 from search.reproduce.float_accuracy import float_accuracy
 from search.reproduce.networks import CIFAR10, IMAGENET, NETWORKS
 from search.reproduce.plan import all_steps
@@ -109,11 +108,6 @@ def test_every_method_gets_its_design(tmp_path):
         assert (design.bank.rows, design.bank.cols) == (8, 4)
         assert {layer: design.multiplier_of(layer).digest for layer in best.mapping} == {
             layer: made_up_bank()[name].digest for layer, name in best.mapping.items()}
-
-
-def test_terms_count_the_largest_singular_values():
-    values = [1.0, 3.0, 2.0]  # squares 1, 9, 4 of 14
-    assert [terms(values, share) for share in (0.6, 0.7, 0.95, 1.0)] == [1, 2, 3, 3]
 
 
 def test_selection_by_network_and_step(tmp_path):

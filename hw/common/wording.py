@@ -1,0 +1,21 @@
+"""What several commands say in the same words."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def duration(seconds: float) -> str:
+    """Return a time in a fitting unit."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
+    """States the defaults that say something and are not already in the help."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, "") or "(default" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
