@@ -41,10 +41,9 @@ class Training:
         import torch
 
         self._model, self.recipe, self._seed, self._device = model, recipe, seed, device
-        self._format = (torch.channels_last if device == "cuda" else torch.contiguous_format)
         self._images = torch.from_numpy(data.images).to(device)
         self._labels = torch.from_numpy(data.labels).to(device)
-        self._module = graph_module(model).to(device, memory_format=self._format)
+        self._module = graph_module(model).to(device, memory_format=torch.channels_last)
         # Scales behind batch normalisation and biases do nothing for generalisation.
         flat = [value for value in self._module.parameters() if value.ndim == 1]
         full = [value for value in self._module.parameters() if value.ndim > 1]
@@ -90,8 +89,10 @@ class Training:
         total = torch.zeros((), device=self._device)
         for chosen in order.split(self.recipe.batch):
             there = chosen.to(self._device)
+            # Channels last: three quarters of the time of channels first, on a CPU too.
             images = moved_and_mirrored(self._images[there], self.recipe.crop_pixels,
-                                        self._generator).contiguous(memory_format=self._format)
+                                        self._generator
+                                        ).contiguous(memory_format=torch.channels_last)
             with torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):
                 logits = self._module(images)
             loss = functional.cross_entropy(logits.float(), self._labels[there],
