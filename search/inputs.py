@@ -75,7 +75,8 @@ def load_network(source: NetworkSource, *, prefix: str, seed: int, symmetric: bo
                  multipliers: Mapping[str, Multiplier]) -> NetworkInputs:
     """Read a network and its images; raises InputError naming the file that is at fault."""
     splits = load_splits(source.model, data=source.data, separate=source.splits, seed=seed)
-    network = QuantNetwork.load(source.model, splits.calibrate.images, symmetric=symmetric)
+    network = QuantNetwork.load(source.model, splits.calibrate.images,
+                                ranges=source.ranges, symmetric=symmetric)
     check_layers(multipliers, network.layers)
     check_labels(splits, network.run(splits.calibrate.images[:1]).shape[1])
     return NetworkInputs(source=source, prefix=prefix, network=network, splits=splits)

@@ -94,8 +94,10 @@ class Options:
                 f"{network.name} {margin:g}"
                 for network, margin in zip(networks, margins, strict=True))}
         else:
-            own = {"model": shown(networks[0].model), "data": networks[0].data,
-                   **networks[0].splits, "margin": margins[0]}
+            [one] = networks
+            own = {"model": shown(one.model), "data": one.data, **one.splits, "margin": margins[0]}
+            if one.ranges is not None:
+                own["ranges"] = shown(one.ranges)
         if self.workload.path is not None:
             own["workload"] = shown(self.workload.path)
         simple: dict[str, Any] = {

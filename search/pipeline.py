@@ -150,6 +150,9 @@ def _hashes(options: Options, inputs: Inputs) -> dict[str, str]:
     for one in inputs.networks:
         model = hashlib.sha256(one.source.model.read_bytes())
         own[workload.called("network", one.source)] = model.hexdigest()
+        if one.source.ranges is not None:
+            ranges = hashlib.sha256(one.source.ranges.read_bytes())
+            own[workload.called("ranges", one.source)] = ranges.hexdigest()
         for name, _data in one.splits:
             own[workload.called(f"{name} images", one.source)] = one.splits.digest(name)
     if len(inputs.networks) > 1:  # counts are kept in their order

@@ -36,6 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     inputs.add_argument("--model", type=Path, metavar="FILE.onnx",
                         help="float or quantised (QDQ) network (default: the embedded digits "
                         "network)")
+    inputs.add_argument("--ranges", type=Path, metavar="FILE.json",
+                        help="activation ranges for a float network, TENSOR: [SCALE, ZERO_POINT], "
+                        "such as training found (default: found on the calibrate split)")
     inputs.add_argument("--data", metavar="FILE.npz",
                         help="x (uint8 NHWC or float32 NCHW) and y, cut in three by the seed")
     for split, purpose in zip(SPLITS, ("fits quantiser and sensitivities", "judges candidates",
@@ -110,8 +113,9 @@ def _workload(arguments: argparse.Namespace) -> Workload:
     names = vars(arguments)
     if arguments.workload is None:
         return single(arguments.model, arguments.data,
-                      {split: names[split] for split in SPLITS if names[split]})
-    for name in ("model", "data", *SPLITS):
+                      {split: names[split] for split in SPLITS if names[split]},
+                      ranges=arguments.ranges)
+    for name in ("model", "ranges", "data", *SPLITS):
         if names[name]:
             raise InputError(f"--workload must not be combined with --{name}")
     return read_workload(arguments.workload)

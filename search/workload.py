@@ -5,7 +5,7 @@
                    "search": "b.npz#search", "certify": "b.npz#certify"}]}
 
 Paths are relative to the file. `inferences`, 1 where it is not given, says how often a network
-runs in a round of the workload.
+runs in a round of the workload; `ranges` names a file of activation ranges for a float network.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from sim.data.source import relative_to
 
 DEFAULT_MODEL = Path(models.__file__).parent / "zoo" / "digits.onnx"
 SPLITS = ("calibrate", "search", "certify")
-KEYS = ("name", "model", "data", *SPLITS, "inferences")
+KEYS = ("name", "model", "ranges", "data", *SPLITS, "inferences")
+IMAGES = ("data", *SPLITS)
 NAME = re.compile(r"[A-Za-z0-9]\w{0,31}", re.ASCII)
 MOST_INFERENCES = 10**9
 
@@ -37,11 +38,13 @@ def times_a_round(inferences: int) -> str:
 class NetworkSource:
     """Where one network and its images are; see `search.inputs.load_splits`.
 
-    inferences : how often it runs in a round of the workload.
+    ranges : of the activations of a float network, found in training; None to find them on the
+    calibrate split. inferences : how often it runs in a round of the workload.
     """
 
     name: str
     model: Path
+    ranges: Path | None = None
     data: str | None
     splits: Mapping[str, str]
     inferences: int = 1
@@ -68,10 +71,11 @@ class Workload:
         return f"{what} of {network.name}" if len(self.networks) > 1 else what
 
 
-def single(model: Path | None, data: str | None, splits: Mapping[str, str]) -> Workload:
+def single(model: Path | None, data: str | None, splits: Mapping[str, str], *,
+           ranges: Path | None = None) -> Workload:
     """Return the workload of one network, by default the embedded digits network."""
     model = model or DEFAULT_MODEL
-    return Workload(networks=(NetworkSource(name=model.stem, model=model, data=data,
+    return Workload(networks=(NetworkSource(name=model.stem, model=model, ranges=ranges, data=data,
                                             splits=splits),))
 
 
@@ -123,8 +127,9 @@ def _network(entry: Any, folder: Path) -> NetworkSource:
     missing = [split for split in SPLITS if split not in splits]
     if splits and ("data" in entry or missing):
         raise InputError("images must be given by data alone, or by calibrate, search and certify, "
-                         f"not by {', '.join(key for key in KEYS[2:6] if key in entry)}")
+                         f"not by {', '.join(key for key in IMAGES if key in entry)}")
     if not splits and "data" not in entry and model.resolve() != DEFAULT_MODEL.resolve():
         raise InputError("images must be given, by data, or by calibrate, search and certify")
     return NetworkSource(name=entry["name"], model=model, inferences=inferences, splits=splits,
+                         ranges=folder / entry["ranges"] if "ranges" in entry else None,
                          data=relative_to(entry["data"], folder) if "data" in entry else None)

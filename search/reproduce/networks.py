@@ -72,6 +72,11 @@ class Network:
         """The network in the work folder, its preprocessing beside it."""
         return f"nets/{self.name}.onnx"
 
+    @property
+    def ranges_file(self) -> str | None:
+        """Trained activation ranges, from the work folder; None where there are none."""
+        return self.ranges and f"data/nets/{self.ranges}"
+
 
 COMPARED = ("all", "all-plain")
 PAPER_AREAS = ("area-s", "area-l", "area-xl")

@@ -15,7 +15,7 @@ from hw.common.files import write_json, write_text
 from hw.common.progress import task
 from sim.bench.contenders import BASELINE, CONTENDERS, HARD, TYPICAL
 from sim.bench.machine import describe
-from sim.bench.report import markdown, update_page
+from sim.bench.report import around, markdown, update_page
 from sim.bench.results import Results
 from sim.bench.shapes import load_shapes
 from sim.bench.stack import make, measure
@@ -103,6 +103,8 @@ def run(arguments: argparse.Namespace) -> Results:
 def main() -> int:
     """Command line of the module; status 1 when a result was not bit-exact."""
     arguments = _parser().parse_args()
+    if arguments.markdown:
+        around(arguments.markdown)  # before minutes of work
     results = Results.load(arguments.source) if arguments.source else run(arguments)
     if arguments.output:
         write_json(arguments.output, results.to_dict(), indent=None)

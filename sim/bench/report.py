@@ -109,14 +109,22 @@ def target_table(results: Results) -> str:
                   for verdict in verdicts(results)])
 
 
-def update_page(page: Path, text: str) -> None:
-    """Replace what stands between the two markers of a Markdown page."""
-    content = page.read_text()
+def around(page: Path) -> tuple[str, str]:
+    """Return what a Markdown page has up to the first of its two markers, and from the second on.
+
+    Raises InputError for a page without them.
+    """
+    content = page.read_text() if page.is_file() else ""
     if content.count(BEGIN) != 1 or content.count(END) != 1 or (
             content.index(BEGIN) > content.index(END)):
         raise InputError(f"{page}: must have the lines {BEGIN} and {END} once each")
-    before, rest = content.split(BEGIN)
-    write_text(page, f"{before}{BEGIN}\n\n{text}\n{END}{rest.split(END)[1]}")
+    return content[:content.index(BEGIN) + len(BEGIN)], content[content.index(END):]
+
+
+def update_page(page: Path, text: str) -> None:
+    """Replace what stands between the two markers of a Markdown page."""
+    before, after = around(page)
+    write_text(page, f"{before}\n\n{text}\n{after}")
 
 
 def _layers(results: Results) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import ctypes
+import hashlib
 import json
 import re
 import subprocess
@@ -162,6 +163,19 @@ def test_a_file_without_stored_synthesis_is_refused_and_leaves_nothing(monkeypat
     assert not (tmp_path / "runs").exists()
 
 
+def test_trained_ranges_make_the_network_that_is_searched(monkeypatch, tmp_path):
+    ranges = tmp_path / "ranges.json"
+    ranges.write_text('{"stem": [0.125, 3]}')
+    assert start(monkeypatch, "--ranges", ranges, "--multipliers", "mul8u_trunc_c9", "--rows", "4",
+                 "--cols", "4", "--compensation", "none", "--budget", "10", "--compare", "none",
+                 "--output", tmp_path / "runs", "--json") == 0
+    stem = QuantNetwork.load(tmp_path / "runs" / "digits" / "network.onnx").layers[0]
+    assert stem.requantizer.zero_point == 3
+    run = RunResult.load(tmp_path / "runs" / "digits" / "run.json")
+    assert run.configuration["ranges"] == "ranges.json"
+    assert run.hashes["ranges"] == hashlib.sha256(ranges.read_bytes()).hexdigest()
+
+
 def test_an_interrupted_run_keeps_its_trials_and_resumes_to_the_same(result, monkeypatch,
                                                                     tmp_path):
     from search.oracle import Oracle
@@ -227,6 +241,9 @@ def _npz(path, **changes):
     (["--search", "digits:search"], r"^--calibrate must be given when --search is$"),
     (["--calibrate", "digits:calibrate", "--search", "digits:search", "--certify",
       "digits:search"], r"^digits:search: images must not be in another split"),
+    (["--ranges", "pyproject.toml"], r"^pyproject\.toml: not valid JSON"),
+    (["--ranges", "r.json", "--workload", "w.json"],
+     r"^--workload must not be combined with --ranges$"),
     (["--model", "README.md"], r"images must be given for a network of your own"),
 ])
 def test_bad_options_are_one_line_and_leave_nothing(monkeypatch, tmp_path, arguments, message):

@@ -16,7 +16,7 @@ def written(folder, *networks, **more):
     return path
 
 
-A = {"name": "a", "model": "a.onnx", "data": "a.npz", "inferences": 2}
+A = {"name": "a", "model": "a.onnx", "data": "a.npz", "inferences": 2, "ranges": "r.json"}
 B = {"name": "b", "model": "b.onnx", "calibrate": "digits:calibrate", "search": "cifar10:c#train",
      "certify": "idx:x,y"}
 
@@ -27,6 +27,7 @@ def test_paths_are_relative_to_the_file_and_the_order_is_kept(tmp_path):
     assert (first.name, first.model, first.data, first.inferences) == (
         "a", tmp_path / "a.onnx", str(tmp_path / "a.npz"), 2)
     assert second.inferences == 1
+    assert (first.ranges, second.ranges) == (tmp_path / "r.json", None)
     assert second.splits == {
         "calibrate": "digits:calibrate", "search": f"cifar10:{tmp_path / 'c'}#train",
         "certify": f"idx:{tmp_path / 'x'},{tmp_path / 'y'}"}

@@ -115,6 +115,7 @@ def test_result_that_is_not_bit_exact_fails(folder, tmp_path, monkeypatch, capsy
     (["--repeats", "0"], "--repeats must be at least 1, not 0"),
     (["--threads", "1", "0"], "--threads must be at least 1, not 0"),
     (["--threads", "100000"], "--threads must be at most the "),
+    (["--markdown", "absent.md"], "absent.md: must have the lines "),
     (["--shapes", "quik"], "Unknown shapes 'quik'; did you mean 'quick'?"),
 ])
 def test_mistake_is_refused_before_anything_runs(monkeypatch, arguments, message):
