@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from hw.common.errors import InputError
 from hw.multipliers import Multiplier
 from models.data import Labelled
+from sim.data import LabelledImages
 from sim.evaluator import Constants, Evaluator
 from sim.network import QuantNetwork
 
@@ -58,8 +59,8 @@ class SplitRuns:
     workers : Workers
     multipliers : mapping of str to Multiplier
         What mappings may name.
-    data : Labelled
-        Images float32[n, c, h, w] and labels int64[n].
+    data : Labelled or LabelledImages
+        Images float32[n, c, h, w], read or not, and labels int64[n].
     name : str
         Of the split or its file, for messages.
     constants : callable, optional
@@ -68,8 +69,9 @@ class SplitRuns:
         Of the layers of this network in mappings; others are those of other networks.
     """
 
-    def __init__(self, workers: Workers, multipliers: Mapping[str, Multiplier], data: Labelled, *,
-                 name: str, constants: Constants | None = None, prefix: str = "") -> None:
+    def __init__(self, workers: Workers, multipliers: Mapping[str, Multiplier],
+                 data: Labelled | LabelledImages, *, name: str, constants: Constants | None = None,
+                 prefix: str = "") -> None:
         self.labels, self._workers, self._name = data.labels, workers, name
         self._prefix = prefix
         shards = max(1, min(len(workers.networks), len(data.labels) // MIN_SHARD))

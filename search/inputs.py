@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import permutations
 from pathlib import Path
 
@@ -14,48 +13,63 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError, unknown_name
+from hw.common.progress import task
 from hw.config import BankConfig, Design
 from hw.multipliers import EXACT, Multiplier, catalogue, default_bank, get, names, resolve
 from hw.operands import LayerOperands, check_operands
 from models.data import Labelled
 from search.workload import DEFAULT_MODEL, SPLITS, NetworkSource
-from sim.data import Preprocessing, load_data
+from sim.data import (
+    Images,
+    LabelledImages,
+    Preprocessing,
+    kept,
+    labelled_images,
+    load_data,
+    open_images,
+)
 from sim.network import QuantNetwork
 
 # Of one file: shares of the images, and what more images would hardly improve.
 SHARES = {"calibrate": (0.08, 256), "search": (0.25, 1000), "certify": (1.0, None)}
 NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
+BLOCK = 64  # images looked at at once
+MANY_IMAGES = 20_000  # that take long enough for progress
 MIN_IMAGES = {"calibrate": 8, "search": 16, "certify": 16}
+
+
+Keys = npt.NDArray[np.void]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Splits:
     """Three disjoint sets of labelled images, and where they come from.
 
-    description : for readers. sources : split -> name for messages.
+    calibrate is in memory; the others, where they are too large to be, are read whenever they are
+    needed. description : for readers. sources : split -> name for messages. keys : split -> what
+    tells its images apart, V16[n].
     """
 
     calibrate: Labelled
-    search: Labelled
-    certify: Labelled
+    search: LabelledImages
+    certify: LabelledImages
     description: str
     sources: Mapping[str, str]
+    keys: Mapping[str, Keys]
 
-    def __iter__(self) -> Iterator[tuple[str, Labelled]]:
+    def __iter__(self) -> Iterator[tuple[str, Labelled | LabelledImages]]:
         """Iterate over (name, images with labels)."""
         return iter((name, getattr(self, name)) for name in SPLITS)
 
     def digest(self, name: str) -> str:
-        """Return the SHA-256 of a split's images and labels."""
-        data = getattr(self, name)
-        content = hashlib.sha256(np.ascontiguousarray(data.images).tobytes())
-        content.update(np.ascontiguousarray(data.labels).tobytes())
+        """Return the SHA-256 of what a split's images and labels are."""
+        content = hashlib.sha256(self.keys[name].tobytes())
+        content.update(np.ascontiguousarray(getattr(self, name).labels).tobytes())
         return content.hexdigest()
 
-    @cached_property
-    def keys(self) -> Mapping[str, set[bytes]]:
-        """What tells the images of each split apart."""
-        return {name: set(_image_keys(data.images).tolist()) for name, data in self}
+    def shared(self, name: str, others: Splits, other: str) -> int:
+        """Return how many images of a split are in another one, of these splits or of others."""
+        return np.intersect1d(self.keys[name], others.keys[other]).size
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,7 +88,8 @@ class NetworkInputs:
 def load_network(source: NetworkSource, *, prefix: str, seed: int, symmetric: bool,
                  multipliers: Mapping[str, Multiplier]) -> NetworkInputs:
     """Read a network and its images; raises InputError naming the file that is at fault."""
-    splits = load_splits(source.model, data=source.data, separate=source.splits, seed=seed)
+    splits = load_splits(source.model, data=source.data, separate=source.splits, seed=seed,
+                         limit=source.limit)
     network = QuantNetwork.load(source.model, splits.calibrate.images,
                                 ranges=source.ranges, symmetric=symmetric)
     check_layers(multipliers, network.layers)
@@ -82,8 +97,8 @@ def load_network(source: NetworkSource, *, prefix: str, seed: int, symmetric: bo
     return NetworkInputs(source=source, prefix=prefix, network=network, splits=splits)
 
 
-def load_splits(model: Path, *, data: str | None, separate: Mapping[str, str], seed: int
-                ) -> Splits:
+def load_splits(model: Path, *, data: str | None, separate: Mapping[str, str], seed: int,
+                limit: int | None = None) -> Splits:
     """Read the three splits.
 
     Parameters
@@ -91,10 +106,12 @@ def load_splits(model: Path, *, data: str | None, separate: Mapping[str, str], s
     model : Path
         The network; `MODEL.json` beside it may hold the preprocessing of uint8 images.
     data : str, optional
-        One `.npz` that is cut in three by `seed`.
+        One source that is cut in three by `seed`.
     separate : mapping of split to str
         A source for each of the three splits; all or none.
     seed : int
+    limit : int, optional
+        The first images of `data` only.
 
     Raises
     ------
@@ -102,18 +119,23 @@ def load_splits(model: Path, *, data: str | None, separate: Mapping[str, str], s
         A file is malformed, too small, or splits share images; the message names the file.
     """
     preprocessing = Preprocessing.beside(model)
+    if limit is not None and not data:
+        raise InputError(f"{model}: a limit must come with data, whose first images it takes")
     if data and separate:
         raise InputError("--data must not be combined with --calibrate, --search and --certify")
     if data:
-        splits = _cut(load_data(data, preprocessing), data, seed)
+        splits = _cut(open_images(data, preprocessing, limit=limit), data, seed)
     elif separate or model.resolve() == DEFAULT_MODEL.resolve():
         sources = dict(separate) or {name: f"digits:{name}" for name in SPLITS}
         missing = [name for name in SPLITS if name not in sources]
         if missing:
             raise InputError(f"--{missing[0]} must be given when --{next(iter(sources))} is")
-        parts = {name: load_data(source, preprocessing) for name, source in sources.items()}
-        splits = Splits(**parts, sources=sources,
-                        description=", ".join(f"{sources[name]} ({len(parts[name].labels)})"
+        calibrate = load_data(sources["calibrate"], preprocessing)
+        parts = {name: labelled_images(sources[name], preprocessing) for name in SPLITS[1:]}
+        keys = {"calibrate": _image_keys(calibrate.images),
+                **{name: _image_keys(part.images) for name, part in parts.items()}}
+        splits = Splits(calibrate=calibrate, **parts, sources=sources, keys=keys,
+                        description=", ".join(f"{sources[name]} ({len(keys[name])})"
                                               for name in SPLITS))
     else:
         raise InputError(f"{model}: images must be given for a network of your own: "
@@ -127,35 +149,48 @@ def load_splits(model: Path, *, data: str | None, separate: Mapping[str, str], s
     return splits
 
 
-def _cut(data: Labelled, source: str, seed: int) -> Splits:
+def _cut(images: Images, source: str, seed: int) -> Splits:
     """Cut one set in three, repeated images left out."""
-    _, first = np.unique(_image_keys(data.images), return_index=True)
+    found = kept(images)
+    keys = _image_keys(found.images)
+    _, first = np.unique(keys, return_index=True)
     order = np.random.default_rng(seed).permutation(np.sort(first))
-    parts, start = {}, 0
+    own: dict[str, npt.NDArray[np.int64]] = {}
+    start = 0
     for name, (share, most) in SHARES.items():
         size = max(MIN_IMAGES[name], int(share * order.size))
         size = min(size, most or order.size)
-        chosen = order[start:start + size]
-        parts[name] = Labelled(data.images[chosen], data.labels[chosen])
+        own[name] = order[start:start + size]
         start += size
-    sizes = "/".join(str(len(part.labels)) for part in parts.values())
-    return Splits(**parts, sources=dict.fromkeys(SPLITS, source), description=(
-        f"{Path(source).name}, cut by seed {seed} into calibrate/search/certify {sizes}"))
+    sizes = "/".join(str(len(chosen)) for chosen in own.values())
+
+    def part(name: str) -> LabelledImages:
+        return (LabelledImages(found.images[own[name]], found.labels[own[name]])
+                if isinstance(found.images, np.ndarray) else kept(images[own[name]]))
+
+    return Splits(
+        calibrate=Labelled(np.asarray(part("calibrate").images), part("calibrate").labels),
+        search=part("search"), certify=part("certify"), sources=dict.fromkeys(SPLITS, source),
+        keys={name: keys[chosen] for name, chosen in own.items()}, description=(
+            f"{Path(source).name}, cut by seed {seed} into calibrate/search/certify {sizes}"))
 
 
-def _image_keys(images: npt.NDArray[np.float32]) -> npt.NDArray[np.void]:
-    rows = np.ascontiguousarray(images).reshape(len(images), -1)
-    digests = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
+def _image_keys(images: npt.NDArray[np.float32] | Images) -> Keys:
+    """Return what tells images apart, whatever their files are called."""
+    digests = []
+    with task("telling images apart", len(images), quiet=len(images) < MANY_IMAGES) as progress:
+        for start in range(0, len(images), BLOCK):
+            for row in np.asarray(images[start:start + BLOCK]):
+                digests.append(hashlib.blake2b(row.tobytes(), digest_size=16).digest())
+                progress.advance()
     return np.frombuffer(b"".join(digests), dtype="V16")
 
 
 def _check_disjoint(splits: Splits) -> None:
     """Refuse an image that two splits share: its certificate would be worth nothing."""
-    keys = splits.keys
     for index, one in enumerate(SPLITS):
         for other in SPLITS[index + 1:]:
-            shared = len(keys[one] & keys[other])
-            if shared:
+            if shared := splits.shared(one, splits, other):
                 raise InputError(f"{splits.sources[other]}: images must not be in another split, "
                                  f"but {shared} of {other} are in {one}")
 
@@ -168,8 +203,7 @@ def check_untouched(networks: Mapping[str, Splits]) -> None:
     """
     for (name, splits), (other, others) in permutations(networks.items(), 2):
         for split in ("calibrate", "search"):
-            shared = len(splits.keys["certify"] & others.keys[split])
-            if shared:
+            if shared := splits.shared("certify", others, split):
                 raise InputError(
                     f"{splits.sources['certify']}: certify images of {name} must not be "
                     f"{split} images of another network, but {shared} are of {other}")

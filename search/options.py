@@ -98,6 +98,8 @@ class Options:
             own = {"model": shown(one.model), "data": one.data, **one.splits, "margin": margins[0]}
             if one.ranges is not None:
                 own["ranges"] = shown(one.ranges)
+            if one.limit is not None:
+                own["limit"] = one.limit
         if self.workload.path is not None:
             own["workload"] = shown(self.workload.path)
         simple: dict[str, Any] = {

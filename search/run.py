@@ -39,8 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     inputs.add_argument("--ranges", type=Path, metavar="FILE.json",
                         help="activation ranges for a float network, TENSOR: [SCALE, ZERO_POINT], "
                         "such as training found (default: found on the calibrate split)")
-    inputs.add_argument("--data", metavar="FILE.npz",
-                        help="x (uint8 NHWC or float32 NCHW) and y, cut in three by the seed")
+    inputs.add_argument("--data", metavar="DATA",
+                        help="labelled images (docs/data.md), cut in three by the seed")
+    inputs.add_argument("--limit", type=int, metavar="N", help="first N images of --data only")
     for split, purpose in zip(SPLITS, ("fits quantiser and sensitivities", "judges candidates",
                                        "certifies, touched once"), strict=True):
         inputs.add_argument(f"--{split}", metavar="DATA",
@@ -114,8 +115,8 @@ def _workload(arguments: argparse.Namespace) -> Workload:
     if arguments.workload is None:
         return single(arguments.model, arguments.data,
                       {split: names[split] for split in SPLITS if names[split]},
-                      ranges=arguments.ranges)
-    for name in ("model", "ranges", "data", *SPLITS):
+                      ranges=arguments.ranges, limit=arguments.limit)
+    for name in ("model", "ranges", "data", "limit", *SPLITS):
         if names[name]:
             raise InputError(f"--workload must not be combined with --{name}")
     return read_workload(arguments.workload)

@@ -5,7 +5,8 @@
                    "search": "b.npz#search", "certify": "b.npz#certify"}]}
 
 Paths are relative to the file. `inferences`, 1 where it is not given, says how often a network
-runs in a round of the workload; `ranges` names a file of activation ranges for a float network.
+runs in a round of the workload; `ranges` names a file of activation ranges for a float network,
+and `limit` takes the first images of `data` only.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from sim.data.source import relative_to
 
 DEFAULT_MODEL = Path(models.__file__).parent / "zoo" / "digits.onnx"
 SPLITS = ("calibrate", "search", "certify")
-KEYS = ("name", "model", "ranges", "data", *SPLITS, "inferences")
+KEYS = ("name", "model", "ranges", "data", "limit", *SPLITS, "inferences")
 IMAGES = ("data", *SPLITS)
 NAME = re.compile(r"[A-Za-z0-9]\w{0,31}", re.ASCII)
-MOST_INFERENCES = 10**9
+NUMBERS = ("inferences", "limit")
+MOST = 10**9
 
 
 def times_a_round(inferences: int) -> str:
@@ -39,13 +41,15 @@ class NetworkSource:
     """Where one network and its images are; see `search.inputs.load_splits`.
 
     ranges : of the activations of a float network, found in training; None to find them on the
-    calibrate split. inferences : how often it runs in a round of the workload.
+    calibrate split. limit : the first images of `data` only. inferences : how often it runs in a
+    round of the workload.
     """
 
     name: str
     model: Path
     ranges: Path | None = None
     data: str | None
+    limit: int | None = None
     splits: Mapping[str, str]
     inferences: int = 1
 
@@ -72,11 +76,11 @@ class Workload:
 
 
 def single(model: Path | None, data: str | None, splits: Mapping[str, str], *,
-           ranges: Path | None = None) -> Workload:
+           ranges: Path | None = None, limit: int | None = None) -> Workload:
     """Return the workload of one network, by default the embedded digits network."""
     model = model or DEFAULT_MODEL
     return Workload(networks=(NetworkSource(name=model.stem, model=model, ranges=ranges, data=data,
-                                            splits=splits),))
+                                            splits=splits, limit=limit),))
 
 
 def read_workload(path: Path) -> Workload:
@@ -108,7 +112,10 @@ def _network(entry: Any, folder: Path) -> NetworkSource:
     for key, value in entry.items():
         if key not in KEYS:
             raise unknown_name("key", key, KEYS)
-        if key != "inferences" and not (isinstance(value, str) and value):
+        if key in NUMBERS:
+            if type(value) is not int or not 1 <= value <= MOST:
+                raise InputError(f"{key} must be an integer from 1 to {MOST:,}, not {value!r}")
+        elif not (isinstance(value, str) and value):
             raise InputError(f"{key} must be a text, not {value!r}")
     for key in ("name", "model"):
         if key not in entry:
@@ -116,10 +123,6 @@ def _network(entry: Any, folder: Path) -> NetworkSource:
     if not NAME.fullmatch(entry["name"]):
         raise InputError("name must be made of letters, digits and '_', 32 at most, "
                          f"not {entry['name']!r}")
-    inferences = entry.get("inferences", 1)
-    if type(inferences) is not int or not 1 <= inferences <= MOST_INFERENCES:
-        raise InputError(f"inferences must be an integer from 1 to {MOST_INFERENCES:,}, "
-                         f"not {inferences!r}")
     model = folder / entry["model"]
     if not model.is_file():
         raise InputError(f"model must be a file, but {model} is none")
@@ -130,6 +133,7 @@ def _network(entry: Any, folder: Path) -> NetworkSource:
                          f"not by {', '.join(key for key in IMAGES if key in entry)}")
     if not splits and "data" not in entry and model.resolve() != DEFAULT_MODEL.resolve():
         raise InputError("images must be given, by data, or by calibrate, search and certify")
-    return NetworkSource(name=entry["name"], model=model, inferences=inferences, splits=splits,
+    return NetworkSource(name=entry["name"], model=model, splits=splits, limit=entry.get("limit"),
+                         inferences=entry.get("inferences", 1),
                          ranges=folder / entry["ranges"] if "ranges" in entry else None,
                          data=relative_to(entry["data"], folder) if "data" in entry else None)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError, unknown_name
 from hw.multipliers import EXACT, Multiplier, get
+from sim.data import Images
 from sim.layer import MappedLayer
 from sim.network import QuantNetwork, State
 from sim.tables import Table, pe_table
@@ -30,7 +31,8 @@ class Evaluator:
     Parameters
     ----------
     network : QuantNetwork
-    images : float32[n, c, h, w]
+    images : float32[n, c, h, w] or Images
+        Unread ones are read batch by batch, whenever they are needed.
     labels : int64[n]
         In [0, classes); checked at the first evaluation.
     multipliers : mapping of str to Multiplier, optional
@@ -44,7 +46,7 @@ class Evaluator:
         Called before every layer is computed; what it raises ends the work.
     """
 
-    def __init__(self, network: QuantNetwork, images: npt.NDArray[np.float32],
+    def __init__(self, network: QuantNetwork, images: npt.NDArray[np.float32] | Images,
                  labels: npt.NDArray[np.int64], *,
                  multipliers: Mapping[str, Multiplier] | None = None,
                  constants: Constants | None = None, kept_bytes: int = KEPT_BYTES,
@@ -55,7 +57,7 @@ class Evaluator:
         self.network, self.labels = network, labels
         if multipliers is not None and EXACT in multipliers and not multipliers[EXACT].is_exact:
             raise InputError(f"Multiplier {EXACT!r} must be exact: it stands for unnamed layers")
-        self._batches = list(network.batches(images))
+        self._batches = [images[first:last] for first, last in network.batch_edges(len(images))]
         self._multipliers, self._constants, self._check = multipliers, constants, check
         self._kept_bytes, self._bytes = kept_bytes, 0
         self._states: OrderedDict[tuple[int, tuple[str, ...]], tuple[State, int]] = OrderedDict()
@@ -92,7 +94,7 @@ class Evaluator:
         if not wanted:
             return
         parts = self.network.each(self._batches, lambda batch: chunk_logits(
-            self.network, batch, wanted, views=views, check=self._check))
+            self.network, np.asarray(batch), wanted, views=views, check=self._check))
         self.layer_runs += sum(runs for _found, runs in parts)
         for names in wanted:
             self._keep_logits(names, np.concatenate([found[names] for found, _runs in parts]))
@@ -141,7 +143,8 @@ class Evaluator:
         steps = [network.layer_steps[layer.name] for layer in network.layers]
         depth, state = self._deepest(batch, names)
         if state is None:
-            state = network.advance({network.input: self._batches[batch]}, 0, steps[0], tables)
+            images = np.asarray(self._batches[batch])
+            state = network.advance({network.input: images}, 0, steps[0], tables)
             self._keep(batch, (), state)
         ends = [*steps[1:], network.step_count]
         for index in range(depth, len(names)):

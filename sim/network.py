@@ -225,13 +225,17 @@ class QuantNetwork:
 
     def batches(self, images: Images) -> Iterable[Images]:
         """Cut images into batches whose im2col stays small, a few for each thread if possible."""
+        return (images[first:last] for first, last in self.batch_edges(len(images)))
+
+    def batch_edges(self, n: int) -> list[tuple[int, int]]:
+        """Return first and last, exclusive, of the batches of n images."""
         widest = max((layer.positions * layer.groups * layer.k for layer in self.layers), default=1)
-        count = -(-len(images) // max(1, min(MAX_BATCH, MAX_ROWS_BYTES // max(widest, 1))))
+        count = -(-n // max(1, min(MAX_BATCH, MAX_ROWS_BYTES // max(widest, 1))))
         threads = available(self.threads)
-        if len(images) * self._typical_positions >= threads * FEWEST_ROWS:
-            count = min(-(-count // threads) * threads, len(images))
-        size = -(-len(images) // max(count, 1))
-        return (images[first:first + size] for first in range(0, len(images), size))
+        if n * self._typical_positions >= threads * FEWEST_ROWS:
+            count = min(-(-count // threads) * threads, n)
+        size = -(-n // max(count, 1))
+        return [(first, min(first + size, n)) for first in range(0, n, size)]
 
     @cached_property
     def _typical_positions(self) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import threading
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +20,8 @@ from sim.data.preprocessing import Preprocessing
 from sim.data.source import Source, parse
 
 BLOCK = 64  # images of an array that are preprocessed at once
+WHOLE_BYTES = 1 << 30  # of float32 images that are kept rather than decoded again and again
+_ONE_READER = threading.Lock()  # which warnings are errors is a setting of the whole process
 
 
 def _digits(request: Request) -> Content:
@@ -29,11 +34,19 @@ READERS = {"digits": _digits, "npz": npz.read, "folder": folder.read, "cifar10":
            "cifar100": cifar.read, "idx": idx.read, "imagenet": imagenet.read}
 
 
+class LabelledImages(NamedTuple):
+    """Images float32[n, channels, height, width], read or not, and labels int64[n]."""
+
+    images: npt.NDArray[np.float32] | Images
+    labels: npt.NDArray[np.int64]
+
+
 class Images:
     """Images, and labels where they were asked for, that become arrays when they are read.
 
     Use `open_images`. What has to be decoded stays encoded until then, so any number of images
-    can be gone through in parts of bounded size.
+    can be gone through in parts of bounded size. Slices and arrays of indices choose images without
+    reading them; `np.asarray` reads.
 
     Attributes
     ----------
@@ -50,9 +63,27 @@ class Images:
         self.labels = content.labels
         self._content = content
         self._preprocessing = preprocessing
+        self._chosen = np.arange(len(content))
 
     def __len__(self) -> int:
-        return len(self._content)
+        return len(self._chosen)
+
+    def __getitem__(self, which: slice | npt.NDArray[np.int64]) -> Images:
+        """Return some of the images, unread."""
+        some = copy.copy(self)
+        some._chosen = self._chosen[which]
+        some.labels = None if self.labels is None else self.labels[which]
+        return some
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Read all of them."""
+        with _ONE_READER:
+            return self.read(quiet=True).astype(dtype or np.float32, copy=False)
+
+    @property
+    def nbytes(self) -> int:
+        """Of all images as float32."""
+        return 4 * len(self) * int(np.prod(self.shape))
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -72,19 +103,19 @@ class Images:
 
         Raises InputError naming the image that is damaged or differs from the first in shape.
         """
-        start, stop, _step = slice(start, stop).indices(len(self))
+        chosen = self._chosen[start:stop]
         if self._content.ready is not None:
-            return self._content.ready[start:stop]
-        out = np.empty((max(0, stop - start), *self.shape), np.float32)
+            together = len(chosen) > 0 and bool((np.diff(chosen) == 1).all())
+            return self._content.ready[slice(chosen[0], chosen[-1] + 1) if together else chosen]
+        out = np.empty((len(chosen), *self.shape), np.float32)
         step = 1 if self._content.pixels is None else BLOCK
 
         def fill(index: int) -> None:
-            first = start + index * step
-            last = min(first + step, stop)
-            pixels = self._pixels(first, last)
+            part = slice(index * step, (index + 1) * step)
+            pixels = self._pixels(chosen[part])
             if pixels.shape[1:] != self._picture_shape:
-                raise self._differs(first, pixels.shape[1:])
-            self._preprocessing.normalise(pixels, out[first - start:last - start])
+                raise self._differs(int(chosen[index]), pixels.shape[1:])
+            self._preprocessing.normalise(pixels, out[part])
 
         for_each(fill, -(-len(out) // step), label=f"reading {self.source.path.name}",
                  threads=threads, quiet=quiet)
@@ -94,15 +125,15 @@ class Images:
     def _picture_shape(self) -> tuple[int, ...]:
         """(h, w, c) of the first image, which all others must have."""
         with strict():
-            return self._pixels(0, 1).shape[1:]
+            return self._pixels(np.zeros(1, np.int64)).shape[1:]
 
-    def _pixels(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
-        """Return uint8[stop - start, h, w, c] in the network's colour and size."""
+    def _pixels(self, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """Return uint8[n, h, w, c] in the network's colour and size; one image if it is encoded."""
         name = self.source.text
         try:
             if self._content.pixels is not None:
-                return self._preprocessing.pictures(self._content.pixels[start:stop])
-            name, read = self._content.encoded[start]
+                return self._preprocessing.pictures(self._content.pixels[chosen])
+            name, read = self._content.encoded[int(chosen[0])]
             image = decode(read(), name)
             return self._preprocessing.picture(image)[None]
         except InputError as error:
@@ -133,6 +164,20 @@ def open_images(source: str, preprocessing: Preprocessing, *, limit: int | None 
     found = parse(source)
     content = READERS[found.kind](Request(source=found, limit=limit, labelled=labelled))
     return Images(content, found, preprocessing)
+
+
+def labelled_images(source: str, preprocessing: Preprocessing, *, limit: int | None = None
+                    ) -> LabelledImages:
+    """Return images and labels as `load_data` does, of any number: too many to keep stay unread."""
+    return kept(open_images(source, preprocessing, limit=limit))
+
+
+def kept(images: Images) -> LabelledImages:
+    """Return labelled images, read if they are few enough to be kept."""
+    assert images.labels is not None
+    if images.nbytes <= WHOLE_BYTES:
+        return LabelledImages(images.read(), images.labels)
+    return LabelledImages(images, images.labels)
 
 
 def load_images(source: str, preprocessing: Preprocessing, *, limit: int | None = None,
@@ -169,5 +214,5 @@ def load_data(source: str, preprocessing: Preprocessing, *, limit: int | None = 
 
 
 def _whole(images: Images, threads: int | None) -> npt.NDArray[np.float32]:
-    check_bytes(4 * len(images) * int(np.prod(images.shape)), len(images), images.source.text)
+    check_bytes(images.nbytes, len(images), images.source.text)
     return images.read(threads=threads)

@@ -23,6 +23,7 @@ from models.data import load_digits_split
 from search import run as command
 from search.pipeline import JOURNAL
 from search.result import RunResult
+from search.workload import DEFAULT_MODEL
 from sim.compensation import Correction
 from sim.network import QuantNetwork
 from tests.command import run_main
@@ -218,6 +219,25 @@ def _npz(path, **changes):
     return path
 
 
+def test_images_too_many_to_keep_are_read_whenever_they_are_needed(monkeypatch, tmp_path):
+    """Cut in three and limited: the same run, whether the splits are in memory or not."""
+    data = _npz(tmp_path / "d.npz")
+    found = {}
+    for name, limit in (("kept", 2**30), ("unread", 0)):
+        monkeypatch.setattr("sim.data.images.WHOLE_BYTES", limit)
+        assert start(monkeypatch, "--model", DEFAULT_MODEL, "--data", data, "--limit", "200",
+                     "--multipliers", "mul8u_trunc_c9", "--rows", "4", "--cols", "4", "--budget",
+                     "10", "--compare", "none", "--output", tmp_path, "--name", name,
+                     "--json") == 0
+        found[name] = RunResult.load(tmp_path / name / "run.json")
+    one, other = found.values()
+    assert (one.hashes, one.exact, one.winner.history, one.winner.certificates) == (
+        other.hashes, other.exact, other.winner.history, other.winner.certificates)
+    assert sum(one.exact.images) == 50
+    assert one.winner.certificate.n == 200 - 16 - 50
+    assert one.configuration["limit"] == 200
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--method", "mlp"], r"^Unknown method 'mlp'; did you mean 'milp'\?$"),
     (["--compare", "tpee"], r"^Unknown method 'tpee'; did you mean 'tpe'\?$"),
@@ -241,6 +261,8 @@ def _npz(path, **changes):
     (["--search", "digits:search"], r"^--calibrate must be given when --search is$"),
     (["--calibrate", "digits:calibrate", "--search", "digits:search", "--certify",
       "digits:search"], r"^digits:search: images must not be in another split"),
+    (["--limit", "5"], r"digits\.onnx: a limit must come with data, whose first images it takes$"),
+    (["--data", "digits:search", "--limit", "0"], r"^Limit must be at least 1, not 0$"),
     (["--ranges", "pyproject.toml"], r"^pyproject\.toml: not valid JSON"),
     (["--ranges", "r.json", "--workload", "w.json"],
      r"^--workload must not be combined with --ranges$"),

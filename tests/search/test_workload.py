@@ -51,6 +51,7 @@ def test_a_single_network_is_a_workload_of_one():
 @pytest.mark.parametrize(("networks", "message"), [
     ([A, {**B, "name": "a"}], r"network 2: name must be its own, not 'a' again$"),
     ([{**A, "inferences": 0}], r"network 1: inferences must be an integer from 1 to .*, not 0$"),
+    ([{**A, "limit": 0}], r"network 1: limit must be an integer from 1 to .*, not 0$"),
     ([{**A, "inferences": 1.5}], r"network 1: inferences must be an integer .*, not 1\.5$"),
     ([{**A, "inferences": True}], r"network 1: inferences must be an integer .*, not True$"),
     ([{**A, "modle": "x"}], r"network 1: Unknown key 'modle'; did you mean 'model'\?$"),

@@ -9,6 +9,7 @@ import pytest
 from hw.common.errors import InputError
 from hw.multipliers import EXACT, get
 from models.data import load_digits_split
+from sim.data import Images, Preprocessing, open_images
 from sim.evaluator import Evaluator
 from sim.network import QuantNetwork
 
@@ -35,6 +36,22 @@ def test_logits_are_the_networks_whatever_is_kept(network, data, kept_bytes):
     for mapping in MAPPINGS:
         tables = {layer: get(name).table for layer, name in mapping.items()}
         np.testing.assert_array_equal(evaluator.logits(mapping), network.run(data[0], tables))
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 2**30])
+def test_unread_images_are_read_batch_by_batch(network, data, kept_bytes, monkeypatch):
+    images = open_images("digits:search", Preprocessing(), limit=60)
+    monkeypatch.setattr(type(network), "batch_edges", lambda _network, n: [(0, 25), (25, n)])
+    read, lengths = Images.read, []
+    monkeypatch.setattr(Images, "read", lambda self, *arguments, **options: lengths.append(
+        len(self)) or read(self, *arguments, **options))
+    evaluator = Evaluator(network, images, images.labels, kept_bytes=kept_bytes)
+    assert not lengths
+    evaluator.prepare(MAPPINGS[:3])
+    for mapping in MAPPINGS:
+        tables = {layer: get(name).table for layer, name in mapping.items()}
+        np.testing.assert_array_equal(evaluator.logits(mapping), network.run(data[0], tables))
+    assert set(lengths) == {25, 35}
 
 
 def test_only_layers_from_the_first_change_on_are_computed(network, data):

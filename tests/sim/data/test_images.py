@@ -10,7 +10,15 @@ import pytest
 
 from hw.common.errors import InputError
 from models.data import load_digits_split
-from sim.data import Preprocessing, content, load_data, load_images, open_images, parallel
+from sim.data import (
+    Preprocessing,
+    content,
+    kept,
+    load_data,
+    load_images,
+    open_images,
+    parallel,
+)
 from tests.sim.data.writers import encoded, huge_png, nchw, pixels
 
 ROOT = Path(__file__).parents[3]
@@ -59,6 +67,36 @@ def test_parts_make_the_whole(sources, which, step):
     assert parts[0].shape[1:] == images.shape == (3, 9, 10)
     assert len(images) == len(images.labels) == 40
     assert images.read(40).shape == (0, 3, 9, 10)
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_some_images_are_read_when_they_become_an_array(sources, which):
+    images, whole = open_images(sources[which], SETTINGS), load_data(sources[which], SETTINGS)
+    chosen = np.array([30, 2, 2, 39])
+    for some, expected in ((images[5:9], slice(5, 9)), (images[chosen], chosen),
+                           (images[10:][chosen[1:3]], np.array([12, 12])),
+                           (images[40:], slice(40, 40))):
+        assert len(some) == len(whole.labels[expected])
+        np.testing.assert_array_equal(np.asarray(some), whole.images[expected])
+        np.testing.assert_array_equal(some.labels, whole.labels[expected])
+        assert some.nbytes == whole.images[expected].nbytes
+
+
+def test_floats_that_are_ready_are_chosen_too(tmp_path):
+    ready = np.random.default_rng(0).standard_normal((9, 3, 4, 5)).astype(np.float32)
+    np.savez(tmp_path / "d.npz", x=ready, y=np.arange(9))
+    images = open_images(str(tmp_path / "d.npz"), Preprocessing())
+    chosen = np.array([8, 0, 3])
+    np.testing.assert_array_equal(np.asarray(images[chosen]), ready[chosen])
+    np.testing.assert_array_equal(np.asarray(images[chosen][1:]), ready[[0, 3]])
+    np.testing.assert_array_equal(images.read(2, 5), ready[2:5])
+
+
+def test_few_images_are_kept_and_many_are_not(sources, monkeypatch):
+    images = open_images(sources[1], SETTINGS)
+    assert isinstance(kept(images).images, np.ndarray)
+    monkeypatch.setattr("sim.data.images.WHOLE_BYTES", images.nbytes - 1)
+    assert kept(images).images is images
 
 
 def test_layout_nhwc_is_the_shape_of_files(sources):
