@@ -168,8 +168,9 @@ def _cut(images: Images, source: str, seed: int) -> Splits:
         return (LabelledImages(found.images[own[name]], found.labels[own[name]])
                 if isinstance(found.images, np.ndarray) else kept(images[own[name]]))
 
+    calibrate = part("calibrate")
     return Splits(
-        calibrate=Labelled(np.asarray(part("calibrate").images), part("calibrate").labels),
+        calibrate=Labelled(np.asarray(calibrate.images), calibrate.labels),
         search=part("search"), certify=part("certify"), sources=dict.fromkeys(SPLITS, source),
         keys={name: keys[chosen] for name, chosen in own.items()}, description=(
             f"{Path(source).name}, cut by seed {seed} into calibrate/search/certify {sizes}"))
