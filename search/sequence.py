@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-MAX_SEQUENCE = 5  # more hardly save anything, and each is a pass of the certify split
+MAX_SEQUENCE = 8  # more hardly save anything, and each is a pass of the certify split
 SMALLEST_GAIN = 2e-4  # of the exact energy; for less a design is not judged
 
 

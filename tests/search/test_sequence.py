@@ -40,6 +40,12 @@ def test_designs_that_save_nothing_are_never_judged():
     assert plan_sequence(np.zeros((5, 0), bool), []) == []
 
 
+def test_no_more_are_judged_than_asked_for():
+    passes = np.tri(9, dtype=bool)  # the more a design saves, the less often it passes
+    assert len(plan_sequence(passes, np.arange(1, 10) / 10)) == MAX_SEQUENCE
+    assert len(plan_sequence(passes, np.arange(1, 10) / 10, longest=2)) == 2
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_as_good_as_the_best_of_all_sequences(seed):
     generator = np.random.default_rng(seed)

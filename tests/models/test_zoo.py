@@ -1,0 +1,36 @@
+"""The committed networks have the accuracy that stands beside them."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from search.reproduce.float_accuracy import float_accuracy
+
+ZOO = Path(__file__).parents[2] / "models" / "zoo"
+DATA = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[3] / "shared" / "data"))
+CIFAR10 = DATA / "images" / "cifar10_test.npz"
+TRAINED = sorted(path.stem for path in ZOO.glob("*.onnx") if path.stem != "digits")
+FEW = 5  # images whose class is a matter of how sums are rounded
+
+
+def facts(name):
+    return json.loads((ZOO / f"{name}.json").read_text())
+
+
+def test_every_network_says_how_it_was_trained():
+    assert "resnet8" in TRAINED
+    for name in TRAINED:
+        assert facts(name)["recipe"]["architecture"] == name
+        assert (ZOO / f"{name}.onnx").stat().st_size < 25e6
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_accuracy_on_the_test_images_is_the_one_written_down(name):
+    if not CIFAR10.exists():
+        pytest.skip(f"the CIFAR-10 test set is not in {DATA} (set AUTOAPPROX_DATA)")
+    written = facts(name)["float_top1"]["cifar10_test.npz"]
+    right, n = float_accuracy(ZOO / f"{name}.onnx", str(CIFAR10))
+    assert n == written["n"] == 10_000
+    assert abs(right - written["right"]) <= FEW
