@@ -17,7 +17,9 @@ from hw.common.errors import InputError
 from hw.common.files import read_json
 from sim.onnx_file import PRODUCTS, network_input
 
-CALIBRATION_BATCH = 32
+# Every tensor of a batch is held until its extremes are taken; these do not depend on batches.
+CALIBRATION_BATCH = 32  # images, and at most so many numbers, four images of 224x224:
+CALIBRATION_NUMBERS = 4 * 3 * 224 * 224
 
 
 class Range(NamedTuple):
@@ -31,8 +33,9 @@ class _Batches:
     """Feeds calibration images to the quantiser."""
 
     def __init__(self, name: str, images: npt.NDArray[np.float32]) -> None:
-        self._batches = iter([{name: images[first:first + CALIBRATION_BATCH]}
-                              for first in range(0, len(images), CALIBRATION_BATCH)])
+        size = max(1, min(CALIBRATION_BATCH, CALIBRATION_NUMBERS // max(images[0].size, 1)))
+        self._batches = iter([{name: images[first:first + size]}
+                              for first in range(0, len(images), size)])
 
     def get_next(self) -> dict[str, Any] | None:
         return next(self._batches, None)
