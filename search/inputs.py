@@ -165,8 +165,9 @@ def _cut(images: Images, source: str, seed: int) -> Splits:
     sizes = "/".join(str(len(chosen)) for chosen in own.values())
 
     def part(name: str) -> LabelledImages:
-        return (LabelledImages(found.images[own[name]], found.labels[own[name]])
-                if isinstance(found.images, np.ndarray) else kept(images[own[name]]))
+        some = found.images[own[name]]
+        return kept(some) if isinstance(some, Images) else LabelledImages(
+            some, found.labels[own[name]])
 
     calibrate = part("calibrate")
     return Splits(

@@ -148,11 +148,10 @@ def _hashes(options: Options, inputs: Inputs) -> dict[str, str]:
         own["technology"] = inputs.pes[EXACT].technology.digest
     workload = options.workload
     for one in inputs.networks:
-        model = hashlib.sha256(one.source.model.read_bytes())
-        own[workload.called("network", one.source)] = model.hexdigest()
-        if one.source.ranges is not None:
-            ranges = hashlib.sha256(one.source.ranges.read_bytes())
-            own[workload.called("ranges", one.source)] = ranges.hexdigest()
+        for name, path in (("network", one.source.model), ("ranges", one.source.ranges)):
+            if path is not None:
+                content = hashlib.sha256(path.read_bytes())
+                own[workload.called(name, one.source)] = content.hexdigest()
         for name, _data in one.splits:
             own[workload.called(f"{name} images", one.source)] = one.splits.digest(name)
     if len(inputs.networks) > 1:  # counts are kept in their order

@@ -10,14 +10,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hw.common.wording import duration
+from hw.common.wording import duration, times_a_round
 from hw.multipliers import EXACT
 from search.charges import charges
 from search.inputs import NetworkInputs
 from search.options import Options
 from search.pipeline import read_inputs
 from search.sequence import MAX_SEQUENCE
-from search.workload import times_a_round
 
 TIMED_IMAGES = 64
 ENERGY_S = 0.03  # processor seconds per (layer, multiplier) of the energy model, 2026

@@ -14,8 +14,8 @@ from typing import Any
 
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_json
+from hw.common.wording import times_a_round
 from search.accuracy import shortfall
-from search.workload import times_a_round
 
 RUN_FORMAT = "autoapprox-run/4"
 

@@ -31,11 +31,6 @@ NUMBERS = ("inferences", "limit")
 MOST = 10**9
 
 
-def times_a_round(inferences: int) -> str:
-    """Return how often a network runs, in words."""
-    return f"{inferences} inference{'s' if inferences > 1 else ''} a round"
-
-
 @dataclass(frozen=True, kw_only=True)
 class NetworkSource:
     """Where one network and its images are; see `search.inputs.load_splits`.

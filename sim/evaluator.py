@@ -57,7 +57,7 @@ class Evaluator:
         self.network, self.labels = network, labels
         if multipliers is not None and EXACT in multipliers and not multipliers[EXACT].is_exact:
             raise InputError(f"Multiplier {EXACT!r} must be exact: it stands for unnamed layers")
-        self._batches = [images[first:last] for first, last in network.batch_edges(len(images))]
+        self._batches = list(network.batches(images))
         self._multipliers, self._constants, self._check = multipliers, constants, check
         self._kept_bytes, self._bytes = kept_bytes, 0
         self._states: OrderedDict[tuple[int, tuple[str, ...]], tuple[State, int]] = OrderedDict()

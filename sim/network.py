@@ -24,6 +24,7 @@ import onnx
 from hw.common.errors import InputError, unknown_name
 from hw.operands import check_operands
 from sim.compute import explain, layer_output, layer_sums
+from sim.data import Images as UnreadImages
 from sim.kernels.workers import available, run_all
 from sim.layer import MAX_ROWS_BYTES, MappedLayer
 from sim.onnx_file import is_quantised, load_model, network_input
@@ -34,6 +35,7 @@ from sim.tables import SignedTable, Table, exact_table, table_key
 
 Images = npt.NDArray[np.float32]
 State = dict[str, npt.NDArray[Any]]  # live tensors between two steps
+Rows = TypeVar("Rows", npt.NDArray[np.float32], npt.NDArray[np.float32] | UnreadImages)
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 MAX_BATCH = 256
@@ -223,19 +225,16 @@ class QuantNetwork:
         logits = state[self.model.graph.output[0].name]
         return np.asarray(logits, np.float32).reshape(len(logits), -1)
 
-    def batches(self, images: Images) -> Iterable[Images]:
+    def batches(self, images: Rows) -> Iterable[Rows]:
         """Cut images into batches whose im2col stays small, a few for each thread if possible."""
-        return (images[first:last] for first, last in self.batch_edges(len(images)))
-
-    def batch_edges(self, n: int) -> list[tuple[int, int]]:
-        """Return first and last, exclusive, of the batches of n images."""
+        n = len(images)
         widest = max((layer.positions * layer.groups * layer.k for layer in self.layers), default=1)
         count = -(-n // max(1, min(MAX_BATCH, MAX_ROWS_BYTES // max(widest, 1))))
         threads = available(self.threads)
         if n * self._typical_positions >= threads * FEWEST_ROWS:
             count = min(-(-count // threads) * threads, n)
         size = -(-n // max(count, 1))
-        return [(first, min(first + size, n)) for first in range(0, n, size)]
+        return (images[first:first + size] for first in range(0, n, size))
 
     @cached_property
     def _typical_positions(self) -> int:

@@ -12,6 +12,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def times_a_round(inferences: int) -> str:
+    """Return how often a network runs, in words."""
+    return f"{inferences} inference{'s' if inferences > 1 else ''} a round"
+
+
 class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
     """States the defaults that say something and are not already in the help."""
 

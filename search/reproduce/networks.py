@@ -73,9 +73,9 @@ class Network:
         return f"nets/{self.name}.onnx"
 
     @property
-    def ranges_file(self) -> str | None:
-        """Trained activation ranges, from the work folder; None where there are none."""
-        return self.ranges and f"data/nets/{self.ranges}"
+    def ranges_option(self) -> tuple[str, ...]:
+        """The option that names trained activation ranges, and its file; empty without any."""
+        return ("--ranges", f"data/nets/{self.ranges}") if self.ranges else ()
 
 
 COMPARED = ("all", "all-plain")

@@ -93,16 +93,10 @@ def _accuracies(network: Network) -> Iterator[Step]:
     reads = (*_files(network), images.judged, images.calibrate)
     yield Step(name=f"exact/{network.name}", about={"kind": "exact", **about},
                varies=varies, command=_evaluate(network), inputs=reads)
-    option, more = _ranges(network)
-    if option:
+    ranges = network.ranges_option
+    if ranges:
         yield Step(name=f"exact/{network.name}-ranges", about={"kind": "ranges", **about},
-                   command=_evaluate(network, *option), inputs=(*reads, *more))
-
-
-def _ranges(network: Network) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the option that gives a network its trained ranges, and the file that it reads."""
-    path = network.ranges_file
-    return (("--ranges", path), (path,)) if path else ((), ())
+                   command=_evaluate(network, *ranges), inputs=(*reads, *ranges[1:]))
 
 
 def _figures() -> Iterator[Step]:
@@ -146,13 +140,13 @@ def _tables(network: Network, data: Path) -> Iterator[Step]:
 def _search(network: Network, variant: str, budget: int) -> Iterator[Step]:
     images, run = network.images, f"{network.name}-{variant}"
     about = {"network": network.name, "variant": variant}
-    folder, (option, more) = f"runs/{run}", _ranges(network)
+    folder, ranges = f"runs/{run}", network.ranges_option
     yield Step(
         name=f"search/{network.name}/{variant}", about={"kind": "search", **about},
-        command=("search.run", "--model", network.model, *option, "--calibrate", images.calibrate,
+        command=("search.run", "--model", network.model, *ranges, "--calibrate", images.calibrate,
                  "--search", images.search, "--certify", images.judged, *VARIANTS[variant],
                  "--budget", str(budget), "--seed", str(SEED), "--name", run),
-        inputs=(*_files(network), *more, images.calibrate, images.search, images.judged),
+        inputs=(*_files(network), *ranges[1:], images.calibrate, images.search, images.judged),
         outputs=(folder,), unfinished=f"{folder}.unfinished",
         figure=f"{folder}/figures/{FIGURES[variant]}.svg" if variant in FIGURES else None)
     if variant != "study":  # there the sensitivities are wanted, not the design
@@ -162,12 +156,12 @@ def _search(network: Network, variant: str, budget: int) -> Iterator[Step]:
 
 def _layers(network: Network) -> Step:
     images, output = network.images, f"layers/{network.name}.npz"
-    option, more = _ranges(network)
+    ranges = network.ranges_option
     return Step(
         name=f"layers/{network.name}", about={"kind": "layers", "network": network.name},
         command=("sim.layer_streams", network.model, "--data", images.calibrate, "--calibrate",
-                 str(images.calibration_images), *option, "-o", output),
-        inputs=(*_files(network), *more, images.calibrate), outputs=(output,))
+                 str(images.calibration_images), *ranges, "-o", output),
+        inputs=(*_files(network), *ranges[1:], images.calibrate), outputs=(output,))
 
 
 def _chips(network: Network, run: str, methods: Sequence[str], about: dict[str, str]

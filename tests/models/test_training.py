@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import onnx
@@ -18,6 +19,7 @@ from models.training.graph_module import graph_module, trained
 from models.training.loop import Training
 from models.training.recipes import RECIPES, Recipe
 from sim.data import Preprocessing, load_data
+from tests.command import run_main
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
@@ -127,9 +129,7 @@ def test_augmentation_moves_and_mirrors():
 # --- command line -----------------------------------------------------------------------
 
 
-def run(monkeypatch, *arguments):
-    monkeypatch.setattr("sys.argv", ["train", *map(str, arguments)])
-    return main()
+run = partial(run_main, main)
 
 
 @pytest.fixture

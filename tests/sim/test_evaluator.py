@@ -41,7 +41,7 @@ def test_logits_are_the_networks_whatever_is_kept(network, data, kept_bytes):
 @pytest.mark.parametrize("kept_bytes", [0, 2**30])
 def test_unread_images_are_read_batch_by_batch(network, data, kept_bytes, monkeypatch):
     images = open_images("digits:search", Preprocessing(), limit=60)
-    monkeypatch.setattr(type(network), "batch_edges", lambda _network, n: [(0, 25), (25, n)])
+    monkeypatch.setattr(type(network), "batches", lambda _network, some: [some[:25], some[25:]])
     read, lengths = Images.read, []
     monkeypatch.setattr(Images, "read", lambda self, *arguments, **options: lengths.append(
         len(self)) or read(self, *arguments, **options))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,12 +12,10 @@ from hw.multipliers import __main__ as command
 from hw.multipliers import files, get, names
 from hw.multipliers.base import Multiplier, ProductTable
 from hw.multipliers.heatmap import draw
+from tests.command import run_main
 from tests.hw.multipliers.importing import writers
 
-
-def run(monkeypatch, *arguments):
-    monkeypatch.setattr("sys.argv", ["python -m hw.multipliers", *map(str, arguments)])
-    return command.main()
+run = partial(run_main, command.main)
 
 
 def test_list_has_every_entry_sorted(monkeypatch, capsys):

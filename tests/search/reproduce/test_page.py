@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from search.reproduce.plan import all_steps
 from search.reproduce.results import Results
 from search.reproduce.runner import open_work
 from search.reproduce.steps import DONE, FAILED, Record, Step, digests
+from tests.command import run_main
 from tests.search.runs import made_up_run
 
 ROOT = Path(__file__).parents[3]
@@ -203,10 +205,9 @@ def test_other_files_are_refused(tmp_path, content, message):
         Results.load(path)
 
 
-def run_main(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["reproduce", *map(str, arguments)])
+def exit_status(monkeypatch, *arguments):
     with pytest.raises(SystemExit) as ended:
-        run_command_line(command.main)
+        run_main(partial(run_command_line, command.main), monkeypatch, *arguments)
     return ended.value.code
 
 
@@ -217,7 +218,7 @@ def test_failed_step_is_reported_with_its_command(monkeypatch, capsys, tmp_path)
                   about={"kind": "layers"}),
              Step(name="figure5", command=("json.tool", "--help"), about={"kind": "layers"})]
     monkeypatch.setattr(command, "all_steps", lambda *_arguments: steps)
-    assert run_main(monkeypatch, "--data", data, "--work", work, "-o", tmp_path / "page.md") == 3
+    assert exit_status(monkeypatch, "--data", data, "--work", work, "-o", tmp_path / "page.md") == 3
     messages = capsys.readouterr().err
     assert "error: 1 of 2 steps failed, the first with: python -m search.reproduce.prepare odd " \
         in messages.splitlines()[-1]
@@ -234,7 +235,7 @@ def test_failed_step_is_reported_with_its_command(monkeypatch, capsys, tmp_path)
 ])
 def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path, arguments, message):
     monkeypatch.chdir(tmp_path)
-    assert run_main(monkeypatch, *arguments, "-o", "page.md") == 2
+    assert exit_status(monkeypatch, *arguments, "-o", "page.md") == 2
     assert capsys.readouterr().err == f"error: {message}\n"
     assert not (tmp_path / "page.md").exists()
 
@@ -242,7 +243,7 @@ def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path, arguments, message
 def test_dry_run_runs_nothing(monkeypatch, capsys, data, tmp_path):
     work = tmp_path / "work"
     (data / "images" / "cifar10_test.npz").unlink()
-    assert run_main(monkeypatch, "--data", data, "--work", work, "--dry-run", "--steps",
+    assert exit_status(monkeypatch, "--data", data, "--work", work, "--dry-run", "--steps",
                     "exact/resnet8,figure5") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "prepare/cifar10: to run"
@@ -265,7 +266,7 @@ def test_interruption_says_how_to_go_on(monkeypatch, capsys, data, tmp_path):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "run_all", interrupted)
-    assert run_main(monkeypatch, "--data", data, "--work", tmp_path / "work", "-o",
+    assert exit_status(monkeypatch, "--data", data, "--work", tmp_path / "work", "-o",
                     tmp_path / "page.md") == 130
     assert capsys.readouterr().err == (f"what was finished is kept in {tmp_path / 'work'}; the "
                                        "same command goes on\nerror: interrupted\n")
