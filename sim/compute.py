@@ -6,17 +6,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import numpy.typing as npt
 
+from sim.depthwise import each_sums
 from sim.kernels import TableProduct
-from sim.kernels.depthwise import depthwise_sums
 from sim.kernels.pack import PackedWeights
 from sim.kernels.rows import Rows
 from sim.kernels.sink import Matrix
-from sim.kernels.workers import run_all, shares
 from sim.layer import MappedLayer
 from sim.product import Product
 from sim.requantize import RequantizedTensor, requantize_planes
@@ -38,8 +35,13 @@ def layer_sums(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Prod
         return layer.accumulate(written_out, product, threads=threads), shape
     shape = layer.output_shape(codes.shape)
     if layer.is_depthwise:
-        sums = np.moveaxis(_depthwise(layer, stored, product, threads), 1, -1)
-        return np.ascontiguousarray(sums.reshape(-1, layer.groups)), shape
+        sums = np.empty((shape[0], int(np.prod(shape[1:-1])), layer.groups), np.int32)
+
+        def put(image: int, first: int, some: Int32) -> None:
+            sums[image, :, first:first + len(some)] = some.T
+
+        each_sums(layer, stored, product, put, threads=threads)
+        return sums.reshape(-1, layer.groups), shape
     parts = []
     for rows, weights in gather(layer, stored, threads=threads):
         sink = Matrix(rows.count, layer.n)
@@ -61,11 +63,13 @@ def layer_output(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Pr
     positions = int(np.prod(shape)) // (images * channels)
     tensor = RequantizedTensor.empty(layer.requantize_constants, images, channels, positions)
     if layer.is_depthwise:
-        sums = _depthwise(layer, stored, product, threads).reshape(tensor.codes.shape)
-        run_all([partial(requantize_planes, sums, layer.bias, requantizer.multiplier,
-                         requantizer.shift, requantizer.zero_point, requantizer.low,
-                         requantizer.high, tensor.codes, *part)
-                 for part in shares(images * channels, threads, 1)], threads)
+        def requantize(image: int, first: int, some: Int32) -> None:
+            own = slice(first, first + len(some))
+            requantize_planes(some, layer.bias[own], requantizer.multiplier[own],
+                              requantizer.shift[own], requantizer.zero_point, requantizer.low,
+                              requantizer.high, tensor.codes[image, own])
+
+        each_sums(layer, stored, product, requantize, threads=threads)
     else:
         for group, (rows, weights) in enumerate(gather(layer, stored, threads=threads)):
             product.multiply(rows, weights, tensor.of_channels(group * layer.n, layer.n),
@@ -81,7 +85,7 @@ def explain(layer: MappedLayer, product: Product, images: int) -> str:
     if not isinstance(product, TableProduct):
         return type(product).__name__
     if layer.is_depthwise:
-        return "depthwise: one look-up per product, tap by tap"
+        return "depthwise: one look-up per product, three taps at a time"
     best = product.plans(layer.positions * images, layer.k, layer.n)[0]
     return f"{best.describe()}, about {best.cycles * layer.groups / 1e6:.1f} Mcycles"
 
@@ -98,23 +102,3 @@ def gather(layer: MappedLayer, codes: Bytes, *,
     return [(Rows.of_matrix(part), weights)
             for part, weights in zip(rows, layer.packed_weights, strict=True)]
 
-
-def _depthwise(layer: MappedLayer, codes: Bytes, product: TableProduct, threads: int) -> Int32:
-    """Return the sums int32[n, c, h, w]."""
-    window = layer.window
-    assert window is not None, layer.name
-    image = codes[:, :, None] if codes.ndim == 3 else codes
-    n, channels, height, width = image.shape
-    top, left, bottom, right = window.padding(height, width)
-    padded = np.full((n, channels, height + top + bottom, width + left + right),
-                     layer.padding_code, np.uint8)
-    padded[:, :, top:top + height, left:left + width] = image
-    taps = np.stack(np.meshgrid(np.arange(window.kernel[0]) * window.dilation[0],
-                                np.arange(window.kernel[1]) * window.dilation[1],
-                                indexing="ij"), axis=-1).reshape(-1, 2)
-    out = np.empty((n, channels, *window.size(height, width)), np.int32)
-    product.check_sums(layer.k)
-    run_all([partial(depthwise_sums, padded, layer.depthwise_weights, product.by_weight, taps,
-                     window.stride, out, *part) for part in shares(n * channels, threads, 1)],
-            threads)
-    return out

@@ -161,17 +161,14 @@ def _runs(first: int, rows: int, positions: int, row_bytes: int,
     return runs, address(runs)
 
 
-@njit("void(int32[:,:,::1], int32[::1], int64[::1], int64[::1], int64, int64, int64, "
-      "uint8[:,:,::1], int64, int64)", nogil=True, cache=True)
+@njit("void(int32[:,::1], int32[::1], int64[::1], int64[::1], int64, int64, int64, "
+      "uint8[:,::1])", nogil=True, cache=True)
 def requantize_planes(sums: npt.NDArray[np.int32], bias: npt.NDArray[np.int32],
                       multiplier: npt.NDArray[np.int64], shift: npt.NDArray[np.int64],
-                      zero_point: int, low: int, high: int, out: npt.NDArray[np.uint8],
-                      first: int, last: int) -> None:
-    """Requantise sums that are channels first already; planes image * channels + channel."""
-    channels = sums.shape[1]
-    for plane in range(first, last):
-        image, channel = plane // channels, plane % channels
-        source, target = sums[image, channel], out[image, channel]
+                      zero_point: int, low: int, high: int, out: npt.NDArray[np.uint8]) -> None:
+    """Requantise sums int32[channels, positions] of one image."""
+    for channel in range(sums.shape[0]):
+        source, target = sums[channel], out[channel]
         factor, by = multiplier[channel], shift[channel]
         half = np.int64(1) << (by - 1)
         for m in range(source.size):

@@ -40,11 +40,13 @@ JUDGE_EVERY = 4  # every fourth image is held out
 JUDGE_TEMPERATURE = 2.0
 SLOPES = (0.25, 4.0)  # beyond these a circuit does not multiply any more
 KEPT_BYTES = 2**30
+FITTED_ROWS = 2**17  # of a layer, over all images: more hardly change a line or a mean
 
 NONE = "none"
 
 Sums = npt.NDArray[np.int32]
 Codes = npt.NDArray[np.uint8]
+Counts = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float32]
 
 
@@ -57,8 +59,8 @@ class Calibration:
     images : float32[n, c, h, w]
         At least 4. Images are held out by their place, so files sorted by class do no harm.
     kept_bytes : int
-        Memory for the exact sums (default 1 GiB). Where all do not fit, evenly spaced output
-        positions are kept, and fits see only those.
+        Memory for the exact sums (default 1 GiB). Where all do not fit, or a layer has more than
+        `FITTED_ROWS`, evenly spaced output positions are kept, and fits see only those.
     """
 
     def __init__(self, network: QuantNetwork, images: Images, *, kept_bytes: int = KEPT_BYTES,
@@ -76,8 +78,10 @@ class Calibration:
         self._batches = [batch for part in batches for batch in part]
         size = 4 * len(images) * sum(layer.positions * layer.groups * layer.n
                                      for layer in network.layers)
-        self._strides = {layer.name: _stride(layer, math.ceil(size / kept_bytes))
-                         for layer in network.layers}
+        self._strides = {
+            layer.name: _stride(layer, math.ceil(max(
+                size / kept_bytes, len(images) * layer.positions / FITTED_ROWS)))
+            for layer in network.layers}
         self._sums: dict[str, list[Sums]] = {layer.name: [] for layer in network.layers}
         self._outputs: dict[str, list[npt.NDArray[np.generic]]] = {  # held out
             layer.name: [] for layer in network.layers}
@@ -154,8 +158,9 @@ class Calibration:
         for layer in network.layers:
             step = network.layer_steps[layer.name]
             states = [network.advance(state, done, step, {}) for state in states]
+            counts = self._counts(layer, states, kind, measured)
             yield layer.name, {
-                name: self._choose(layer, table, states, kind, measured)[0]
+                name: self._choose(layer, table, states, kind, counts)[0]
                 if name in different else LayerFit(
                     table=table_digest(table), kept=NONE, plain_error=0.0, error=0.0,
                     correction=None)
@@ -165,18 +170,25 @@ class Calibration:
     def _fit_layer(self, layer: MappedLayer, table: Table, states: Sequence[State], kind: str,
                    measured: bool) -> tuple[LayerFit, list[State]]:
         """Return what to keep in a layer, and the states after it."""
-        fit, kept = self._choose(layer, table, states, kind, measured)
+        fit, kept = self._choose(layer, table, states, kind,
+                                 self._counts(layer, states, kind, measured))
         return fit, [self.network.put(state, layer, kept.layer.finish(*kept.sums(index)))
                      for index, state in enumerate(states)]
 
+    def _counts(self, layer: MappedLayer, states: Sequence[State], kind: str, measured: bool
+                ) -> Counts | None:
+        """Return how often the layer sees each byte, where its weight map is to know."""
+        if not (KINDS[kind][0] and measured):
+            return None
+        return np.asarray(np.sum([act_counts(state[layer.input])
+                                  for state in states[:self._fitting]], axis=0))
+
     def _choose(self, layer: MappedLayer, table: Table, states: Sequence[State], kind: str,
-                measured: bool) -> tuple[LayerFit, _Option]:
-        """Return what to keep in a layer, and the layer with it."""
+                counts: Counts | None) -> tuple[LayerFit, _Option]:
+        """Return what to keep in a layer, and the layer with it; counts : of its input bytes."""
         mapped, fitted = KINDS[kind]
         codes: list[Codes | None] = [None]
         if mapped:
-            counts = np.sum([act_counts(state[layer.input]) for state in states[:self._fitting]],
-                            axis=0) if measured else None
             codes.append(weight_map(table, layer.act_values, layer.weight_values, counts))
         options = [option for code in codes
                    for option in self._options(layer, table, states, code, fitted)]

@@ -342,6 +342,17 @@ def test_little_memory_fits_on_fewer_positions(everywhere):
     assert found.divergence < found.plain_divergence / 2
 
 
+def test_layers_of_many_rows_are_fitted_on_some(everywhere, monkeypatch):
+    network, images, tables, _calibration = everywhere
+    seen = []
+    monkeypatch.setattr("sim.compensation.calibration.FITTED_ROWS", 700)
+    monkeypatch.setattr(Moments, "add", lambda moments, x, y, add=Moments.add: seen.append(
+        len(x)) or add(moments, x, y))
+    found = Calibration(network, images).fit(tables)
+    assert found.divergence < found.plain_divergence / 2
+    assert 300 < max(seen) <= 700 < len(images) * max(layer.positions for layer in network.layers)
+
+
 def test_layers_that_are_exact_are_left_alone(digits):
     network, images = digits
     tables = {"block1b": LOPSIDED, "mix": exact_table()}

@@ -79,6 +79,8 @@ INITIALISED = frozenset(("NetDeclaration", "ParameterDeclaration"))
 ASSIGNING = frozenset(("ContinuousAssign", "ExpressionStatement", "LoopGenerate"))
 DIGITS = re.compile(r"[0-9a-fA-F_]+")
 MAX_NUMBER, MAX_WIDTH = 65_535, 1024
+# Before a text that is no SystemVerilog: words that only that reserves, as `cross`, may be names.
+VERILOG = '`begin_keywords "1364-2005" '
 TOO_DEEP = "must be less deeply nested"
 
 
@@ -129,27 +131,44 @@ def rewritten(text: str, top: str | None = None) -> dict[str, Any]:
     Refused
         A construct is not allowed.
     """
+    if "`" in text:
+        raise Refused("directives must not be used", text.index("`"))
+    root, shift = _parsed(text)
+    try:
+        return _rewritten(root, text, shift, top)
+    except Refused as refused:
+        raise Refused(str(refused), max(refused.offset - shift, 0)) from None
+
+
+def _parsed(text: str) -> tuple[Any, int]:
+    """Return the root of the syntax tree, and how much larger its offsets are than the text's."""
     from pyslang import DiagnosticEngine
     from pyslang.syntax import SyntaxTree
 
-    if "`" in text:
-        raise Refused("directives must not be used", text.index("`"))
-    try:
-        tree = SyntaxTree.fromText(text, "circuit.v")
-    except RuntimeError:
-        raise Refused(TOO_DEEP, 0) from None
-    for diagnostic in tree.diagnostics:
-        if diagnostic.isError():
-            message = DiagnosticEngine(tree.sourceManager).formatMessage(diagnostic)
-            raise Refused(f"not valid Verilog, {message}", diagnostic.location.offset)
-    root: Any = tree.root
+    refusals = []
+    for keywords in ("", VERILOG):
+        try:
+            tree = SyntaxTree.fromText(keywords + text, "circuit.v")
+        except RuntimeError:
+            raise Refused(TOO_DEEP, 0) from None
+        wrong = next((found for found in tree.diagnostics if found.isError()), None)
+        if wrong is None:
+            return tree.root, len(keywords)
+        message = DiagnosticEngine(tree.sourceManager).formatMessage(wrong)
+        refusals.append(Refused(f"not valid Verilog, {message}",
+                                wrong.location.offset - len(keywords)))
+    raise max(refusals, key=lambda refused: refused.offset)
+
+
+def _rewritten(root: Any, text: str, shift: int, top: str | None) -> dict[str, Any]:
+    """Return the answer for the tree of a text; shift : of the tree's offsets."""
     members = [root] if _kind(root) == "ModuleDeclaration" else list(root)
     modules = [str(member.header.name.valueText) for member in members
                if _kind(member) == "ModuleDeclaration"]
     for number, name in enumerate(modules):
         if name in modules[:number]:
             raise Refused(f"module {name[:40]} must be described once", 0)
-    writer = _Writer(line_starts=[0, *(match.end() for match in re.finditer("\n", text))],
+    writer = _Writer(line_starts=[0, *(shift + match.end() for match in re.finditer("\n", text))],
                      modules=set(modules), contains={name: set() for name in modules})
     _write(writer, root)
     chosen = _top(writer.contains, top)

@@ -133,6 +133,8 @@ def test_cases_attributes_escaped_names_and_ascending_ranges(tmp_path):
     ("m again(A, B, O);", None, "module m must not contain itself"),
     ("module inner; endmodule", 2, "module inside a module must not be used"),
     ("assign O = A *;", 2, "not valid Verilog, expected expression"),
+    ("wire cross;\nassign O = A *;", 3, "not valid Verilog, expected expression"),
+    ("wire cross;\ntri1 t;", 3, "tri1 must not be used"),
     ("endmodule\nwire x;\nmodule n;", 3, "text outside a module must not be used"),
     ("endmodule\nmodule m;", None, "module m must be described once"),
     ("endmodule\npackage p; endpackage\nmodule n;", 3, "package declaration must not be used"),
@@ -229,6 +231,12 @@ def test_top_is_the_module_that_no_other_contains(tmp_path):
     with pytest.raises(InputError, match=r"top must be a module of the file, not third$"):
         load(tmp_path, text, top="third")
     assert load(tmp_path, text, top="other").multiplier.is_exact
+
+
+@pytest.mark.parametrize("word", ["cross", "bit", "logic", "do", "final", "var"])
+def test_words_that_only_system_verilog_reserves_may_be_names(tmp_path, word):
+    text = f"{HEAD}wire [15:0] {word} = A * B;\nassign O = {word};\nendmodule\n"
+    assert load(tmp_path, text).multiplier.is_exact
 
 
 PIECES = st.sampled_from([
