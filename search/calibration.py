@@ -44,8 +44,9 @@ class Runs(Protocol):
     def logits(self, mapping: Mapping[str, str]) -> Logits:
         """Return float32[n, classes]; layers that are not named run exactly."""
 
-    def prepare(self, mappings: Sequence[Mapping[str, str]]) -> None:
-        """Compute the logits of many mappings together."""
+    def prepare(self, mappings: Sequence[Mapping[str, str]], *, progress: Counter | None = None
+                ) -> None:
+        """Compute the logits of many mappings together, counting the images of each."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,11 +99,13 @@ def calibrate(problem: Problem, power: Float, runs: Runs, *, seed: int,
     ----------
     power : float64[N, K]
         Error power of every multiplier in every layer.
+    progress : Counter, optional
+        Advanced by images, those of a probe per layer and of `CHECKED_DESIGNS`.
     """
     columns = [_probe(row) for row in power]
     mappings = [{layer: problem.multipliers[column]}
                 for layer, column in zip(problem.layers, columns, strict=True)]
-    runs.prepare(mappings)
+    runs.prepare(mappings, progress=progress)
     exact = runs.logits({})
     gains = np.zeros(len(problem.layers))
     changes = []
@@ -111,8 +114,6 @@ def calibrate(problem: Problem, power: Float, runs: Runs, *, seed: int,
         changes.append((logits.astype(np.float64) - exact).ravel())
         if power[row, column] > 0:
             gains[row] = relative_damage(logits, exact) / power[row, column]
-        if progress is not None:
-            progress.advance(note=problem.layers[row])
     # A layer whose probe changed nothing is not free: it is as sensitive as the least that did.
     if (gains > 0).any():
         gains = np.maximum(gains, gains[gains > 0].min())
@@ -121,12 +122,10 @@ def calibrate(problem: Problem, power: Float, runs: Runs, *, seed: int,
     generator = np.random.default_rng([seed, 1])
     designs = [problem.random(generator) for _ in range(CHECKED_DESIGNS)]
     checked = [problem.to_mapping(design) for design in designs]
-    runs.prepare(checked)
+    runs.prepare(checked, progress=progress)
     measured = [relative_damage(runs.logits(mapping), exact) for mapping in checked]
     additive, pairwise = (rank_correlation([damage.of(design) for design in designs], measured)
                           for damage in (plain, paired))
-    if progress is not None:
-        progress.advance(note="random designs")
     better = additive < GOOD_RANK_CORRELATION and pairwise > additive
     return Calibration(
         error_power=power, gains=gains, probes=tuple(problem.multipliers[c] for c in columns),

@@ -26,6 +26,7 @@ from search.certify import (
 )
 from search.evaluation import SplitRuns
 from search.forecast import Paired, imagine
+from search.methods.base import Counter
 from search.oracle import Measured
 from search.result import Candidate, Certificate, MethodResult
 from search.sequence import plan_sequence
@@ -40,30 +41,45 @@ class Certification:
                  margins: Sequence[float]) -> None:
         self.margins, self._runs, self._exact = margins, runs, exact
 
-    def of(self, result: MethodResult, needed: Sequence[int], measure: Measure, *,
-           chosen: bool) -> MethodResult:
-        """Return the result with the cheapest design that passed, and its certificates.
+    @property
+    def images(self) -> int:
+        """Images of all networks that one design is judged on."""
+        return sum(len(runs.labels) for runs in self._runs)
+
+    def plan(self, result: MethodResult, needed: Sequence[int], measure: Measure
+             ) -> list[Candidate]:
+        """Return the designs to judge, in order, from the search split alone.
+
+        measure : candidates -> what was measured of them on the search split.
+        """
+        return sequence(result.history, measure(result.history), self._exact, needed=needed,
+                        images=[len(runs.labels) for runs in self._runs], margins=self.margins)
+
+    def judge(self, result: MethodResult, designs: Sequence[Candidate], *, chosen: bool,
+              progress: Counter | None = None) -> MethodResult:
+        """Return the result with the cheapest of the designs that passed, and its certificates.
 
         When nothing passes, the chosen method falls back on the exact array, the same networks as
         before; another one keeps no design, and the certificates of the first that failed.
 
-        measure : candidates -> what was measured of them on the search split.
+        designs : of `plan`. progress : advanced by `images` for the exact network and for each.
         """
-        designs = sequence(result.history, measure(result.history), self._exact, needed=needed,
-                           images=[len(runs.labels) for runs in self._runs],
-                           margins=self.margins)
-        right = [runs.right({}) for runs in self._runs]
+        right = [runs.right({}, progress=progress) for runs in self._runs]
         fallback = [identical(exact, margin=margin)
                     for exact, margin in zip(right, self.margins, strict=True)]
 
-        def judge(candidate: Candidate) -> list[Certificate]:
+        def certificates_of(candidate: Candidate) -> list[Certificate]:
             if candidate.mapping == self._exact.mapping:
+                if progress is not None:
+                    progress.advance(self.images)
                 return fallback
-            return [compare(exact, runs.right(candidate.mapping), margin=margin,
-                            separate=not chosen)
+            return [compare(exact, runs.right(candidate.mapping, progress=progress),
+                            margin=margin, separate=not chosen)
                     for exact, runs, margin in zip(right, self._runs, self.margins, strict=True)]
 
-        judged = certify_in_sequence(designs, judge)
+        judged = certify_in_sequence(designs, certificates_of)
+        if progress is not None:  # what a failure spared
+            progress.advance((len(designs) - len(judged)) * self.images)
         passed = [entry for entry in judged if holds(entry[1])]
         if passed:
             best, certificates = passed[-1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Event, Lock
 from typing import TypeVar
 
 import numpy as np
@@ -16,10 +16,11 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from hw.common.errors import InputError
+from hw.common.progress import Task
 from hw.multipliers import Multiplier
 from models.data import Labelled
 from sim.data import LabelledImages
-from sim.evaluator import Constants, Evaluator
+from sim.evaluator import Constants, Done, Evaluator
 from sim.network import QuantNetwork
 
 MIN_SHARD = 32  # images; smaller shards cost more than they save
@@ -83,15 +84,24 @@ class SplitRuns:
             for network, first, last in zip(workers.networks, edges[:-1], edges[1:],
                                             strict=False)]
 
-    def logits(self, mapping: Mapping[str, str]) -> npt.NDArray[np.float32]:
-        """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact."""
-        own = self._own(mapping)
-        return np.concatenate(self._everywhere(lambda evaluator: evaluator.logits(own)))
+    def logits(self, mapping: Mapping[str, str], *, progress: Task | None = None
+               ) -> npt.NDArray[np.float32]:
+        """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact.
 
-    def prepare(self, mappings: Sequence[Mapping[str, str]]) -> None:
-        """Compute the logits of many mappings together; `logits` then has them."""
-        own = [self._own(mapping) for mapping in mappings]
-        self._everywhere(lambda evaluator: evaluator.prepare(own))
+        progress : advanced by images.
+        """
+        own, done = self._own(mapping), _counted(progress)
+        return np.concatenate(self._everywhere(
+            lambda evaluator: evaluator.logits(own, done=done)))
+
+    def prepare(self, mappings: Sequence[Mapping[str, str]], *, progress: Task | None = None
+                ) -> None:
+        """Compute the logits of many mappings together; `logits` then has them.
+
+        progress : advanced by the images of every mapping.
+        """
+        own, done = [self._own(mapping) for mapping in mappings], _counted(progress)
+        self._everywhere(lambda evaluator: evaluator.prepare(own, done=done))
 
     def _own(self, mapping: Mapping[str, str]) -> dict[str, str]:
         """Return the mapping of this network's layers, by their own names."""
@@ -108,6 +118,19 @@ class SplitRuns:
             self._workers.interrupted.set()
             raise
 
-    def right(self, mapping: Mapping[str, str]) -> npt.NDArray[np.bool_]:
-        """Return which images are classified correctly, bool[n]."""
-        return np.asarray(self.logits(mapping).argmax(axis=1) == self.labels)
+    def right(self, mapping: Mapping[str, str], *, progress: Task | None = None
+              ) -> npt.NDArray[np.bool_]:
+        """Return which images are classified correctly, bool[n]; progress : as for `logits`."""
+        return np.asarray(self.logits(mapping, progress=progress).argmax(axis=1) == self.labels)
+
+
+def _counted(progress: Task | None) -> Done:
+    """Return what counts images from several threads."""
+    lock = Lock()
+
+    def count(images: int) -> None:
+        if progress is not None:
+            with lock:
+                progress.advance(images)
+
+    return count

@@ -16,7 +16,7 @@ from hw.multipliers import EXACT, Multiplier
 from hw.ppa import MappedPe
 from hw.ppa.energies import DEFAULT_FOLDER as ENERGIES
 from search.accuracy import least_right
-from search.calibration import Calibration, calibrate, relative_damage
+from search.calibration import CHECKED_DESIGNS, Calibration, calibrate, relative_damage
 from search.compensation import NONE, Compensated, compensate
 from search.costs import Costs, Limits, measure_costs
 from search.error_power import error_power
@@ -50,7 +50,7 @@ class Prepared:
         self.compensated = self._compensate()
         self.runs = {name: self._split(name, self.compensated) for name in SPLITS}
         self.costs = self._costs(bank, pes)
-        self.exact_logits = self.runs["search"].logits({})
+        self.exact_logits = self._run_exactly("search")
         self.exact_right = self.runs["search"].right({})
         self.needed = least_right(int(self.exact_right.sum()), len(self.exact_right),
                                   options.search_loss)
@@ -62,6 +62,12 @@ class Prepared:
         return SplitRuns(self._workers, self._multipliers, getattr(self.splits, name),
                          name=self.splits.sources[name], constants=compensated,
                          prefix=self.prefix)
+
+    def _run_exactly(self, name: str) -> npt.NDArray[np.float32]:
+        runs = self.runs[name]
+        with task(self._called(f"exact network on the {name} images"), len(runs.labels),
+                  quiet=self._options.quiet) as progress:
+            return runs.logits({}, progress=progress)
 
     def _compensate(self) -> Compensated | None:
         if self._options.compensation == NONE:
@@ -87,17 +93,19 @@ class Prepared:
         layers = self.network.layers
         power = (error_power(layers, self._operands, self._multipliers)
                  if self.compensated is None else self.compensated.error_power())
-        with task(self._called("calibrating every layer"), len(layers) + 1,
+        runs = self.runs["calibrate"]
+        with task(self._called("calibrating every layer"),
+                  (len(layers) + CHECKED_DESIGNS) * len(runs.labels),
                   quiet=self._options.quiet) as progress:
-            return calibrate(problem, power, self.runs["calibrate"], seed=self._options.seed,
-                             progress=progress)
+            return calibrate(problem, power, runs, seed=self._options.seed, progress=progress)
 
     def study(self, problem: Problem, store: TrialStore) -> Float:
         """Return the measured damage of each (layer, multiplier) alone, as `search.study.study`."""
-        with task(self._called("every multiplier in every layer alone"), len(problem.layers),
+        runs = self.runs["calibrate"]
+        with task(self._called("every multiplier in every layer alone"),
+                  len(problem.layers) * len(problem.multipliers) * len(runs.labels),
                   quiet=self._options.quiet) as progress:
-            return study(problem.layers, problem.multipliers, self.runs["calibrate"], kept=store,
-                         progress=progress)
+            return study(problem.layers, problem.multipliers, runs, kept=store, progress=progress)
 
     def measure(self, mappings: Sequence[Mapping[str, str]]) -> list[tuple[int, int, float]]:
         """Return (right, lost, damage) under each mapping on the search split."""

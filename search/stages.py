@@ -116,13 +116,13 @@ class Stages:
                                      default=math.inf),
                         constraint=options.constraint),
                     self.oracle, charge=charge, progress=progress))
-        with task("certifying on held-out images", len(found), quiet=options.quiet) as progress:
-            results = []
-            for result in found:
-                results.append(certification.of(
-                    result, self.needed, self._measured, chosen=result.method == options.method))
-                progress.advance(note=result.method)
-        return results
+        plans = [certification.plan(result, self.needed, self._measured) for result in found]
+        passes = sum(1 + len(plan) for plan in plans)  # with that of the exact network
+        with task("certifying on held-out images", certification.images * passes,
+                  quiet=options.quiet) as progress:
+            return [certification.judge(result, plan, chosen=result.method == options.method,
+                                        progress=progress)
+                    for result, plan in zip(found, plans, strict=True)]
 
     def _measured(self, candidates: Sequence[Candidate]) -> list[Measured]:
         return self.oracle.measure([self.problem.from_mapping(candidate.mapping)

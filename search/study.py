@@ -40,6 +40,7 @@ def study(layers: Sequence[str], multipliers: Sequence[str], runs: Runs, *,
     """Return the measured damage of every multiplier in every layer alone, float64[2, N, K].
 
     The two halves of the images are told apart; their mean is the damage on all of them.
+    progress : advanced by images, those of every multiplier in every layer.
     """
     exact = runs.logits({})
     damage = np.zeros((2, len(layers), len(multipliers)))
@@ -47,14 +48,15 @@ def study(layers: Sequence[str], multipliers: Sequence[str], runs: Runs, *,
         known = kept.sensitivity(layer) if kept is not None else None
         if known is None or len(known[0]) != len(multipliers):
             mappings = [{layer: name} for name in multipliers]
-            runs.prepare(mappings)  # the exact layers before this one are computed once
+            # The exact layers before this one are computed once.
+            runs.prepare(mappings, progress=progress)
             known = [_halves(runs.logits(mapping), exact) for mapping in mappings]
             known = np.array(known).T.tolist()
             if kept is not None:
                 kept.keep_sensitivity(layer, known)
+        elif progress is not None:
+            progress.advance(len(multipliers) * len(runs.labels))
         damage[:, row] = known
-        if progress is not None:
-            progress.advance(note=layer)
     return damage
 
 

@@ -19,6 +19,7 @@ from sim.trie import chunk_logits
 
 KEPT_BYTES = 2**30  # of activations
 Constants = Callable[[MappedLayer, str], MappedLayer]
+Done = Callable[[int], None]
 
 
 class Evaluator:
@@ -65,36 +66,52 @@ class Evaluator:
         self._lock = threading.Lock()  # batches run side by side
         self.layer_runs = 0  # layers computed so far, times batches: what reuse saves
 
-    def logits(self, mapping: Mapping[str, str]) -> npt.NDArray[np.float32]:
+    def logits(self, mapping: Mapping[str, str], *, done: Done = lambda images: None
+               ) -> npt.NDArray[np.float32]:
         """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact.
+
+        done : told of images when they are computed, from several threads, or known already.
 
         Raises InputError for an unknown layer or multiplier, with the nearest name, for a
         multiplier that no PE takes, and for a layer whose operands its PE does not take.
         """
         names, tables = self._resolve(mapping)
-        if names not in self._logits:
-            view = self._view(mapping)
-            self._keep_logits(names, np.concatenate(self.network.each(
-                range(len(self._batches)), lambda batch: self._run(view, batch, names, tables))))
+        if names in self._logits:
+            done(len(self.labels))
+            return self._logits[names]
+        view = self._view(mapping)
+
+        def run(batch: int) -> npt.NDArray[np.float32]:
+            found = self._run(view, batch, names, tables)
+            done(len(found))
+            return found
+
+        self._keep_logits(names, np.concatenate(
+            self.network.each(range(len(self._batches)), run)))
         return self._logits[names]
 
-    def prepare(self, mappings: Iterable[Mapping[str, str]]) -> None:
+    def prepare(self, mappings: Iterable[Mapping[str, str]], *,
+                done: Done = lambda images: None) -> None:
         """Compute the logits of many mappings; `logits` then has them.
 
         The mappings are walked as a trie, one chunk of images after the other: layers that
         mappings begin with alike are computed once, however many mappings there are and whatever
         `kept_bytes`. Of a chunk, the tensors of one path through the trie are held at a time.
+        done : as for `logits`, of the images of every mapping.
         """
         wanted: dict[tuple[str, ...], dict[str, Table]] = {}
         views: dict[tuple[str, ...], QuantNetwork] = {}
         for mapping in mappings:
             names, tables = self._resolve(mapping)
-            if names not in self._logits:
+            if names in self._logits or names in wanted:
+                done(len(self.labels))
+            else:
                 wanted[names], views[names] = tables, self._view(mapping)
         if not wanted:
             return
         parts = self.network.each(self._batches, lambda batch: chunk_logits(
-            self.network, np.asarray(batch), wanted, views=views, check=self._check))
+            self.network, np.asarray(batch), wanted, views=views, check=self._check,
+            done=done))
         self.layer_runs += sum(runs for _found, runs in parts)
         for names in wanted:
             self._keep_logits(names, np.concatenate([found[names] for found, _runs in parts]))

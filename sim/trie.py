@@ -19,7 +19,8 @@ Names = tuple[str, ...]  # multiplier of every layer, in order
 def chunk_logits(network: QuantNetwork, images: Images,
                  mappings: Mapping[Names, Mapping[str, Table]], *,
                  views: Mapping[Names, QuantNetwork] | None = None,
-                 check: Callable[[], None] = lambda: None
+                 check: Callable[[], None] = lambda: None,
+                 done: Callable[[int], None] = lambda images: None
                  ) -> tuple[dict[Names, npt.NDArray[np.float32]], int]:
     """Return the logits float32[n, classes] under each mapping, and how many layers were run.
 
@@ -34,6 +35,8 @@ def chunk_logits(network: QuantNetwork, images: Images,
         Where constants depend on the multiplier; equal names must mean equal constants.
     check : callable
         Called before every layer; what it raises ends the work.
+    done : callable
+        Called after every mapping with the number of images.
     """
     steps = [network.layer_steps[layer.name] for layer in network.layers]
     ends = [*steps[1:], network.step_count]
@@ -54,4 +57,5 @@ def chunk_logits(network: QuantNetwork, images: Images,
                                                     mappings[names])))
             runs += 1
         found[names] = network.finish(path[-1][1])
+        done(len(images))
     return found, runs

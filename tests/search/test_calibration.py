@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from search.calibration import (
+    CHECKED_DESIGNS,
     calibrate,
     calibration_charge,
     rank_correlation,
     relative_damage,
 )
+from tests.search.counting import Counting
 from tests.search.synthetic import made_up_problem
 
 IMAGES, CLASSES = 60, 5
@@ -43,8 +45,9 @@ class Runs:
             change += np.sqrt(self.gains[row] * power) * self.directions[row]
         return (self.exact + change).astype(np.float32)
 
-    def prepare(self, mappings):
-        pass
+    def prepare(self, mappings, *, progress=None):
+        if progress is not None:
+            progress.advance(len(mappings) * IMAGES)
 
 
 @pytest.fixture
@@ -57,7 +60,10 @@ def setting(problem, *, alike=0.0):
     power = np.linspace(0, 1, 7) * generator.uniform(0.5, 1.5, (6, 7))
     gains = generator.uniform(0.02, 0.3, 6)
     runs = Runs(problem, power, gains, alike=alike)
-    return runs, calibrate(problem, power, runs, seed=0)
+    progress = Counting()
+    found = calibrate(problem, power, runs, seed=0, progress=progress)
+    assert progress.done == (6 + CHECKED_DESIGNS) * IMAGES
+    return runs, found
 
 
 def test_damage_is_what_layers_alone_do(problem):

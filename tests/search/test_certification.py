@@ -10,6 +10,7 @@ from search.certification import Certification, sequence
 from search.certify import ALPHA, p_value
 from search.oracle import Measured
 from search.result import Candidate, MethodResult
+from tests.search.counting import Counting
 
 EXACT_RIGHT, SEARCHED, CERTIFIED, MARGIN = 297, 300, 800, 0.01
 
@@ -112,7 +113,8 @@ class Split:
     def __init__(self, lost):
         self.labels, self._lost = np.zeros(CERTIFIED), lost
 
-    def right(self, mapping):
+    def right(self, mapping, *, progress):
+        progress.advance(CERTIFIED)
         kept = np.ones(CERTIFIED, bool)
         kept[:self._lost.get(mapping.get("layer"), 0)] = False
         return kept
@@ -126,8 +128,11 @@ def test_the_cheapest_design_that_passed_is_kept(lost, chosen, kept):
     answers = [answered(1e-4), answered(0.02, lost=1)]
     result = MethodResult(method="made-up", evaluations=2, seconds=0.0, accepted=history[1],
                           best=history[1], history=history)
-    found = Certification([Split(lost)], EXACT, margins=[MARGIN]).of(
-        result, [EXACT_RIGHT], lambda candidates: answers, chosen=chosen)
+    certification = Certification([Split(lost)], EXACT, margins=[MARGIN])
+    designs = certification.plan(result, [EXACT_RIGHT], lambda candidates: answers)
+    progress = Counting()
+    found = certification.judge(result, designs, chosen=chosen, progress=progress)
+    assert progress.done == (1 + len(designs)) * CERTIFIED
     assert (found.best and found.best.mapping["layer"]) == kept
     if kept is None:
         assert not found.certificate.certified

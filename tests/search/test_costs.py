@@ -14,6 +14,7 @@ from search import costs
 from search.costs import Limits, measure_costs
 from search.workload import DEFAULT_MODEL
 from sim.network import QuantNetwork
+from tests.search.counting import Counting
 
 NAMES = ("mul8u_exact", "mul8u_trunc_c9", "mul8u_bam_h2v6")
 BANK = BankConfig(rows=8, cols=4)
@@ -93,12 +94,6 @@ def test_energies_that_were_kept_are_not_measured_again(network, operands, found
 
 
 def test_each_multiplier_is_counted_once(network, operands):
-    class Counting:
-        notes: list[str] = []  # noqa: RUF012
-
-        def advance(self, steps=1, *, note=""):
-            self.notes.append(note)
-
     progress = Counting()
     measure(network, operands, {name: get(name) for name in NAMES}, progress=progress)
     assert progress.notes == list(NAMES)

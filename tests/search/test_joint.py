@@ -224,7 +224,7 @@ class Split:
     def __init__(self, lost=0, gained=0):
         self.labels, self.lost, self.gained = np.zeros(CERTIFIED), lost, gained
 
-    def right(self, mapping):
+    def right(self, mapping, *, progress=None):
         right = np.arange(CERTIFIED) >= 20
         if mapping.get("a/layer") == "bold":
             right[20:20 + self.lost] = False
@@ -243,10 +243,10 @@ EXACT, BOLD = candidate("mul8u_exact", 1.0), candidate("bold", 0.7)
 def certified(*splits, chosen=True, margins=(MARGIN, MARGIN)):
     result = MethodResult(method="made-up", evaluations=1, seconds=0.0, accepted=BOLD, best=BOLD,
                           history=[BOLD])
-    return Certification(splits, EXACT, margins=margins).of(
-        result, (297, 290), lambda designs: [Measured(
-            right=(297, 290), lost=(0, 0), damages=(1e-3, 1e-3), seconds=0)] * len(designs),
-        chosen=chosen)
+    certification = Certification(splits, EXACT, margins=margins)
+    designs = certification.plan(result, (297, 290), lambda designs: [Measured(
+        right=(297, 290), lost=(0, 0), damages=(1e-3, 1e-3), seconds=0)] * len(designs))
+    return certification.judge(result, designs, chosen=chosen)
 
 
 def test_each_network_has_a_certificate_of_its_own():

@@ -94,5 +94,6 @@ class Prepared:
                               evaluations=EVALUATIONS, damage=self.calibration.damage,
                               hopeless=self.calibration.hopeless)
             result = run_method(METHODS[name], task, oracle)
-            found[name] = certification.of(result, needed, measure, chosen=True).best.energy
+            designs = certification.plan(result, needed, measure)
+            found[name] = certification.judge(result, designs, chosen=True).best.energy
         return found

@@ -5,6 +5,7 @@ import pytest
 
 from search.calibration import relative_damage
 from search.study import shrunk, study
+from tests.search.counting import Counting
 
 
 class Layer:
@@ -26,8 +27,10 @@ class Runs:
         change = sum(self.noise[int(layer)] * int(name) for layer, name in mapping.items())
         return self.exact + np.float32(0.01) * change
 
-    def prepare(self, mappings):
+    def prepare(self, mappings, *, progress=None):
         self.prepared += len(mappings)
+        if progress is not None:
+            progress.advance(len(mappings) * len(self.labels))
 
 
 class Kept(dict):
@@ -56,7 +59,9 @@ def test_rows_that_were_kept_are_not_measured_again():
     kept = Kept()
     first = study(LAYERS[:1], MULTIPLIERS, Runs(), kept=kept)
     runs = Runs()
-    again = study(LAYERS, MULTIPLIERS, runs, kept=kept)
+    progress = Counting()
+    again = study(LAYERS, MULTIPLIERS, runs, kept=kept, progress=progress)
+    assert progress.done == len(LAYERS) * len(MULTIPLIERS) * len(runs.labels)
     assert runs.prepared == len(MULTIPLIERS)  # those of the second layer
     np.testing.assert_array_equal(again[:, 0], first[:, 0])
 

@@ -128,12 +128,23 @@ def test_a_set_of_mappings_is_walked_as_a_trie(network, data):
     # first and goes on from `down`), and all of `stem`.
     assert evaluator.layer_runs == 8 + 2 + 7 + 5 + 8
     expected = [Evaluator(network, *data).logits(mapping) for mapping in MAPPINGS]
-    before = evaluator.layer_runs
+    before, done = evaluator.layer_runs, []
     for mapping, logits in zip(MAPPINGS, expected, strict=True):
         np.testing.assert_array_equal(evaluator.logits(mapping), logits)
     assert evaluator.layer_runs == before  # nothing was computed again
-    evaluator.prepare(MAPPINGS)
+    evaluator.prepare(MAPPINGS, done=done.append)
     assert evaluator.layer_runs == before
+    assert sum(done) == len(MAPPINGS) * len(data[1])
+
+
+def test_images_are_counted_when_their_logits_are_known(network, data, monkeypatch):
+    monkeypatch.setattr("sim.network.MAX_BATCH", 7)
+    evaluator, done = Evaluator(network, *data), []
+    for _ in range(2):  # computed, then known
+        evaluator.logits(MAPPINGS[0], done=done.append)
+    evaluator.prepare([*MAPPINGS, MAPPINGS[1]], done=done.append)
+    assert sum(done) == (3 + len(MAPPINGS)) * len(data[1])
+    assert len(done) > 3 + len(MAPPINGS)  # batch by batch
 
 
 def test_chunks_of_images_are_independent(network, data, monkeypatch):
