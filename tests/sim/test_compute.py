@@ -95,7 +95,10 @@ def test_large_enough_for_every_kernel(table, requantised):
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
-def test_depthwise(table, stride):
+@pytest.mark.parametrize("chunk", [2**16, 300, 1])
+def test_depthwise(table, stride, chunk, monkeypatch):
+    """All channels of an image at once, a few, and one after the other."""
+    monkeypatch.setattr("sim.depthwise.CHUNK", chunk)
     generator = np.random.default_rng(3)
     window = Window(kernel=(3, 3), stride=stride, pads=(1, 0, 1, 2))
     mapped = layer(generator, groups=12, channels=1, n=1, window=window)
