@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.multipliers import Multiplier
+from search.kept_fits import KeptFits
 from search.methods.base import Counter
 from sim.compensation import Calibration, Correction, LayerFit
 from sim.layer import MappedLayer
@@ -71,18 +73,25 @@ def compensation_passes(kind: str, approximate: int) -> float:
 
 
 def compensate(network: QuantNetwork, images: Images, multipliers: Mapping[str, Multiplier],
-               kind: str, *, progress: Counter | None = None) -> Compensated:
+               kind: str, *, folder: Path | None = None,
+               progress: Counter | None = None) -> Compensated:
     """Fit every multiplier in every layer alone on images float32[n, c, h, w].
 
-    kind : one of `KINDS`.
+    kind : one of `KINDS`. folder : where fits are kept, by default they are not.
     """
     fitted, _passes = KINDS[kind]
-    calibration = Calibration(network, images)
     tables = {name: pe_table(multiplier) for name, multiplier in multipliers.items()}
-    fits = {}
-    for layer, row in calibration.alone(tables, fitted):
-        fits[layer] = row
-        if progress is not None:
-            progress.advance(note=layer)
+    kept = KeptFits(folder, network, images, fitted)
+    fits = {layer.name: kept.read(layer.name, tables) for layer in network.layers}
+    missing = {layer: {name: table for name, table in tables.items() if name not in row}
+               for layer, row in fits.items() if len(row) < len(tables)}
+    if progress is not None and len(fits) > len(missing):
+        progress.advance(len(fits) - len(missing), note="known")
+    if missing:
+        for layer, row in Calibration(network, images).alone(missing, fitted):
+            kept.add(layer, row.values())
+            fits[layer] = {name: {**fits[layer], **row}[name] for name in tables}
+            if progress is not None:
+                progress.advance(note=layer)
     approximate = sum(not multiplier.is_exact for multiplier in multipliers.values())
     return Compensated(kind=kind, fits=fits, passes=compensation_passes(kind, approximate))

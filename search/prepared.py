@@ -22,6 +22,7 @@ from search.costs import Costs, Limits, measure_costs
 from search.error_power import error_power
 from search.evaluation import SplitRuns, Workers
 from search.inputs import NetworkInputs
+from search.kept_fits import DEFAULT_FOLDER as COMPENSATIONS
 from search.options import Options
 from search.problem import Problem
 from search.result import LayerFacts
@@ -75,7 +76,8 @@ class Prepared:
         with task(self._called("compensating every multiplier in every layer"),
                   len(self.network.layers), quiet=self._options.quiet) as progress:
             return compensate(self.network, self.splits.calibrate.images, self._multipliers,
-                              self._options.compensation, progress=progress)
+                              self._options.compensation, folder=COMPENSATIONS,
+                              progress=progress)
 
     def _costs(self, bank: BankConfig, pes: Mapping[str, MappedPe]) -> Costs:
         options = self._options

@@ -139,8 +139,8 @@ class Calibration:
             held_out_images=self.held_out_images, plain_divergence=plain_divergence,
             divergence=divergence)
 
-    def alone(self, tables: Mapping[str, Table], kind: str = "affine", *, measured: bool = True
-              ) -> Iterator[tuple[str, dict[str, LayerFit]]]:
+    def alone(self, tables: Mapping[str, Mapping[str, Table]], kind: str = "affine", *,
+              measured: bool = True) -> Iterator[tuple[str, dict[str, LayerFit]]]:
         """Yield each layer's name with its fit for every table, all other layers being exact.
 
         What a layer gets then depends on nothing but its own table, so the fits serve any mapping:
@@ -148,15 +148,18 @@ class Calibration:
         of one pass over the images per table instead of several per mapping. Nothing is judged by
         the logits.
 
-        tables : name -> int32[256, 256]. kind, measured : as for `fit`.
+        tables : layer -> name -> int32[256, 256]; layers that are not named are passed over.
+        kind, measured : as for `fit`.
         """
         if kind not in KINDS:
             raise unknown_name("kind of compensation", kind, KINDS)
         network, done = self.network, 0
-        different = inexact(tables)
         states: list[State] = [{network.input: batch} for batch in self._batches]
         for layer in network.layers:
-            step = network.layer_steps[layer.name]
+            if layer.name not in tables:
+                continue
+            step, own = network.layer_steps[layer.name], tables[layer.name]
+            different = inexact(own)
             states = [network.advance(state, done, step, {}) for state in states]
             counts = self._counts(layer, states, kind, measured)
             yield layer.name, {
@@ -164,7 +167,7 @@ class Calibration:
                 if name in different else LayerFit(
                     table=table_digest(table), kept=NONE, plain_error=0.0, error=0.0,
                     correction=None)
-                for name, table in tables.items()}
+                for name, table in own.items()}
             done = step
 
     def _fit_layer(self, layer: MappedLayer, table: Table, states: Sequence[State], kind: str,

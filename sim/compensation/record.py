@@ -43,6 +43,20 @@ class LayerFit:
     error: float
     correction: Correction | None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` reads, ready for JSON."""
+        return {"table": self.table, "kept": self.kept, "plain_error": self.plain_error,
+                "error": self.error,
+                "correction": None if self.correction is None else self.correction.to_dict()}
+
+    @classmethod
+    def from_dict(cls, content: Any) -> LayerFit:
+        """Return the fit of `to_dict`; raises InputError, KeyError, TypeError or ValueError."""
+        correction = content["correction"]
+        return cls(table=str(content["table"]), kept=str(content["kept"]),
+                   plain_error=float(content["plain_error"]), error=float(content["error"]),
+                   correction=None if correction is None else Correction.from_dict(correction))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Compensation:
@@ -127,11 +141,7 @@ class Compensation:
             "format": FORMAT, "version": VERSION, "kind": self.kind, "network": self.network,
             "fitted_images": self.fitted_images, "held_out_images": self.held_out_images,
             "plain_divergence": self.plain_divergence, "divergence": self.divergence,
-            "layers": {name: {
-                "table": fit.table, "kept": fit.kept, "plain_error": fit.plain_error,
-                "error": fit.error,
-                "correction": None if fit.correction is None else fit.correction.to_dict()}
-                for name, fit in self.layers.items()}}
+            "layers": {name: fit.to_dict() for name, fit in self.layers.items()}}
 
     @classmethod
     def from_dict(cls, content: Any) -> Compensation:
@@ -145,11 +155,7 @@ class Compensation:
         layers = {}
         for name, entry in content["layers"].items():
             try:
-                layers[name] = LayerFit(
-                    table=str(entry["table"]), kept=str(entry["kept"]),
-                    plain_error=float(entry["plain_error"]), error=float(entry["error"]),
-                    correction=None if entry["correction"] is None
-                    else Correction.from_dict(entry["correction"]))
+                layers[name] = LayerFit.from_dict(entry)
             except (TypeError, ValueError) as error:  # InputError is a ValueError
                 raise InputError(f"layer {name!r}: {error}") from None
         return cls(kind=str(content["kind"]), network=str(content["network"]), layers=layers,

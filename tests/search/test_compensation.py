@@ -12,7 +12,9 @@ from search.compensation import KINDS, compensate, compensation_passes
 from search.costs import Limits, measure_costs
 from search.error_power import error_power
 from search.evaluation import SplitRuns, Workers
+from sim.compensation import Calibration
 from sim.network import QuantNetwork
+from tests.search.counting import Counting
 
 NAMES = ("mul8u_exact", "mul8u_trunc_c9", "mul8u_drum_k4")
 
@@ -67,6 +69,65 @@ def test_logits_are_those_of_the_network_with_the_constants(setting, found):
     np.testing.assert_array_equal(runs.logits(mapping), built.run(data.images[:80], tables))
     runs.prepare([mapping, {}])
     np.testing.assert_array_equal(runs.logits({}), network.run(data.images[:80]))
+
+
+def same_fits(one, other):
+    return {layer: {name: fit.to_dict() for name, fit in row.items()}
+            for layer, row in one.fits.items()} == {
+        layer: {name: fit.to_dict() for name, fit in row.items()}
+        for layer, row in other.fits.items()}
+
+
+def test_fits_are_made_once(setting, found, tmp_path, monkeypatch):
+    network, images, multipliers = setting
+    some = {name: multipliers[name] for name in NAMES[:2]}
+    compensate(network, images, some, "both", folder=tmp_path)
+    fitted = []
+    alone = Calibration.alone
+    monkeypatch.setattr(Calibration, "alone", lambda own, tables, kind: fitted.append(
+        tables) or alone(own, tables, kind))
+    progress = Counting()
+    more = compensate(*setting, "both", folder=tmp_path, progress=progress)
+    assert same_fits(more, found)
+    assert list(more.fits["stem"]) == list(NAMES)
+    assert [list(row) for row in fitted[0].values()] == [[NAMES[2]]] * len(network.layers)
+    assert progress.done == len(network.layers)
+    again = compensate(*setting, "both", folder=tmp_path)
+    assert len(fitted) == 1
+    assert same_fits(again, found)
+    assert again.passes == found.passes  # what it cost is charged wherever it was made
+
+
+def test_an_interrupted_fitting_goes_on(setting, found, tmp_path, monkeypatch):
+    network, alone = setting[0], Calibration.alone
+
+    def stopping(own, tables, kind):
+        for number, answer in enumerate(alone(own, tables, kind)):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield answer
+
+    monkeypatch.setattr(Calibration, "alone", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        compensate(*setting, "both", folder=tmp_path)
+    left = []
+    monkeypatch.setattr(Calibration, "alone", lambda own, tables, kind: left.extend(
+        tables) or alone(own, tables, kind))
+    assert same_fits(compensate(*setting, "both", folder=tmp_path), found)
+    assert left == [layer.name for layer in network.layers[3:]]
+
+
+@pytest.mark.parametrize("change", ["images", "kind", "torn", "other file"])
+def test_fits_of_something_else_are_not_found(setting, found, tmp_path, change):
+    network, images, multipliers = setting
+    compensate(network, images[::-1] if change == "images" else images, multipliers,
+               "affine" if change == "kind" else "both", folder=tmp_path)
+    for path in tmp_path.iterdir():
+        if change == "torn":
+            path.write_bytes(path.read_bytes()[:100])
+        if change == "other file":
+            path.write_text("[]")
+    assert same_fits(compensate(*setting, "both", folder=tmp_path), found)
 
 
 def test_arrays_spend_the_energy_of_the_weights_that_they_hold(setting, found):

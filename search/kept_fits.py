@@ -1,0 +1,84 @@
+"""Fits of single layers, each made once: those of other runs, killed ones too, are found.
+
+A file holds the fits of one layer. It is found by the hash of everything that they depend on: the
+quantised network, the calibration images, the kind of fit, and the text of the modules that fit.
+So a stale one is never found, and may be deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from hw.common.errors import InputError
+from hw.common.files import read_json, write_json_gz
+from sim.compensation.record import LayerFit, table_digest
+from sim.network import Images, QuantNetwork
+from sim.tables import Table
+
+FORMAT = "autoapprox-layer-fits/1"
+DEFAULT_FOLDER = Path("build/compensations")
+# Whose text decides about a fit; the kernels do not, their sums are the same bits.
+MODULES = {"sim.compensation": ("calibration", "correction", "fold", "moments", "record",
+                                "weight_map"),
+           "sim": ("layer", "requantize", "tables")}
+NAME_DIGITS = 24
+
+
+class KeptFits:
+    """The fits of one network, images and kind.
+
+    folder : None to keep nothing.
+    """
+
+    def __init__(self, folder: Path | None, network: QuantNetwork, images: Images,
+                 kind: str) -> None:
+        self._folder, self._key = folder, ""
+        if folder is not None:
+            digest = hashlib.sha256(f"{_modules_digest()} {kind} {images.shape}".encode())
+            digest.update(network.model.SerializeToString(deterministic=True))
+            digest.update(images.tobytes())
+            self._key = digest.hexdigest()
+
+    def read(self, layer: str, tables: Mapping[str, Table]) -> dict[str, LayerFit]:
+        """Return what is known of a layer, by the names of the tables, in their order."""
+        known = self._known(layer)
+        digests = {name: table_digest(table) for name, table in tables.items()} if known else {}
+        return {name: known[digest] for name, digest in digests.items() if digest in known}
+
+    def add(self, layer: str, fits: Iterable[LayerFit]) -> None:
+        """Keep fits beside those that are kept already, another run's for example."""
+        if self._folder is None:
+            return
+        known = self._known(layer) | {fit.table: fit for fit in fits}
+        write_json_gz(self._path(layer), {
+            "format": FORMAT, "key": self._key, "layer": layer,
+            "fits": [known[table].to_dict() for table in sorted(known)]})
+
+    def _path(self, layer: str) -> Path:
+        assert self._folder is not None
+        name = hashlib.sha256(f"{self._key} {layer}".encode()).hexdigest()
+        return self._folder / f"{name[:NAME_DIGITS]}.json.gz"
+
+    def _known(self, layer: str) -> dict[str, LayerFit]:
+        """Return the fits by table; none where there is no such file, or one of another key."""
+        if self._folder is None:
+            return {}
+        try:
+            content = read_json(self._path(layer))
+            if (content["format"], content["key"], content["layer"]) != (FORMAT, self._key, layer):
+                return {}
+            fits = [LayerFit.from_dict(entry) for entry in content["fits"]]
+        except (FileNotFoundError, InputError, KeyError, TypeError, ValueError):
+            return {}  # made again and replaced
+        return {fit.table: fit for fit in fits}
+
+
+@cache
+def _modules_digest() -> str:
+    text = "\0".join((resources.files(package) / f"{name}.py").read_text()
+                     for package, names in MODULES.items() for name in names)
+    return hashlib.sha256(text.encode()).hexdigest()
