@@ -88,9 +88,10 @@ def compensate(network: QuantNetwork, images: Images, multipliers: Mapping[str, 
     if progress is not None and len(fits) > len(missing):
         progress.advance(len(fits) - len(missing), note="known")
     if missing:
-        for layer, row in Calibration(network, images).alone(missing, fitted):
-            kept.add(layer, row.values())
-            fits[layer] = {name: {**fits[layer], **row}[name] for name in tables}
+        for layer, made in Calibration(network, images).alone(missing, fitted):
+            kept.add(layer, made.values())
+            row = {**fits[layer], **made}
+            fits[layer] = {name: row[name] for name in tables}
             if progress is not None:
                 progress.advance(note=layer)
     approximate = sum(not multiplier.is_exact for multiplier in multipliers.values())

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hw.multipliers.importing import import_file
 from models.data import load_digits_split
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +38,14 @@ def folder(tmp_path):
     (tmp_path / "mine.v").write_text(verilog)
     shutil.copy(LIBRARY, tmp_path / "cells.lib.gz")
     return tmp_path
+
+
+def test_its_circuit_can_be_imported(tmp_path):
+    [verilog] = blocks("verilog")
+    (tmp_path / "mine.v").write_text(verilog)
+    found = import_file(tmp_path / "mine.v", name="mul8u_mine").multiplier
+    assert not found.is_exact
+    assert found.netlist is not None
 
 
 @pytest.mark.long
