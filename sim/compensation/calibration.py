@@ -76,6 +76,9 @@ class Calibration:
         self._kept_bytes = kept_bytes
         self._fitting = len(batches[0])  # batches before this one are for fitting
         self._batches = [batch for part in batches for batch in part]
+        # Of each batch, the images of its part before it.
+        self._before = [sum(map(len, part[:index])) for part in batches
+                        for index in range(len(part))]
         size = 4 * len(images) * sum(layer.positions * layer.groups * layer.n
                                      for layer in network.layers)
         self._strides = {
@@ -212,7 +215,8 @@ class Calibration:
         if fitted == "bias" or (fitted == "affine" and not layer.sums_as_int32):
             moments = Moments(layer.bias.size)
             for index in range(self._fitting):
-                moments.add(self._sampled(layer, sums(index)[0]), self._sums[layer.name][index])
+                some = self._sampled(layer, sums(index)[0], index)
+                moments.add(some, self._sums[layer.name][index])
             line = (moments.line(*SLOPES) if fitted == "affine"
                     else Line(np.ones(layer.bias.size), moments.shift()))
             label = fitted if codes is None else f"weights+{fitted}"
@@ -223,14 +227,16 @@ class Calibration:
         """Return the mean squared difference from the exact network's output, held out."""
         total, count = 0.0, 0
         for index, wanted in enumerate(self._outputs[layer.name], self._fitting):
-            sums = self._sampled(layer, option.sums(index)[0])
+            sums = self._sampled(layer, option.sums(index)[0], index)
             apart = np.subtract(option.layer.finish(sums, sums.shape), wanted, dtype=np.float64)
             total += float(np.square(apart, out=apart).sum())
             count += apart.size
         return total / count
 
-    def _sampled(self, layer: MappedLayer, sums: Sums) -> Sums:
-        return sums[::self._strides[layer.name]]
+    def _sampled(self, layer: MappedLayer, sums: Sums, index: int) -> Sums:
+        """Return evenly spaced rows of a batch, the same ones however images are cut."""
+        stride = self._strides[layer.name]
+        return sums[-self._before[index] * layer.positions % stride::stride]
 
     def _run_exactly(self, quiet: bool) -> Logits:
         """Keep the sums and held-out outputs of every layer; return the held-out logits."""
@@ -243,7 +249,7 @@ class Calibration:
                     step = network.layer_steps[layer.name]
                     state = network.advance(state, done, step, {})
                     sums, shape = network.sums(layer, state)
-                    some = np.ascontiguousarray(self._sampled(layer, sums))
+                    some = np.ascontiguousarray(self._sampled(layer, sums, index))
                     if held_out:
                         self._outputs[layer.name].append(layer.finish(some, some.shape))
                     else:

@@ -350,6 +350,8 @@ def test_layers_of_many_rows_are_fitted_on_some(everywhere, monkeypatch):
         len(x)) or add(moments, x, y))
     found = Calibration(network, images).fit(tables)
     assert found.divergence < found.plain_divergence / 2
+    monkeypatch.setattr("sim.network.MAX_BATCH", 3)  # the same ones however images are cut
+    assert Calibration(network, images).fit(tables).to_dict() == found.to_dict()
     assert 300 < max(seen) <= 700 < len(images) * max(layer.positions for layer in network.layers)
 
 
