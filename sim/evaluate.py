@@ -22,7 +22,7 @@ from hw.common.errors import InputError, run_command_line
 from hw.common.progress import task
 from sim.choice import add_multiplier_options, chosen_tables
 from sim.compensation import Compensation
-from sim.data import Preprocessing, load_data, load_images
+from sim.data import Images, LabelledImages, Preprocessing, labelled_images, load_images
 from sim.network import QuantNetwork
 from sim.options import DATA_HELP, add_options, load_network, preprocessing
 from sim.tables import Table
@@ -43,14 +43,14 @@ def top_k(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], k: int
     return int((order == labels[:, None]).any(axis=1).sum())
 
 
-def evaluate(network: QuantNetwork, images: npt.NDArray[np.float32],
+def evaluate(network: QuantNetwork, images: npt.NDArray[np.float32] | Images,
              tables: Mapping[str, Table], *, quiet: bool) -> npt.NDArray[np.float32]:
-    """Return the logits, with progress."""
+    """Return the logits, with progress; unread images are read batch by batch."""
     lock = Lock()
     with task("evaluating", len(images), quiet=quiet) as progress:
 
-        def logits(batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-            found = network.run(batch, tables)
+        def logits(batch: npt.NDArray[np.float32] | Images) -> npt.NDArray[np.float32]:
+            found = network.run(np.asarray(batch), tables)
             with lock:
                 progress.advance(len(batch))
             return found
@@ -119,8 +119,15 @@ def _accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) ->
     return {f"top{k}": top_k(logits, labels, k) / len(labels) for k in (1, 5)}
 
 
+def _check_labels(network: QuantNetwork, data: LabelledImages, source: str) -> None:
+    """Refuse labels that are no class, before anything long starts."""
+    classes = network.run(np.asarray(data.images[:1])).shape[1]
+    if data.labels.max() >= classes:
+        raise InputError(f"{source}: labels must be 0 to {classes - 1}, not {data.labels.max()}")
+
+
 def _compare(arguments: argparse.Namespace, network: QuantNetwork,
-             images: npt.NDArray[np.float32], tables: Mapping[str, Table],
+             images: npt.NDArray[np.float32] | Images, tables: Mapping[str, Table],
              pixels: Preprocessing) -> Comparison:
     """Run bit-exactly and by low rank."""
     from sim.lowrank import compare, low_rank_products, measured_shares
@@ -139,8 +146,9 @@ def main() -> int:
     _check(arguments)
     pixels = preprocessing(arguments, arguments.model)
     products = None if arguments.device == CPU else _torch_products(arguments.device)
-    data = load_data(arguments.data, pixels, limit=arguments.limit)
+    data = labelled_images(arguments.data, pixels, limit=arguments.limit)
     network = load_network(arguments, arguments.model, arguments.data, pixels)
+    _check_labels(network, data, arguments.data)
     tables = chosen_tables(arguments, network)
     if arguments.compensation:
         try:
@@ -157,10 +165,6 @@ def main() -> int:
     else:
         logits = evaluate(network, data.images, tables, quiet=arguments.json)
     seconds = time.monotonic() - started
-    classes = logits.shape[1]
-    if data.labels.max() >= classes:
-        raise InputError(f"{arguments.data}: labels must be 0 to {classes - 1}, "
-                         f"not {data.labels.max()}")
     n = len(data.labels)
     result = {"model": str(arguments.model), "data": arguments.data, "n": n,
               **_accuracy(logits, data.labels), "images_per_s": n / seconds,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.progress import task
+from sim.data import Images as UnreadImages
 from sim.network import Images, Prepare, QuantNetwork, State
 from sim.tables import Table
 
@@ -52,9 +53,9 @@ class Comparison:
         return float((self.exact.argmax(axis=1) != self.emulated.argmax(axis=1)).mean())
 
 
-def compare(network: QuantNetwork, images: Images, tables: Mapping[str, Table],
+def compare(network: QuantNetwork, images: Images | UnreadImages, tables: Mapping[str, Table],
             prepare: Prepare, *, quiet: bool = False) -> Comparison:
-    """Run `images` float32[n, c, h, w] bit-exactly and with `prepare`'s products.
+    """Run `images` float32[n, c, h, w], read or not, bit-exactly and with `prepare`'s products.
 
     prepare : see `low_rank_products`. Raises InputError for an unknown layer.
     """
@@ -64,7 +65,7 @@ def compare(network: QuantNetwork, images: Images, tables: Mapping[str, Table],
     exact, emulated = [], []
     with task("comparing", len(images), quiet=quiet) as progress:
         for batch in network.batches(images):
-            states = _compare_batch(network, emulation, batch, tables, tally)
+            states = _compare_batch(network, emulation, np.asarray(batch), tables, tally)
             exact.append(network.finish(states[0]))
             emulated.append(network.finish(states[1]))
             progress.advance(len(batch))

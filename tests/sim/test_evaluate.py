@@ -15,7 +15,7 @@ from hw.common.errors import InputError
 from hw.multipliers import files, get
 from models.data import load_digits_split
 from sim import evaluate
-from sim.data import Preprocessing, load_data
+from sim.data import Images, Preprocessing, load_data
 from tests.command import run_main
 
 ROOT = Path(__file__).parents[2]
@@ -110,6 +110,25 @@ def test_pixel_files_use_the_preprocessing_beside_the_network(monkeypatch, capsy
     text = capsys.readouterr().out
     assert "top-1     99.00 %  (297/300)" in text
     assert "8 mapped (exact), 0 outside the arrays" in text
+
+
+@pytest.mark.parametrize("more", [(), ("--mode", "lowrank", "--rank", "1")])
+def test_images_that_are_too_many_to_keep_are_read_batch_by_batch(monkeypatch, capsys, more):
+    arguments = ("--multiplier", "mul8u_trunc_c9", *more)
+    kept = figures(monkeypatch, capsys, *arguments)
+    lengths, read = [], Images.read
+    monkeypatch.setattr("sim.data.images.WHOLE_BYTES", 0)
+    monkeypatch.setattr("sim.network.MAX_BATCH", 25)
+    monkeypatch.setattr(Images, "read", lambda self, *arguments, **options: lengths.append(
+        len(self)) or read(self, *arguments, **options))
+    unread = figures(monkeypatch, capsys, *arguments)
+    for found in (kept, unread):
+        found.pop("images_per_s", None)
+    assert unread == kept
+    calibrate, first, *batches = lengths
+    assert (calibrate, first) == (len(load_digits_split("calibrate").labels), 1)
+    assert sum(batches) == 80
+    assert max(batches) <= 25
 
 
 def test_preprocessing_is_scale_then_mean_then_std():
