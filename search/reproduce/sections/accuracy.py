@@ -26,7 +26,8 @@ def lines(results: Results, _folder: str) -> Iterator[str]:
            "certificate can show with that many images ([search.md](search.md)). The ImageNet "
            "sample is of the training distribution: compare 8 bits with float on the same images, "
            "never with published accuracies. Activation ranges are measured on the calibration "
-           "images, *trained ranges* are the network's own; searches use these where there are any.")
+           "images, *trained ranges* are the network's own; searches use these where there are "
+           "any.")
     yield ""
 
 
