@@ -23,9 +23,9 @@ import numpy.typing as npt
 from scipy.stats import spearmanr
 
 from search.damage import Damage
-from search.methods.base import Counter
 from search.problem import Problem
 from sim.layer import MappedLayer
+from sim.trie import Done, unheard
 
 Float = npt.NDArray[np.float64]
 Logits = npt.NDArray[np.float32]
@@ -44,9 +44,9 @@ class Runs(Protocol):
     def logits(self, mapping: Mapping[str, str]) -> Logits:
         """Return float32[n, classes]; layers that are not named run exactly."""
 
-    def prepare(self, mappings: Sequence[Mapping[str, str]], *, progress: Counter | None = None
+    def prepare(self, mappings: Sequence[Mapping[str, str]], *, done: Done = unheard
                 ) -> None:
-        """Compute the logits of many mappings together, counting the images of each."""
+        """Compute the logits of many mappings together, telling `done` of the images of each."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,20 +92,20 @@ def suffix_shares(layers: Sequence[MappedLayer]) -> Float:
 
 
 def calibrate(problem: Problem, power: Float, runs: Runs, *, seed: int,
-              progress: Counter | None = None) -> Calibration:
+              done: Done = unheard) -> Calibration:
     """Return the surrogate: one probe per layer for the gains, random designs for the check.
 
     Parameters
     ----------
     power : float64[N, K]
         Error power of every multiplier in every layer.
-    progress : Counter, optional
-        Advanced by images, those of a probe per layer and of `CHECKED_DESIGNS`.
+    done : callable
+        Told of images, those of a probe per layer and of `CHECKED_DESIGNS`.
     """
     columns = [_probe(row) for row in power]
     mappings = [{layer: problem.multipliers[column]}
                 for layer, column in zip(problem.layers, columns, strict=True)]
-    runs.prepare(mappings, progress=progress)
+    runs.prepare(mappings, done=done)
     exact = runs.logits({})
     gains = np.zeros(len(problem.layers))
     changes = []
@@ -122,7 +122,7 @@ def calibrate(problem: Problem, power: Float, runs: Runs, *, seed: int,
     generator = np.random.default_rng([seed, 1])
     designs = [problem.random(generator) for _ in range(CHECKED_DESIGNS)]
     checked = [problem.to_mapping(design) for design in designs]
-    runs.prepare(checked, progress=progress)
+    runs.prepare(checked, done=done)
     measured = [relative_damage(runs.logits(mapping), exact) for mapping in checked]
     additive, pairwise = (rank_correlation([damage.of(design) for design in designs], measured)
                           for damage in (plain, paired))

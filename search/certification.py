@@ -26,10 +26,10 @@ from search.certify import (
 )
 from search.evaluation import SplitRuns
 from search.forecast import Paired, imagine
-from search.methods.base import Counter
 from search.oracle import Measured
 from search.result import Candidate, Certificate, MethodResult
 from search.sequence import plan_sequence
+from sim.trie import Done, unheard
 
 Measure = Callable[[Sequence[Candidate]], Sequence[Measured]]
 
@@ -56,30 +56,28 @@ class Certification:
                         images=[len(runs.labels) for runs in self._runs], margins=self.margins)
 
     def judge(self, result: MethodResult, designs: Sequence[Candidate], *, chosen: bool,
-              progress: Counter | None = None) -> MethodResult:
+              done: Done = unheard) -> MethodResult:
         """Return the result with the cheapest of the designs that passed, and its certificates.
 
         When nothing passes, the chosen method falls back on the exact array, the same networks as
         before; another one keeps no design, and the certificates of the first that failed.
 
-        designs : of `plan`. progress : advanced by `images` for the exact network and for each.
+        designs : of `plan`. done : told of `images` for the exact network and for each.
         """
-        right = [runs.right({}, progress=progress) for runs in self._runs]
+        right = [runs.right({}, done=done) for runs in self._runs]
         fallback = [identical(exact, margin=margin)
                     for exact, margin in zip(right, self.margins, strict=True)]
 
         def certificates_of(candidate: Candidate) -> list[Certificate]:
             if candidate.mapping == self._exact.mapping:
-                if progress is not None:
-                    progress.advance(self.images)
+                done(self.images)
                 return fallback
-            return [compare(exact, runs.right(candidate.mapping, progress=progress),
+            return [compare(exact, runs.right(candidate.mapping, done=done),
                             margin=margin, separate=not chosen)
                     for exact, runs, margin in zip(right, self._runs, self.margins, strict=True)]
 
         judged = certify_in_sequence(designs, certificates_of)
-        if progress is not None:  # what a failure spared
-            progress.advance((len(designs) - len(judged)) * self.images)
+        done((len(designs) - len(judged)) * self.images)  # what a failure spared
         passed = [entry for entry in judged if holds(entry[1])]
         if passed:
             best, certificates = passed[-1]

@@ -81,8 +81,8 @@ def compensate(network: QuantNetwork, images: Images, multipliers: Mapping[str, 
     """
     fitted, _passes = KINDS[kind]
     tables = {name: pe_table(multiplier) for name, multiplier in multipliers.items()}
-    kept = KeptFits(folder, network, images, fitted)
-    fits = {layer.name: kept.read(layer.name, tables) for layer in network.layers}
+    kept = KeptFits(folder, network, images, fitted, tables)
+    fits = {layer.name: kept.read(layer.name) for layer in network.layers}
     missing = {layer: {name: table for name, table in tables.items() if name not in row}
                for layer, row in fits.items() if len(row) < len(tables)}
     if progress is not None and len(fits) > len(missing):

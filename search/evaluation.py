@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Lock
+from threading import Event
 from typing import TypeVar
 
 import numpy as np
@@ -16,12 +16,12 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from hw.common.errors import InputError
-from hw.common.progress import Task
 from hw.multipliers import Multiplier
 from models.data import Labelled
 from sim.data import LabelledImages
-from sim.evaluator import Constants, Done, Evaluator
+from sim.evaluator import Constants, Evaluator
 from sim.network import QuantNetwork
+from sim.trie import Done, unheard
 
 MIN_SHARD = 32  # images; smaller shards cost more than they save
 KEPT_BYTES = 2**29  # of activations, per split
@@ -84,23 +84,23 @@ class SplitRuns:
             for network, first, last in zip(workers.networks, edges[:-1], edges[1:],
                                             strict=False)]
 
-    def logits(self, mapping: Mapping[str, str], *, progress: Task | None = None
+    def logits(self, mapping: Mapping[str, str], *, done: Done = unheard
                ) -> npt.NDArray[np.float32]:
         """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact.
 
-        progress : advanced by images.
+        done : told of images, from several threads.
         """
-        own, done = self._own(mapping), _counted(progress)
+        own = self._own(mapping)
         return np.concatenate(self._everywhere(
             lambda evaluator: evaluator.logits(own, done=done)))
 
-    def prepare(self, mappings: Sequence[Mapping[str, str]], *, progress: Task | None = None
+    def prepare(self, mappings: Sequence[Mapping[str, str]], *, done: Done = unheard
                 ) -> None:
         """Compute the logits of many mappings together; `logits` then has them.
 
-        progress : advanced by the images of every mapping.
+        done : as for `logits`, of the images of every mapping.
         """
-        own, done = [self._own(mapping) for mapping in mappings], _counted(progress)
+        own = [self._own(mapping) for mapping in mappings]
         self._everywhere(lambda evaluator: evaluator.prepare(own, done=done))
 
     def _own(self, mapping: Mapping[str, str]) -> dict[str, str]:
@@ -118,19 +118,7 @@ class SplitRuns:
             self._workers.interrupted.set()
             raise
 
-    def right(self, mapping: Mapping[str, str], *, progress: Task | None = None
+    def right(self, mapping: Mapping[str, str], *, done: Done = unheard
               ) -> npt.NDArray[np.bool_]:
-        """Return which images are classified correctly, bool[n]; progress : as for `logits`."""
-        return np.asarray(self.logits(mapping, progress=progress).argmax(axis=1) == self.labels)
-
-
-def _counted(progress: Task | None) -> Done:
-    """Return what counts images from several threads."""
-    lock = Lock()
-
-    def count(images: int) -> None:
-        if progress is not None:
-            with lock:
-                progress.advance(images)
-
-    return count
+        """Return which images are classified correctly, bool[n]; done : as for `logits`."""
+        return np.asarray(self.logits(mapping, done=done).argmax(axis=1) == self.labels)

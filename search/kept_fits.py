@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_json_gz
+from hw.common.modules import modules_digest
 from sim.compensation.record import LayerFit, table_digest
 from sim.network import Images, QuantNetwork
 from sim.tables import Table
@@ -29,25 +28,26 @@ NAME_DIGITS = 24
 
 
 class KeptFits:
-    """The fits of one network, images and kind.
+    """The fits of one network, images and kind, for some tables.
 
-    folder : None to keep nothing.
+    folder : None to keep nothing. tables : by the names that they are asked for.
     """
 
-    def __init__(self, folder: Path | None, network: QuantNetwork, images: Images,
-                 kind: str) -> None:
-        self._folder, self._key = folder, ""
+    def __init__(self, folder: Path | None, network: QuantNetwork, images: Images, kind: str,
+                 tables: Mapping[str, Table]) -> None:
+        self._folder, self._key, self._tables = folder, "", {}
         if folder is not None:
-            digest = hashlib.sha256(f"{_modules_digest()} {kind} {images.shape}".encode())
+            self._tables = {name: table_digest(table) for name, table in tables.items()}
+            texts = [modules_digest(package, names) for package, names in MODULES.items()]
+            digest = hashlib.sha256(f"{texts} {kind} {images.shape}".encode())
             digest.update(network.model.SerializeToString(deterministic=True))
             digest.update(images.tobytes())
             self._key = digest.hexdigest()
 
-    def read(self, layer: str, tables: Mapping[str, Table]) -> dict[str, LayerFit]:
+    def read(self, layer: str) -> dict[str, LayerFit]:
         """Return what is known of a layer, by the names of the tables, in their order."""
         known = self._known(layer)
-        digests = {name: table_digest(table) for name, table in tables.items()} if known else {}
-        return {name: known[digest] for name, digest in digests.items() if digest in known}
+        return {name: known[table] for name, table in self._tables.items() if table in known}
 
     def add(self, layer: str, fits: Iterable[LayerFit]) -> None:
         """Keep fits beside those that are kept already, another run's for example."""
@@ -75,10 +75,3 @@ class KeptFits:
         except (FileNotFoundError, InputError, KeyError, TypeError, ValueError):
             return {}  # made again and replaced
         return {fit.table: fit for fit in fits}
-
-
-@cache
-def _modules_digest() -> str:
-    text = "\0".join((resources.files(package) / f"{name}.py").read_text()
-                     for package, names in MODULES.items() for name in names)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -51,7 +51,7 @@ class Prepared:
         self.compensated = self._compensate()
         self.runs = {name: self._split(name, self.compensated) for name in SPLITS}
         self.costs = self._costs(bank, pes)
-        self.exact_logits = self._run_exactly("search")
+        self.exact_logits = self._search_exactly()
         self.exact_right = self.runs["search"].right({})
         self.needed = least_right(int(self.exact_right.sum()), len(self.exact_right),
                                   options.search_loss)
@@ -64,11 +64,11 @@ class Prepared:
                          name=self.splits.sources[name], constants=compensated,
                          prefix=self.prefix)
 
-    def _run_exactly(self, name: str) -> npt.NDArray[np.float32]:
-        runs = self.runs[name]
-        with task(self._called(f"exact network on the {name} images"), len(runs.labels),
+    def _search_exactly(self) -> npt.NDArray[np.float32]:
+        runs = self.runs["search"]
+        with task(self._called("exact network on the search images"), len(runs.labels),
                   quiet=self._options.quiet) as progress:
-            return runs.logits({}, progress=progress)
+            return runs.logits({}, done=progress.advance)
 
     def _compensate(self) -> Compensated | None:
         if self._options.compensation == NONE:
@@ -99,7 +99,8 @@ class Prepared:
         with task(self._called("calibrating every layer"),
                   (len(layers) + CHECKED_DESIGNS) * len(runs.labels),
                   quiet=self._options.quiet) as progress:
-            return calibrate(problem, power, runs, seed=self._options.seed, progress=progress)
+            return calibrate(problem, power, runs, seed=self._options.seed,
+                             done=progress.advance)
 
     def study(self, problem: Problem, store: TrialStore) -> Float:
         """Return the measured damage of each (layer, multiplier) alone, as `search.study.study`."""
@@ -107,7 +108,8 @@ class Prepared:
         with task(self._called("every multiplier in every layer alone"),
                   len(problem.layers) * len(problem.multipliers) * len(runs.labels),
                   quiet=self._options.quiet) as progress:
-            return study(problem.layers, problem.multipliers, runs, kept=store, progress=progress)
+            return study(problem.layers, problem.multipliers, runs, kept=store,
+                         done=progress.advance)
 
     def measure(self, mappings: Sequence[Mapping[str, str]]) -> list[tuple[int, int, float]]:
         """Return (right, lost, damage) under each mapping on the search split."""

@@ -121,7 +121,7 @@ class Stages:
         with task("certifying on held-out images", certification.images * passes,
                   quiet=options.quiet) as progress:
             return [certification.judge(result, plan, chosen=result.method == options.method,
-                                        progress=progress)
+                                        done=progress.advance)
                     for result, plan in zip(found, plans, strict=True)]
 
     def _measured(self, candidates: Sequence[Candidate]) -> list[Measured]:

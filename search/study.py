@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from search.calibration import Runs, suffix_shares
-from search.methods.base import Counter
 from sim.layer import MappedLayer
+from sim.trie import Done, unheard
 
 Float = npt.NDArray[np.float64]
 
@@ -36,11 +36,11 @@ class Rows(Protocol):
 
 
 def study(layers: Sequence[str], multipliers: Sequence[str], runs: Runs, *,
-          kept: Rows | None = None, progress: Counter | None = None) -> Float:
+          kept: Rows | None = None, done: Done = unheard) -> Float:
     """Return the measured damage of every multiplier in every layer alone, float64[2, N, K].
 
     The two halves of the images are told apart; their mean is the damage on all of them.
-    progress : advanced by images, those of every multiplier in every layer.
+    done : told of images, those of every multiplier in every layer.
     """
     exact = runs.logits({})
     damage = np.zeros((2, len(layers), len(multipliers)))
@@ -49,13 +49,13 @@ def study(layers: Sequence[str], multipliers: Sequence[str], runs: Runs, *,
         if known is None or len(known[0]) != len(multipliers):
             mappings = [{layer: name} for name in multipliers]
             # The exact layers before this one are computed once.
-            runs.prepare(mappings, progress=progress)
+            runs.prepare(mappings, done=done)
             known = [_halves(runs.logits(mapping), exact) for mapping in mappings]
             known = np.array(known).T.tolist()
             if kept is not None:
                 kept.keep_sensitivity(layer, known)
-        elif progress is not None:
-            progress.advance(len(multipliers) * len(runs.labels))
+        else:
+            done(len(multipliers) * len(runs.labels))
         damage[:, row] = known
     return damage
 

@@ -17,7 +17,7 @@ from sim.choice import add_multiplier_options, chosen_tables
 from sim.compensation import KINDS, Calibration, Compensation, logit_divergence
 from sim.compensation.calibration import JUDGE_TEMPERATURE
 from sim.data import load_data, load_images
-from sim.evaluate import evaluate, top_k
+from sim.evaluate import check_labels, evaluate, top_k
 from sim.network import Images
 from sim.options import DATA_HELP, add_options, load_network, preprocessing
 
@@ -68,6 +68,7 @@ def main() -> int:
     pixels = preprocessing(arguments, arguments.model)
     data = load_data(arguments.data, pixels, limit=arguments.limit)
     network = load_network(arguments, arguments.model, arguments.data, pixels)
+    check_labels(network, data, arguments.data)
     tables = chosen_tables(arguments, network)
     images: Images = load_images(arguments.calibration, pixels, limit=arguments.fit)
     quiet = arguments.json
@@ -78,9 +79,6 @@ def main() -> int:
     if arguments.output:  # before the report, which takes longer
         chosen.save(arguments.output)
     exact = evaluate(network, data.images, {}, quiet=quiet)
-    if data.labels.max() >= exact.shape[1]:
-        raise InputError(f"{arguments.data}: labels must be 0 to {exact.shape[1] - 1}, "
-                         f"not {data.labels.max()}")
     n = len(data.labels)
 
     def row(name: str, logits: Any, compensation: Compensation | None = None) -> dict[str, Any]:

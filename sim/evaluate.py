@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,9 +19,11 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.progress import task
+from models.data import Labelled
 from sim.choice import add_multiplier_options, chosen_tables
 from sim.compensation import Compensation
 from sim.data import Images, LabelledImages, Preprocessing, labelled_images, load_images
+from sim.data.content import checked_labels
 from sim.network import QuantNetwork
 from sim.options import DATA_HELP, add_options, load_network, preprocessing
 from sim.tables import Table
@@ -46,13 +47,11 @@ def top_k(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], k: int
 def evaluate(network: QuantNetwork, images: npt.NDArray[np.float32] | Images,
              tables: Mapping[str, Table], *, quiet: bool) -> npt.NDArray[np.float32]:
     """Return the logits, with progress; unread images are read batch by batch."""
-    lock = Lock()
     with task("evaluating", len(images), quiet=quiet) as progress:
 
         def logits(batch: npt.NDArray[np.float32] | Images) -> npt.NDArray[np.float32]:
             found = network.run(np.asarray(batch), tables)
-            with lock:
-                progress.advance(len(batch))
+            progress.advance(len(batch))
             return found
 
         return np.concatenate(network.each(list(network.batches(images)), logits))
@@ -119,11 +118,10 @@ def _accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) ->
     return {f"top{k}": top_k(logits, labels, k) / len(labels) for k in (1, 5)}
 
 
-def _check_labels(network: QuantNetwork, data: LabelledImages, source: str) -> None:
+def check_labels(network: QuantNetwork, data: LabelledImages | Labelled, source: str) -> None:
     """Refuse labels that are no class, before anything long starts."""
     classes = network.run(np.asarray(data.images[:1])).shape[1]
-    if data.labels.max() >= classes:
-        raise InputError(f"{source}: labels must be 0 to {classes - 1}, not {data.labels.max()}")
+    checked_labels(data.labels, name=source, classes=classes)
 
 
 def _compare(arguments: argparse.Namespace, network: QuantNetwork,
@@ -148,7 +146,7 @@ def main() -> int:
     products = None if arguments.device == CPU else _torch_products(arguments.device)
     data = labelled_images(arguments.data, pixels, limit=arguments.limit)
     network = load_network(arguments, arguments.model, arguments.data, pixels)
-    _check_labels(network, data, arguments.data)
+    check_labels(network, data, arguments.data)
     tables = chosen_tables(arguments, network)
     if arguments.compensation:
         try:

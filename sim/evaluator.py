@@ -15,11 +15,10 @@ from sim.data import Images
 from sim.layer import MappedLayer
 from sim.network import QuantNetwork, State
 from sim.tables import Table, pe_table
-from sim.trie import chunk_logits
+from sim.trie import Done, chunk_logits, unheard
 
 KEPT_BYTES = 2**30  # of activations
 Constants = Callable[[MappedLayer, str], MappedLayer]
-Done = Callable[[int], None]
 
 
 class Evaluator:
@@ -66,7 +65,7 @@ class Evaluator:
         self._lock = threading.Lock()  # batches run side by side
         self.layer_runs = 0  # layers computed so far, times batches: what reuse saves
 
-    def logits(self, mapping: Mapping[str, str], *, done: Done = lambda images: None
+    def logits(self, mapping: Mapping[str, str], *, done: Done = unheard
                ) -> npt.NDArray[np.float32]:
         """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact.
 
@@ -91,7 +90,7 @@ class Evaluator:
         return self._logits[names]
 
     def prepare(self, mappings: Iterable[Mapping[str, str]], *,
-                done: Done = lambda images: None) -> None:
+                done: Done = unheard) -> None:
         """Compute the logits of many mappings; `logits` then has them.
 
         The mappings are walked as a trie, one chunk of images after the other: layers that
@@ -110,8 +109,7 @@ class Evaluator:
         if not wanted:
             return
         parts = self.network.each(self._batches, lambda batch: chunk_logits(
-            self.network, np.asarray(batch), wanted, views=views, check=self._check,
-            done=done))
+            self.network, np.asarray(batch), wanted, views=views, check=self._check, done=done))
         self.layer_runs += sum(runs for _found, runs in parts)
         for names in wanted:
             self._keep_logits(names, np.concatenate([found[names] for found, _runs in parts]))

@@ -14,13 +14,18 @@ from sim.network import Images, QuantNetwork, State
 from sim.tables import Table
 
 Names = tuple[str, ...]  # multiplier of every layer, in order
+Done = Callable[[int], None]  # told of images
+
+
+def unheard(images: int) -> None:
+    """Take no notice of images that are done."""
 
 
 def chunk_logits(network: QuantNetwork, images: Images,
                  mappings: Mapping[Names, Mapping[str, Table]], *,
                  views: Mapping[Names, QuantNetwork] | None = None,
                  check: Callable[[], None] = lambda: None,
-                 done: Callable[[int], None] = lambda images: None
+                 done: Done = unheard
                  ) -> tuple[dict[Names, npt.NDArray[np.float32]], int]:
     """Return the logits float32[n, classes] under each mapping, and how many layers were run.
 

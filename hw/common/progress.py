@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ PLAIN_INTERVAL_S = 5.0
 
 
 class Task(Protocol):
-    """One piece of work being counted."""
+    """One piece of work being counted, by any number of threads."""
 
     def advance(self, steps: int = 1, *, note: str = "") -> None:
         """Count `steps` as done; `note` says what is being done now."""
@@ -22,8 +23,13 @@ class _PlainTask:
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.done = label, total, 0
         self.started = self.printed = time.monotonic()
+        self._lock = threading.Lock()
 
     def advance(self, steps: int = 1, *, note: str = "") -> None:
+        with self._lock:
+            self._count(steps, note)
+
+    def _count(self, steps: int, note: str) -> None:
         self.done += steps
         now = time.monotonic()
         if now - self.printed < PLAIN_INTERVAL_S or self.done >= self.total:

@@ -14,12 +14,11 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_json
+from hw.common.modules import modules_digest
 from hw.ppa.operand_sample import OperandSample
 from hw.ppa.pe import MappedPe
 from hw.ppa.stream import StreamEnergy, sample_energy
@@ -98,14 +97,7 @@ def _read(path: Path, key: str, pe: MappedPe) -> dict[str, StreamEnergy]:
 
 
 def _key(pe: MappedPe) -> str:
-    parts = (_modules_digest(), pe.technology.digest, pe.psum_width, pe.multiplier.digest,
-             pe.netlist.to_dict(), pe.multiplier_netlist.to_dict())
+    parts = (modules_digest("hw.ppa", MODULES), pe.technology.digest, pe.psum_width,
+             pe.multiplier.digest, pe.netlist.to_dict(), pe.multiplier_netlist.to_dict())
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-@cache
-def _modules_digest() -> str:
-    package = resources.files("hw.ppa")
-    text = "\0".join((package / f"{name}.py").read_text() for name in MODULES)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -45,9 +45,8 @@ class Runs:
             change += np.sqrt(self.gains[row] * power) * self.directions[row]
         return (self.exact + change).astype(np.float32)
 
-    def prepare(self, mappings, *, progress=None):
-        if progress is not None:
-            progress.advance(len(mappings) * IMAGES)
+    def prepare(self, mappings, *, done):
+        done(len(mappings) * IMAGES)
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def setting(problem, *, alike=0.0):
     gains = generator.uniform(0.02, 0.3, 6)
     runs = Runs(problem, power, gains, alike=alike)
     progress = Counting()
-    found = calibrate(problem, power, runs, seed=0, progress=progress)
+    found = calibrate(problem, power, runs, seed=0, done=progress.advance)
     assert progress.done == (6 + CHECKED_DESIGNS) * IMAGES
     return runs, found
 

@@ -113,8 +113,8 @@ class Split:
     def __init__(self, lost):
         self.labels, self._lost = np.zeros(CERTIFIED), lost
 
-    def right(self, mapping, *, progress):
-        progress.advance(CERTIFIED)
+    def right(self, mapping, *, done):
+        done(CERTIFIED)
         kept = np.ones(CERTIFIED, bool)
         kept[:self._lost.get(mapping.get("layer"), 0)] = False
         return kept
@@ -131,7 +131,7 @@ def test_the_cheapest_design_that_passed_is_kept(lost, chosen, kept):
     certification = Certification([Split(lost)], EXACT, margins=[MARGIN])
     designs = certification.plan(result, [EXACT_RIGHT], lambda candidates: answers)
     progress = Counting()
-    found = certification.judge(result, designs, chosen=chosen, progress=progress)
+    found = certification.judge(result, designs, chosen=chosen, done=progress.advance)
     assert progress.done == (1 + len(designs)) * CERTIFIED
     assert (found.best and found.best.mapping["layer"]) == kept
     if kept is None:

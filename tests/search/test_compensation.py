@@ -71,11 +71,10 @@ def test_logits_are_those_of_the_network_with_the_constants(setting, found):
     np.testing.assert_array_equal(runs.logits({}), network.run(data.images[:80]))
 
 
-def same_fits(one, other):
-    return {layer: {name: fit.to_dict() for name, fit in row.items()}
-            for layer, row in one.fits.items()} == {
-        layer: {name: fit.to_dict() for name, fit in row.items()}
-        for layer, row in other.fits.items()}
+def same_fits(*compensated):
+    one, other = ({layer: {name: fit.to_dict() for name, fit in row.items()}
+                   for layer, row in found.fits.items()} for found in compensated)
+    return one == other
 
 
 def test_fits_are_made_once(setting, found, tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from search.methods.base import SearchTask, run_method
 from search.oracle import Measured, Oracle
 from search.result import Candidate, MethodResult
 from search.store import TrialStore
+from sim.trie import unheard
 from tests.search.synthetic import MadeUpNetwork, every_design, made_up_damage, made_up_problem
 
 INFERENCES = (2, 3)
@@ -224,7 +225,7 @@ class Split:
     def __init__(self, lost=0, gained=0):
         self.labels, self.lost, self.gained = np.zeros(CERTIFIED), lost, gained
 
-    def right(self, mapping, *, progress=None):
+    def right(self, mapping, *, done=unheard):
         right = np.arange(CERTIFIED) >= 20
         if mapping.get("a/layer") == "bold":
             right[20:20 + self.lost] = False

@@ -27,10 +27,9 @@ class Runs:
         change = sum(self.noise[int(layer)] * int(name) for layer, name in mapping.items())
         return self.exact + np.float32(0.01) * change
 
-    def prepare(self, mappings, *, progress=None):
+    def prepare(self, mappings, *, done):
         self.prepared += len(mappings)
-        if progress is not None:
-            progress.advance(len(mappings) * len(self.labels))
+        done(len(mappings) * len(self.labels))
 
 
 class Kept(dict):
@@ -60,7 +59,7 @@ def test_rows_that_were_kept_are_not_measured_again():
     first = study(LAYERS[:1], MULTIPLIERS, Runs(), kept=kept)
     runs = Runs()
     progress = Counting()
-    again = study(LAYERS, MULTIPLIERS, runs, kept=kept, progress=progress)
+    again = study(LAYERS, MULTIPLIERS, runs, kept=kept, done=progress.advance)
     assert progress.done == len(LAYERS) * len(MULTIPLIERS) * len(runs.labels)
     assert runs.prepared == len(MULTIPLIERS)  # those of the second layer
     np.testing.assert_array_equal(again[:, 0], first[:, 0])
