@@ -19,13 +19,14 @@ import onnx
 
 from hw.common.errors import InputError, ToolError, run_command_line, unknown_name
 from hw.common.files import write_bytes, write_json
+from models import ZOO
 from models.data import Labelled, load_digits_split
-from models.training.recipes import RECIPES, Recipe
+from models.training.recipes import PRECISIONS, RECIPES, Recipe
 
-ZOO = Path(__file__).parent / "zoo"
 DIGITS = "digits"
 PRESET = "imagenet-statistics"
 EVALUATED_AT_ONCE = 500
+FLOAT32, INT8 = STORED = "float32", "int8"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,6 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--preset", default=PRESET, metavar="NAME",
                         help=f"how pixels become the input (default {PRESET})")
     parser.add_argument("--limit", type=int, metavar="N", help="first N training images only")
+    parser.add_argument("--hold-out", type=int, default=0, metavar="N",
+                        help="leave the first N training images out, for calibration and search")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
     parser.add_argument("--epochs", type=int, help="passes over the images (default: the recipe's)")
     parser.add_argument("--batch", type=int, help="images per step (default: the recipe's)")
@@ -46,6 +49,12 @@ def _parser() -> argparse.ArgumentParser:
                         help="largest learning rate (default: the recipe's)")
     parser.add_argument("--device", choices=("cpu", "cuda"),
                         help="default: cuda if torch finds a GPU")
+    parser.add_argument("--precision", choices=PRECISIONS,
+                        help="of the convolutions while training (default: bfloat16 where the "
+                        "device has matrix products of it)")
+    parser.add_argument("--weights", choices=STORED, default=FLOAT32,
+                        help="how they are written, and the accuracy measured: int8 per output "
+                        f"channel is a quarter of the file (default {FLOAT32})")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.onnx",
                         help="file to write (default: the embedded network, for digits)")
     return parser
@@ -59,6 +68,8 @@ def main() -> int:
     for name in ("epochs", "batch", "limit"):
         if (value := getattr(arguments, name)) is not None and value < 1:
             raise InputError(f"{name.capitalize()} must be at least 1, not {value}")
+    if arguments.hold_out < 0:
+        raise InputError(f"Hold-out must be at least 0, not {arguments.hold_out}")
     if arguments.rate is not None and not arguments.rate > 0:
         raise InputError(f"Rate must be positive, not {arguments.rate:g}")
     try:
@@ -87,6 +98,7 @@ def _digits(arguments: argparse.Namespace) -> None:
 
 def _architecture(arguments: argparse.Namespace) -> None:
     from models.architectures import build
+    from models.training.codes import with_int8_weights
     from models.training.loop import Training
     from sim.data import Preprocessing, load_data
 
@@ -94,19 +106,32 @@ def _architecture(arguments: argparse.Namespace) -> None:
         raise InputError(f"Training {arguments.name} needs --data and --output")
     recipe = _recipe(arguments)
     preprocessing = Preprocessing.from_settings({"preset": arguments.preset})
-    data = load_data(arguments.data, preprocessing, limit=arguments.limit)
+    data = _without_first(arguments.hold_out, arguments.data,
+                          load_data(arguments.data, preprocessing, limit=arguments.limit))
     test = {arguments.test: load_data(arguments.test, preprocessing)} if arguments.test else {}
     side, classes = _side_and_classes(data, arguments.data)
     model = build(recipe.architecture, weights=arguments.seed, image=side, classes=classes)
     import torch
 
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    training = Training(model, recipe, data, seed=arguments.seed, device=device)
+    training = Training(model, recipe, data, seed=arguments.seed, device=device,
+                        precision=arguments.precision)
     training.run(arguments.output.with_suffix(".checkpoint"))
-    _write(training.network(), arguments.output, test, {
+    network = training.network()
+    _write(with_int8_weights(network) if arguments.weights == INT8 else network,
+           arguments.output, test, {
         "trained_on": f"{len(data.labels)} images of {Path(arguments.data).name}",
-        "seed": arguments.seed, "device": device, "recipe": recipe.to_dict(),
+        "held_out": arguments.hold_out, "seed": arguments.seed, "device": device,
+        "precision": training.precision, "weights": arguments.weights,
+        "recipe": recipe.to_dict(),
     }, {"preset": arguments.preset})
+
+
+def _without_first(count: int, source: str, data: Labelled) -> Labelled:
+    if count >= len(data.labels):
+        raise InputError(f"{source}: hold-out must leave images to train on, but {count} of "
+                         f"{len(data.labels)} are held out")
+    return Labelled(data.images[count:], data.labels[count:])
 
 
 def _recipe(arguments: argparse.Namespace) -> Recipe:

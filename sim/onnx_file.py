@@ -37,7 +37,8 @@ NOT_FOLDED = ("DequantizeLinear", "RandomNormal", "RandomUniform", "RandomNormal
 def load_model(path: Path) -> onnx.ModelProto:
     """Return the model of an ONNX file, functions inlined, every product with a unique name.
 
-    Unnamed products are named by their output. Raises InputError, naming the file, when it is
+    Unnamed products are named by their output. Weights that are only stored as codes, in a network
+    that quantises nothing else, become floats. Raises InputError, naming the file, when it is
     empty, no ONNX file, fails ONNX's checker, keeps weights in other files, has a tensor whose data
     does not fill its dimensions, two products of one name, or an opset below 13 that ONNX cannot
     convert.
@@ -74,7 +75,7 @@ def load_model(path: Path) -> onnx.ModelProto:
                          f"not {TensorProto.DataType.Name(kind).lower()}")
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
-    model = recent(model, path)
+    model = with_float_weights(recent(model, path))
     _name_products(model, path)
     return model
 
@@ -91,6 +92,27 @@ def recent(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: ONNX opset must be at least {FIRST_OPSET}, not {opset}, and "
                          f"cannot be converted ({reason})") from None
+
+
+def with_float_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model without codes, where all that it quantises is constant; else as it is."""
+    quantised = [node for node in model.graph.node if node.op_type in QUANTISED]
+    constants = copy_constants(model)
+    if not quantised or not all(node.op_type == "DequantizeLinear"
+                                and constants.keys() >= set(reads(node)) for node in quantised):
+        return model
+    values = fold(model, quantised, constants)
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    for node in quantised:
+        found.graph.node.remove(node)
+    still = {name for node in found.graph.node for name in reads(node)}
+    initialisers = [tensor for tensor in found.graph.initializer if tensor.name in still]
+    del found.graph.initializer[:]
+    found.graph.initializer.extend(initialisers)
+    found.graph.initializer.extend(numpy_helper.from_array(array, name)
+                                   for name, array in values.items())
+    return found
 
 
 def _name_products(model: onnx.ModelProto, path: Path) -> None:

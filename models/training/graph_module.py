@@ -100,14 +100,16 @@ def _convolution(node: onnx.NodeProto, weight: npt.NDArray[Any]) -> Any:
     import torch
     from torch import nn
 
+    from models.training.convolution import Convolution
+
     attributes = _attributes(node)
     out, group = weight.shape[0], attributes.get("group", 1)
     pads = attributes.get("pads", [0] * 4)
     if pads[:2] != pads[2:]:
         raise InputError(f"{node.name}: training needs equal padding on both sides, not {pads}")
-    convolution = nn.Conv2d(weight.shape[1] * group, out, weight.shape[2:],
-                            attributes.get("strides", [1, 1]), tuple(pads[:2]), groups=group,
-                            bias=False)
+    convolution = Convolution(weight.shape[1] * group, out, weight.shape[2:],
+                              tuple(attributes.get("strides", (1, 1))), tuple(pads[:2]),
+                              groups=group, bias=False)
     with torch.no_grad():
         convolution.weight.copy_(torch.from_numpy(weight))
     return nn.Sequential(convolution, nn.BatchNorm2d(out))

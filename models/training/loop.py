@@ -15,9 +15,15 @@ from hw.common.progress import task
 from models.data import Labelled
 from models.training.augmentation import moved_and_mirrored
 from models.training.graph_module import graph_module, trained
-from models.training.recipes import Recipe
+from models.training.recipes import BFLOAT16, FLOAT32, Recipe
 
-EVALUATION_BATCH = 500
+
+def natural_precision(device: str) -> str:
+    """Return `bfloat16` where the device multiplies matrices of it: a GPU, or a CPU with AMX."""
+    import torch
+
+    has_products = device == "cuda" or torch.cpu.get_capabilities().get("amx_bf16", False)
+    return BFLOAT16 if has_products else FLOAT32
 
 
 class Training:
@@ -33,14 +39,18 @@ class Training:
     seed : int
         Of the order of the images and their augmentation.
     device : str
-        `cpu` or `cuda`; on the latter in bfloat16 where that is precise enough (autocast).
+        `cpu` or `cuda`.
+    precision : str, optional
+        Of `recipes.PRECISIONS`; `bfloat16` where that is precise enough (autocast). Default: that
+        of `natural_precision`.
     """
 
     def __init__(self, model: onnx.ModelProto, recipe: Recipe, data: Labelled, *, seed: int = 0,
-                 device: str = "cpu") -> None:
+                 device: str = "cpu", precision: str | None = None) -> None:
         import torch
 
         self._model, self.recipe, self._seed, self._device = model, recipe, seed, device
+        self.precision = precision or natural_precision(device)
         self._images = torch.from_numpy(data.images).to(device)
         self._labels = torch.from_numpy(data.labels).to(device)
         self._module = graph_module(model).to(device, memory_format=torch.channels_last)
@@ -93,7 +103,8 @@ class Training:
             images = moved_and_mirrored(self._images[there], self.recipe.crop_pixels,
                                         self._generator
                                         ).contiguous(memory_format=torch.channels_last)
-            with torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):
+            with torch.autocast(self._device, torch.bfloat16,
+                                enabled=self.precision == BFLOAT16):
                 logits = self._module(images)
             loss = functional.cross_entropy(logits.float(), self._labels[there],
                                             label_smoothing=self.recipe.label_smoothing)
@@ -112,7 +123,8 @@ class Training:
 
     @property
     def _settings(self) -> dict[str, Any]:
-        return {"recipe": self.recipe.to_dict(), "seed": self._seed, "images": len(self._labels),
+        return {"recipe": self.recipe.to_dict(), "precision": self.precision, "seed": self._seed,
+                "images": len(self._labels),
                 "layers": [node.name for node in self._model.graph.node]}
 
     def _save(self, path: Path) -> None:

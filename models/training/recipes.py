@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+PRECISIONS = FLOAT32, BFLOAT16 = "float32", "bfloat16"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:

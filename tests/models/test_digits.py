@@ -6,9 +6,10 @@ import numpy as np
 import onnx
 import pytest
 
+from models import ZOO
 from models.data import load_digits_split
 from models.digits import CONVOLUTIONS, RESIDUALS, to_onnx
-from models.train import ZOO, float_right, main
+from models.train import float_right, main
 from models.training.digits import fold, train
 
 

@@ -9,19 +9,24 @@ from functools import partial
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from hw.common.errors import InputError, ToolError
 from models.architectures import ARCHITECTURES, build
 from models.data import Labelled
 from models.train import main
 from models.training.augmentation import moved_and_mirrored
+from models.training.codes import with_int8_weights
 from models.training.graph_module import graph_module, trained
 from models.training.loop import Training
-from models.training.recipes import RECIPES, Recipe
+from models.training.recipes import BFLOAT16, FLOAT32, RECIPES, Recipe
 from sim.data import Preprocessing, load_data
+from sim.network import QuantNetwork
 from tests.command import run_main
 
 torch = pytest.importorskip("torch", reason="training needs torch")
+convolution = pytest.importorskip("models.training.convolution")
+Convolution = convolution.Convolution
 
 QUICK = Recipe(architecture="resnet8", epochs=3, batch=15, peak_rate=0.1)
 
@@ -126,6 +131,85 @@ def test_augmentation_moves_and_mirrors():
     assert len(seen) > 40
 
 
+# --- precision and storage --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kernel", "side"), [(3, 4), (1, 4), (5, 3)])
+def test_matrix_products_are_the_convolution(kernel, side, monkeypatch):
+    """Forward and both gradients of small integers, which bfloat16 holds exactly."""
+    layer = Convolution(6, 4, kernel, 1, kernel // 2, bias=False)
+    layer.to(memory_format=torch.channels_last)
+    generator = torch.Generator().manual_seed(1)
+
+    def small(*shape):
+        return torch.randint(-2, 3, shape, generator=generator).float()
+
+    with torch.no_grad():
+        layer.weight.copy_(small(4, 6, kernel, kernel))
+    images, gradient = small(5, 6, side, side).requires_grad_(), small(5, 4, side, side)
+
+    def results(precise):
+        with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
+            found = layer(images)
+        gradients = torch.autograd.grad(found, (images, layer.weight), gradient.to(found.dtype))
+        return found, *gradients
+
+    expected = results(precise=True)
+    called, windows = [], convolution._windows
+    monkeypatch.setattr(convolution, "_windows",
+                        lambda *given: called.append(0) or windows(*given))
+    for found, wanted in zip(results(precise=False), expected, strict=True):
+        assert found.shape == wanted.shape
+        torch.testing.assert_close(found.float(), wanted, rtol=2**-8, atol=0)
+    assert len(called) == 2
+
+
+@pytest.mark.parametrize("changed", [{"stride": 2}, {"groups": 2}, {"padding": 0},
+                                     {"kernel_size": 2}])
+def test_other_convolutions_are_torchs_own(changed, monkeypatch):
+    monkeypatch.setattr(convolution, "_windows", None)
+    layer = Convolution(**{"in_channels": 4, "out_channels": 4, "kernel_size": 3, "padding": 1,
+                           "bias": False, **changed})
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(torch.zeros(1, 4, 4, 4)).dtype == torch.bfloat16
+        assert Convolution(4, 4, 3, padding=1, bias=False)(torch.zeros(1, 4, 5, 4)).ndim == 4
+
+
+def test_training_learns_in_bfloat16(tmp_path):
+    training = Training(build("resnet8", classes=3), replace(QUICK, epochs=8), stripes(90),
+                        precision=BFLOAT16)
+    training.run(tmp_path / "net.checkpoint", quiet=True)
+    fresh = stripes(60, seed=1)
+    right = (logits_of(training.network(), fresh.images).argmax(1) == fresh.labels).mean()
+    assert right > 0.7
+    with pytest.raises(InputError, match="differs in precision"):
+        Training(build("resnet8", classes=3), replace(QUICK, epochs=8), stripes(90),
+                 precision=FLOAT32).run(tmp_path / "net.checkpoint", quiet=True)
+
+
+def test_int8_weights_are_the_codes_that_quantising_gives(tmp_path):
+    model = build("resnet8", classes=3)
+    stored = with_int8_weights(model)
+    onnx.save(stored, tmp_path / "stored.onnx")
+    onnx.save(model, tmp_path / "float.onnx")
+    small, large = ((tmp_path / f"{name}.onnx").stat().st_size for name in ("stored", "float"))
+    assert small < 0.3 * large
+    images = stripes(12).images
+    close = np.abs(logits_of(stored, images) - logits_of(model, images)).max()
+    assert 0 < close < 0.05 * np.abs(logits_of(model, images)).max()
+    codes = {tensor.name: numpy_helper.to_array(tensor) for tensor in stored.graph.initializer
+             if tensor.name.endswith(".codes")}
+    assert all(values.dtype == np.int8 for values in codes.values())
+    network = QuantNetwork.load(tmp_path / "stored.onnx", images)
+    names = {node.name: node.input[1] for node in model.graph.node
+             if node.op_type in ("Conv", "Gemm")}
+    assert {layer.name for layer in network.layers} == {*names}
+    for layer in network.layers:
+        values = codes[f"{names[layer.name]}.codes"]
+        flat = values.reshape(len(values), -1).T
+        np.testing.assert_array_equal(layer.weights[0], flat)
+
+
 # --- command line -----------------------------------------------------------------------
 
 
@@ -158,7 +242,25 @@ def test_every_recipe_trains(name, archive, tmp_path, monkeypatch, capsys):
     assert right == stated["float_top1"]["stripes.npz"]["right"]
 
 
+def test_held_out_images_and_int8_weights(archive, tmp_path, monkeypatch):
+    target = tmp_path / "net.onnx"
+    given = ["--data", archive, "--epochs", 1, "--batch", 15, "--rate", 0.1, "--hold-out", 15,
+             "--weights", "int8", "--precision", "float32", "-o", target]
+    assert run(monkeypatch, "resnet8", *given) == 0
+    stated = json.loads(target.with_suffix(".json").read_text())
+    assert (stated["trained_on"], stated["held_out"]) == ("45 images of stripes.npz", 15)
+    assert (stated["precision"], stated["weights"]) == ("float32", "int8")
+    data = load_data(str(archive), Preprocessing.from_settings(stated["input"]))
+    training = Training(build("resnet8", classes=3), Recipe(**stated["recipe"]),
+                        Labelled(data.images[15:], data.labels[15:]), precision="float32")
+    training.run(tmp_path / "again.checkpoint", quiet=True)
+    assert onnx.load(target) == with_int8_weights(training.network())
+    with pytest.raises(InputError, match="hold-out must leave images to train on, but 60 of 60"):
+        run(monkeypatch, "resnet8", *given, "--hold-out", 60)
+
+
 @pytest.mark.parametrize(("arguments", "error", "message"), [
+    (["resnet8", "--hold-out", "-1"], InputError, r"^Hold-out must be at least 0, not -1$"),
     (["resnet9"], InputError, r"^Unknown network 'resnet9'; did you mean 'resnet"),
     (["resnet8"], InputError, r"^Training resnet8 needs --data and --output$"),
     (["resnet8", "--epochs", "0"], InputError, r"^Epochs must be at least 1, not 0$"),

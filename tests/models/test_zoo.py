@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from models import ZOO
 from search.reproduce.float_accuracy import float_accuracy
 
-ZOO = Path(__file__).parents[2] / "models" / "zoo"
 DATA = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CIFAR10 = DATA / "images" / "cifar10_test.npz"
 TRAINED = sorted(path.stem for path in ZOO.glob("*.onnx") if path.stem != "digits")

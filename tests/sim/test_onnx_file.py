@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from hw.common.errors import InputError
 from sim.network import QuantNetwork
-from sim.onnx_file import Graph, load_model, recent
+from sim.onnx_file import Graph, is_quantised, load_model, recent
 from tests.sim import runtime
 from tests.sim.nets import NETS, NetBuilder
 
@@ -41,6 +41,42 @@ def test_float_files_of_every_opset(opset, tmp_path):
     network = QuantNetwork.load(tmp_path / "net.onnx", x)
     assert [layer.name for layer in network.layers] == ["first", "lopsided"]
     assert runtime.check_layers(network, network.model, x) < 0.02
+
+
+def test_weights_that_are_stored_as_codes_become_floats(tmp_path):
+    net = NETS["plain"]()
+    model = net.model()
+    random = np.random.default_rng(2)
+    expected = onnx.ModelProto()
+    expected.CopyFrom(model)
+    for node in [node for node in model.graph.node if node.op_type == "Conv"]:
+        name = node.input[1]
+        [tensor] = [one for one in model.graph.initializer if one.name == name]
+        shape = tuple(tensor.dims)
+        parts = (random.integers(-127, 128, shape).astype(np.int8),
+                 random.uniform(0.01, 0.02, shape[0]).astype(np.float32),
+                 np.zeros(shape[0], np.int8))
+        model.graph.initializer.remove(tensor)
+        inputs = [f"{name}/{part}" for part in ("codes", "scale", "zero")]
+        model.graph.initializer.extend(map(numpy_helper.from_array, parts, inputs))
+        model.graph.node.insert(0, helper.make_node("DequantizeLinear", inputs, [name], axis=0))
+        [tensor] = [one for one in expected.graph.initializer if one.name == name]
+        tensor.CopyFrom(numpy_helper.from_array(
+            parts[0] * parts[1].reshape(-1, *[1] * (len(shape) - 1)), name))
+    onnx.save(model, tmp_path / "codes.onnx")
+    loaded = load_model(tmp_path / "codes.onnx")
+    assert not is_quantised(loaded)
+    assert loaded.graph.node == expected.graph.node
+    found, wanted = (
+        {tensor.name: numpy_helper.to_array(tensor) for tensor in one.graph.initializer}
+        for one in (loaded, expected))
+    assert found.keys() == wanted.keys()
+    for name, values in wanted.items():
+        np.testing.assert_array_equal(found[name], values)
+    # A network whose activations are codes, too, stays as it is.
+    network = QuantNetwork.load(tmp_path / "codes.onnx", images(net))
+    onnx.save(network.model, tmp_path / "all.onnx")
+    assert is_quantised(load_model(tmp_path / "all.onnx"))
 
 
 def test_functions_are_inlined(tmp_path):
