@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hw.common.errors import InputError, run_command_line
-from hw.common.wording import HelpWithDefaults
+from hw.common.wording import HelpWithDefaults, counted
 from search.methods import METHODS
 from search.options import Options
 from search.pipeline import Finished, run
@@ -170,7 +170,7 @@ def print_summary(finished: Finished) -> None:
     print(f"{result.name}: {len(result.layers)} layers, {len(result.multipliers)} multipliers, "
           f"{result.seconds:.0f} s")
     print(f"  energy    {best.energy:.3f} of the exact array ({100 * (best.energy - 1):+.1f} %)")
-    print(f"  area      {best.area:.3f} of the exact array, {len(best.arrays)} arrays: "
+    print(f"  area      {best.area:.3f} of the exact array, {counted(len(best.arrays), 'array')}: "
           f"{', '.join(best.arrays)}")
     for judged in judged_networks(result):
         if result.joint:

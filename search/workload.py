@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import models
 from hw.common.errors import InputError, unknown_name
 from hw.common.files import read_json
+from models import ZOO
 from sim.data.source import relative_to
 
-DEFAULT_MODEL = Path(models.__file__).parent / "zoo" / "digits.onnx"
+DEFAULT_MODEL = ZOO / "digits.onnx"
 SPLITS = ("calibrate", "search", "certify")
 KEYS = ("name", "model", "ranges", "data", "limit", *SPLITS, "inferences")
 IMAGES = ("data", *SPLITS)

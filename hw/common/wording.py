@@ -12,9 +12,14 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def counted(number: int, name: str) -> str:
+    """Return how many there are of something: `1 array`, `2 arrays`."""
+    return f"{number} {name}{'s' * (number != 1)}"
+
+
 def times_a_round(inferences: int) -> str:
     """Return how often a network runs, in words."""
-    return f"{inferences} inference{'s' if inferences > 1 else ''} a round"
+    return f"{counted(inferences, 'inference')} a round"
 
 
 class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.style import context
 
+from hw.common.wording import counted
 from sim.bench.results import Results
 from sim.bench.timing import Spread
 
@@ -49,7 +50,7 @@ def draw(results: Results) -> str:
         axes.set_xlim(min(medians) / 3, max(medians) * 8)  # room for the numbers
         axes.grid(axis="x")
         axes.set_xlabel(f"ns per multiplication, {results.title}, "
-                        f"{least} thread{'s' if least > 1 else ''}")
+                        f"{counted(least, 'thread')}")
         for colour, meaning in ((OURS, "this project"), (EXACT, "exact int8"),
                                 (OTHERS, "any circuit, otherwise")):
             axes.barh(0, 0, color=colour, label=meaning)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hw.common.wording import counted
 from sim.bench.contenders import BASELINE
 from sim.bench.results import Results
 from sim.bench.timing import Spread
@@ -36,7 +37,7 @@ def verdicts(results: Results) -> list[Verdict]:
 def _of_stack(results: Results) -> list[Verdict]:
     found = []
     for threads in results.threads:
-        on = f"{threads} thread{'s' if threads > 1 else ''}"
+        on = counted(threads, "thread")
         found += [
             _at_most(results, f"any LUT ≤ 2.2 × {BASELINE}, {on} (stretch 1.8)", LUT, 2.2, threads),
             _at_most(results, f"rank-1 circuit ≤ 1.15 × {BASELINE}, {on}", ("ours-rank1",), 1.15,
@@ -62,7 +63,7 @@ def _of_networks(results: Results) -> list[Verdict]:
         found.append(Verdict(
             target=f"{network} ≥ {speed} images/s, any LUT, two cores",
             measured="not measured" if slowest is None else
-            f"{slowest:.3g} images/s, {threads} thread{'s' if threads > 1 else ''}",
+            f"{slowest:.3g} images/s, {counted(threads, 'thread')}",
             met=None if slowest is None else slowest >= speed))
         if network == "resnet50":
             peak = max((record["peak_memory_gb"] for record in records), default=None)

@@ -19,14 +19,16 @@ import numpy as np
 from hw.accelerator import AcceleratorConfig
 from hw.common.errors import InputError, run_command_line, unknown_name
 from hw.common.progress import task
+from hw.common.wording import counted
 from hw.config import BankConfig, Design
 from hw.multipliers import get
+from models import ZOO
 from sim.cosim.accelerator import RtlError, SimulatedAccelerator
 from sim.cosim.network import BatchRun, LayerRun, NetworkOnRtl, halt, round_robin
 from sim.data import load_data
 from sim.options import DATA_HELP, add_options, load_network, preprocessing
 
-DIGITS = Path(__file__).parents[2] / "models" / "zoo" / "digits.onnx"
+DIGITS = ZOO / "digits.onnx"
 DIGITS_DATA, DIGITS_CALIBRATION = "digits:search", "digits:calibrate"
 PRESET = BankConfig(rows=8, cols=8, arrays=("mul8u_exact", "mul8u_bam_h2v6",
                                             "mul8u_optrunc_a2w1"))
@@ -168,10 +170,9 @@ def _report(result: dict[str, Any]) -> Iterator[str]:
         yield (f"{run['name']:{width}}  {run['array']:{arrays}}  {run['values']:12,} "
                f"{run['differing']:6,} {run['cycles']:10,} {predicted:>10} "
                f"{100 * run['multiplying'] / run['cycles']:4.0f} %{late}")
-    images = f"{result['images']} image{'s' * (result['images'] != 1)}"
-    yield (f"{images} on {result['rows']}x{result['cols']} arrays: logits of "
-           f"{result['logits_equal']} equal the golden model's; {result['cycles']:,} cycles, "
-           f"{result['cycles'] / result['images']:,.0f} per image")
+    yield (f"{counted(result['images'], 'image')} on {result['rows']}x{result['cols']} arrays: "
+           f"logits of {result['logits_equal']} equal the golden model's; "
+           f"{result['cycles']:,} cycles, {result['cycles'] / result['images']:,.0f} per image")
     yield f"simulated in {result['seconds']:.1f} s, {result['cycles'] / result['seconds']:,.0f} " \
         "cycles per second"
     if not result["equal"]:

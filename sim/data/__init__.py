@@ -1,8 +1,6 @@
 """Images and labels from files of many kinds, and their preprocessing (docs/data.md)."""
 
-from pathlib import Path
-
-import models
+from models import ZOO
 from sim.data.images import (
     Images,
     LabelledImages,
@@ -15,7 +13,7 @@ from sim.data.images import (
 from sim.data.preprocessing import Preprocessing
 from sim.data.presets import PRESETS
 
-DIGITS_MODEL = Path(models.__file__).parent / "zoo" / "digits.onnx"
+DIGITS_MODEL = ZOO / "digits.onnx"
 
 __all__ = ["DIGITS_MODEL", "PRESETS", "Images", "LabelledImages", "Preprocessing", "kept",
            "labelled_images", "load_data", "load_images", "open_images"]

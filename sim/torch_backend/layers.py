@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from hw.common.wording import counted
 from sim.layer import MappedLayer
 from sim.tables import Table, code_table
 from sim.torch_backend.product import TorchProduct, torch_device
@@ -40,4 +41,4 @@ class TorchProducts:
     def explain(self) -> list[str]:
         """Return a line for each way in which layers were computed, the most frequent first."""
         counts = Counter(self._products[key].explain() for _name, key in self._layers)
-        return [f"{why}, {count} layer{'s' * (count > 1)}" for why, count in counts.most_common()]
+        return [f"{why}, {counted(count, 'layer')}" for why, count in counts.most_common()]
