@@ -44,6 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", default="", metavar="NAME,...",
                         help="these steps or groups of them only, such as exact,search/resnet8, "
                         "and what they need")
+    parser.add_argument("--add", type=Path, metavar="FILE.json",
+                        help="results.json of another work folder or machine: the page shows its "
+                        "steps where they are not finished in DIR")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--only-report", action="store_true",
                        help="run nothing, write the page from what has been run")
@@ -77,7 +80,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print(f"what was finished is kept in {work}; the same command goes on", file=sys.stderr)
         raise
-    publish(Results.collect(steps, work), steps, work, arguments.output)
+    publish(steps, work, arguments.output, arguments.add)
     print(arguments.output)
     if failed:
         step = failed[0]

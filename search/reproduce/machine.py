@@ -10,6 +10,8 @@ from search import pipeline
 from search.options import ROOT
 from sim.bench.machine import describe
 
+PROJECT = "project"  # the version that is a commit
+
 
 @cache
 def machine() -> dict[str, Any]:
@@ -21,7 +23,7 @@ def machine() -> dict[str, Any]:
 @cache
 def versions() -> dict[str, str | None]:
     """Return the versions of project, Python and packages; None for what cannot be told."""
-    return {"project": _commit(), **pipeline.versions()}
+    return {PROJECT: _commit(), **pipeline.versions()}
 
 
 def _commit() -> str | None:

@@ -18,9 +18,8 @@ from search.reproduce.sections import (
     methods,
     published,
 )
-from search.reproduce.steps import Step
+from search.reproduce.steps import DONE, Step
 
-PROJECT = "project"  # the version that is a commit
 WIDTH = 112
 WHOLE = ("|", "#", "!", "```")  # lines that are not prose
 SECTIONS = (accuracy, figures, methods, published, bank36, limits, commands)
@@ -45,15 +44,25 @@ def _wrapped(lines: Iterable[str]) -> Iterator[str]:
         blank = not line
 
 
-def publish(results: Results, steps: Sequence[Step], work: Path, page: Path) -> None:
-    """Write the page, and beside it a folder with the figures and what the page is made from."""
+def publish(steps: Sequence[Step], work: Path, page: Path, stored: Path | None = None) -> None:
+    """Write the page, and beside it a folder with the figures and what the page is made from.
+
+    stored : `results.json` of another work folder, for the steps that are not finished in this one.
+    """
     folder = page.with_suffix("")
+    here = Results.collect(steps, work)
+    figures = {step.name: work / step.figure for step in steps if step.figure}
+    results = here
+    if stored:
+        results = here.completed(Results.load(stored))
+        unfinished = {one.name for one in here.outcomes if one.state != DONE}
+        figures |= {one.name: stored.parent / one.figure for one in results.outcomes
+                    if one.figure and one.name in unfinished}
+    drawings = {one.figure: figures[one.name].read_bytes() for one in results.outcomes
+                if one.figure}
     results.save(folder / NAME)
-    sources = {step.name: step.figure for step in steps}
-    for outcome in results.outcomes:
-        source = sources[outcome.name]
-        if outcome.figure and source:
-            write_bytes(folder / outcome.figure, (work / source).read_bytes())
+    for name, drawing in drawings.items():
+        write_bytes(folder / name, drawing)
     if points := bank36.points(results):
         write_text(folder / bank36.FIGURE, draw_tables(points))
     write_page(results, page)
@@ -78,11 +87,7 @@ def _head(results: Results, folder: str) -> Iterator[str]:
     for machine in results.machines:
         yield (f"- Machine: {machine['cpu']}, {machine['cores']} cores, {machine['system']}; where "
                "it is shared with other work, processor times compare better than wall times.")
-    by_packages: dict[str, list[str]] = {}
-    for versions in results.versions:
-        packages = ", ".join(f"{name} {version}" for name, version in versions.items()
-                             if version and name != PROJECT)
-        by_packages.setdefault(packages, []).append(versions.get(PROJECT) or "without a commit")
-    for packages, commits in by_packages.items():
-        yield f"- Versions: {packages}; project {', '.join(commits)}."
+    for packages in results.packages:
+        yield ("- Versions: " + ", ".join(f"{name} {version}" for name, version in packages.items())
+               + "; the project's commit stands behind each [command](#commands).")
     yield ""

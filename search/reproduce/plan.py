@@ -70,7 +70,7 @@ def _prepare(network: Network) -> Step:
     return Step(
         name=f"prepare/{network.name}", about={"kind": "prepare"},
         command=("search.reproduce.prepare", network.name, "data", "-o", "."),
-        varies=(network.name, "NAME"), inputs=(f"data/nets/{network.file}",),
+        varies=(network.name, "NAME"), inputs=(network.source,),
         outputs=_files(network))
 
 
@@ -144,9 +144,9 @@ def _search(network: Network, variant: str, budget: int) -> Iterator[Step]:
     yield Step(
         name=f"search/{network.name}/{variant}", about={"kind": "search", **about},
         command=("search.run", "--model", network.model, *ranges, "--calibrate", images.calibrate,
-                 "--search", images.search, "--certify", images.judged, *VARIANTS[variant],
+                 "--search", images.search, "--certify", images.certify, *VARIANTS[variant],
                  "--budget", str(budget), "--seed", str(SEED), "--name", run),
-        inputs=(*_files(network), *ranges[1:], images.calibrate, images.search, images.judged),
+        inputs=(*_files(network), *ranges[1:], images.calibrate, images.search, images.certify),
         outputs=(folder,), unfinished=f"{folder}.unfinished",
         figure=f"{folder}/figures/{FIGURES[variant]}.svg" if variant in FIGURES else None)
     if variant != "study":  # there the sensitivities are wanted, not the design

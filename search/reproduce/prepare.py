@@ -15,13 +15,16 @@ import numpy as np
 
 from hw.common.errors import run_command_line, unknown_name
 from hw.common.files import write_bytes, write_json
+from models import ZOO
 from search.reproduce.networks import CIFAR10, IMAGE_SETS, IMAGENET, NETWORKS, Network
 from sim.data import Preprocessing, load_data
 
-# CIFAR-10, by index in the training set. ImageNet's sample is shuffled, then cut in this order.
-CIFAR_SPLITS = {CIFAR10.calibrate: (0, 128), CIFAR10.search: (2000, 3000)}
+# CIFAR-10: source and indices in it. ImageNet's sample is shuffled, then cut in this order.
+_TRAIN, _TEST = CIFAR10.sources
+CIFAR_SPLITS = {CIFAR10.calibrate: (_TRAIN, 0, 128), CIFAR10.search: (_TEST, 0, 1000),
+                CIFAR10.certify: (_TEST, 1000, None)}
 IMAGENET_SPLITS = {IMAGENET.calibrate: (0, 64), IMAGENET.search: (64, 264),
-                   IMAGENET.judged: (264, None)}
+                   IMAGENET.certify: (264, None)}
 SEED = 0
 
 
@@ -33,12 +36,11 @@ def save(path: Path, arrays: Mapping[str, Any]) -> None:
 
 
 def cut_cifar10(data: Path, folder: Path) -> list[Path]:
-    """Write the calibration and search images; the test set certifies as it is."""
-    last = max(stop for _start, stop in CIFAR_SPLITS.values())
-    found = load_data(str(data / CIFAR10.sources[0]), Preprocessing(), limit=last)
-    pixels = found.images.transpose(0, 2, 3, 1).astype(np.uint8)
-    for name, (start, stop) in CIFAR_SPLITS.items():
-        save(folder / name, {"x": pixels[start:stop], "y": found.labels[start:stop]})
+    """Write calibration images of the training set, search and certify images of the test set."""
+    for name, (source, start, stop) in CIFAR_SPLITS.items():
+        found = load_data(str(data / source), Preprocessing(), limit=stop)
+        pixels = found.images[start:].transpose(0, 2, 3, 1).astype(np.uint8)
+        save(folder / name, {"x": pixels, "y": found.labels[start:]})
     return [folder / name for name in CIFAR_SPLITS]
 
 
@@ -58,7 +60,8 @@ def cut_imagenet(data: Path, folder: Path) -> list[Path]:
 def place(network: Network, data: Path, folder: Path) -> list[Path]:
     """Copy a network, and write what it expects of its input beside it."""
     path = folder / network.model
-    write_bytes(path, (data / "nets" / network.file).read_bytes())
+    source = (ZOO if network.zoo else data / "nets") / network.file
+    write_bytes(path, source.read_bytes())
     write_json(path.with_suffix(".json"), {"input": dict(network.input)})
     return [path, path.with_suffix(".json")]
 

@@ -37,6 +37,10 @@ ROWS = (
                 accuracy="measured; a tenth of the set was searched on",
                 like="the other rows of the paper")
       for name, energy, area, top1 in PAPER_ROWS if name != "exact"),
+    Published(source="Jain et al., DATE 2022, text", design="AutoApprox",
+              workload="VGG-19, CIFAR-10", energy=0.98,
+              energy_of="chip, commercial flow below 10 nm", area=None, top1_change=0.0,
+              accuracy="stated as without loss", like="the other rows of the paper"),
     Published(source="Mrazek et al., ICCAD 2019 (ALWANN)", design="alwann",
               workload="ResNet-50, CIFAR-10", energy=0.70, energy_of="multiplications alone",
               area=None, top1_change=-0.6, accuracy="measured",

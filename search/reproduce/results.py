@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_json
 from search.reproduce.findings import READERS
+from search.reproduce.machine import PROJECT
 from search.reproduce.steps import DONE, FAILED, STARTED, Record, Step, digests, missing, producers
 
-FORMAT = "autoapprox-results/1"
+FORMAT = "autoapprox-results/2"
 NAME = "results.json"
 NOT_RUN = "not run"
 FIGURE_BYTES = 100_000  # a page is to load quickly
 Figures = Mapping[str, Any]
+Entry = TypeVar("Entry", bound=Figures)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,8 @@ class Outcome:
     command : as it was run, or as it would be. pattern : the same with a placeholder for what
     differs between steps of one kind. state : `done`, `failed` or `not run`, then `reason` says
     why; waits_for : the step that has to go first, if that is why. seconds, processor_seconds :
-    that it took; 0 where it was not run. figure : name of an SVG beside `results.json`.
+    that it took; 0 where it was not run. project : commit that it was run by, empty where there was
+    none. figure : name of an SVG beside `results.json`.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Outcome:
     waits_for: str = ""
     seconds: float = 0.0
     processor_seconds: float = 0.0
+    project: str = ""
     figure: str | None = None
     about: Mapping[str, str]
     found: Figures = field(default_factory=dict)
@@ -46,11 +50,11 @@ class Outcome:
 class Results:
     """All steps, and what they were run on.
 
-    machines, versions : distinct ones, each in the order of the steps.
+    machines, packages : distinct ones, each in the order of the steps; the latter name -> version.
     """
 
     machines: Sequence[Figures]
-    versions: Sequence[Mapping[str, str | None]]
+    packages: Sequence[Mapping[str, str]]
     outcomes: Sequence[Outcome]
 
     def found(self, **about: str) -> list[Outcome]:
@@ -65,8 +69,7 @@ class Results:
     @classmethod
     def collect(cls, steps: Sequence[Step], work: Path) -> Results:
         """Read what steps left in the work folder."""
-        machines: list[Figures] = []
-        versions: list[Mapping[str, str | None]] = []
+        records: list[Record] = []
         outcomes: list[Outcome] = []
         ended: dict[str, str] = {}
         for step in steps:
@@ -79,9 +82,22 @@ class Results:
             outcomes.append(_outcome(step, record, work, reason, waits_for))
             ended[step.name] = outcomes[-1].state
             if record is not None and outcomes[-1].state == DONE:
-                machines += [record.machine] * (record.machine not in machines)
-                versions += [record.versions] * (record.versions not in versions)
-        return cls(machines=machines, versions=versions, outcomes=outcomes)
+                records.append(record)
+        return cls(machines=_distinct([record.machine for record in records]),
+                   packages=_distinct([_packages(record) for record in records]),
+                   outcomes=outcomes)
+
+    def completed(self, other: Results) -> Results:
+        """Return the same steps; what is finished in `other` and not here is taken from there.
+
+        Machines and packages are those of both.
+        """
+        there = {outcome.name: outcome for outcome in other.outcomes if outcome.state == DONE}
+        return Results(
+            machines=_distinct([*other.machines, *self.machines]),
+            packages=_distinct([*other.packages, *self.packages]),
+            outcomes=[one if one.state == DONE else there.get(one.name, one)
+                      for one in self.outcomes])
 
     def save(self, path: Path) -> None:
         """Write `results.json` atomically."""
@@ -101,6 +117,15 @@ class Results:
             raise InputError(f"{path}: results are malformed ({error!r})") from None
 
 
+def _distinct(entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for index, entry in enumerate(entries) if entry not in entries[:index]]
+
+
+def _packages(record: Record) -> dict[str, str]:
+    return {name: version for name, version in record.versions.items()
+            if version and name != PROJECT}
+
+
 def _outcome(step: Step, record: Record | None, work: Path, reason: str, waits_for: str
              ) -> Outcome:
     """Return what became of a step, whatever budget it was run with."""
@@ -115,6 +140,7 @@ def _outcome(step: Step, record: Record | None, work: Path, reason: str, waits_f
     return Outcome(name=step.name, command=command, pattern=pattern, about=step.about, state=state,
                    figure=figure, seconds=round(record.seconds, 1),
                    processor_seconds=round(record.processor_seconds, 1),
+                   project=record.versions.get(PROJECT) or "",
                    found=READERS[step.about["kind"]](step, work))
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hw.common.errors import EXIT_INTERRUPTED, InputError
+from models import ZOO
 from search.options import ROOT
 from search.reproduce.machine import machine, versions
 from search.reproduce.steps import (
@@ -34,11 +35,11 @@ from search.reproduce.steps import (
 GRACE_S = 60.0  # for an interrupted command to leave a state that can be continued
 RESUME = "--resume"
 # Folders of the project that commands may read by a relative name, beside the user's `data`.
-LINKS = {"docs": ROOT / "docs"}
+LINKS = {"docs": ROOT / "docs", "zoo": ZOO}
 
 
 def open_work(work: Path, data: Path) -> None:
-    """Make the work folder, in which `data` is the user's folder and `docs` the project's.
+    """Make the work folder, in which `data` is the user's folder, `docs` and `zoo` the project's.
 
     Raises InputError when one of the names is taken by something else.
     """

@@ -13,7 +13,7 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Steps with one pattern, state and reason; times are their sums."""
+    """Steps with one pattern, state and reason; times are their sums, projects their commits."""
 
     pattern: str
     state: str
@@ -21,6 +21,7 @@ class Group:
     names: Sequence[str]
     seconds: float
     processor_seconds: float
+    projects: Sequence[str]
 
     @property
     def label(self) -> str:
@@ -44,10 +45,13 @@ def grouped(outcomes: Iterable[Outcome]) -> list[Group]:
         if before is None:
             groups[key] = Group(pattern=one.pattern, state=one.state,
                                 reason=one.reason, names=(one.name,), seconds=one.seconds,
-                                processor_seconds=one.processor_seconds)
+                                processor_seconds=one.processor_seconds,
+                                projects=(one.project,) * bool(one.project))
         else:
             groups[key] = replace(before, names=(*before.names, one.name),
                                   seconds=before.seconds + one.seconds,
                                   processor_seconds=before.processor_seconds
-                                  + one.processor_seconds)
+                                  + one.processor_seconds,
+                                  projects=tuple(dict.fromkeys(filter(None, (
+                                      *before.projects, one.project)))))
     return list(groups.values())

@@ -2,15 +2,14 @@
 
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import models
 from hw.common.errors import InputError
 from hw.config import Design
+from models import ZOO
 from search.circuits import save_bank
 from search.reproduce import prepare
 from search.reproduce.designs import write_designs
@@ -35,9 +34,9 @@ def packed(files):
 
 
 def test_cifar10_is_cut_by_index(tmp_path):
-    """Image i has the colour (i % 256, i // 256, 7) and the label i % 10."""
+    """Image i has the colour (i % 256, i // 256, 7) and the label i % 10; test images have 8."""
     sheets = []
-    for sheet in range(4):
+    for sheet in range(2):
         index = np.arange(1024) + 1000 * sheet
         colours = np.stack([index % 256, index // 256, np.full(1024, 7)], -1).astype(np.uint8)
         tiles = colours.reshape(32, 32, 1, 1, 3).repeat(32, 2).repeat(32, 3)
@@ -45,12 +44,19 @@ def test_cifar10_is_cut_by_index(tmp_path):
                               lossless=True, method=0))
     offset, stream = packed(sheets)
     (tmp_path / "images").mkdir()
-    np.savez(tmp_path / CIFAR10.sources[0], webp=stream, y=np.arange(4000) % 10, **offset)
+    np.savez(tmp_path / CIFAR10.sources[0], webp=stream, y=np.arange(2000) % 10, **offset)
+    index = np.arange(1500)
+    test = np.stack([index % 256, index // 256, np.full(1500, 8)], -1).astype(np.uint8)
+    np.savez(tmp_path / CIFAR10.sources[1], y=index % 10,
+             x=test[:, None, None].repeat(32, 1).repeat(32, 2))
     written = prepare.cut_cifar10(tmp_path, tmp_path / "out")
-    assert written == [tmp_path / "out" / CIFAR10.calibrate, tmp_path / "out" / CIFAR10.search]
-    for path, first, count in zip(written, (0, 2000), (128, 1000), strict=True):
+    assert written == [tmp_path / "out" / name for name in (
+        CIFAR10.calibrate, CIFAR10.search, CIFAR10.certify)]
+    for path, split, first, count in zip(written, (7, 8, 8), (0, 0, 1000), (128, 1000, 500),
+                                         strict=True):
         data = load_data(str(path), PLAIN)
         assert data.images.shape == (count, 3, 32, 32)
+        assert (data.images[:, 2] == split).all()
         found = data.images[:, 0, 5, 9] + 256 * data.images[:, 1, 5, 9]
         np.testing.assert_array_equal(found, np.arange(first, first + count))
         np.testing.assert_array_equal(data.labels, found % 10)
@@ -90,9 +96,8 @@ def test_preprocessing_of_every_network_is_valid(network):
 
 
 def test_float_accuracy_is_that_of_training():
-    zoo = Path(models.__file__).parent / "zoo"
-    known = json.loads((zoo / "digits.json").read_text())["float_top1"]["search"]
-    assert float_accuracy(zoo / "digits.onnx", "digits:search") == (known["right"], known["n"])
+    known = json.loads((ZOO / "digits.json").read_text())["float_top1"]["search"]
+    assert float_accuracy(ZOO / "digits.onnx", "digits:search") == (known["right"], known["n"])
 
 
 def test_every_method_gets_its_design(tmp_path):

@@ -64,7 +64,7 @@ def pretend(step, work):
     step.file(work, ".out").parent.mkdir(parents=True, exist_ok=True)
     step.file(work, ".out").write_text(FOUND.get(kind, FOUND["exact"]))
     Record(command=step.text(), inputs=digests(step, work), state=DONE, seconds=12.0,
-           processor_seconds=9.0, versions={"numpy": "2", "project": None},
+           processor_seconds=9.0, versions={"numpy": "2", "project": f"of-{kind}"},
            machine={"cpu": "made-up", "cores": 2, "system": "Linux"}
            ).save(step.file(work, ".json"))
 
@@ -142,7 +142,8 @@ def test_commands_are_those_that_were_run(finished):
     work, steps = finished
     results = Results.collect(steps, work)
     listed = section(render(results, "results"), "Commands")
-    assert "MULTIPLIER.bin --exact conv_1_n gemm_22_n --json   # 2 steps, 18 s, 24 s" in listed
+    assert ("MULTIPLIER.bin --exact conv_1_n gemm_22_n --json   # 2 steps, 18 s, 24 s; of-table\n"
+            in listed)
     done = {outcome.pattern for outcome in results.outcomes if outcome.state == DONE}
     for outcome in results.outcomes:
         assert (f"{outcome.pattern}   # " in listed) is (outcome.pattern in done)
@@ -177,8 +178,7 @@ def test_what_was_not_run_says_why(finished, data):
 
 def test_stored_results_make_the_same_page(finished, tmp_path):
     work, steps = finished
-    results = Results.collect(steps, work)
-    publish(results, steps, work, tmp_path / "page.md")
+    publish(steps, work, tmp_path / "page.md")
     page = (tmp_path / "page.md").read_text()
     assert page == render(Results.load(tmp_path / "page" / "results.json"), "page")
     figures = re.findall(r"\]\((page/[^)]+\.svg)\)", page)
@@ -186,17 +186,47 @@ def test_stored_results_make_the_same_page(finished, tmp_path):
     assert all((tmp_path / name).exists() for name in figures)
 
 
+def test_results_of_another_folder_complete_the_page(finished, tmp_path):
+    work, steps = finished
+    before = Results.collect(steps, work)
+    publish(steps, work, tmp_path / "there" / "page.md")
+    there = tmp_path / "there" / "page" / "results.json"
+    for name in ("figure4", "exact/resnet20"):
+        next(step for step in steps if step.name == name).file(work, ".json").unlink()
+    (work / "figures" / "figure4.svg").write_text("another")
+    here = Results.collect(steps, work)
+    assert [one.name for one in here.outcomes if one.state == DONE] != [
+        one.name for one in before.outcomes if one.state == DONE]
+    assert here.completed(Results.load(there)).outcomes == before.outcomes
+    publish(steps, work, tmp_path / "page.md", there)
+    assert (tmp_path / "page.md").read_text() == (tmp_path / "there" / "page.md").read_text()
+    assert (tmp_path / "page" / "figure4.svg").read_bytes() == (
+        there.parent / "figure4.svg").read_bytes() != b"another"
+
+
+def test_own_results_come_before_those_of_another_folder(finished, tmp_path):
+    work, steps = finished
+    here = Results.collect(steps, work)
+    other = replace(here, machines=[{"cpu": "another", "cores": 1, "system": "Linux"}], outcomes=[
+        replace(one, seconds=1e6) if one.name != "exact/resnet20" else
+        replace(one, state=FAILED, reason="out of luck") for one in here.outcomes])
+    both = here.completed(other)
+    assert both.outcomes == here.outcomes
+    assert [machine["cpu"] for machine in both.machines] == ["another", *(
+        machine["cpu"] for machine in here.machines)]
+
+
 def test_large_figures_stay_away(finished, tmp_path):
     work, steps = finished
     (work / "figures" / "figure4.svg").write_text("x" * 200_000)
-    publish(Results.collect(steps, work), steps, work, tmp_path / "page.md")
+    publish(steps, work, tmp_path / "page.md")
     assert not (tmp_path / "page" / "figure4.svg").exists()
     assert "the figure is too large" in " ".join((tmp_path / "page.md").read_text().split())
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    ("{}", r"results\.json: must be results of format autoapprox-results/1"),
-    ('{"format": "autoapprox-results/1"}', r"results\.json: results are malformed"),
+    ("{}", r"results\.json: must be results of format autoapprox-results/2"),
+    ('{"format": "autoapprox-results/2"}', r"results\.json: results are malformed"),
 ])
 def test_other_files_are_refused(tmp_path, content, message):
     path = tmp_path / "results.json"
@@ -246,7 +276,7 @@ def test_dry_run_runs_nothing(monkeypatch, capsys, data, tmp_path):
     assert exit_status(monkeypatch, "--data", data, "--work", work, "--dry-run", "--steps",
                     "exact/resnet8,figure5") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "prepare/cifar10: to run"
+    assert lines[0] == "prepare/cifar10: cannot run, data/images/cifar10_test.npz missing"
     assert "exact/resnet8: cannot run, data/images/cifar10_test.npz missing" in lines
     assert lines[-2:] == ["figure5: to run",
                           "  python -m sim.bench --from docs/benchmarks.json --json"]
