@@ -1,8 +1,9 @@
 """Certificates for what methods found: the images that nothing else has touched.
 
-The same rule for every method: of the designs it accepted on the search split, a sequence is
-planned that saves most by what the search split lets expect (`search.forecast`), and judged up to
-the first failure (`search.sequence`). The last one that passed is kept. The chosen method's
+The same rule for every method: of the designs that it accepted on the search split, and those that
+change the network no more, a sequence is planned that saves most by what the search split lets
+expect (`search.forecast`), and judged up to the first failure (`search.sequence`). The last one
+that passed is kept. The chosen method's
 certificate holds at 95 %; those of the others stand beside it, each for itself. Where several
 networks share the bank, a design passes only if each of them does, on its own images.
 """
@@ -97,7 +98,7 @@ def sequence(history: Sequence[Candidate], answers: Sequence[Measured], exact: C
     history, answers
         Every candidate that a method measured, and what was measured of it.
     exact : Candidate
-        First where the method accepted it: it passes for certain.
+        First where the method measured it: it passes for certain.
     needed, images, margins
         Of each network: images of the search split that a design must have right, size of the
         certify split, margin of the certificate as a fraction.
@@ -131,15 +132,19 @@ def _forecast(network: int, answers: Sequence[Measured], designs: Sequence[Measu
 
 def _front(history: Sequence[Candidate], answers: Sequence[Measured], needed: Sequence[int]
            ) -> list[tuple[Candidate, Measured]]:
-    """Return the accepted designs that nothing cheaper is as harmless as, safest first.
+    """Return the designs that nothing cheaper is as harmless as, safest first.
 
-    Harm is that of all networks together: which designs are looked at, not what is said of them.
+    Those count that are no more harmful than one that kept its accuracy: which of such designs
+    lost an image or two on the search split is chance. Harm is that of all networks together:
+    which designs are looked at, not what is said of them.
     """
+    measured = list(zip(history, answers, strict=True))
+    most = max((answer.damage for candidate, answer in measured if candidate.keeps(needed)),
+               default=-math.inf)
     front: list[tuple[Candidate, Measured]] = []
     least = math.inf
-    for candidate, answer in sorted(zip(history, answers, strict=True),
-                                    key=lambda entry: entry[0].energy):
-        if candidate.keeps(needed) and answer.damage < least:
+    for candidate, answer in sorted(measured, key=lambda entry: entry[0].energy):
+        if answer.damage <= most and answer.damage < least:
             front.append((candidate, answer))
             least = answer.damage
     return front[::-1]

@@ -32,13 +32,23 @@ def planned(history, answers):
                     margins=[MARGIN])
 
 
-def test_only_accepted_designs_that_nothing_cheaper_equals_are_judged():
+def test_only_designs_that_nothing_cheaper_equals_are_judged():
     history = [candidate("safe", 0.8), candidate("dear", 0.9), candidate("rejected", 0.5, 296),
                candidate("bold", 0.7)]
     answers = [answered(1e-4), answered(1e-3), answered(2e-3, right=296, lost=1), answered(1e-3)]
     names = [design.mapping["layer"] for design in planned(history, answers)]
     assert names[-1] == "bold"
     assert not {"dear", "rejected"} & {*names}
+
+
+def test_designs_that_missed_by_chance_are_judged_like_others_of_their_harm():
+    history = [candidate("kept", 0.7), candidate("safe", 0.8, EXACT_RIGHT - 1),
+               candidate("bolder", 0.6, EXACT_RIGHT - 1)]
+    answers = [answered(4e-3), answered(1e-5, right=EXACT_RIGHT - 1, lost=1),
+               answered(5e-3, right=EXACT_RIGHT - 1, lost=1)]
+    names = [design.mapping["layer"] for design in planned(history, answers)]
+    assert names == ["safe", "kept"]
+    assert planned(history[1:], answers[1:]) == []
 
 
 def test_lucky_designs_are_told_by_the_unlucky_ones_of_equal_harm():
