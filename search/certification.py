@@ -14,20 +14,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
-
-from search.certify import (
-    SCORE_AT_ALPHA,
-    certify_in_sequence,
-    compare,
-    holds,
-    identical,
-    score,
-)
+from search.certify import certify_in_sequence, compare, holds, identical
 from search.evaluation import SplitRuns
-from search.forecast import Paired, imagine
 from search.oracle import Measured
+from search.prospects import Prospects
 from search.result import Candidate, Certificate, MethodResult
 from search.sequence import plan_sequence
 from sim.trie import Done, unheard
@@ -41,11 +31,14 @@ class Certification:
     def __init__(self, runs: Sequence[SplitRuns], exact: Candidate, *,
                  margins: Sequence[float]) -> None:
         self.margins, self._runs, self._exact = margins, runs, exact
+        self.prospects = Prospects(
+            exact_right=exact.right, searched=exact.images, margins=margins,
+            certified=[len(one.labels) for one in runs])
 
     @property
     def images(self) -> int:
         """Images of all networks that one design is judged on."""
-        return sum(len(runs.labels) for runs in self._runs)
+        return sum(self.prospects.certified)
 
     def plan(self, result: MethodResult, needed: Sequence[int], measure: Measure
              ) -> list[Candidate]:
@@ -53,8 +46,8 @@ class Certification:
 
         measure : candidates -> what was measured of them on the search split.
         """
-        return sequence(result.history, measure(result.history), self._exact, needed=needed,
-                        images=[len(runs.labels) for runs in self._runs], margins=self.margins)
+        return sequence(result.history, measure(result.history), self._exact, self.prospects,
+                        needed=needed)
 
     def judge(self, result: MethodResult, designs: Sequence[Candidate], *, chosen: bool,
               done: Done = unheard) -> MethodResult:
@@ -88,9 +81,8 @@ class Certification:
         return replace(result, best=None, certificates=tuple(judged[0][1]) if judged else ())
 
 
-def sequence(history: Sequence[Candidate], answers: Sequence[Measured], exact: Candidate, *,
-             needed: Sequence[int], images: Sequence[int], margins: Sequence[float]
-             ) -> list[Candidate]:
+def sequence(history: Sequence[Candidate], answers: Sequence[Measured], exact: Candidate,
+             prospects: Prospects, *, needed: Sequence[int]) -> list[Candidate]:
     """Return the designs to judge, in order; nothing but the search split decides.
 
     Parameters
@@ -99,35 +91,17 @@ def sequence(history: Sequence[Candidate], answers: Sequence[Measured], exact: C
         Every candidate that a method measured, and what was measured of it.
     exact : Candidate
         First where the method measured it: it passes for certain.
-    needed, images, margins
-        Of each network: images of the search split that a design must have right, size of the
-        certify split, margin of the certificate as a fraction.
+    needed
+        Of each network, images of the search split that a design must have right.
     """
     front = _front(history, answers, needed)
     first = [candidate for candidate, _ in front if candidate.mapping == exact.mapping]
     designs = [entry for entry in front if entry[0].energy < exact.energy]
     if not designs:
         return first or [candidate for candidate, _ in front[-1:]]
-    passes = np.logical_and.reduce([
-        _forecast(network, answers, [answer for _, answer in designs], exact, n, margin)
-        for network, (n, margin) in enumerate(zip(images, margins, strict=True))])
+    passes = prospects.passes(answers, [answer for _, answer in designs])
     saved = [exact.energy - candidate.energy for candidate, _ in designs]
     return [*first, *(designs[index][0] for index in plan_sequence(passes, saved))]
-
-
-def _forecast(network: int, answers: Sequence[Measured], designs: Sequence[Measured],
-              exact: Candidate, images: int, margin: float) -> npt.NDArray[np.bool_]:
-    """Return whether a network passes on imagined certify splits, bool[splits, designs].
-
-    Those of two networks are drawn apart: their images have nothing to do with each other.
-    """
-    told = [Paired(harm=answer.damages[network], lost=answer.lost[network],
-                   gained=answer.right[network] - exact.right[network] + answer.lost[network])
-            for answer in answers]
-    counts = imagine(told, exact.images[network], [answer.damages[network] for answer in designs],
-                     images, seed=network)
-    # Tango's score decides nearly as the exact test does, and at once.
-    return np.asarray(score(counts.lost, counts.gained, images, -margin) >= SCORE_AT_ALPHA)
 
 
 def _front(history: Sequence[Candidate], answers: Sequence[Measured], needed: Sequence[int]

@@ -2,14 +2,21 @@
 
 A design that kept its accuracy on the search images did so partly by luck, and its own counts say
 little: images lost and gained are few, and those that were lucky are the ones looked at. The
-change of its logits says more, for it hardly depends on luck. So the images that *all* measured
-designs of a run lost and gained are fitted as a power law of that harm,
+change of its logits, its harm h, says more, for it hardly depends on luck. So the images that
+*all* measured designs of a run lost and gained are fitted as a law of h, and the law, not the
+design, is asked:
 
-    images lost = n rate (harm / largest harm) ** slope,    gained likewise,
+    images that change sides = n a h ** slope,    images lost - gained = n b h.
 
-and the law, not the design, is asked. All designs were measured on the same images, so together
-they are taken as one observation of these images: the rate that is left uncertain is gamma
-distributed, and is the same for all designs of one imagined certify split.
+Logits moved at random by an amplitude sqrt(h) carry images over the boundary between two classes
+in proportion to it, as many one way as the other: a slope of 1/2. What is lost beyond that is of
+second order, for images crowd on the right side of the boundary, more of them the farther from it:
+a net loss in proportion to h. Where a network is nearly always right there is nothing but that, and
+what changes sides has a slope of 1, too.
+
+All designs were measured on the same images, so together they are taken as one observation, that
+of the most harmful: a is left gamma distributed, b normal but never negative, and both are the
+same for all designs of one imagined certify split.
 """
 
 from __future__ import annotations
@@ -20,17 +27,20 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import truncnorm
 
 Float = npt.NDArray[np.float64]
 
 IMAGINED = 2000  # certify splits
-# Jeffreys' prior of a rate, and a slope near proportional to harm.
-PRIOR_IMAGES, PRIOR_SLOPE, SLOPE_SPREAD = 0.5, 1.0, 0.3
-SLOPES = np.linspace(0.1, 3.0, 59)
+PRIOR_IMAGES = 0.5  # Jeffreys' prior of a rate
+SLOPES = np.linspace(0.4, 1.1, 29)
+PRIOR_SLOPE, SLOPE_SPREAD = 0.75, 0.2
+# Before anything is measured, b is exponential: a tenth of the logits' variance costs 1.5 points.
+PRIOR_NET_LOSS = 0.15
 # Part of the images that a design changes which every more harmful one changes, too.
 OVERLAP = 0.7
 # Designs of so many times the largest harm asked for say nothing: there the law bends.
-REACH = 2.0
+REACH = 4.0
 
 
 class Paired(NamedTuple):
@@ -68,48 +78,76 @@ def imagine(measured: Sequence[Paired], images: int, harms: Sequence[float], n: 
         nothing = np.zeros((splits, len(asked)), np.int64)
         return Imagined(lost=nothing, gained=nothing)
     generator = np.random.default_rng(seed)
-    told = [row for row in measured if 0 < row.harm <= REACH * top]
-    relative = np.array([row.harm for row in told]) / top
-
-    def draw(counts: list[int]) -> npt.NDArray[np.int64]:
-        law = _fit(relative, np.array(counts, np.float64), images)
-        expected = n * law.rate * np.where(asked > 0, asked / top, 0) ** law.slope
-        scale = generator.gamma(law.shape, 1 / law.shape, splits)[:, None]
-        return _nested(generator, expected, scale)
-
-    return Imagined(lost=draw([row.lost for row in told]),
-                    gained=draw([row.gained for row in told]))
+    law = _fit([row for row in measured if 0 < row.harm <= REACH * top], images, top)
+    changed, net = law.draw(generator, splits)
+    share = asked / top
+    changing = n * changed[:, None] * share ** law.slope
+    # No more can be lost than changes at all.
+    losing = np.minimum(n * net[:, None] * share, changing)
+    return Imagined(lost=_nested(generator, (changing + losing) / 2, share),
+                    gained=_nested(generator, (changing - losing) / 2, share))
 
 
 class _Law(NamedTuple):
-    """Rate at the largest harm, slope over the logarithm of harm, shape of the rate's spread."""
+    """At the largest harm asked for, parts of the images: changing sides, with the shape of its
+    spread; net loss, most likely and spread, and its prior mean.
+    """
 
-    rate: float
+    changed: float
     slope: float
     shape: float
+    net: float
+    net_spread: float
+    net_prior: float
+
+    def draw(self, generator: np.random.Generator, splits: int) -> tuple[Float, Float]:
+        """Return what changes sides and what is lost net on imagined splits, float64[splits]."""
+        changed = self.changed * generator.gamma(self.shape, 1 / self.shape, splits)
+        if np.isinf(self.net_spread):
+            return changed, generator.exponential(self.net_prior, splits)
+        # A normal times an exponential prior is a normal again, nearer to nothing.
+        centre = self.net - self.net_spread ** 2 / self.net_prior
+        net = truncnorm.ppf(generator.random(splits), -centre / self.net_spread, np.inf,
+                            loc=centre, scale=self.net_spread)
+        return changed, np.asarray(net)
 
 
-def _fit(relative: Float, counts: Float, images: int) -> _Law:
-    """Return the most likely law; relative : harm as a fraction of the largest one asked for."""
+def _fit(told: Sequence[Paired], images: int, top: float) -> _Law:
+    """Return the law that designs on the same images tell together."""
+    prior = PRIOR_NET_LOSS * top
+    if not told:
+        return _Law(PRIOR_IMAGES / images, PRIOR_SLOPE, PRIOR_IMAGES, 0.0, np.inf, prior)
+    harm = np.array([row.harm / top for row in told])
+    lost, gained = (np.array([getattr(row, name) for row in told], np.float64)
+                    for name in ("lost", "gained"))
+    changes, largest = lost + gained, float(harm.max())
+
     # Together the designs are worth one of the largest harm.
-    weight = 1 / relative.sum() if relative.size else 0.0
-    seen = PRIOR_IMAGES + weight * float(counts.sum())
-    logs = np.log(relative)
-    exposure = weight * np.exp(np.outer(SLOPES, logs)).sum(axis=1) if relative.size else np.ones(
-        len(SLOPES))
-    # For every slope the rate that is best for it: seen / (images exposure).
-    unlikely = (seen * np.log(exposure) - SLOPES * weight * (counts * logs).sum()
+    weight = largest / float(harm.sum())
+    seen = PRIOR_IMAGES + weight * float(changes.sum())
+    exposure = weight * (harm ** SLOPES[:, None]).sum(axis=1)
+    # For every slope the rate that is best for it: seen / (images x exposure).
+    unlikely = (seen * np.log(exposure) - SLOPES * weight * float((changes * np.log(harm)).sum())
                 + ((SLOPES - PRIOR_SLOPE) / SLOPE_SPREAD) ** 2 / 2)
     best = int(np.argmin(unlikely))
-    return _Law(rate=seen / (images * float(exposure[best])), slope=float(SLOPES[best]),
-                shape=seen)
+    slope, changed = float(SLOPES[best]), seen / (images * float(exposure[best]))
+
+    # Net losses vary as what changes sides: least squares with that as the variance.
+    variance = harm ** slope
+    net = float((harm * (lost - gained) / variance).sum() / (images * (harm ** 2 / variance).sum()))
+    spread = float(np.sqrt(changed * largest ** slope / images) / largest)
+    return _Law(changed, slope, seen, net, spread, prior)
 
 
-def _nested(generator: np.random.Generator, expected: Float, scale: Float
+def _nested(generator: np.random.Generator, expected: Float, harm: Float
             ) -> npt.NDArray[np.int64]:
-    """Return counts of which `OVERLAP` is shared: what a harmless design changes, others do too."""
-    order = np.argsort(expected, kind="stable")
-    steps = np.diff(expected[order], prepend=0.0)
-    shared = np.empty((len(scale), len(expected)), np.int64)
-    shared[:, order] = generator.poisson(OVERLAP * steps * scale).cumsum(axis=1)
-    return shared + generator.poisson((1 - OVERLAP) * expected * scale)
+    """Return counts of which `OVERLAP` is shared: what a harmless design changes, others do too.
+
+    expected : float64[splits, designs].
+    """
+    order = np.argsort(harm, kind="stable")
+    growing = np.maximum.accumulate(expected[:, order], axis=1)
+    shared = np.empty(expected.shape, np.int64)
+    shared[:, order] = generator.poisson(
+        OVERLAP * np.diff(growing, axis=1, prepend=0.0)).cumsum(axis=1)
+    return shared + generator.poisson((1 - OVERLAP) * expected)

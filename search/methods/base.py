@@ -22,6 +22,7 @@ from search.accuracy import shortfall
 from search.damage import Damage
 from search.oracle import Measured, Oracle
 from search.problem import Assignment, Problem
+from search.prospects import Prospects
 from search.result import Candidate, MethodResult
 
 Proposals = Generator[Sequence[Assignment], Sequence[Measured], None]
@@ -53,6 +54,8 @@ class SearchTask:
         Predicted, for methods that ask for calibration.
     hopeless : float
         Damage from which on no design that calibration measured kept the accuracy.
+    prospects : Prospects, optional
+        What tells the chances of measured designs to be certified, for methods that care.
     constraint : str
         How methods that leave the choice treat accuracy and area: `barrier` adds exponential
         barriers to the energy, `native` hands them to the sampler as constraints.
@@ -65,6 +68,7 @@ class SearchTask:
     images: tuple[int, ...]
     damage: Damage | None = None
     hopeless: float = math.inf
+    prospects: Prospects | None = None
     constraint: Literal["barrier", "native"] = "barrier"
 
     def accepts(self, measured: Measured) -> bool:

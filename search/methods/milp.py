@@ -4,14 +4,15 @@
    it (only the designs it asks for are solved) for the cheapest one that keeps its accuracy.
 2. Refinement: of all designs a little cheaper than the best so far, the one with the least
    predicted damage. The step grows with success and shrinks with failure, until too many
-   failures in a row, or until no more is left than filling needs.
+   failures in a row, until the best is bolder than any certificate would pass, or until no more
+   is left than filling needs.
 3. Filling: safer designs that a certificate falls back on, for the cheapest accepted one has
    used up all luck that the search images have to offer. First the least damaging designs a
    quarter, half and three quarters of the way up to the exact array: other images may be much
    harder than those that the search sees. Then a few single arrays: where all layers err alike,
-   errors may cancel in ways that predictions layer by layer do not see. Last, the widest gap in
-   energy between accepted designs in the first quarter is halved by the least damaging design of
-   that energy, or the next ones.
+   errors may cancel in ways that predictions layer by layer do not see. Last, between designs
+   that are nearly sure to be certified and designs that nearly surely are not, the widest gap in
+   energy is halved by the least damaging design of that energy.
 
 Each measurement also gives the true damage (change of the logits), which corrects the
 prediction layer by layer: a ridge regression towards "the calibration was right".
@@ -44,8 +45,7 @@ GROWTH, DECAY = 1.5, 0.6
 PATIENCE = 20  # failures in a row that end the refinement
 FINEST_GAP = 0.004  # of energies, between designs of the filled front
 SAFE_SHARES = (0.25, 0.5, 0.75)  # of the way from the best to the exact array
-FILLED_DESIGNS = 8  # about; a certificate looks at fewer
-FILLING_TRIES = 3  # per gap
+BOLD, SAFE = 0.1, 0.9  # chances to be certified, between which it is filled
 SINGLE_ARRAYS = 4  # the cheapest, from a little below the best
 FILLING = 12  # measurements that refinement leaves for it, or a third of a small budget
 # The prediction is trusted to a factor of about two per layer, a measurement to 20 %.
@@ -103,6 +103,21 @@ class _State:
             self.best = design
         return accepted
 
+    def chances(self) -> dict[float, float]:
+        """Return energy -> chance to be certified, of what no cheaper design is as harmless as."""
+        if self.task.prospects is None:
+            return {}
+        found: dict[float, float] = {}
+        least = np.inf
+        chances = self.task.prospects.chances(list(self.measured.values()))
+        for energy, damage, chance in sorted(
+                (self.problem.relative_energy(design), answer.damage, chance)
+                for (design, answer), chance in zip(self.measured.items(), chances.tolist(),
+                                                    strict=True)):
+            if damage < least:
+                found[energy], least = chance, damage
+        return found
+
     def safest(self, energy: float, *, above: float = 0.0) -> Assignment | None:
         """Return the unmeasured design of least believed damage, of energy in (above, energy]."""
         passed_over: list[Assignment] = []
@@ -135,7 +150,8 @@ def _refine(state: _State) -> Proposals:
     step, failures = FIRST_STEP, 0
     floor = 0.0  # nothing this cheap exists, or all of it is measured
     last = state.task.evaluations - min(FILLING, state.task.evaluations // 3)
-    while (failures < PATIENCE and len(state.measured) < last) or state.best is None:
+    while state.best is None or (failures < PATIENCE and len(state.measured) < last
+                                 and state.chances().get(state.best_energy, 1.0) >= BOLD):
         energy = (1 - step) * state.best_energy
         design = state.safest(energy) if energy > floor else None
         if design is None:
@@ -154,7 +170,7 @@ def _safe_designs(state: _State) -> Proposals:
     """Measure the least damaging designs below each of `SAFE_SHARES`, safest first."""
     energies = [_on_the_way(state, share) for share in (0.0, *SAFE_SHARES)]
     for below, energy in reversed(list(pairwise(energies))):
-        yield from _some_safe(state, energy, above=below)
+        yield from _measure_safest(state, energy, above=below)
 
 
 def _on_the_way(state: _State, share: float) -> float:
@@ -178,33 +194,25 @@ def _single_arrays(state: _State) -> Proposals:
 
 
 def _fill(state: _State) -> Proposals:
-    low = state.best_energy
-    if low >= 1:  # nothing saves energy, so nothing is safer
-        return
-    high = _on_the_way(state, SAFE_SHARES[0])
-    finest = max(FINEST_GAP, (high - low) / FILLED_DESIGNS)
-    marks = {low, high}  # energies that need no further design beside them
-    while True:
-        accepted = {state.problem.relative_energy(design) for design, measured
-                    in state.measured.items() if state.task.accepts(measured)}
-        energies = sorted({energy for energy in accepted if low < energy < high} | marks)
-        gap, start = max((after - before, before) for before, after in pairwise(energies))
-        if gap < finest:
+    tried: set[float] = set()  # energies that need no further design beside them
+    while chances := state.chances():
+        worth = [energy for energy, chance in chances.items() if chance >= BOLD]
+        low = min(worth, default=1.0)
+        high = min((energy for energy, chance in chances.items() if chance >= SAFE), default=1.0)
+        between = {energy for energy in {*chances, *tried} if low < energy < high}
+        gap, start = max(((after - before, before) for before, after
+                          in pairwise(sorted({low, *between, high}))), default=(0.0, low))
+        if gap < FINEST_GAP:
             return
-        middle = start + gap / 2
-        marks.add(middle)
-        yield from _some_safe(state, middle, above=start)
+        tried.add(start + gap / 2)
+        yield from _measure_safest(state, start + gap / 2, above=start)
 
 
-def _some_safe(state: _State, energy: float, *, above: float) -> Proposals:
-    """Measure the safest designs of an energy in (above, energy], until one is accepted.
-
-    How many images a harmless design has right is chance.
-    """
-    for _ in range(FILLING_TRIES):
-        design = state.safest(energy, above=above)
-        if design is None or (yield from state.ask(design)):
-            return
+def _measure_safest(state: _State, energy: float, *, above: float) -> Proposals:
+    """Measure the safest design of an energy in (above, energy], if there is one."""
+    design = state.safest(energy, above=above)
+    if design is not None:
+        yield from state.ask(design)
 
 
 def _damage_limits(damage: npt.NDArray[np.float64]) -> list[float]:

@@ -1,14 +1,16 @@
 """Which designs are certified, and that one time in twenty at most it is false."""
 
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 import pytest
 
-from search import certification
+from search import prospects
 from search.certification import Certification, sequence
 from search.certify import ALPHA, p_value
+from search.forecast import imagine
 from search.oracle import Measured
+from search.prospects import Prospects
 from search.result import Candidate, MethodResult
 from tests.search.counting import Counting
 
@@ -21,6 +23,8 @@ def candidate(name, energy, right=EXACT_RIGHT):
 
 
 EXACT = candidate("mul8u_exact", 1.0)
+PROSPECTS = Prospects(exact_right=EXACT.right, searched=EXACT.images, certified=[CERTIFIED],
+                      margins=[MARGIN])
 
 
 def answered(harm, *, right=EXACT_RIGHT, lost=0):
@@ -28,8 +32,7 @@ def answered(harm, *, right=EXACT_RIGHT, lost=0):
 
 
 def planned(history, answers):
-    return sequence(history, answers, EXACT, needed=[EXACT_RIGHT], images=[CERTIFIED],
-                    margins=[MARGIN])
+    return sequence(history, answers, EXACT, PROSPECTS, needed=[EXACT_RIGHT])
 
 
 def test_only_designs_that_nothing_cheaper_equals_are_judged():
@@ -83,7 +86,8 @@ def rejects(lost, gained):
 @pytest.mark.parametrize("overlap", [False, True], ids=["independent", "same images"])
 def test_false_certificates_of_planned_sequences_are_within_five_percent(monkeypatch, overlap):
     """2,000 runs, searched, planned and certified; half of the designs truly lose the margin."""
-    monkeypatch.setattr(certification, "imagine", partial(certification.imagine, splits=50))
+    monkeypatch.setattr(prospects, "imagine", lambda *given, splits, seed: imagine(
+        *given, splits=50, seed=seed))
     runs, false, true = 2000, 0, 0
     generator = np.random.default_rng(5)
     loss = np.array([0.0, 0.002, 0.004, 0.0101, 0.0101, 0.0115])

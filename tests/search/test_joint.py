@@ -13,6 +13,7 @@ from search.damage import Damage
 from search.methods import METHODS
 from search.methods.base import SearchTask, run_method
 from search.oracle import Measured, Oracle
+from search.prospects import Prospects
 from search.result import Candidate, MethodResult
 from search.store import TrialStore
 from sim.trie import unheard
@@ -285,8 +286,10 @@ def test_a_network_that_nothing_harms_does_not_change_the_plan():
         both.append(Measured(right=(297, 290), lost=(index, 0), damages=(harm, 0), seconds=0))
     single = [replace(one, right=(297,), images=(300,)) for one in history]
     plans = [
-        sequence(single, alone, single[0], needed=[290], images=[CERTIFIED], margins=[MARGIN]),
-        sequence(history, both, EXACT, needed=[290, 290], images=[CERTIFIED] * 2,
-                 margins=[MARGIN] * 2)]
+        sequence(tried, answers, exact, Prospects(
+            exact_right=exact.right, searched=exact.images, certified=[CERTIFIED] * networks,
+            margins=[MARGIN] * networks), needed=[290] * networks)
+        for networks, tried, answers, exact in ((1, single, alone, single[0]),
+                                                (2, history, both, EXACT))]
     assert len(plans[0]) > 1
     assert [one.mapping for one in plans[0]] == [one.mapping for one in plans[1]]

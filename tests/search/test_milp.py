@@ -37,9 +37,9 @@ class _Judged:
                         damages=(total(self.damage, assignment),), seconds=0.01)
 
 
-def search(problem, damage, accepts, *, evaluations):
+def search(problem, damage, accepts, *, evaluations, prospects=None):
     task = SearchTask(problem=problem, needed=(PERFECT,), images=(PERFECT,), seed=0,
-                      evaluations=evaluations, damage=Damage(alone=damage))
+                      evaluations=evaluations, damage=Damage(alone=damage), prospects=prospects)
     oracle = Oracle(problem, _Judged(problem, damage, accepts), images=(PERFECT,))
     return run_method(METHODS["milp"], task, oracle)
 
@@ -73,28 +73,47 @@ def test_a_task_that_everything_passes_ends_on_the_cheapest_design():
     assert result.best.energy == pytest.approx(least, rel=milp.RELATIVE_GAP)
 
 
-def test_the_front_above_the_best_is_filled_with_the_safest_designs():
+class _Chances:
+    """Certificates that a design passes the more likely the less damage it does."""
+
+    def chances(self, measured):
+        return np.array([np.clip(1 - answer.damage, 0, 1) for answer in measured])
+
+
+def test_between_sure_and_hopeless_certificates_it_is_filled_with_the_safest_designs():
     problem = made_up_problem(layers=5, leakage_uw=SMALL_LEAKAGE_UW)
     damage = made_up_damage(problem)
-    result = search(problem, damage, lambda a: total(damage, a) <= 0.5, evaluations=200)
-    low = result.best.energy
-    high = low + milp.SAFE_SHARES[0] * (1 - low)
+    result = search(problem, damage, lambda a: total(damage, a) <= 0.8, evaluations=300,
+                    prospects=_Chances())
     dominated = np.flatnonzero(AssignmentModel(problem, relative_gap=milp.RELATIVE_GAP).dominated(
         damage))
     designs = {a: (problem.relative_energy(a), total(damage, a)) for a in every_design(problem)
                if not set(a) & set(dominated.tolist())}
     measured = {a: designs[a] for a in (problem.from_mapping(c.mapping) for c in result.history)
                 if a in designs}
+    low, high = (min(energy for energy, harm in measured.values() if harm <= 1 - chance)
+                 for chance in (milp.BOLD, milp.SAFE))
+    assert high - low > 10 * milp.FINEST_GAP
     filled = sorted(energy for energy, _harm in measured.values() if low <= energy < high)
     assert len(filled) > 5
-    for before, after in pairwise([*filled, high]):
-        # A gap was halved until nothing was left in its lower parts.
-        assert not [energy for energy, _harm in designs.values()
-                    if before + milp.RELATIVE_GAP < energy < after - milp.FINEST_GAP]
     for limit in np.linspace(low, high, 9)[1:]:
         safest, safest_measured = (min(harm for energy, harm in some.values() if energy <= limit)
                                    for some in (designs, measured))
         assert safest_measured <= 1.25 * safest
+
+
+def test_refining_ends_where_no_certificate_would_pass():
+    problem = made_up_problem(layers=8, multipliers=16, leakage_uw=SMALL_LEAKAGE_UW)
+    damage = made_up_damage(problem)
+    bold, careful = (search(problem, damage, lambda a: True, evaluations=60, prospects=one)
+                     for one in (None, _Chances()))
+    assert careful.best.energy >= bold.best.energy
+
+    def hopeful(result):
+        return sum(total(damage, problem.from_mapping(one.mapping)) < 1 - milp.BOLD
+                   for one in result.history)
+
+    assert hopeful(careful) > 2 * hopeful(bold)
 
 
 @pytest.mark.parametrize("evaluations", [20, 36, 80])

@@ -92,7 +92,8 @@ class Prepared:
         for name in COMPARED:
             task = SearchTask(problem=self.problem, needed=needed, images=(SEARCHED,), seed=number,
                               evaluations=EVALUATIONS, damage=self.calibration.damage,
-                              hopeless=self.calibration.hopeless)
+                              hopeless=self.calibration.hopeless,
+                              prospects=certification.prospects)
             result = run_method(METHODS[name], task, oracle)
             designs = certification.plan(result, needed, measure)
             found[name] = certification.judge(result, designs, chosen=True).best.energy
