@@ -41,8 +41,9 @@ class Prospects:
         told : all that was measured on the search split. asked : the designs, by their damage.
         Splits of two networks are drawn apart: their images have nothing to do with each other.
         """
-        return np.logical_and.reduce([self._passes(network, told, asked, splits)
-                                      for network in range(len(self.margins))])
+        passed = [self._passes(network, told, asked, splits)
+                  for network in range(len(self.margins))]
+        return np.asarray(np.logical_and.reduce(passed))
 
     def chances(self, measured: Sequence[Measured]) -> npt.NDArray[np.float64]:
         """Return the chance of each measured design to pass alone."""

@@ -101,7 +101,7 @@ NETWORKS = {network.name: network for network in (
     Network(name="resnet8", title="ResNet-8", file="resnet8_mlperftiny.onnx", images=CIFAR10,
             ends=("conv_1_n", "gemm_22_n"), searches=(*COMPARED, "study", *PAPER_AREAS)),
     Network(name="resnet20", title="ResNet-20", file="resnet20_cifar10.onnx", images=CIFAR10,
-            ends=_CIFAR_ENDS, searches=("milp", *COMPARED, *PAPER_AREAS), input=_CIFAR_INPUT,
+            ends=_CIFAR_ENDS, searches=("milp", "milp-wide", *COMPARED, *PAPER_AREAS), input=_CIFAR_INPUT,
             published_top1=91.73, published_by=_AKAMASTER),
     Network(name="resnet56", title="ResNet-56", file="resnet56_cifar10.onnx", images=CIFAR10,
             ends=_CIFAR_ENDS, searches=("milp", *COMPARED), input=_CIFAR_INPUT,

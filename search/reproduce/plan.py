@@ -33,6 +33,8 @@ def _area(size: str) -> str:
 VARIANTS: dict[str, tuple[str, ...]] = {
     "milp": ("--method", "milp", "--compare", "none"),
     "milp-plain": ("--method", "milp", "--compare", "none", "--compensation", "none"),
+    "milp-wide": ("--method", "milp", "--compare", "none", "--multipliers", "all",
+                  "--max-arrays", "4"),
     "all": ("--method", "all"),
     "all-plain": ("--method", "all", "--compensation", "none"),
     "study": ("--method", "milp", "--compare", "none", "--study"),
