@@ -90,14 +90,20 @@ class Results:
     def completed(self, other: Results) -> Results:
         """Return the same steps; what is finished in `other` and not here is taken from there.
 
-        Machines and packages are those of both.
+        So is why a step was not run, if here it waits for one that was finished there. Machines and
+        packages are those of both.
         """
-        there = {outcome.name: outcome for outcome in other.outcomes if outcome.state == DONE}
+        there = {outcome.name: outcome for outcome in other.outcomes}
+        done = {name for name, outcome in there.items() if outcome.state == DONE}
+
+        def better(one: Outcome) -> Outcome:
+            taken = one.state != DONE and (one.name in done or one.waits_for in done)
+            return there.get(one.name, one) if taken else one
+
         return Results(
             machines=_distinct([*other.machines, *self.machines]),
             packages=_distinct([*other.packages, *self.packages]),
-            outcomes=[one if one.state == DONE else there.get(one.name, one)
-                      for one in self.outcomes])
+            outcomes=[better(one) for one in self.outcomes])
 
     def save(self, path: Path) -> None:
         """Write `results.json` atomically."""

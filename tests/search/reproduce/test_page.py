@@ -204,6 +204,21 @@ def test_results_of_another_folder_complete_the_page(finished, tmp_path):
         there.parent / "figure4.svg").read_bytes() != b"another"
 
 
+def test_what_another_folder_prepared_is_waited_for_no_more(finished):
+    work, steps = finished
+    for name in ("search/resnet20/milp", "designs/resnet20-milp", "chip/resnet20-milp/milp"):
+        next(step for step in steps if step.name == name).file(work, ".json").unlink()
+    there = Results.collect(steps, work)
+    next(step for step in steps if step.name == "prepare/resnet20").file(work, ".json").unlink()
+    (work / "nets" / "resnet20.onnx").unlink()
+    here = Results.collect(steps, work)
+    waiting = {one.name for one in here.outcomes if one.waits_for == "prepare/resnet20"}
+    assert "search/resnet20/milp" in waiting
+    found = {one.name: one for one in here.completed(there).outcomes}
+    assert found["search/resnet20/milp"].reason == "not asked for"
+    assert found["designs/resnet20-milp"].waits_for == "search/resnet20/milp"
+
+
 def test_own_results_come_before_those_of_another_folder(finished, tmp_path):
     work, steps = finished
     here = Results.collect(steps, work)
