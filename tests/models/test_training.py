@@ -244,15 +244,15 @@ def test_every_recipe_trains(name, archive, tmp_path, monkeypatch, capsys):
 
 def test_held_out_images_and_int8_weights(archive, tmp_path, monkeypatch):
     target = tmp_path / "net.onnx"
-    given = ["--data", archive, "--epochs", 1, "--batch", 15, "--rate", 0.1, "--hold-out", 15,
+    given = ["--data", archive, "--epochs", 1, "--batch", 15, "--rate", 0.1, "--hold-out", 16,
              "--weights", "int8", "--precision", "float32", "-o", target]
     assert run(monkeypatch, "resnet8", *given) == 0
     stated = json.loads(target.with_suffix(".json").read_text())
-    assert (stated["trained_on"], stated["held_out"]) == ("45 images of stripes.npz", 15)
+    assert (stated["trained_on"], stated["held_out"]) == ("44 images of stripes.npz", 16)
     assert (stated["precision"], stated["weights"]) == ("float32", "int8")
     data = load_data(str(archive), Preprocessing.from_settings(stated["input"]))
     training = Training(build("resnet8", classes=3), Recipe(**stated["recipe"]),
-                        Labelled(data.images[15:], data.labels[15:]), precision="float32")
+                        Labelled(data.images[16:], data.labels[16:]), precision="float32")
     training.run(tmp_path / "again.checkpoint", quiet=True)
     assert onnx.load(target) == with_int8_weights(training.network())
     with pytest.raises(InputError, match="hold-out must leave images to train on, but 60 of 60"):
