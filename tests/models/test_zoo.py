@@ -4,10 +4,14 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from models import ZOO
 from search.reproduce.float_accuracy import float_accuracy
+from sim.network import QuantNetwork
 
 DATA = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CIFAR10 = DATA / "images" / "cifar10_test.npz"
@@ -20,13 +24,27 @@ def facts(name):
 
 
 def test_every_network_says_how_it_was_trained():
-    assert TRAINED == ["resnet20", "resnet8"]
+    assert TRAINED == ["resnet20", "resnet8", "vgg19"]
     for name in TRAINED:
-        assert facts(name)["recipe"]["architecture"] == name
+        assert facts(name)["recipe"]["architecture"].removesuffix("-cifar") == name
         assert (ZOO / f"{name}.onnx").stat().st_size < 25e6
 
 
-@pytest.mark.parametrize("name", TRAINED)
+def test_codes_of_weights_survive_quantising():
+    """The VGG-19 is stored as int8: those are the very weights that the arrays hold."""
+    stored = {tensor.name: numpy_helper.to_array(tensor)
+              for tensor in onnx.load(ZOO / "vgg19.onnx").graph.initializer}
+    images = np.random.default_rng(1).standard_normal((2, 3, 32, 32)).astype(np.float32)
+    network = QuantNetwork.load(ZOO / "vgg19.onnx", images)
+    assert len(network.layers) == 17
+    for layer in network.layers:
+        codes = stored[f"{layer.name}.weight.codes"]
+        assert codes.dtype == np.int8
+        np.testing.assert_array_equal(layer.weights[0], codes.reshape(len(codes), -1).T)
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name == "vgg19"))
+                                  for name in TRAINED])
 def test_accuracy_on_the_test_images_is_the_one_written_down(name):
     if not CIFAR10.exists():
         pytest.skip(f"the CIFAR-10 test set is not in {DATA} (set AUTOAPPROX_DATA)")
