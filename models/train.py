@@ -21,12 +21,13 @@ from hw.common.errors import InputError, ToolError, run_command_line, unknown_na
 from hw.common.files import write_bytes, write_json
 from models import ZOO
 from models.data import Labelled, load_digits_split
-from models.training.recipes import PRECISIONS, RECIPES, Recipe
+from models.training.recipes import FLOAT32, PRECISIONS, RECIPES, Recipe
 
 DIGITS = "digits"
 PRESET = "imagenet-statistics"
 EVALUATED_AT_ONCE = 500
-FLOAT32, INT8 = STORED = "float32", "int8"
+INT8 = "int8"
+STORED = FLOAT32, INT8
 
 
 def _parser() -> argparse.ArgumentParser:

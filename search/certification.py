@@ -2,10 +2,10 @@
 
 The same rule for every method: of the designs that it accepted on the search split, and those that
 change the network no more, a sequence is planned that saves most by what the search split lets
-expect (`search.forecast`), and judged up to the first failure (`search.sequence`). The last one
-that passed is kept. The chosen method's
-certificate holds at 95 %; those of the others stand beside it, each for itself. Where several
-networks share the bank, a design passes only if each of them does, on its own images.
+expect (`search.prospects`), and judged up to the first failure (`search.sequence`). The last one
+that passed is kept. The chosen method's certificate holds at 95 %; those of the others stand beside
+it, each for itself. Where several networks share the bank, a design passes only if each of them
+does, on its own images.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from hw.ppa.front import pareto_front
 from search.certify import certify_in_sequence, compare, holds, identical
 from search.evaluation import SplitRuns
 from search.oracle import Measured
@@ -115,10 +116,6 @@ def _front(history: Sequence[Candidate], answers: Sequence[Measured], needed: Se
     measured = list(zip(history, answers, strict=True))
     most = max((answer.damage for candidate, answer in measured if candidate.keeps(needed)),
                default=-math.inf)
-    front: list[tuple[Candidate, Measured]] = []
-    least = math.inf
-    for candidate, answer in sorted(measured, key=lambda entry: entry[0].energy):
-        if answer.damage <= most and answer.damage < least:
-            front.append((candidate, answer))
-            least = answer.damage
-    return front[::-1]
+    counting = [entry for entry in measured if entry[1].damage <= most]
+    points = [(candidate.energy, answer.damage) for candidate, answer in counting]
+    return [counting[index] for index in reversed(pareto_front(points))]

@@ -116,7 +116,8 @@ def _fit(told: Sequence[Paired], images: int, top: float) -> _Law:
     """Return the law that designs on the same images tell together."""
     prior = PRIOR_NET_LOSS * top
     if not told:
-        return _Law(PRIOR_IMAGES / images, PRIOR_SLOPE, PRIOR_IMAGES, 0.0, np.inf, prior)
+        return _Law(changed=PRIOR_IMAGES / images, slope=PRIOR_SLOPE, shape=PRIOR_IMAGES, net=0.0,
+                    net_spread=np.inf, net_prior=prior)
     harm = np.array([row.harm / top for row in told])
     lost, gained = (np.array([getattr(row, name) for row in told], np.float64)
                     for name in ("lost", "gained"))
@@ -136,7 +137,8 @@ def _fit(told: Sequence[Paired], images: int, top: float) -> _Law:
     variance = harm ** slope
     net = float((harm * (lost - gained) / variance).sum() / (images * (harm ** 2 / variance).sum()))
     spread = float(np.sqrt(changed * largest ** slope / images) / largest)
-    return _Law(changed, slope, seen, net, spread, prior)
+    return _Law(changed=changed, slope=slope, shape=seen, net=net, net_spread=spread,
+                net_prior=prior)
 
 
 def _nested(generator: np.random.Generator, expected: Float, harm: Float

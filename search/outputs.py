@@ -14,6 +14,7 @@ from hw.common.files import read_json, write_bytes, write_json, write_text
 from hw.compiler import compile_program
 from hw.config import BankConfig, Design
 from hw.multipliers import Multiplier
+from hw.ppa.front import pareto_front
 from search.circuits import save_bank
 from search.options import ROOT
 from search.report import write_report
@@ -155,22 +156,19 @@ def _mapping_csv(result: RunResult, design: Design) -> str:
                    "multiplier", "energy_pj", "exact_energy_pj"), rows)
 
 
-def pareto_front(result: RunResult) -> list[tuple[str, Candidate]]:
+def best_measured(result: RunResult) -> list[tuple[str, Candidate]]:
     """Return (method, candidate) that no other measured one beats in energy and accuracy."""
     measured = [("exact", result.exact)] + [
         (method.method, candidate) for method in result.methods for candidate in method.history]
-    measured.sort(key=lambda entry: (entry[1].energy, -entry[1].search_right))
-    front: list[tuple[str, Candidate]] = []
-    for method, candidate in measured:
-        if not front or candidate.search_right > front[-1][1].search_right:
-            front.append((method, candidate))
-    return front
+    front = pareto_front([(candidate.energy, -candidate.search_right)
+                          for _method, candidate in measured])
+    return [measured[index] for index in front]
 
 
 def _pareto_csv(result: RunResult) -> str:
     rows = [(method, candidate.evaluation, f"{candidate.energy:.6f}", f"{candidate.area:.6f}",
              *counts(candidate),
              *(candidate.mapping[layer.name] for layer in result.layers))
-            for method, candidate in pareto_front(result)]
+            for method, candidate in best_measured(result)]
     return table(("method", "evaluation", "energy", "area", *count_names(result),
                    *(layer.name for layer in result.layers)), rows)

@@ -75,7 +75,7 @@ def load_model(path: Path) -> onnx.ModelProto:
                          f"not {TensorProto.DataType.Name(kind).lower()}")
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
-    model = with_float_weights(recent(model, path))
+    model = _with_float_weights(recent(model, path))
     _name_products(model, path)
     return model
 
@@ -94,12 +94,13 @@ def recent(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
                          f"cannot be converted ({reason})") from None
 
 
-def with_float_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+def _with_float_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model without codes, where all that it quantises is constant; else as it is."""
     quantised = [node for node in model.graph.node if node.op_type in QUANTISED]
+    if {node.op_type for node in quantised} != {"DequantizeLinear"}:
+        return model
     constants = copy_constants(model)
-    if not quantised or not all(node.op_type == "DequantizeLinear"
-                                and constants.keys() >= set(reads(node)) for node in quantised):
+    if not all(constants.keys() >= set(reads(node)) for node in quantised):
         return model
     values = fold(model, quantised, constants)
     found = onnx.ModelProto()

@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import lsq_linear
 
+from hw.ppa.front import pareto_front
 from search.assignment import AssignmentModel
 from search.banks import MAX_LAYER_BANKS, BankModel, bank_count
 from search.damage import Damage
@@ -111,16 +112,10 @@ class _State:
         """Return energy -> chance to be certified, of what no cheaper design is as harmless as."""
         if self.task.prospects is None:
             return {}
-        found: dict[float, float] = {}
-        least = np.inf
         chances = self.task.prospects.chances(list(self.measured.values()))
-        for energy, damage, chance in sorted(
-                (self.problem.relative_energy(design), answer.damage, chance)
-                for (design, answer), chance in zip(self.measured.items(), chances.tolist(),
-                                                    strict=True)):
-            if damage < least:
-                found[energy], least = chance, damage
-        return found
+        points = [(self.problem.relative_energy(design), answer.damage)
+                  for design, answer in self.measured.items()]
+        return {points[index][0]: float(chances[index]) for index in pareto_front(points)}
 
     def safest(self, energy: float, *, above: float = 0.0) -> Assignment | None:
         """Return the unmeasured design of least believed damage, of energy in (above, energy]."""

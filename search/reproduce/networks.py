@@ -38,8 +38,7 @@ IMAGENET = ImageSet(
     name="imagenet", title="ImageNet sample, training distribution",
     sources=("images/imagenet_sample1k.npz",), calibrate="images/imagenet_calibrate.npz",
     search="images/imagenet_search.npz", certify="images/imagenet_certify.npz",
-    judged="images/imagenet_certify.npz",
-    calibration_images=64)
+    judged="images/imagenet_certify.npz", calibration_images=64)
 IMAGE_SETS = {images.name: images for images in (CIFAR10, IMAGENET)}
 
 

@@ -8,7 +8,7 @@ import pytest
 from hw.common.errors import ToolError
 from hw.config import BankConfig, Design
 from hw.multipliers import get
-from search.outputs import Verilog, make_design, pareto_front
+from search.outputs import Verilog, best_measured, make_design
 from search.result import Candidate
 from tests.search.runs import made_up_run
 
@@ -60,7 +60,7 @@ def test_a_kept_array_is_built_though_no_layer_uses_it():
 
 def test_nothing_measured_beats_the_front():
     run = made_up_run()
-    front = pareto_front(run)
+    front = best_measured(run)
     measured = [c for method in run.methods for c in method.history]
     for _method, one in front:
         assert not [other for other in measured
