@@ -158,6 +158,22 @@ class Netlist:
             level[self.first_gate_net + index] = 1 + max(level[gate.a], level[gate.b])
         return max((level[net] for net in self.outputs), default=0)
 
+    @cached_property
+    def zero_bits(self) -> int:
+        """Number of low bits of the product that are always 0; all but one at most."""
+        seen = int(np.bitwise_or.reduce(self.table(), axis=None)) | 1 << len(self.outputs) - 1
+        return (seen & -seen).bit_length() - 1
+
+    @cached_property
+    def act_bits(self) -> tuple[int, ...]:
+        """Bits of the activation that the product depends on, ascending."""
+        return _bits_that_matter(self.table(), self.act_width)
+
+    @cached_property
+    def weight_bits(self) -> tuple[int, ...]:
+        """Bits of the weight that the product depends on, ascending."""
+        return _bits_that_matter(self.table().T, self.weight_width)
+
     def gate_counts(self) -> Counter[str]:
         """Return the number of gates per operation name."""
         return Counter(gate.op.name for gate in self.gates)
@@ -286,6 +302,12 @@ class Netlist:
             raise ValueError(f"Netlist description is malformed: {error!r}") from None
         return cls(act_width=widths[0], weight_width=widths[1], signed=signed, gates=gates,
                    outputs=outputs)
+
+
+def _bits_that_matter(table: npt.NDArray[np.int32], width: int) -> tuple[int, ...]:
+    """Return the bits of the row number that the rows of a table depend on."""
+    rows = np.arange(len(table))
+    return tuple(bit for bit in range(width) if (table != table[rows ^ (1 << bit)]).any())
 
 
 def _live(gates: Sequence[Gate], outputs: Sequence[int],

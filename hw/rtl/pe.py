@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from functools import cache
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value, signed
-from amaranth.lib import wiring
+from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value, signed
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.config import OPERAND_BITS
@@ -35,6 +35,10 @@ class ProcessingElement(wiring.Component, ABC):
     act_in to psum_out, PSUM_HOP_CYCLES from psum_in to psum_out. Cycles with `en` low do not
     count: nothing changes in them.
 
+    Bits that never change anything have no register: operand bits that the multiplier does not
+    read, and low bits of the partial sum where those of all products are 0. What is around a PE
+    is made of equal PEs, so they come in as 0 or are not read there either; they leave as 0.
+
     No register has a reset: tokens left over from before a reset run ahead of the next tile at
     the same speed and never meet it.
 
@@ -61,6 +65,7 @@ class ProcessingElement(wiring.Component, ABC):
     weight_in, weight_out : In, Out(pe_operand(netlist))
         Shadow weight of the PE above and of this one.
     psum_in, psum_out : In, Out(signed(psum_width))
+        The low `netlist.zero_bits` bits of psum_in are not read.
 
     Raises ValueError for a netlist that is not 8x8 or of the other kind.
     """
@@ -76,7 +81,7 @@ class ProcessingElement(wiring.Component, ABC):
             kinds = ("unsigned", "signed")
             raise ValueError(f"Multiplier of a {type(self).__name__} must be "
                              f"{kinds[self.signed_netlist]}, not {kinds[netlist.signed]}")
-        self._operand = pe_operand(netlist)
+        self._netlist = netlist
         self._multiplier = multiplier_kind(netlist, name=f"multiplier{suffix}")
         self._place = place
         self.psum_width = psum_width
@@ -84,34 +89,45 @@ class ProcessingElement(wiring.Component, ABC):
 
     @abstractmethod
     def _accumulate(self, m: Module, multiplier: Any, act: Any, weight: Any) -> Value:
-        """Connect the multiplier; return `psum_in` plus the product, `psum_width` bits."""
+        """Connect the multiplier; return the sum above the bits that are always 0.
+
+        act, weight : operands, of the format of the ports.
+        """
+
+    @property
+    def _sum_bits(self) -> slice:
+        """Bits of the partial sum that have a register."""
+        return slice(self._netlist.zero_bits, self.psum_width)
 
     def elaborate(self, platform: object) -> Module:
         """Return operand stage, multiply and accumulate stage."""
         m = Module()
 
         # Cycle 0: operands and tokens are registered; the weight changes with the activation.
-        act = Signal(self._operand, reset_less=True)
-        weight = Signal(self._operand, reset_less=True)
-        shadow = Signal(self._operand, reset_less=True)
+        operand = pe_operand(self._netlist)
+        act = _OperandRegister(operand, self._netlist.act_bits, "act")
+        weight = _OperandRegister(operand, self._netlist.weight_bits, "weight")
+        shadow = _OperandRegister(operand, self._netlist.weight_bits, "shadow")
         swap = Signal(reset_less=True)
         load = Signal(reset_less=True)
         with m.If(self.en):
-            m.d.sync += [act.eq(self.act_in), swap.eq(self.swap_in), load.eq(self.load_in)]
+            m.d.sync += [act.take(self.act_in), swap.eq(self.swap_in), load.eq(self.load_in)]
             with m.If(self.swap_in):
-                m.d.sync += weight.eq(shadow)
+                m.d.sync += weight.take(shadow.operand)
             with m.If(self.load_in):
-                m.d.sync += shadow.eq(self.weight_in)
+                m.d.sync += shadow.take(self.weight_in)
 
         # Cycle 1: multiply, add, register the partial sum.
         multiplier = self._place(m, "multiplier", self._multiplier)
-        total = self._accumulate(m, multiplier, act, weight)
-        psum = Signal(signed(self.psum_width), reset_less=True)
+        total = self._accumulate(m, multiplier, act.operand, weight.operand)
+        zeros = self._netlist.zero_bits
+        psum = Signal(signed(self.psum_width - zeros), reset_less=True)
         with m.If(self.en):
             m.d.sync += psum.eq(total)
 
-        m.d.comb += [self.act_out.eq(act), self.swap_out.eq(swap), self.load_out.eq(load),
-                     self.weight_out.eq(shadow), self.psum_out.eq(psum)]
+        m.d.comb += [self.act_out.eq(act.operand), self.swap_out.eq(swap),
+                     self.load_out.eq(load), self.weight_out.eq(shadow.operand),
+                     self.psum_out.eq(Cat(Const(0, zeros), psum) if zeros else psum)]
         return m
 
 
@@ -128,10 +144,11 @@ class SignMagnitudePe(ProcessingElement):
         negative = Signal()
         m.d.comb += negative.eq(act.sign ^ weight.sign)
         # -x = ~x + 1; the 1 enters as a carry below bit 0, so one adder does both.
-        addend = Signal(self.psum_width)
-        m.d.comb += addend.eq(multiplier.product ^ negative.replicate(self.psum_width))
-        total = Signal(self.psum_width + 1)
-        m.d.comb += total.eq(Cat(negative, self.psum_in) + Cat(negative, addend))
+        product, psum = multiplier.product[self._netlist.zero_bits:], self.psum_in[self._sum_bits]
+        addend = Signal(len(psum))
+        m.d.comb += addend.eq(product ^ negative.replicate(len(psum)))
+        total = Signal(len(psum) + 1)
+        m.d.comb += total.eq(Cat(negative, psum) + Cat(negative, addend))
         return total[1:]
 
 
@@ -145,9 +162,33 @@ class TwosComplementPe(ProcessingElement):
 
     def _accumulate(self, m: Module, multiplier: Any, act: Any, weight: Any) -> Value:
         m.d.comb += [multiplier.act.eq(act), multiplier.weight.eq(weight)]
-        total = Signal(signed(self.psum_width))
-        m.d.comb += total.eq(self.psum_in + multiplier.product.as_signed())
+        product, psum = multiplier.product[self._netlist.zero_bits:], self.psum_in[self._sum_bits]
+        total = Signal(signed(len(psum)))
+        m.d.comb += total.eq(psum.as_signed() + product.as_signed())
         return total
+
+
+class _OperandRegister:
+    """A register for the bits of an operand that matter, its sign included; the others are 0."""
+
+    def __init__(self, layout: data.StructLayout | Shape, bits: tuple[int, ...], name: str) -> None:
+        width = Shape.cast(layout).width
+        # Above the bits of the multiplier's port is the sign.
+        self._bits = (*bits, *range(OPERAND_BITS, width))
+        whole = len(self._bits) == width
+        self._register = Signal(layout if whole else len(self._bits), name=name, reset_less=True)
+        self.operand: Any = self._register
+        if not whole:
+            places = {bit: place for place, bit in enumerate(self._bits)}
+            value = Cat(self._register[places[bit]] if bit in places else Const(0, 1)
+                        for bit in range(width))
+            self.operand = (data.View(layout, value) if isinstance(layout, data.StructLayout)
+                            else value.as_signed())
+
+    def take(self, operand: Any) -> Any:
+        """Return the assignment of an operand."""
+        value = Value.cast(operand)
+        return Value.cast(self._register).eq(Cat(value[bit] for bit in self._bits))
 
 
 def pe_signature(netlist: Netlist, psum_width: int) -> wiring.Signature:

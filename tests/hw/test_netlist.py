@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hw.multipliers import get
 from hw.netlist import COMMUTATIVE, CONST0, CONST1, Gate, Netlist, NetlistBuilder, Op
 from tests.circuits import shift_and_add
 
@@ -176,3 +177,29 @@ def test_tables_of_wide_operands_are_refused():
     netlist = Netlist(act_width=16, weight_width=16, gates=(), outputs=(2,))
     with pytest.raises(ValueError, match=r"^Truth table must have at most 20 operand bits, not"):
         netlist.table()
+
+
+@pytest.mark.parametrize(("name", "zero_bits", "act_bits", "weight_bits"), [
+    ("mul8u_exact", 0, range(8), range(8)),
+    ("mul8u_bam_h3v8", 8, range(1, 8), range(3, 8)),
+    ("mul8u_perf_f1n2", 0, range(8), (0, 3, 4, 5, 6, 7)),
+    ("mul8s_bam_h2v6", 6, range(8), range(2, 8)),
+])
+def test_bits_that_matter(name, zero_bits, act_bits, weight_bits):
+    netlist = get(name).netlist
+    assert netlist.zero_bits == zero_bits
+    assert netlist.act_bits == tuple(act_bits)
+    assert netlist.weight_bits == tuple(weight_bits)
+
+
+def test_bits_that_gates_read_in_vain_do_not_matter():
+    builder = NetlistBuilder(act_width=3, weight_width=2)
+    act, weight = builder.act, builder.weight
+    either = builder.or_(builder.and_(act[1], weight[0]), builder.andnot(act[1], weight[0]))
+    netlist = builder.build([CONST0, builder.xor(act[0], act[0]), either])
+    assert (netlist.zero_bits, netlist.act_bits, netlist.weight_bits) == (2, (1,), ())
+
+
+def test_a_product_that_is_always_zero_keeps_one_bit():
+    netlist = NetlistBuilder().build([CONST0] * 16)
+    assert (netlist.zero_bits, netlist.act_bits, netlist.weight_bits) == (15, (), ())

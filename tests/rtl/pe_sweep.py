@@ -38,7 +38,7 @@ def swept_pes() -> Mapping[str, Multiplier]:
 
 
 def expected_sums(multiplier: Multiplier) -> np.ndarray:
-    """Return what `psum_out` shows for every pair, int64[65536]: the low bits of its value.
+    """Return what `psum_out` shows for every pair, int64[65536]: its lowest 24 bits.
 
     Activations are the low byte of a pair. Magnitudes have the parity of their byte as sign.
     """
@@ -48,7 +48,8 @@ def expected_sums(multiplier: Multiplier) -> np.ndarray:
     if not multiplier.signed:
         parity = np.array([byte.bit_count() & 1 for byte in range(256)])
         products = np.where(parity[act] ^ parity[weight], -products, products)
-    psum_in = (pairs + FIRST - PSUM_HOP_CYCLES) * STEP
+    unit = 1 << multiplier.netlist.zero_bits  # what is below is neither read nor written
+    psum_in = (pairs + FIRST - PSUM_HOP_CYCLES) * STEP // unit * unit
     return (psum_in + products) % (1 << PSUM_WIDTH)
 
 

@@ -4,24 +4,32 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from amaranth.hdl import Value
 from amaranth.sim import Simulator
 
-from hw.netlist import NetlistBuilder
+from hw.multipliers import get
+from hw.netlist import CONST0, NetlistBuilder
+from hw.rtl.emit import modules_of
 from hw.rtl.pe import (
     ACT_HOP_CYCLES,
     PSUM_CYCLES,
     PSUM_HOP_CYCLES,
     SignMagnitudePe,
     TwosComplementPe,
+    pe_kind,
 )
 from tests.rtl.circuits import BROKEN_SIGNED, NIBBLE
 
 WIDTH = 20
-KINDS = {"sign-magnitude": NIBBLE, "two's complement": BROKEN_SIGNED}
-LIMITS = {"sign-magnitude": (-255, 255), "two's complement": (-128, 127)}
+# Those cut do not read some operand bits, and low bits of their products are always 0.
+KINDS = {"sign-magnitude": NIBBLE, "two's complement": BROKEN_SIGNED,
+         "sign-magnitude, cut": get("mul8u_bam_h3v9"),
+         "two's complement, cut": get("mul8s_bam_h2v6")}
+LIMITS = {False: (-255, 255), True: (-128, 127)}
 
 
 class Bench:
@@ -29,7 +37,9 @@ class Bench:
 
     def __init__(self, kind):
         self.multiplier = KINDS[kind]
-        self.low, self.high = LIMITS[kind]
+        self.low, self.high = LIMITS[self.multiplier.signed]
+        # What enters from above is a sum of such products.
+        self.unit = 1 << self.multiplier.netlist.zero_bits
         pe = TwosComplementPe if self.multiplier.signed else SignMagnitudePe
         self.pe = pe(netlist=self.multiplier.netlist, psum_width=WIDTH)
 
@@ -76,9 +86,10 @@ def test_product_is_added_after_the_documented_cycles(bench, act, weight):
         bench.put(ctx, pe.act_in, act)
         ctx.set(pe.swap_in, 1)
         await ctx.tick().repeat(PSUM_CYCLES - PSUM_HOP_CYCLES)
-        ctx.set(pe.psum_in, -1000)
+        above = -3 * bench.unit
+        ctx.set(pe.psum_in, above)
         await ctx.tick().repeat(PSUM_HOP_CYCLES)
-        assert ctx.get(pe.psum_out) == -1000 + bench.product(act, weight)
+        assert ctx.get(pe.psum_out) == above + bench.product(act, weight)
 
     bench.simulate(scenario)
 
@@ -86,7 +97,7 @@ def test_product_is_added_after_the_documented_cycles(bench, act, weight):
 def test_random_products_stream_through_without_a_gap(bench):
     rng = np.random.default_rng(5)
     acts = rng.integers(bench.low, bench.high + 1, 60).tolist()
-    psums = rng.integers(-9999, 9999, 60).tolist()
+    psums = (rng.integers(-99, 99, 60) * bench.unit).tolist()
 
     async def scenario(ctx, pe):
         await bench.load(ctx, -13)
@@ -106,15 +117,54 @@ def test_random_products_stream_through_without_a_gap(bench):
 def test_activation_and_tokens_take_one_hop(bench):
     async def scenario(ctx, pe):
         bench.put(ctx, pe.act_in, -77)
-        sent = ctx.get(Value.cast(pe.act_in))
+        sent = ctx.get(Value.cast(pe.act_in).as_unsigned())
         ctx.set(pe.swap_in, 1)
         ctx.set(pe.load_in, 1)
         await ctx.tick().repeat(ACT_HOP_CYCLES)
-        assert sent != 0
-        assert ctx.get(Value.cast(pe.act_out)) == sent
+        read = sum(1 << bit for bit in (*bench.multiplier.netlist.act_bits, 8))
+        assert sent & read != 0
+        assert ctx.get(Value.cast(pe.act_out).as_unsigned()) == sent & read
         assert ctx.get(pe.swap_out) == ctx.get(pe.load_out) == 1
 
     bench.simulate(scenario)
+
+
+@pytest.mark.parametrize("name", ["mul8u_exact", "mul8u_bam_h3v9", "mul8s_bam_h2v6"])
+def test_only_bits_that_matter_have_registers(name):
+    netlist = get(name).netlist
+    [modules] = modules_of([pe_kind(netlist, WIDTH)])
+    bits = sum(int(high or 0) + 1 for high in
+               re.findall(r"^ *(?:output )?reg (?:\[(\d+):0\] )?", modules["pe"], re.MULTILINE))
+    sign = 0 if netlist.signed else 1
+    tokens = 2
+    assert bits == (len(netlist.act_bits) + 2 * len(netlist.weight_bits) + 3 * sign + tokens
+                    + WIDTH - netlist.zero_bits)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_circuit_that_reads_nothing_still_makes_a_pe(signed):
+    netlist = NetlistBuilder().build([CONST0] * 16, signed=signed)
+    [modules] = modules_of([pe_kind(netlist, WIDTH)])
+    assert "psum_out" in modules["pe"]
+
+
+def test_bits_that_are_not_read_change_nothing():
+    netlist = get("mul8u_bam_h3v9").netlist
+    assert netlist.act_bits == (2, 3, 4, 5, 6, 7)
+    bench = Bench("sign-magnitude, cut")
+    seen = []
+
+    async def scenario(ctx, pe):
+        for noise in (0, 3):
+            await bench.load(ctx, 0b11011000 + noise)
+            bench.put(ctx, pe.act_in, 0b10110100 + noise)
+            ctx.set(pe.swap_in, 1)
+            ctx.set(pe.psum_in, (5 << netlist.zero_bits) + noise)
+            await ctx.tick().repeat(PSUM_CYCLES)
+            seen.append(ctx.get(pe.psum_out))
+
+    bench.simulate(scenario)
+    assert seen[0] == seen[1] == (5 << netlist.zero_bits) + bench.product(0b10110100, 0b11011000)
 
 
 def test_swap_takes_the_shadow_weight_for_the_activation_it_travels_with(bench):

@@ -235,7 +235,7 @@ def _mapped_scores(candidates: list[Multiplier]) -> dict[str, float]:
         store = str(folder / "store")
         _ppa("build", *paths, "-o", store)
         report = json.loads(_ppa("report", *paths, "-i", store, "--json"))
-    return {candidate.name: float(row["relu_fj"])
+    return {candidate.name: float(row["streams"]["relu"]["mean_fj"])
             for candidate, row in zip(candidates, report["pes"], strict=True)}
 
 

@@ -31,7 +31,8 @@ def psums_of_all_pairs(pe: MappedPe, signs: int) -> tuple[np.ndarray, np.ndarray
     """
     act, weight = (axis.reshape(-1) for axis in np.indices((256, 256)))
     half = 1 << (pe.psum_width - 1)
-    psum = np.random.default_rng(SEED).integers(-half, half, act.size)
+    zero_bits = pe.multiplier.netlist.zero_bits  # in an array those of the sum above are 0
+    psum = np.random.default_rng(SEED).integers(-half, half, act.size) >> zero_bits << zero_bits
     sign_a, sign_w = (0, 0) if pe.multiplier.signed else (signs & 1, signs >> 1)
     width = 8 if pe.multiplier.signed else 9
     simulator = Simulator(pe.netlist, pe.technology)

@@ -15,10 +15,13 @@ from tests.rtl.formal.prover import Subject
 PSUM_WIDTH = 2  # sums are no part of the control
 
 
-def _netlist(bit: int) -> Netlist:
-    """Return the smallest multiplier: the product is one bit of the activation."""
+def _netlist(odd: int) -> Netlist:
+    """Return the smallest multiplier that reads all bits, so that all have registers: parity."""
     builder = NetlistBuilder()
-    return builder.build([builder.act[bit]] + [0] * 15)
+    parity = odd
+    for bit in (*builder.act, *builder.weight):
+        parity = builder.xor(parity, bit)
+    return builder.build([parity] + [0] * 15)
 
 
 def bank(rows: int, cols: int) -> Subject:

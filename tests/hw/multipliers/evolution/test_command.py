@@ -1,6 +1,7 @@
 """`python -m hw.multipliers evolve` as a user runs it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -49,6 +50,16 @@ def test_best_of_two_seeds_is_written_and_can_be_made_again(tmp_path):
     assert lines[-1] == "mul8u_mine.json"
     again = evolve("--again", "mul8u_mine.json", cwd=tmp_path)
     assert again.stdout == f"mul8u_mine.json: the same netlist again, {mine.digest[:12]}\n"
+
+
+def test_results_are_compared_as_mapped_pes(tmp_path):
+    done = evolve("--name", "m", "--limit", "mae=0.1", "--start", "mul8u_exact", "--mutants", 4000,
+                  "--jobs", 1, cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert [line.partition(": ")[0] for line in lines[:2]] == ["start mul8u_exact", "seed 1"]
+    energies = [float(re.search(r"([\d.]+) fJ per cycle of the mapped PE", line)[1])
+                for line in lines[:2]]
+    assert energies[0] > energies[1] > 0
 
 
 def test_a_file_that_its_settings_do_not_give_is_noticed(tmp_path):
