@@ -14,6 +14,8 @@ from sim.bench.report import table
 HEAD = ("method", "evaluations", "accepted", "array energy", "area", "arrays", "chip energy",
         f"arrays {100 * PAPER_SHARE:.0f} % of chip", "top-1", "lost, gained", "bound", "verdict")
 PLAIN = "none"
+# From this commit on PEs have no registers for bits that nothing needs.
+TRIMMED_SINCE = "b6cf4be11f"
 
 
 def lines(results: Results, folder: str) -> Iterator[str]:
@@ -29,7 +31,9 @@ def lines(results: Results, folder: str) -> Iterator[str]:
            f"nothing else has touched. *arrays {100 * PAPER_SHARE:.0f} % of chip* is derived: the "
            "paper's share, the rest unchanged. *chip energy* is modelled with this project's "
            "buffers at this array size, on the network's own weights. The paper's Vizier is "
-           "closest to `gp`.")
+           f"closest to `gp`. Runs whose commit is not {TRIMMED_SINCE} or a later one built PEs "
+           "with registers for bits that nothing needs "
+           "([ppa.md](ppa.md#registers-that-hold-nothing)), from a bank chosen by their energies.")
     yield ""
     for found in results.found(kind="search"):
         if found.about["variant"] != "study" and found.about["variant"] not in PAPER_AREAS:
@@ -41,13 +45,14 @@ def _run(results: Results, outcome: Outcome, folder: str) -> Iterator[str]:
     found, network = outcome.found, NETWORKS[outcome.about["network"]]
     compensation = ("without compensation" if found["compensation"] == PLAIN
                     else f"compensation {found['compensation']}")
+    by = f"; commit {outcome.project}" * bool(outcome.project)
     yield (f"**{network.title}**, {compensation}: {found['layers']} layers, "
            f"{found['multipliers']} multipliers, {found['rows']}x{found['cols']} arrays, batch "
            f"{found['batch']}, at most {found['max_arrays']} arrays of {found['area_limit']:g} "
            f"times the exact area, budget {found['budget']}, seed {found['seed']}; "
            f"{found['search_n']:,} search images, exact {_exact(found, 'search')}; "
            f"{_n(found['certify_n'])} certify images, exact {_exact(found, 'certify')}; margin "
-           f"{100 * found['margin']:.1f} points.")
+           f"{100 * found['margin']:.1f} points{by}.")
     yield ""
     chips = {one.about["method"]: one.found for one in results.found(
         kind="chip", network=network.name, variant=outcome.about["variant"])}
