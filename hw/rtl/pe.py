@@ -88,16 +88,13 @@ class ProcessingElement(wiring.Component, ABC):
         super().__init__(pe_signature(netlist, psum_width))
 
     @abstractmethod
-    def _accumulate(self, m: Module, multiplier: Any, act: Any, weight: Any) -> Value:
-        """Connect the multiplier; return the sum above the bits that are always 0.
+    def _accumulate(self, m: Module, multiplier: Any, act: Any, weight: Any, product: Value,
+                    psum: Value) -> Value:
+        """Connect the multiplier's operands; return `psum` plus the product, as wide as `psum`.
 
-        act, weight : operands, of the format of the ports.
+        act, weight : in the format of the ports. product, psum : the product and what comes from
+        above, without the low bits that are always 0.
         """
-
-    @property
-    def _sum_bits(self) -> slice:
-        """Bits of the partial sum that have a register."""
-        return slice(self._netlist.zero_bits, self.psum_width)
 
     def elaborate(self, platform: object) -> Module:
         """Return operand stage, multiply and accumulate stage."""
@@ -119,8 +116,9 @@ class ProcessingElement(wiring.Component, ABC):
 
         # Cycle 1: multiply, add, register the partial sum.
         multiplier = self._place(m, "multiplier", self._multiplier)
-        total = self._accumulate(m, multiplier, act.operand, weight.operand)
         zeros = self._netlist.zero_bits
+        total = self._accumulate(m, multiplier, act.operand, weight.operand,
+                                 multiplier.product[zeros:], self.psum_in[zeros:])
         psum = Signal(signed(self.psum_width - zeros), reset_less=True)
         with m.If(self.en):
             m.d.sync += psum.eq(total)
@@ -139,12 +137,12 @@ class SignMagnitudePe(ProcessingElement):
 
     signed_netlist = False
 
-    def _accumulate(self, m: Module, multiplier: Any, act: Any, weight: Any) -> Value:
+    def _accumulate(self, m: Module, multiplier: Any, act: Any, weight: Any, product: Value,
+                    psum: Value) -> Value:
         m.d.comb += [multiplier.act.eq(act.magnitude), multiplier.weight.eq(weight.magnitude)]
         negative = Signal()
         m.d.comb += negative.eq(act.sign ^ weight.sign)
         # -x = ~x + 1; the 1 enters as a carry below bit 0, so one adder does both.
-        product, psum = multiplier.product[self._netlist.zero_bits:], self.psum_in[self._sum_bits]
         addend = Signal(len(psum))
         m.d.comb += addend.eq(product ^ negative.replicate(len(psum)))
         total = Signal(len(psum) + 1)
@@ -160,9 +158,9 @@ class TwosComplementPe(ProcessingElement):
 
     signed_netlist = True
 
-    def _accumulate(self, m: Module, multiplier: Any, act: Any, weight: Any) -> Value:
+    def _accumulate(self, m: Module, multiplier: Any, act: Any, weight: Any, product: Value,
+                    psum: Value) -> Value:
         m.d.comb += [multiplier.act.eq(act), multiplier.weight.eq(weight)]
-        product, psum = multiplier.product[self._netlist.zero_bits:], self.psum_in[self._sum_bits]
         total = Signal(signed(len(psum)))
         m.d.comb += total.eq(psum.as_signed() + product.as_signed())
         return total
