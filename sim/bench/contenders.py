@@ -17,7 +17,7 @@ from sim.bench.verilated import Verilated
 from sim.tables import exact_table
 
 # Three characters of circuits, by rank and size of the error table E = product - exact.
-TYPICAL = "mul8u_evo_mae850"  # of the default bank: rank 19, |E| <= 371
+TYPICAL = "mul8u_evo_mae850"  # rank 19, as high as few of the default bank; |E| <= 371
 HARD = "mul8u_evo_mre35000"  # rank 132, |E| <= 5249: sums of eight errors overflow int16
 RANK_1 = "mul8u_optrunc_a2w1"  # its products are an outer product
 BASELINE = "ort-qlinearconv"

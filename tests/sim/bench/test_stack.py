@@ -114,7 +114,8 @@ def test_torch_is_asked_for_before_it_is_imported(monkeypatch):
 def test_circuits_have_the_characters_that_are_claimed():
     tables = {name: get(name).table for name in (TYPICAL, HARD, RANK_1)}
     error = {name: table - exact_table() for name, table in tables.items()}
-    assert TYPICAL in default_bank()
+    searched = [np.linalg.matrix_rank(get(name).table - exact_table()) for name in default_bank()]
+    assert np.mean(np.array(searched) <= 19) > 0.8  # no easier than what searches run
     assert np.linalg.matrix_rank(tables[RANK_1]) == 1
     assert np.linalg.matrix_rank(error[TYPICAL]) == 19
     assert np.linalg.matrix_rank(error[HARD]) == 132
