@@ -125,7 +125,7 @@ class ProcessingElement(wiring.Component, ABC):
 
         m.d.comb += [self.act_out.eq(act.operand), self.swap_out.eq(swap),
                      self.load_out.eq(load), self.weight_out.eq(shadow.operand),
-                     self.psum_out.eq(Cat(Const(0, zeros), psum) if zeros else psum)]
+                     self.psum_out.eq(Cat(Const(0, zeros), psum))]
         return m
 
 
@@ -173,20 +173,17 @@ class _OperandRegister:
         width = Shape.cast(layout).width
         # Above the bits of the multiplier's port is the sign.
         self._bits = (*bits, *range(OPERAND_BITS, width))
-        whole = len(self._bits) == width
-        self._register = Signal(layout if whole else len(self._bits), name=name, reset_less=True)
-        self.operand: Any = self._register
-        if not whole:
-            places = {bit: place for place, bit in enumerate(self._bits)}
-            value = Cat(self._register[places[bit]] if bit in places else Const(0, 1)
-                        for bit in range(width))
-            self.operand = (data.View(layout, value) if isinstance(layout, data.StructLayout)
-                            else value.as_signed())
+        self._register = Signal(len(self._bits), name=name, reset_less=True)
+        places = {bit: place for place, bit in enumerate(self._bits)}
+        value = Cat(self._register[places[bit]] if bit in places else Const(0, 1)
+                    for bit in range(width))
+        self.operand: Any = (data.View(layout, value) if isinstance(layout, data.StructLayout)
+                             else value.as_signed())
 
     def take(self, operand: Any) -> Any:
         """Return the assignment of an operand."""
         value = Value.cast(operand)
-        return Value.cast(self._register).eq(Cat(value[bit] for bit in self._bits))
+        return self._register.eq(Cat(value[bit] for bit in self._bits))
 
 
 def pe_signature(netlist: Netlist, psum_width: int) -> wiring.Signature:

@@ -86,7 +86,7 @@ def test_product_is_added_after_the_documented_cycles(bench, act, weight):
         bench.put(ctx, pe.act_in, act)
         ctx.set(pe.swap_in, 1)
         await ctx.tick().repeat(PSUM_CYCLES - PSUM_HOP_CYCLES)
-        above = -3 * bench.unit
+        above = -1000 // bench.unit * bench.unit
         ctx.set(pe.psum_in, above)
         await ctx.tick().repeat(PSUM_HOP_CYCLES)
         assert ctx.get(pe.psum_out) == above + bench.product(act, weight)
@@ -97,7 +97,7 @@ def test_product_is_added_after_the_documented_cycles(bench, act, weight):
 def test_random_products_stream_through_without_a_gap(bench):
     rng = np.random.default_rng(5)
     acts = rng.integers(bench.low, bench.high + 1, 60).tolist()
-    psums = (rng.integers(-99, 99, 60) * bench.unit).tolist()
+    psums = (rng.integers(-9999, 9999, 60) // bench.unit * bench.unit).tolist()
 
     async def scenario(ctx, pe):
         await bench.load(ctx, -13)
