@@ -14,39 +14,25 @@ the whole network, and what calibrating takes is charged to the methods that use
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import spearmanr
 
 from search.damage import Damage
+from search.probes import Notes, Probes, Runs, probe
 from search.problem import Problem
 from sim.layer import MappedLayer
 from sim.trie import Done, unheard
 
 Float = npt.NDArray[np.float64]
-Logits = npt.NDArray[np.float32]
 # Probed is the multiplier at this rank of error power: strong enough to rise above the noise
 # of rounding, weak enough to stay in the linear range.
 PROBE_QUANTILE = 0.6
 CHECKED_DESIGNS = 16
 GOOD_RANK_CORRELATION = 0.9  # below it pairs of layers are taken into account
-
-
-class Runs(Protocol):
-    """A network on the calibration images."""
-
-    labels: npt.NDArray[np.int64]
-
-    def logits(self, mapping: Mapping[str, str]) -> Logits:
-        """Return float32[n, classes]; layers that are not named run exactly."""
-
-    def prepare(self, mappings: Sequence[Mapping[str, str]], *, done: Done = unheard
-                ) -> None:
-        """Compute the logits of many mappings together, telling `done` of the images of each."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,12 +65,6 @@ class Calibration:
     hopeless: float
 
 
-def relative_damage(logits: Logits, exact: Logits) -> float:
-    """Return the mean squared change of the logits, divided by the variance of the exact ones."""
-    change = logits.astype(np.float64) - exact
-    return float((change ** 2).mean() / max(exact.astype(np.float64).var(), 1e-30))
-
-
 def suffix_shares(layers: Sequence[MappedLayer]) -> Float:
     """Return float64[N]: part of the network's multiplications from each layer on."""
     macs = np.array([layer.macs for layer in layers], float)
@@ -92,45 +72,41 @@ def suffix_shares(layers: Sequence[MappedLayer]) -> Float:
 
 
 def calibrate(problem: Problem, power: Float, runs: Runs, *, seed: int,
-              done: Done = unheard) -> Calibration:
+              notes: Notes | None = None, name: str = "probes", done: Done = unheard
+              ) -> Calibration:
     """Return the surrogate: one probe per layer for the gains, random designs for the check.
 
     Parameters
     ----------
     power : float64[N, K]
         Error power of every multiplier in every layer.
+    notes, name
+        Where, and under which name, measurements are kept for a run that is resumed.
     done : callable
         Told of images, those of a probe per layer and of `CHECKED_DESIGNS`.
     """
-    columns = [_probe(row) for row in power]
-    mappings = [{layer: problem.multipliers[column]}
-                for layer, column in zip(problem.layers, columns, strict=True)]
-    runs.prepare(mappings, done=done)
-    exact = runs.logits({})
-    gains = np.zeros(len(problem.layers))
-    changes = []
-    for row, (column, mapping) in enumerate(zip(columns, mappings, strict=True)):
-        logits = runs.logits(mapping)
-        changes.append((logits.astype(np.float64) - exact).ravel())
-        if power[row, column] > 0:
-            gains[row] = relative_damage(logits, exact) / power[row, column]
+    columns = [_probed(row) for row in power]
+    generator = np.random.default_rng([seed, 1])
+    designs = [problem.random(generator) for _ in range(CHECKED_DESIGNS)]
+    probes = probe([{layer: problem.multipliers[column]}
+                    for layer, column in zip(problem.layers, columns, strict=True)],
+                   [problem.to_mapping(design) for design in designs], runs,
+                   notes=notes, name=name, done=done)
+    alone, checked = np.split(probes.damages, [len(problem.layers)])
+    probed = power[np.arange(len(columns)), columns]
+    gains = np.divide(alone, probed, out=np.zeros(len(columns)), where=probed > 0)
     # A layer whose probe changed nothing is not free: it is as sensitive as the least that did.
     if (gains > 0).any():
         gains = np.maximum(gains, gains[gains > 0].min())
     plain = Damage(alone=gains[:, None] * power)
-    paired = Damage(alone=plain.alone, interaction=_cosines(np.array(changes)))
-    generator = np.random.default_rng([seed, 1])
-    designs = [problem.random(generator) for _ in range(CHECKED_DESIGNS)]
-    checked = [problem.to_mapping(design) for design in designs]
-    runs.prepare(checked, done=done)
-    measured = [relative_damage(runs.logits(mapping), exact) for mapping in checked]
-    additive, pairwise = (rank_correlation([damage.of(design) for design in designs], measured)
+    paired = Damage(alone=plain.alone, interaction=probes.cosines)
+    additive, pairwise = (rank_correlation([damage.of(design) for design in designs], checked)
                           for damage in (plain, paired))
     better = additive < GOOD_RANK_CORRELATION and pairwise > additive
     return Calibration(
         error_power=power, gains=gains, probes=tuple(problem.multipliers[c] for c in columns),
         damage=paired if better else plain, additive=additive, pairwise=pairwise,
-        hopeless=_hopeless([*mappings, *checked], runs, exact))
+        hopeless=_hopeless(probes))
 
 
 def calibration_charge(layers: Sequence[MappedLayer], images: float) -> float:
@@ -141,7 +117,7 @@ def calibration_charge(layers: Sequence[MappedLayer], images: float) -> float:
     return images * (1 + float(suffix_shares(layers).sum()) + CHECKED_DESIGNS)
 
 
-def _probe(power: Float) -> int:
+def _probed(power: Float) -> int:
     """Return the column to probe in a layer; any where every multiplier on offer is exact."""
     candidates = np.flatnonzero(power > 0)
     if not candidates.size:
@@ -150,30 +126,17 @@ def _probe(power: Float) -> int:
     return int(order[int(PROBE_QUANTILE * (len(order) - 1))])
 
 
-def _cosines(changes: Float) -> Float:
-    """Return the cosines between rows, zero on the diagonal and for rows of zeros."""
-    sizes = np.linalg.norm(changes, axis=1)
-    unit = changes / np.where(sizes > 0, sizes, 1)[:, None]
-    found = unit @ unit.T
-    np.fill_diagonal(found, 0)
-    return np.asarray(found)
-
-
-def _hopeless(mappings: Sequence[Mapping[str, str]], runs: Runs, exact: Logits) -> float:
-    def right(logits: Logits) -> int:
-        return int((logits.argmax(axis=1) == runs.labels).sum())
-
-    found = sorted((relative_damage(runs.logits(mapping), exact), right(runs.logits(mapping)))
-                   for mapping in mappings)
+def _hopeless(probes: Probes) -> float:
     least = np.inf
-    for damage, correct in reversed(found):
-        if correct >= right(exact):
+    for index in reversed(np.lexsort((probes.right, probes.damages))):
+        if probes.right[index] >= probes.exact_right:
             break
-        least = damage
+        least = probes.damages[index]
     return float(least)
 
 
-def rank_correlation(predicted: Sequence[float], measured: Sequence[float]) -> float:
+def rank_correlation(predicted: Sequence[float] | Float, measured: Sequence[float] | Float
+                     ) -> float:
     """Return Spearman's correlation; nan when one of them does not vary."""
     if len(predicted) < 2 or np.ptp(predicted) == 0 or np.ptp(measured) == 0:
         return float("nan")

@@ -16,7 +16,7 @@ from hw.multipliers import EXACT, Multiplier
 from hw.ppa import MappedPe
 from hw.ppa.energies import DEFAULT_FOLDER as ENERGIES
 from search.accuracy import least_right
-from search.calibration import CHECKED_DESIGNS, Calibration, calibrate, relative_damage
+from search.calibration import CHECKED_DESIGNS, Calibration, calibrate
 from search.compensation import NONE, Compensated, compensate
 from search.costs import Costs, Limits, measure_costs
 from search.error_power import error_power
@@ -24,6 +24,7 @@ from search.evaluation import SplitRuns, Workers
 from search.inputs import NetworkInputs
 from search.kept_fits import DEFAULT_FOLDER as COMPENSATIONS
 from search.options import Options
+from search.probes import relative_damage
 from search.problem import Problem
 from search.result import LayerFacts
 from search.store import TrialStore
@@ -90,8 +91,11 @@ class Prepared:
                     area_limit=options.area_limit, max_arrays=options.max_arrays,
                     keep_exact=options.keep_exact))
 
-    def calibrate(self, problem: Problem) -> Calibration:
-        """Return the predictions; problem : that of this network alone."""
+    def calibrate(self, problem: Problem, store: TrialStore) -> Calibration:
+        """Return the predictions; problem : that of this network alone.
+
+        store : keeps what is measured for a run that is resumed.
+        """
         layers = self.network.layers
         power = (error_power(layers, self._operands, self._multipliers)
                  if self.compensated is None else self.compensated.error_power())
@@ -99,8 +103,8 @@ class Prepared:
         with task(self._called("calibrating every layer"),
                   (len(layers) + CHECKED_DESIGNS) * len(runs.labels),
                   quiet=self._options.quiet) as progress:
-            return calibrate(problem, power, runs, seed=self._options.seed,
-                             done=progress.advance)
+            return calibrate(problem, power, runs, seed=self._options.seed, notes=store,
+                             name=f"{self.prefix}probes", done=progress.advance)
 
     def study(self, problem: Problem, store: TrialStore) -> Float:
         """Return the measured damage of each (layer, multiplier) alone, as `search.study.study`."""
@@ -108,7 +112,7 @@ class Prepared:
         with task(self._called("every multiplier in every layer alone"),
                   len(problem.layers) * len(problem.multipliers) * len(runs.labels),
                   quiet=self._options.quiet) as progress:
-            return study(problem.layers, problem.multipliers, runs, kept=store,
+            return study(problem.layers, problem.multipliers, runs, notes=store,
                          done=progress.advance)
 
     def measure(self, mappings: Sequence[Mapping[str, str]]) -> list[tuple[int, int, float]]:

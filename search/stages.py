@@ -62,7 +62,8 @@ class Stages:
             images=tuple(len(network.exact_right) for network in self.networks), evaluation=0)
         parts = [self.problem.part(layers) for layers in self.problem.networks]
         self.calibrations = [
-            network.calibrate(part) for network, part in zip(self.networks, parts, strict=True)
+            network.calibrate(part, store)
+            for network, part in zip(self.networks, parts, strict=True)
             if any(method.calibrated for method in options.methods)]
         self.halves = None if not options.study else np.concatenate(
             [network.study(part, store)

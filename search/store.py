@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import optuna
 
 FINGERPRINT = "fingerprint"
-SENSITIVITY = "sensitivity:"
+NOTE = "note:"
 NO_ARRAY = "-"
 METRICS = ("array energy (exact = 1)", "top-1 on the search split")
 
@@ -171,15 +171,13 @@ class TrialStore:
             distributions[layer] = IntDistribution(0, max(self._slots - 1, 0))
         return params, distributions
 
-    def sensitivity(self, layer: str) -> list[list[float]] | None:
-        """Return the row of the sensitivity study that was kept for a layer."""
-        row = self._study.user_attrs.get(SENSITIVITY + layer)
-        return None if row is None else [[float(value) for value in half] for half in row]
+    def note(self, name: str) -> Any:
+        """Return what was kept under a name as JSON has it, None when nothing was."""
+        return self._study.user_attrs.get(NOTE + name)
 
-    def keep_sensitivity(self, layer: str, row: Sequence[Sequence[float]]) -> None:
-        """Keep one row of the sensitivity study, in the order of the multipliers."""
-        patiently(lambda: self._study.set_user_attr(
-            SENSITIVITY + layer, [[float(value) for value in half] for half in row]))
+    def keep_note(self, name: str, value: Any) -> None:
+        """Keep numbers and texts in lists and dicts, beside the trials."""
+        patiently(lambda: self._study.set_user_attr(NOTE + name, value))
 
     def close(self) -> None:
         """Let go of the journal file or the database."""

@@ -13,47 +13,39 @@ e that of measuring, taken from how the two halves of the images differ.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from search.calibration import Runs, suffix_shares
+from search.calibration import suffix_shares
+from search.probes import Notes, Runs
 from sim.layer import MappedLayer
 from sim.trie import Done, unheard
 
 Float = npt.NDArray[np.float64]
 
 
-class Rows(Protocol):
-    """Where finished rows of the study are kept; `search.store.TrialStore` is one."""
-
-    def sensitivity(self, layer: str) -> list[list[float]] | None:
-        """Return a row that was kept, None when there is none."""
-
-    def keep_sensitivity(self, layer: str, row: Sequence[Sequence[float]]) -> None:
-        """Keep a row."""
-
-
 def study(layers: Sequence[str], multipliers: Sequence[str], runs: Runs, *,
-          kept: Rows | None = None, done: Done = unheard) -> Float:
+          notes: Notes | None = None, done: Done = unheard) -> Float:
     """Return the measured damage of every multiplier in every layer alone, float64[2, N, K].
 
     The two halves of the images are told apart; their mean is the damage on all of them.
-    done : told of images, those of every multiplier in every layer.
+    notes : keeps each layer for a run that is resumed. done : told of images, those of every
+    multiplier in every layer.
     """
     exact = runs.logits({})
     damage = np.zeros((2, len(layers), len(multipliers)))
     for row, layer in enumerate(layers):
-        known = kept.sensitivity(layer) if kept is not None else None
+        name = f"sensitivity:{layer}"
+        known = notes.note(name) if notes is not None else None
         if known is None or len(known[0]) != len(multipliers):
             mappings = [{layer: name} for name in multipliers]
             # The exact layers before this one are computed once.
             runs.prepare(mappings, done=done)
             known = [_halves(runs.logits(mapping), exact) for mapping in mappings]
             known = np.array(known).T.tolist()
-            if kept is not None:
-                kept.keep_sensitivity(layer, known)
+            if notes is not None:
+                notes.keep_note(name, known)
         else:
             done(len(multipliers) * len(runs.labels))
         damage[:, row] = known

@@ -8,9 +8,10 @@ from search.calibration import (
     calibrate,
     calibration_charge,
     rank_correlation,
-    relative_damage,
 )
+from search.probes import relative_damage
 from tests.search.counting import Counting
+from tests.search.notes import Noted
 from tests.search.synthetic import made_up_problem
 
 IMAGES, CLASSES = 60, 5
@@ -27,6 +28,7 @@ class Runs:
     def __init__(self, problem, power, gains, *, alike):
         generator = np.random.default_rng(3)
         self.problem, self.power, self.gains = problem, power, gains
+        self.prepared = 0
         self.exact = 3 * generator.normal(size=(IMAGES, CLASSES))
         self.labels = self.exact.argmax(axis=1)
         common = generator.normal(size=(IMAGES, CLASSES))
@@ -46,6 +48,7 @@ class Runs:
         return (self.exact + change).astype(np.float32)
 
     def prepare(self, mappings, *, done):
+        self.prepared += len(mappings)
         done(len(mappings) * IMAGES)
 
 
@@ -54,13 +57,13 @@ def problem():
     return made_up_problem(layers=6, multipliers=7)
 
 
-def setting(problem, *, alike=0.0):
+def setting(problem, *, alike=0.0, notes=None, seed=0):
     generator = np.random.default_rng(1)
     power = np.linspace(0, 1, 7) * generator.uniform(0.5, 1.5, (6, 7))
     gains = generator.uniform(0.02, 0.3, 6)
     runs = Runs(problem, power, gains, alike=alike)
     progress = Counting()
-    found = calibrate(problem, power, runs, seed=0, done=progress.advance)
+    found = calibrate(problem, power, runs, seed=seed, notes=notes, done=progress.advance)
     assert progress.done == (6 + CHECKED_DESIGNS) * IMAGES
     return runs, found
 
@@ -107,6 +110,24 @@ def test_hopeless_damage_never_kept_the_accuracy(problem):
 def test_same_seed_same_calibration(problem):
     one, other = setting(problem)[1], setting(problem)[1]
     assert (one.additive, one.hopeless) == (other.additive, other.hopeless)
+
+
+def test_what_is_noted_is_not_measured_again(problem):
+    notes = Noted()
+    (first, one), (again, other) = (setting(problem, alike=0.9, notes=notes) for _ in range(2))
+    assert (first.prepared, again.prepared) == (6 + CHECKED_DESIGNS, 0)
+    np.testing.assert_array_equal(one.damage.alone, other.damage.alone)
+    np.testing.assert_array_equal(one.damage.interaction, other.damage.interaction)
+    assert (one.additive, one.pairwise, one.hopeless) == (
+        other.additive, other.pairwise, other.hopeless)
+
+
+def test_notes_of_other_designs_are_not_taken(problem):
+    notes = Noted()
+    setting(problem, notes=notes, seed=1)
+    runs, found = setting(problem, notes=notes)
+    assert runs.prepared == 6 + CHECKED_DESIGNS
+    assert found.additive == setting(problem)[1].additive
 
 
 @pytest.mark.parametrize(("predicted", "measured", "expected"), [

@@ -8,7 +8,7 @@ import pytest
 from hw.config import BankConfig
 from hw.multipliers import EXACT
 from models.data import Labelled, load_digits_split
-from search.calibration import calibrate, relative_damage
+from search.calibration import calibrate
 from search.certification import Certification
 from search.compensation import compensate
 from search.costs import Limits, measure_costs
@@ -17,6 +17,7 @@ from search.inputs import choose_multipliers
 from search.methods import METHODS
 from search.methods.base import SearchTask, run_method
 from search.oracle import Measured, Oracle
+from search.probes import relative_damage
 from search.result import Candidate
 from search.workload import DEFAULT_MODEL
 from sim.network import QuantNetwork

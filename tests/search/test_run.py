@@ -20,6 +20,7 @@ from hw.config import Design
 from hw.multipliers import files, get
 from hw.multipliers.base import Multiplier
 from models.data import load_digits_split
+from search import probes
 from search import run as command
 from search.pipeline import JOURNAL
 from search.result import RunResult
@@ -205,6 +206,7 @@ def test_an_interrupted_run_keeps_its_trials_and_resumes_to_the_same(result, mon
                  **rest)
 
     monkeypatch.setattr(Oracle, "__init__", counting)
+    monkeypatch.setattr(probes, "_measure", None)  # they were finished, and may not be again
     assert start(monkeypatch, *SMALL, "--output", tmp_path, "--json", "--resume") == 0
     again = RunResult.load(tmp_path / "digits" / "run.json")
     assert [m.history for m in again.methods] == [m.history for m in result.methods]

@@ -151,13 +151,13 @@ def test_two_runs_cannot_share_a_file(tmp_path):
     open_store(tmp_path / "t").close()
 
 
-def test_sensitivities_survive(tmp_path):
+def test_notes_survive(tmp_path):
     store = open_store(tmp_path / "t")
-    assert store.sensitivity("stem") is None
-    store.keep_sensitivity("stem", [[0.0, 1 / 3], [0.5, 1.0]])
+    assert store.note("stem") is None
+    store.keep_note("stem", {"halves": [[0.0, 1 / 3], [0.5, 1.0]]})
     store.close()
     store = open_store(tmp_path / "t")
-    assert store.sensitivity("stem") == [[0.0, 1 / 3], [0.5, 1.0]]
+    assert store.note("stem") == {"halves": [[0.0, 1 / 3], [0.5, 1.0]]}
     store.close()
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from search.calibration import relative_damage
+from search.probes import relative_damage
 from search.study import shrunk, study
 from tests.search.counting import Counting
+from tests.search.notes import Noted
 
 
 class Layer:
@@ -32,14 +33,6 @@ class Runs:
         done(len(mappings) * len(self.labels))
 
 
-class Kept(dict):
-    def sensitivity(self, layer):
-        return self.get(layer)
-
-    def keep_sensitivity(self, layer, row):
-        self[layer] = row
-
-
 LAYERS, MULTIPLIERS = ["0", "1"], ["0", "1", "2", "3"]
 
 
@@ -55,11 +48,11 @@ def test_halves_are_told_apart_and_their_mean_is_the_damage():
 
 
 def test_rows_that_were_kept_are_not_measured_again():
-    kept = Kept()
-    first = study(LAYERS[:1], MULTIPLIERS, Runs(), kept=kept)
+    notes = Noted()
+    first = study(LAYERS[:1], MULTIPLIERS, Runs(), notes=notes)
     runs = Runs()
     progress = Counting()
-    again = study(LAYERS, MULTIPLIERS, runs, kept=kept, done=progress.advance)
+    again = study(LAYERS, MULTIPLIERS, runs, notes=notes, done=progress.advance)
     assert progress.done == len(LAYERS) * len(MULTIPLIERS) * len(runs.labels)
     assert runs.prepared == len(MULTIPLIERS)  # those of the second layer
     np.testing.assert_array_equal(again[:, 0], first[:, 0])
