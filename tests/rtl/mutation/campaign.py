@@ -13,16 +13,23 @@ import numpy as np
 from hw.rtl.accelerator import accelerator_kind
 from hw.rtl.emit import modules_of
 from sim.verilator import compile_model
-from tests.rtl.mutation.machine import BANK, CONFIG, MULTIPLIERS, MUTATED_ARRAY, OPERAND_WIDTH
+from tests.rtl.mutation.machine import (
+    BANK,
+    CONFIG,
+    MULTIPLIERS,
+    MUTATED_ARRAY,
+    OPERAND_WIDTH,
+    TRIMMED_ARRAY,
+)
 from tests.rtl.mutation.mutants import Mutant, with_mutants
 from tests.rtl.mutation.programs import Scenario, scenarios
 from tests.rtl.mutation.tiles import TileRun, tile_runs
 from tests.rtl.mutation.wrapper import TOP, with_top
 
 HARNESS = Path(__file__).parent / "harness.cpp"
-SEED, TILE_RUNS, PROGRAMS = 2022, 60, 48
-MODULES = (*(f"{part}_{MUTATED_ARRAY}" for part in ("pe", "row", "array")), "router", "bank",
-           "sequencer", "accumulators", "requantiser", "requantise_lane")
+SEED, TILE_RUNS, PROGRAMS = 2022, 120, 48
+MODULES = (f"pe_{TRIMMED_ARRAY}", *(f"{part}_{MUTATED_ARRAY}" for part in ("pe", "row", "array")),
+           "router", "bank", "sequencer", "accumulators", "requantiser", "requantise_lane")
 # `Reason` of harness.cpp, by number.
 REASONS = ("", "hang", "cycle", "result", "too early", "stop", "state", "clock")
 SLACK = 40  # cycles for a word where streams wait

@@ -27,6 +27,7 @@ from tests.rtl.circuits import NIBBLE, SKEWED
 OPERAND_WIDTH = 9
 MULTIPLIERS = (NIBBLE, get("mul8u_exact"), SKEWED)
 MUTATED_ARRAY = FALLBACK = 1
+TRIMMED_ARRAY = 0  # whose PEs have no registers for bits that nothing needs
 BANK = BankConfig(rows=2, cols=3, psum_width=20, arrays=tuple(m.name for m in MULTIPLIERS))
 CONFIG = AcceleratorConfig(act_rows=8, accumulator_rows=8, output_rows=16, requantise_lanes=1,
                            weight_fifo_rows=5)

@@ -52,6 +52,8 @@ EXPLANATIONS = (
                      r"\[stuck at 1\]",
                      rf"sequencer: assign _001_ = {W} & {W};  \[left of & dropped\]",
                      rf"sequencer: assign _016_ = {W} & {W};  \[right of & dropped\]")),
+    Explanation("operand bits that no multiplier of this array reads",
+                r"pe_0: (?:\.(?:act|weight)\(|assign (?:act|weight)_out = ).*\[4'h0 becomes"),
     Explanation("a refused word stays in the register, so that no other is accepted",
                 r"sequencer: assign stopped = halted \| fault;  \[right of \| dropped\]"),
     Explanation("zeros in front of a reduction", r".*\| { 2'h0, .*\[2'h0 dropped\]"),
