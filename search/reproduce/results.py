@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from search.reproduce.steps import DONE, FAILED, STARTED, Record, Step, digests,
 FORMAT = "autoapprox-results/2"
 NAME = "results.json"
 NOT_RUN = "not run"
+NOT_ASKED_FOR = "not asked for"
 FIGURE_BYTES = 100_000  # a page is to load quickly
 Figures = Mapping[str, Any]
 Entry = TypeVar("Entry", bound=Figures)
@@ -97,8 +98,10 @@ class Results:
         done = {name for name, outcome in there.items() if outcome.state == DONE}
 
         def better(one: Outcome) -> Outcome:
-            taken = one.state != DONE and (one.name in done or one.waits_for in done)
-            return there.get(one.name, one) if taken else one
+            if one.state == DONE or not {one.name, one.waits_for} & done:
+                return one
+            # A step that is new since then could have gone on.
+            return there.get(one.name, replace(one, waits_for="", reason=NOT_ASKED_FOR))
 
         return Results(
             machines=_distinct([*other.machines, *self.machines]),
@@ -155,7 +158,7 @@ def _unfit(step: Step, record: Record | None, work: Path) -> str:
     if absent := missing(step, work):
         return f"{', '.join(absent)} missing"
     if record is None:
-        return "not asked for"
+        return NOT_ASKED_FOR
     if record.state == STARTED:
         return "begun and not finished; it goes on when run again"
     if record.state == FAILED:

@@ -204,11 +204,14 @@ def test_results_of_another_folder_complete_the_page(finished, tmp_path):
         there.parent / "figure4.svg").read_bytes() != b"another"
 
 
-def test_what_another_folder_prepared_is_waited_for_no_more(finished):
+@pytest.mark.parametrize("known", [True, False], ids=["known there", "new since then"])
+def test_what_another_folder_prepared_is_waited_for_no_more(finished, known):
     work, steps = finished
     for name in ("search/resnet20/milp", "designs/resnet20-milp", "chip/resnet20-milp/milp"):
         next(step for step in steps if step.name == name).file(work, ".json").unlink()
     there = Results.collect(steps, work)
+    there = replace(there, outcomes=[one for one in there.outcomes
+                                     if known or one.name != "search/resnet20/milp"])
     next(step for step in steps if step.name == "prepare/resnet20").file(work, ".json").unlink()
     (work / "nets" / "resnet20.onnx").unlink()
     here = Results.collect(steps, work)
@@ -216,6 +219,7 @@ def test_what_another_folder_prepared_is_waited_for_no_more(finished):
     assert "search/resnet20/milp" in waiting
     found = {one.name: one for one in here.completed(there).outcomes}
     assert found["search/resnet20/milp"].reason == "not asked for"
+    assert not found["search/resnet20/milp"].waits_for
     assert found["designs/resnet20-milp"].waits_for == "search/resnet20/milp"
 
 
