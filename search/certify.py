@@ -189,7 +189,8 @@ def compare(exact_right: npt.NDArray[np.bool_], approx_right: npt.NDArray[np.boo
     lost = int((exact_right & ~approx_right).sum())
     gained = int((approx_right & ~exact_right).sum())
     bound = lower_bound(lost, gained, n, margin=margin)
-    certified = bound >= -margin
+    # A network that has no more right than it may lose has nothing to certify.
+    certified = bound >= -margin and int(exact_right.sum()) > margin * n
     return Certificate(
         n=n, exact_right=int(exact_right.sum()), approx_right=int(approx_right.sum()),
         lost=lost, gained=gained, margin=margin, lower_bound=bound, certified=certified,

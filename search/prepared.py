@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -15,7 +16,7 @@ from hw.config import BankConfig
 from hw.multipliers import EXACT, Multiplier
 from hw.ppa import MappedPe
 from hw.ppa.energies import DEFAULT_FOLDER as ENERGIES
-from search.accuracy import least_right
+from search.accuracy import least_right, may_be_guessing
 from search.calibration import CHECKED_DESIGNS, Calibration, calibrate
 from search.compensation import NONE, Compensated, compensate
 from search.costs import Costs, Limits, measure_costs
@@ -54,6 +55,7 @@ class Prepared:
         self.costs = self._costs(bank, pes)
         self.exact_logits = self._search_exactly()
         self.exact_right = self.runs["search"].right({})
+        self._doubt()
         self.needed = least_right(int(self.exact_right.sum()), len(self.exact_right),
                                   options.search_loss)
 
@@ -70,6 +72,15 @@ class Prepared:
         with task(self._called("exact network on the search images"), len(runs.labels),
                   quiet=self._options.quiet) as progress:
             return runs.logits({}, done=progress.advance)
+
+    def _doubt(self) -> None:
+        """Say so where the network knows nothing of the images: hours of search would be lost."""
+        right, images = int(self.exact_right.sum()), len(self.exact_right)
+        classes = self.exact_logits.shape[1]
+        if may_be_guessing(right, images, classes):
+            print(f"warning: {self._called('the exact network')} has {right:,} of {images:,} "
+                  f"search images right, as guessing among {classes:,} classes would: labels or "
+                  "preprocessing may not be its own", file=sys.stderr)
 
     def _compensate(self) -> Compensated | None:
         if self._options.compensation == NONE:

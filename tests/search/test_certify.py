@@ -123,6 +123,12 @@ def test_certified_exactly_when_the_test_at_the_margin_rejects(lost, margin):
     assert certificate.certified == rejects(lost, 1, 800, margin)
 
 
+def test_a_network_that_knows_nothing_has_nothing_to_certify():
+    assert not compare(*right(0, 0, 800, both=0), margin=0.01).certified
+    assert not compare(*right(0, 0, 800, both=8), margin=0.01).certified
+    assert compare(*right(0, 0, 800, both=9), margin=0.01).certified
+
+
 def test_counts_of_a_comparison():
     certificate = compare(*right(3, 2, 800, both=790), margin=0.01)
     assert (certificate.n, certificate.exact_right, certificate.approx_right) == (800, 793, 792)

@@ -240,6 +240,18 @@ def test_images_too_many_to_keep_are_read_whenever_they_are_needed(monkeypatch, 
     assert one.configuration["limit"] == 200
 
 
+def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, tmp_path, capsys):
+    _images, labels = load_digits_split("search")
+    data = _npz(tmp_path / "d.npz", y=(labels + 1) % 10)
+    assert start(monkeypatch, "--model", DEFAULT_MODEL, "--data", data, "--limit", "200",
+                 "--multipliers", "mul8u_trunc_c9", "--rows", "4", "--cols", "4", "--budget", "10",
+                 "--compare", "none", "--output", tmp_path, "--name", "run", "--json") == 0
+    assert re.search(r"warning: the exact network has 0 of 50 search images right, as guessing "
+                     r"among 10 classes would: labels", capsys.readouterr().err)
+    run = RunResult.load(tmp_path / "run" / "run.json")
+    assert run.winner.certificate.wording == "zero-loss (exact array, the same network)"
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--method", "mlp"], r"^Unknown method 'mlp'; did you mean 'milp'\?$"),
     (["--compare", "tpee"], r"^Unknown method 'tpee'; did you mean 'tpe'\?$"),
