@@ -23,15 +23,16 @@ MAX_GROUPS = 500_000  # of asap7, 46 MB: 118,000
 MAX_TOKENS = 100_000  # of one group, without its subgroups
 MAX_BYTES = 1 << 30
 
-# Linear in the text whatever it holds: a comment that is not closed reaches to the end.
-SKIP = r"(?:\s++|\\\r?\n|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)|//[^\n]*+)"
-STRING = r'"((?:[^"\\]++|\\.)*+)"'
-HEAD = re.compile(rb"%b*+([^\s(){}:;,\"]*+)" % SKIP.encode())
+# Linear in the text whatever it holds: a comment that is not closed reaches to the end. Groups that
+# give nothing back are atomic, not repeated possessively: Python 3.11.2 matches such ones wrongly.
+SKIP = r"(?:\s++|\\\r?\n|/\*[^*]*+(?>(?:\*(?!/)[^*]*+)*)(?:\*/|\Z)|//[^\n]*+)"
+STRING = r'"(?>(?:[^"\\]++|\\.)*)"'
+HEAD = re.compile(rb"(?>%b*)([^\s(){}:;,\"]*+)" % SKIP.encode())
 TO_BRACE = re.compile(  # up to the next brace that is no part of a string or comment
-    rf'(?:[^{{}}"/]++|{STRING}|{SKIP}|/){{0,{MAX_TOKENS}}}+([{{}}])?', re.DOTALL)
+    rf'(?>(?:[^{{}}"/]++|{STRING}|{SKIP}|/){{0,{MAX_TOKENS}}})([{{}}])?', re.DOTALL)
 TOKEN = re.compile(
-    rf'(?P<skip>{SKIP}++)|(?P<string>{STRING})|(?P<word>[^\s(){{}}:;,"\\]++)|(?P<mark>[(){{}}:;,])',
-    re.DOTALL)
+    rf'(?P<skip>(?>{SKIP}+))|(?P<string>{STRING})|(?P<word>[^\s(){{}}:;,"\\]++)'
+    r'|(?P<mark>[(){}:;,])', re.DOTALL)
 OWNER = re.compile(r"(\w+)\s*\([^(){}]*\)\s*$")
 CONTINUATION = re.compile(r"\\\r?\n")
 
@@ -159,9 +160,9 @@ def _pair_braces(source: _Source, first: int) -> int:
         match = to_brace(text, position)
         assert match is not None  # it may be empty
         position = match.end()
-        if match[2] is None:
+        if match[1] is None:
             raise _unclosed(source, waiting[-1], position)
-        if match[2] == "}":
+        if match[1] == "}":
             closed_at[waiting.pop()] = position - 1
         elif len(waiting) > MAX_DEPTH:
             raise source.error(f"groups must nest at most {MAX_DEPTH} deep", position - 1)

@@ -12,6 +12,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,9 +30,10 @@ TIMESCALE = ("1ns", "1ps")
 BUILD_TOOLS = {"g++": "g++", "make": "make", "perl": "perl"}  # program -> Debian package
 
 # The wheel was configured without a C++ compiler at hand; these are what `configure` would
-# have found for g++. Short simulations: compiling takes longer than running, so -O0.
+# have found for g++, and a Python where nothing is called `python`, as on Debian. Short
+# simulations: compiling takes longer than running, so -O0.
 MAKE_VARIABLES = ("CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_STD=-std=c++20 "
-                  "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0")
+                  f"OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0 PYTHON3={sys.executable}")
 
 BUILD_ARGUMENTS = {
     # Signals are optimised away unless named in the control file. Registers without an initial

@@ -16,7 +16,7 @@ def tool(tmp_path, monkeypatch):
     (tmp_path / "fake_tool.py").write_text(textwrap.dedent("""
         import os, sys
         def run_fake_pnr(arguments):
-            print(*arguments)
+            print(*arguments, flush=True)
             print("ERROR: no room", file=sys.stderr)
             print("0 warnings, 1 error", file=sys.stderr)
             if arguments[-1] == "-9":
