@@ -20,7 +20,7 @@ def least_right(exact_right: int, images: int, loss: float) -> int:
 
 def may_be_guessing(right: int, images: int, classes: int) -> bool:
     """Return whether guessing among the classes would have as many images right as that."""
-    return right == 0 or bool(bdtrc(right - 1, images, 1 / classes) > NO_LUCK)
+    return bool(bdtrc(right - 1, images, 1 / classes) > NO_LUCK)
 
 
 def shortfall(right: Sequence[int], needed: Sequence[int]) -> int:

@@ -72,8 +72,7 @@ def suffix_shares(layers: Sequence[MappedLayer]) -> Float:
 
 
 def calibrate(problem: Problem, power: Float, runs: Runs, *, seed: int,
-              notes: Notes | None = None, name: str = "probes", done: Done = unheard
-              ) -> Calibration:
+              notes: Notes, name: str = "probes", done: Done = unheard) -> Calibration:
     """Return the surrogate: one probe per layer for the gains, random designs for the check.
 
     Parameters

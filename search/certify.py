@@ -185,14 +185,14 @@ def compare(exact_right: npt.NDArray[np.bool_], approx_right: npt.NDArray[np.boo
                          f"{exact_right.shape} and {approx_right.shape}")
     if not 0 < margin < 1:
         raise InputError(f"Margin must be a fraction between 0 and 1, not {margin:g}")
-    n = exact_right.size
+    n, right = exact_right.size, int(exact_right.sum())
     lost = int((exact_right & ~approx_right).sum())
     gained = int((approx_right & ~exact_right).sum())
     bound = lower_bound(lost, gained, n, margin=margin)
     # A network that has no more right than it may lose has nothing to certify.
-    certified = bound >= -margin and int(exact_right.sum()) > margin * n
+    certified = bound >= -margin and right > margin * n
     return Certificate(
-        n=n, exact_right=int(exact_right.sum()), approx_right=int(approx_right.sum()),
+        n=n, exact_right=right, approx_right=int(approx_right.sum()),
         lost=lost, gained=gained, margin=margin, lower_bound=bound, certified=certified,
         wording=wording(certified=certified, difference=gained - lost, margin=margin,
                         separate=separate))

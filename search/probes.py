@@ -72,12 +72,12 @@ def relative_damage(logits: Logits, exact: Logits) -> float:
 
 
 def probe(single: Sequence[Mapping[str, str]], others: Sequence[Mapping[str, str]], runs: Runs, *,
-          notes: Notes | None = None, name: str = "probes", done: Done = unheard) -> Probes:
+          notes: Notes, name: str, done: Done = unheard) -> Probes:
     """Return what mappings do: `single`, between whose changes the cosines are, then `others`.
 
     Parameters
     ----------
-    notes : Notes, optional
+    notes : Notes
         What is found there under `name`, and is of the same mappings, is not measured again.
     done : callable
         Told of the images of every mapping.
@@ -85,13 +85,12 @@ def probe(single: Sequence[Mapping[str, str]], others: Sequence[Mapping[str, str
     mappings = [*single, *others]
     asked = hashlib.sha256(json.dumps([sorted(mapping.items()) for mapping in mappings]).encode()
                            ).hexdigest()
-    note = notes.note(name) if notes is not None else None
+    note = notes.note(name)
     if note is not None and note["of"] == asked:
         done(len(mappings) * len(runs.labels))
         return _read(note)
     found = _measure(single, others, runs, done)
-    if notes is not None:
-        notes.keep_note(name, {"of": asked, **_write(found)})
+    notes.keep_note(name, {"of": asked, **_write(found)})
     return found
 
 

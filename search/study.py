@@ -26,7 +26,7 @@ Float = npt.NDArray[np.float64]
 
 
 def study(layers: Sequence[str], multipliers: Sequence[str], runs: Runs, *,
-          notes: Notes | None = None, done: Done = unheard) -> Float:
+          notes: Notes, done: Done = unheard) -> Float:
     """Return the measured damage of every multiplier in every layer alone, float64[2, N, K].
 
     The two halves of the images are told apart; their mean is the damage on all of them.
@@ -37,15 +37,14 @@ def study(layers: Sequence[str], multipliers: Sequence[str], runs: Runs, *,
     damage = np.zeros((2, len(layers), len(multipliers)))
     for row, layer in enumerate(layers):
         name = f"sensitivity:{layer}"
-        known = notes.note(name) if notes is not None else None
+        known = notes.note(name)
         if known is None or len(known[0]) != len(multipliers):
             mappings = [{layer: name} for name in multipliers]
             # The exact layers before this one are computed once.
             runs.prepare(mappings, done=done)
             known = [_halves(runs.logits(mapping), exact) for mapping in mappings]
             known = np.array(known).T.tolist()
-            if notes is not None:
-                notes.keep_note(name, known)
+            notes.keep_note(name, known)
         else:
             done(len(multipliers) * len(runs.labels))
         damage[:, row] = known

@@ -63,7 +63,8 @@ def setting(problem, *, alike=0.0, notes=None, seed=0):
     gains = generator.uniform(0.02, 0.3, 6)
     runs = Runs(problem, power, gains, alike=alike)
     progress = Counting()
-    found = calibrate(problem, power, runs, seed=seed, notes=notes, done=progress.advance)
+    found = calibrate(problem, power, runs, seed=seed, notes=Noted() if notes is None else notes,
+                      done=progress.advance)
     assert progress.done == (6 + CHECKED_DESIGNS) * IMAGES
     return runs, found
 

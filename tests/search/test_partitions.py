@@ -21,6 +21,7 @@ from search.probes import relative_damage
 from search.result import Candidate
 from search.workload import DEFAULT_MODEL
 from sim.network import QuantNetwork
+from tests.search.notes import Noted
 
 PARTITIONS, SEARCHED, EVALUATIONS, MARGIN = 12, 300, 70, 0.01
 COMPARED = ("uniform", "greedy", "embed3", "milp")
@@ -62,7 +63,7 @@ class Prepared:
             reference=EXACT, bank=BankConfig(), batch=16, limits=Limits(), seed=0,
             constants=self.constants).problem
         self.calibration = calibrate(self.problem, self.constants.error_power(),
-                                     self.runs(calibrating), seed=0)
+                                     self.runs(calibrating), seed=0, notes=Noted())
 
     def runs(self, data):
         return SplitRuns(self.workers, self.multipliers, data, name="digits",

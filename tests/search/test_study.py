@@ -38,7 +38,7 @@ LAYERS, MULTIPLIERS = ["0", "1"], ["0", "1", "2", "3"]
 
 def test_halves_are_told_apart_and_their_mean_is_the_damage():
     runs = Runs()
-    halves = study(LAYERS, MULTIPLIERS, runs)
+    halves = study(LAYERS, MULTIPLIERS, runs, notes=Noted())
     assert halves.shape == (2, 2, 4)
     assert (halves[0] != halves[1]).any()
     for row, layer in enumerate(LAYERS):
