@@ -1,1 +1,5 @@
 """Hardware: netlists, multipliers, RTL and the cost of all of them."""
+
+from hw.common.interrupts import guard_start
+
+guard_start()

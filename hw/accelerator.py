@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -69,13 +68,8 @@ class AcceleratorConfig:
         return -(-bank.cols // self.requantise_lanes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready description; `from_dict` restores an equal one."""
+        """Return a JSON-ready description; `hw.common.records` restores an equal one."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> AcceleratorConfig:
-        """Restore a description; raises InputError or TypeError when it is none."""
-        return cls(**content)
 
 
 def constant_beats(operand_width: int) -> int:

@@ -13,14 +13,16 @@ from pathlib import Path
 from hw.accelerator import AcceleratorConfig
 from hw.common.errors import InputError, run_command_line, unknown_name
 from hw.common.files import write_text
+from hw.common.outputs import OutputFile, check_output
 from hw.compiler import Program, compile_program
 from hw.config import Design
 from hw.cycles import accelerator_cycles
 from hw.isa import Opcode
 from sim.compensation.correction import Correction
 from sim.network import QuantNetwork
-from sim.onnx_file import is_quantised, load_model
 from sim.options import add_options, load_network, preprocessing
+
+MAX_BATCH = 65_536  # far beyond the rows that any memory holds at a time
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -30,21 +32,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("design", type=Path, metavar="DESIGN.json")
     parser.add_argument("model", type=Path, metavar="MODEL.onnx",
                         help="network, quantised; a float one needs --calibration")
-    parser.add_argument("-o", "--output", type=Path, default=Path("program.json"),
+    parser.add_argument("-o", "--output", type=Path, action=OutputFile, default="program.json",
                         metavar="FILE", help="program (default: %(default)s)")
     parser.add_argument("--listing", type=Path, metavar="FILE",
                         help="write the program as text too, a line an instruction")
     parser.add_argument("--batch", type=int, default=1, metavar="N",
                         help="images per pass (default %(default)s)")
+    parser.add_argument("--input-shape", type=int, nargs="+", metavar="N",
+                        help="shape of an image, such as 3 224 224, where the file leaves sizes "
+                        "open and there are no --calibration images")
     add_options(parser, images="--calibration")
     return parser
 
 
 def _network(arguments: argparse.Namespace) -> QuantNetwork:
-    if is_quantised(load_model(arguments.model)):
-        return QuantNetwork.load(arguments.model)
     if arguments.calibration is None:
-        raise InputError(f"{arguments.model}: a float network must come with --calibration")
+        return QuantNetwork.load(arguments.model, shape=arguments.input_shape or ())
     pixels = preprocessing(arguments, arguments.model)
     return load_network(arguments, arguments.model, arguments.calibration, pixels)
 
@@ -52,6 +55,12 @@ def _network(arguments: argparse.Namespace) -> QuantNetwork:
 def main() -> None:
     """Command line of the module."""
     arguments = _parser().parse_args()
+    if arguments.listing:
+        check_output(arguments.listing)
+        if arguments.listing.absolute() == arguments.output.absolute():
+            raise InputError(f"{arguments.listing}: --listing must not be the program's file")
+    if not 1 <= arguments.batch <= MAX_BATCH:
+        raise InputError(f"--batch must be 1 to {MAX_BATCH}, not {arguments.batch}")
     design = Design.load(arguments.design)
     network = _network(arguments)
     layers = {layer.name: layer for layer in network.layers}
@@ -59,7 +68,10 @@ def main() -> None:
         if name not in layers:
             raise InputError(f"{arguments.design}: {unknown_name('layer', name, layers)}")
     for name, constants in design.constants.items():
-        layers[name] = Correction.from_dict(constants).apply(layers[name])
+        try:
+            layers[name] = Correction.from_dict(constants).apply(layers[name])
+        except InputError as error:
+            raise InputError(f"{arguments.design}: constants[{name!r}]: {error}") from None
     if not design.mapping:
         raise InputError(f"{arguments.design}: design must map layers of {arguments.model} to "
                          "arrays, but maps none")

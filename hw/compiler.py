@@ -8,6 +8,7 @@ the column tile before are requantised and sent out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,14 +16,18 @@ from typing import Any, Protocol
 
 from hw.accelerator import ACCUMULATOR_BANKS, SUM_BYTES, AcceleratorConfig
 from hw.common.errors import InputError, unknown_name
-from hw.common.files import read_json, write_json
+from hw.common.files import write_json
+from hw.common.memory import require_memory
+from hw.common.records import Count, Size, read_record
 from hw.config import BankConfig, Design
-from hw.isa import Instruction, Opcode, Register, decode
+from hw.isa import FIELD_BITS, Instruction, Opcode, Register, decode
 from hw.operands import LayerOperands, check_operands
 
 PROGRAM_FORMAT = "autoapprox-program/2"
 OUTPUT_HALVES = 2  # one is filled while the other is sent out
 PREFETCH = 2  # MATMULs between the arrival of activations and their use
+HOST_ROWS = 1 << FIELD_BITS[0]  # that DMA_IN and DMA_OUT address
+TILE_BYTES = 1024  # of memory that the instructions of a weight tile take, measured
 
 
 class LayerShape(Protocol):
@@ -151,22 +156,37 @@ class Program:
     @classmethod
     def load(cls, path: Path) -> Program:
         """Read a program; the words count, the assembly is for readers."""
-        content = read_json(path)
-        if not isinstance(content, dict) or content.get("format") != PROGRAM_FORMAT:
-            raise InputError(f"{path}: must be a program of format {PROGRAM_FORMAT}")
+        read = read_record(path, _ProgramFile, PROGRAM_FORMAT)
         try:
-            return cls(bank=BankConfig.from_dict(content["bank"]),
-                       config=AcceleratorConfig.from_dict(content["accelerator"]),
-                       batch=content["batch"], layers=tuple(content["layers"]),
+            return cls(bank=read.bank, config=read.accelerator, batch=read.batch,
+                       layers=read.layers,
                        tiles=tuple(Tile(layer=layer, group=group, k0=k0, n0=n0)
-                                   for layer, group, k0, n0 in content["tiles"]),
+                                   for layer, group, k0, n0 in read.tiles),
                        constants=tuple(ColumnTile(layer=layer, group=group, n0=n0)
-                                       for layer, group, n0 in content["constants"]),
-                       instructions=tuple(decode(int(word, 16)) for word in content["words"]))
+                                       for layer, group, n0 in read.constants),
+                       instructions=tuple(decode(_word(word)) for word in read.words))
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: program is malformed ({error!r})") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ProgramFile:
+    """What a program file holds beside its format."""
+
+    batch: Size
+    bank: BankConfig
+    accelerator: AcceleratorConfig
+    layers: tuple[str, ...]
+    tiles: tuple[tuple[str, Count, Count, Count], ...]
+    constants: tuple[tuple[str, Count, Count], ...]
+    words: tuple[str, ...]
+    assembly: Any = None
+
+
+def _word(text: str) -> int:
+    if not re.fullmatch(r"[0-9a-f]{16}", text):
+        raise InputError(f"word must be 16 hexadecimal digits, not {text!r:.40}")
+    return int(text, 16)
 
 
 def compile_program(layers: Sequence[QuantisedLayer], design: Design, *, batch: int = 1,
@@ -183,8 +203,7 @@ def compile_program(layers: Sequence[QuantisedLayer], design: Design, *, batch: 
     instruction fields.
     """
     config = config or AcceleratorConfig()
-    if batch < 1:
-        raise InputError(f"Batch must be at least 1, not {batch}")
+    check_batch(layers, design.bank, batch, config)
     names = [layer.name for layer in layers]
     for name in design.mapping:
         if name not in names:
@@ -205,6 +224,29 @@ def compile_program(layers: Sequence[QuantisedLayer], design: Design, *, batch: 
     code.append(Instruction(Opcode.HALT))
     return Program(bank=design.bank, config=config, batch=batch, layers=tuple(names),
                    tiles=tuple(tiles), constants=tuple(constants), instructions=tuple(code))
+
+
+def check_batch(layers: Sequence[QuantisedLayer], bank: BankConfig, batch: int,
+                config: AcceleratorConfig | None = None) -> None:
+    """Refuse a batch whose program cannot be written: in no time, and whatever the mapping is.
+
+    Raises InputError naming the layer whose host rows instructions do not reach, or the memory that
+    the instructions would take.
+    """
+    if batch < 1:
+        raise InputError(f"Batch must be at least 1, not {batch}")
+    tiles = 0
+    for layer in layers:
+        cut = _Cut(layer, bank, batch, config or AcceleratorConfig())
+        last = cut.rows - (cut.passes - 1) * cut.pass_rows  # rows of the last transfer
+        reach = max(layer.groups * cut.slices * cut.rows - last,
+                    (layer.groups * cut.columns * cut.rows - last) * cut.out_rows)
+        if reach >= HOST_ROWS:
+            raise InputError(f"Batch must leave the rows of layer {layer.name!r} below "
+                             f"{HOST_ROWS:,}, which instructions address, not need {reach:,} as "
+                             f"{batch} does")
+        tiles += layer.groups * cut.passes * cut.columns * cut.slices
+    require_memory(tiles * TILE_BYTES, f"Program for a batch of {batch}")
 
 
 def _registers(layer: QuantisedLayer) -> list[Instruction]:
@@ -228,13 +270,11 @@ class _Product:
     column: int
 
 
-class _LayerSchedule:
-    """Orders the instructions of one layer."""
+class _Cut:
+    """How a layer is cut into passes, column tiles and k-slices."""
 
-    def __init__(self, layer: QuantisedLayer, bank: BankConfig, config: AcceleratorConfig,
-                 batch: int, tiles: list[Tile], constants: list[ColumnTile]) -> None:
-        self.layer, self.bank, self.config = layer, bank, config
-        self.tiles, self.constants = tiles, constants
+    def __init__(self, layer: QuantisedLayer, bank: BankConfig, batch: int,
+                 config: AcceleratorConfig) -> None:
         self.rows = layer.positions * batch
         self.raw = layer.requantizer is None
         self.out_rows = SUM_BYTES if self.raw else 1
@@ -242,6 +282,17 @@ class _LayerSchedule:
         self.columns = -(-layer.n // bank.cols)
         self.pass_rows = min(self.rows, config.bank_rows, config.act_rows // 2,
                              config.output_rows // OUTPUT_HALVES // self.out_rows)
+        self.passes = -(-self.rows // self.pass_rows)
+
+
+class _LayerSchedule(_Cut):
+    """Orders the instructions of one layer."""
+
+    def __init__(self, layer: QuantisedLayer, bank: BankConfig, config: AcceleratorConfig,
+                 batch: int, tiles: list[Tile], constants: list[ColumnTile]) -> None:
+        super().__init__(layer, bank, batch, config)
+        self.layer, self.bank, self.config = layer, bank, config
+        self.tiles, self.constants = tiles, constants
         self.products = list(self._products())
         self.regions = config.act_rows // self.pass_rows
         # Sums are complete that long after the last activation has entered.

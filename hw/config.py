@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_json
+from hw.common.records import record, without_format
 from hw.multipliers.base import Multiplier, exact_products
 from hw.netlist import Netlist
 
@@ -58,14 +59,9 @@ class BankConfig:
             raise InputError(f"Bank arrays must differ, not {', '.join(self.arrays)}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready description; `from_dict` restores an equal bank."""
+        """Return a JSON-ready description; `hw.common.records` restores an equal bank."""
         return {"rows": self.rows, "cols": self.cols, "psum_width": self.psum_width,
                 "arrays": list(self.arrays)}
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> BankConfig:
-        """Restore a bank; raises InputError, KeyError or TypeError when it is none."""
-        return cls(**{**content, "arrays": tuple(content["arrays"])})
 
     # --- timing: the numbers the RTL, the cycle-true model and the energy model share ---
 
@@ -213,36 +209,55 @@ class Design:
     @classmethod
     def from_dict(cls, content: Any) -> Design:
         """Restore a design; raises InputError saying what is wrong with it."""
-        if not isinstance(content, dict) or content.get("format") != DESIGN_FORMAT:
-            raise InputError(f"Design must be a JSON object with \"format\": \"{DESIGN_FORMAT}\"")
-        try:
-            multipliers = {}
-            for name, entry in content["multipliers"].items():
-                netlist = Netlist.from_dict(entry["netlist"])
-                if entry["digest"] != netlist.digest:
-                    raise InputError(f"Netlist of {name!r} must have digest "
-                                     f"{entry['digest'][:12]}, not {netlist.digest[:12]}")
-                multipliers[name] = Multiplier(
-                    name=name, family=entry["family"], source=netlist,
-                    parameters=entry["parameters"], citation=entry["citation"])
-            return cls(name=content["name"], bank=BankConfig.from_dict(content["bank"]),
-                       multipliers=multipliers, mapping=content["mapping"],
-                       constants=content.get("constants", {}),
-                       provenance=content.get("provenance", {}))
-        except InputError:
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"Design is malformed: {error!r}") from None
+        read = record(_DesignFile, without_format(content, DESIGN_FORMAT))
+        return cls(name=read.name, bank=read.bank, mapping=read.mapping, constants=read.constants,
+                   provenance=read.provenance,
+                   multipliers={name: entry.multiplier(name)
+                                for name, entry in read.multipliers.items()})
 
     @classmethod
     def load(cls, path: Path) -> Design:
         """Read a design file; every error names the file."""
+        content = read_json(path)
         try:
-            return cls.from_dict(read_json(path))
+            return cls.from_dict(content)
         except InputError as error:
-            message = str(error)
-            raise InputError(message if str(path) in message else f"{path}: {message}") from None
+            raise InputError(f"{path}: {error}") from None
 
     def save(self, path: Path) -> None:
         """Write the design file atomically."""
         write_json(path, self.to_dict(), indent=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Embedded:
+    """A multiplier of a design file."""
+
+    family: str
+    parameters: Mapping[str, int | float | str]
+    citation: str
+    digest: str
+    netlist: Any
+
+    def multiplier(self, name: str) -> Multiplier:
+        try:
+            netlist = Netlist.from_dict(self.netlist)
+        except ValueError as error:
+            raise InputError(f"multipliers[{name!r}]: {error}") from None
+        if self.digest != netlist.digest:
+            raise InputError(f"Netlist of {name!r} must have digest {self.digest[:12]}, not "
+                             f"{netlist.digest[:12]}")
+        return Multiplier(name=name, family=self.family, source=netlist,
+                          parameters=self.parameters, citation=self.citation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _DesignFile:
+    """What a design file holds beside its format."""
+
+    name: str
+    bank: BankConfig
+    multipliers: Mapping[str, _Embedded]
+    mapping: Mapping[str, int]
+    constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -9,16 +9,19 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
-from hw.common.files import write_bytes
+from hw.common.files import parse_json, read_bytes, write_bytes
+from hw.common.memory import memory_limit, require_memory
+from hw.common.records import Limits, Size, Text, record, without_format
 from hw.operands import Range
 
 FORMAT = "autoapprox-layer-streams/1"
@@ -96,33 +99,56 @@ def save_layer_streams(path: Path, layers: Sequence[LayerStream]) -> None:
 
 def load_layer_streams(path: Path) -> tuple[LayerStream, ...]:
     """Read the file; InputError, naming it, when it is none."""
-    raw = Path(path).read_bytes()
+    raw = read_bytes(path, memory_limit())
     try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as members:
+            size = sum(member.file_size for member in members.infolist())
+        require_memory(size, f"{path}: operands")
         with np.load(io.BytesIO(raw), allow_pickle=False) as content:
-            described = json.loads(str(content["layers"]))
-            if described["format"] != FORMAT:
-                raise InputError(f"{path}: must be a file of format {FORMAT}")
-            layers = tuple(_layer(entry, content[f"acts_{index}"], content[f"weights_{index}"])
-                           for index, entry in enumerate(described["layers"]))
-    except InputError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, EOFError, OSError,
-            zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: must be a file of layers and operands ({error})") from None
+            described = record(_Described, without_format(
+                parse_json(str(content["layers"]).encode()), FORMAT))
+            layers = tuple(entry.stream(content[f"acts_{index}"], content[f"weights_{index}"])
+                           for index, entry in enumerate(described.layers))
+    except (KeyError, TypeError, ValueError, EOFError, OSError, zlib.error, zipfile.BadZipFile,
+            NotImplementedError) as error:
+        message = str(error).removeprefix(f"{path}: ")
+        raise InputError(f"{path}: must be a file of layers and operands ({message})") from None
     if not layers:
         raise InputError(f"{path}: must hold at least one layer")
     return layers
 
 
-def _layer(entry: dict[str, Any], acts: npt.NDArray[Any], weights: npt.NDArray[Any]) -> LayerStream:
-    found = LayerStream(
-        name=entry["name"], positions=int(entry["positions"]),
-        act_zero_point=int(entry["act_zero_point"]), act_signed=bool(entry["act_signed"]),
-        requantizer=None if entry["output"] is None else Codes(*entry["output"]),
-        acts=acts.astype(np.int16), weights=weights.astype(np.int16))
-    if acts.ndim != 3 or weights.ndim != 3 or found.positions < 1 or 0 in acts.shape \
-            or acts.shape[::2] != weights.shape[:2] \
-            or (found.k, found.n, found.groups) != (entry["k"], entry["n"], entry["groups"]):
-        raise ValueError(f"acts {list(acts.shape)} and weights {list(weights.shape)} of layer "
-                         f"{found.name!r} do not fit")
-    return found
+@dataclass(frozen=True, kw_only=True)
+class _LayerFile:
+    """A layer in the file, without its arrays."""
+
+    name: Text
+    k: Size
+    n: Size
+    groups: Size
+    positions: Size
+    act_zero_point: Annotated[int, Limits(-128, 255)]
+    act_signed: bool
+    output: tuple[int, int, int] | None
+
+    def stream(self, acts: npt.NDArray[Any], weights: npt.NDArray[Any]) -> LayerStream:
+        if not acts.dtype == weights.dtype == np.int16:
+            raise ValueError(f"operands of layer {self.name!r} must be int16, not {acts.dtype} "
+                             f"and {weights.dtype}")
+        if not acts.ndim == weights.ndim == 3 or 0 in acts.shape \
+                or acts.shape[::2] != weights.shape[:2] \
+                or weights.shape != (self.groups, self.k, self.n):
+            raise ValueError(f"acts {list(acts.shape)} and weights {list(weights.shape)} of layer "
+                             f"{self.name!r} do not fit")
+        if max(np.abs(acts.astype(np.int32)).max(), np.abs(weights.astype(np.int32)).max()) > 255:
+            raise ValueError(f"operands of layer {self.name!r} must be from -255 to 255")
+        return LayerStream(name=self.name, positions=self.positions, acts=acts, weights=weights,
+                           act_zero_point=self.act_zero_point, act_signed=self.act_signed,
+                           requantizer=None if self.output is None else Codes(*self.output))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Described:
+    """The JSON text in the file, beside its format."""
+
+    layers: tuple[_LayerFile, ...]

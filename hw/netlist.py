@@ -11,7 +11,6 @@ Evaluation is bit-parallel: one bit per operand pair, eight pairs per byte, so a
 from __future__ import annotations
 
 import hashlib
-import operator
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -290,7 +289,11 @@ class Netlist:
 
         Numbers must be whole ones: 2.0 and "2" are refused, not rounded or parsed.
         """
-        whole = operator.index
+        def whole(value: Any) -> int:
+            if type(value) is not int:  # not a bool either
+                raise TypeError(f"numbers must be whole, not {value!r:.40}")
+            return value
+
         try:
             gates = tuple(Gate(Op[op], whole(a), whole(b)) for op, a, b in description["gates"])
             outputs = tuple(whole(net) for net in description["outputs"])
@@ -299,7 +302,7 @@ class Netlist:
             if not isinstance(signed, bool):
                 raise TypeError(f"signed must be true or false, not {signed!r}")
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"Netlist description is malformed: {error!r}") from None
+            raise ValueError(f"Netlist description is malformed: {error!r:.200}") from None
         return cls(act_width=widths[0], weight_width=widths[1], signed=signed, gates=gates,
                    outputs=outputs)
 
@@ -365,6 +368,11 @@ class NetlistBuilder:
         self._first_gate_net = first + weight_width
         self._gates: list[Gate] = []
         self._known: dict[tuple[int, int, int], int] = {}
+
+    @property
+    def gate_count(self) -> int:
+        """Number of gates built so far, dead ones included."""
+        return len(self._gates)
 
     def _gate(self, code: int, a: int, b: int) -> int:
         """Return the net of a gate; `code` is the number of an Op, which hashes far faster."""

@@ -19,6 +19,7 @@ import onnx
 
 from hw.common.errors import InputError, ToolError, run_command_line, unknown_name
 from hw.common.files import write_bytes, write_json
+from hw.common.outputs import OutputFile
 from models import ZOO
 from models.data import Labelled, load_digits_split
 from models.training.recipes import FLOAT32, PRECISIONS, RECIPES, Recipe
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", choices=STORED, default=FLOAT32,
                         help="how they are written, and the accuracy measured: int8 per output "
                         f"channel is a quarter of the file (default {FLOAT32})")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE.onnx",
+    parser.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE.onnx",
                         help="file to write (default: the embedded network, for digits)")
     return parser
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.special import bdtrc
-
-NO_LUCK = 0.01  # chance to have so many images right, below which it is not guessing
-
 
 def least_right(exact_right: int, images: int, loss: float) -> int:
     """Return the images that a network must classify correctly.
@@ -16,11 +12,6 @@ def least_right(exact_right: int, images: int, loss: float) -> int:
     exact_right : of `images`, what the exact network does. loss : what may be lost, a fraction.
     """
     return exact_right - math.floor(loss * images + 1e-9)  # 0.3 * 10 is less than 3
-
-
-def may_be_guessing(right: int, images: int, classes: int) -> bool:
-    """Return whether guessing among the classes would have as many images right as that."""
-    return bool(bdtrc(right - 1, images, 1 / classes) > NO_LUCK)
 
 
 def shortfall(right: Sequence[int], needed: Sequence[int]) -> int:

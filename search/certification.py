@@ -30,8 +30,9 @@ class Certification:
     """The certify split of each network, and the margins, fixed before any was looked at."""
 
     def __init__(self, runs: Sequence[SplitRuns], exact: Candidate, *,
-                 margins: Sequence[float]) -> None:
+                 margins: Sequence[float], announce: Callable[[], None] = lambda: None) -> None:
         self.margins, self._runs, self._exact = margins, runs, exact
+        self.announce = announce  # to be called before the first look at the certify split
         self.prospects = Prospects(
             exact_right=exact.right, searched=exact.images, margins=margins,
             certified=[len(one.labels) for one in runs])

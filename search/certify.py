@@ -44,6 +44,9 @@ EXPECTED_DISCORDANCE = 0.01
 POWER_FACTOR = 8.57  # (z_0.95 + z_0.90)**2: 90 % power of a one-sided 95 % test
 ONE_LOST = 4.8  # upper 95 % bound of a Poisson mean after a count of 1, rounded up
 
+# What "zero-loss" may still be said at: margins of some tenths, or those of many images.
+SMALL_MARGIN, LARGEST_MARGIN = 0.003, 0.01
+
 EXACT_WORDING = "zero-loss (exact array, the same network)"
 
 T = TypeVar("T")
@@ -194,7 +197,7 @@ def compare(exact_right: npt.NDArray[np.bool_], approx_right: npt.NDArray[np.boo
     return Certificate(
         n=n, exact_right=right, approx_right=int(approx_right.sum()),
         lost=lost, gained=gained, margin=margin, lower_bound=bound, certified=certified,
-        wording=wording(certified=certified, difference=gained - lost, margin=margin,
+        wording=wording(certified=certified, difference=gained - lost, margin=margin, n=n,
                         separate=separate))
 
 
@@ -206,15 +209,29 @@ def identical(right: npt.NDArray[np.bool_], *, margin: float) -> Certificate:
                        wording=EXACT_WORDING)
 
 
-def wording(*, certified: bool, difference: int, margin: float, separate: bool = False) -> str:
-    """Return what may be said of a design; the only place where it is phrased."""
-    points = f"{100 * margin:.1f} points"
+def wording(*, certified: bool, difference: int, margin: float, n: int, separate: bool = False
+            ) -> str:
+    """Return what may be said of a design; the only place where it is phrased.
+
+    "Zero-loss" is said of what is certified at a margin that n images support by default or that
+    is at most 0.3 points, and at most one point in either case; elsewhere the margin is called
+    what it is, a loss.
+    """
+    points = f"{points_of(margin)} points"
     if separate:
         return (f"separate comparison ({'within' if certified else 'not shown to be within'} "
                 f"{points}, 95 %, no correction for comparing methods)")
-    if certified:
-        return f"zero-loss (certified, margin {points}, 95 %)"
-    return "zero-loss (point estimate)" if difference >= 0 else "not certified"
+    if not certified:
+        return "not certified" + " (point estimate: no loss)" * (difference >= 0)
+    small = min(LARGEST_MARGIN, max(SMALL_MARGIN, supported_margin(n)))
+    return (f"zero-loss (certified, margin {points}, 95 %)" if margin <= small + 1e-9
+            else f"at most {points} lost (certified, 95 %)")
+
+
+def points_of(margin: float) -> str:
+    """Return a fraction in points, never rounded to a smaller promise: 0.01 is `1.0`."""
+    short = f"{100 * margin:.1f}"
+    return short if abs(float(short) - 100 * margin) < 1e-9 else f"{100 * margin:.6g}"
 
 
 def certify_in_sequence(designs: Sequence[T], judge: Callable[[T], Sequence[Certificate]]

@@ -30,8 +30,14 @@ def load_bank(folder: Path, run: RunResult) -> dict[str, Multiplier]:
     bank = {}
     for facts in run.multipliers:
         path = folder / FOLDER / f"{facts.name}.json"
-        bank[facts.name] = files.load(path)
-        if bank[facts.name].digest != facts.digest:
+        if path.parent != folder / FOLDER:
+            raise InputError(f"{folder / 'run.json'}: multiplier must be the name of a file in "
+                             f"{FOLDER}/, not {facts.name!r}")
+        multiplier = bank[facts.name] = files.load(path)
+        if multiplier.digest != facts.digest:
             raise InputError(f"{path}: must hold the circuit that was searched "
-                             f"({facts.digest[:12]}), not {bank[facts.name].digest[:12]}")
+                             f"({facts.digest[:12]}), not {multiplier.digest[:12]}")
+        if multiplier.has_netlist and (
+                multiplier.netlist.act_width, multiplier.netlist.weight_width) != (8, 8):
+            raise InputError(f"{path}: circuit must take operands of 8 bits")
     return bank

@@ -6,48 +6,54 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import combinations, permutations
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError, unknown_name
-from hw.common.progress import task
 from hw.config import BankConfig, Design
 from hw.multipliers import EXACT, Multiplier, catalogue, default_bank, get, names, resolve
 from hw.operands import LayerOperands, check_operands
 from models.data import Labelled
+from search.repeats import Index, Looks, look_at, originals
 from search.workload import DEFAULT_MODEL, SPLITS, NetworkSource
 from sim.data import (
     Images,
     LabelledImages,
     Preprocessing,
     kept,
-    labelled_images,
-    load_data,
     open_images,
 )
+from sim.data.content import check_bytes
+from sim.labels import accepts_labels
 from sim.network import QuantNetwork
 
 # Of one file: shares of the images, and what more images would hardly improve.
 SHARES = {"calibrate": (0.08, 256), "search": (0.25, 1000), "certify": (1.0, None)}
 NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
-BLOCK = 64  # images looked at at once
-MANY_IMAGES = 20_000  # that take long enough for progress
 MIN_IMAGES = {"calibrate": 8, "search": 16, "certify": 16}
 
 
-Keys = npt.NDArray[np.void]
+@dataclass(frozen=True, kw_only=True)
+class Repeated:
+    """Images of a set that are the same as an earlier one of it, and so count for nothing.
+
+    relabelled : those of them with another label than that one.
+    """
+
+    images: int
+    relabelled: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Splits:
-    """Three disjoint sets of labelled images, and where they come from.
+    """Three disjoint sets of labelled images, none of them twice, and where they come from.
 
     calibrate is in memory; the others, where they are too large to be, are read whenever they are
-    needed. description : for readers. sources : split -> name for messages. keys : split -> what
-    tells its images apart, V16[n].
+    needed. description : for readers. sources : split -> name for messages. looks : split -> what
+    tells its images apart. repeated : source or split -> images of it that were left out.
     """
 
     calibrate: Labelled
@@ -55,7 +61,8 @@ class Splits:
     certify: LabelledImages
     description: str
     sources: Mapping[str, str]
-    keys: Mapping[str, Keys]
+    looks: Mapping[str, Looks]
+    repeated: Mapping[str, Repeated]
 
     def __iter__(self) -> Iterator[tuple[str, Labelled | LabelledImages]]:
         """Iterate over (name, images with labels)."""
@@ -63,13 +70,13 @@ class Splits:
 
     def digest(self, name: str) -> str:
         """Return the SHA-256 of what a split's images and labels are."""
-        content = hashlib.sha256(self.keys[name].tobytes())
+        content = hashlib.sha256(self.looks[name].keys.tobytes())
         content.update(np.ascontiguousarray(getattr(self, name).labels).tobytes())
         return content.hexdigest()
 
     def shared(self, name: str, others: Splits, other: str) -> int:
-        """Return how many images of a split are in another one, of these splits or of others."""
-        return np.intersect1d(self.keys[name], others.keys[other]).size
+        """Return how many images of a split are in another network's, as both are prepared."""
+        return _shared(*originals([self.looks[name], others.looks[other]]))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,16 +97,18 @@ def load_network(source: NetworkSource, *, prefix: str, seed: int, symmetric: bo
     """Read a network and its images; raises InputError naming the file that is at fault."""
     splits = load_splits(source.model, data=source.data, separate=source.splits, seed=seed,
                          limit=source.limit)
-    network = QuantNetwork.load(source.model, splits.calibrate.images,
-                                ranges=source.ranges, symmetric=symmetric)
+    check_labels(splits)
+    network = QuantNetwork.load(
+        source.model, splits.calibrate.images, ranges=source.ranges, symmetric=symmetric,
+        accepts=accepts_labels(source.model, [(splits.sources[name], data.labels)
+                                              for name, data in splits]))
     check_layers(multipliers, network.layers)
-    check_labels(splits, network.run(splits.calibrate.images[:1]).shape[1])
     return NetworkInputs(source=source, prefix=prefix, network=network, splits=splits)
 
 
 def load_splits(model: Path, *, data: str | None, separate: Mapping[str, str], seed: int,
                 limit: int | None = None) -> Splits:
-    """Read the three splits.
+    """Read the three splits; what is given must have passed `check_source`.
 
     Parameters
     ----------
@@ -119,42 +128,46 @@ def load_splits(model: Path, *, data: str | None, separate: Mapping[str, str], s
         A file is malformed, too small, or splits share images; the message names the file.
     """
     preprocessing = Preprocessing.beside(model)
-    if limit is not None and not data:
-        raise InputError(f"{model}: a limit must come with data, whose first images it takes")
-    if data and separate:
-        raise InputError("--data must not be combined with --calibrate, --search and --certify")
     if data:
         splits = _cut(open_images(data, preprocessing, limit=limit), data, seed)
-    elif separate or model.resolve() == DEFAULT_MODEL.resolve():
-        sources = dict(separate) or {name: f"digits:{name}" for name in SPLITS}
-        missing = [name for name in SPLITS if name not in sources]
-        if missing:
-            raise InputError(f"--{missing[0]} must be given when --{next(iter(sources))} is")
-        calibrate = load_data(sources["calibrate"], preprocessing)
-        parts = {name: labelled_images(sources[name], preprocessing) for name in SPLITS[1:]}
-        keys = {"calibrate": _image_keys(calibrate.images),
-                **{name: _image_keys(part.images) for name, part in parts.items()}}
-        splits = Splits(calibrate=calibrate, **parts, sources=sources, keys=keys,
-                        description=", ".join(f"{sources[name]} ({len(keys[name])})"
-                                              for name in SPLITS))
     else:
-        raise InputError(f"{model}: images must be given for a network of your own: "
-                         "--data FILE.npz")
+        sources = dict(separate) or {name: f"digits:{name}" for name in SPLITS}
+        splits = _separate({name: open_images(sources[name], preprocessing) for name in SPLITS},
+                           sources)
     for name in SPLITS:
         count = len(getattr(splits, name).labels)
         if count < MIN_IMAGES[name]:
+            left = sum(one.images for one in splits.repeated.values())
             raise InputError(f"{splits.sources[name]}: the {name} split must have at least "
-                             f"{MIN_IMAGES[name]} images, not {count}")
-    _check_disjoint(splits)
+                             f"{MIN_IMAGES[name]} images, not {count}"
+                             + f" and {left:,} repeated ones" * (left > 0))
     return splits
+
+
+def check_source(source: NetworkSource) -> None:
+    """Refuse options about images that do not belong together, before anything is read."""
+    if source.limit is not None:
+        if not source.data:
+            raise InputError(f"{source.model}: a limit must come with data, whose first images it "
+                             "takes")
+        if source.limit < 1:
+            raise InputError(f"Limit must be at least 1, not {source.limit}")
+    if source.data and source.splits:
+        raise InputError("--data must not be combined with --calibrate, --search and --certify")
+    missing = [name for name in SPLITS if name not in source.splits]
+    if source.splits and missing:
+        raise InputError(f"--{missing[0]} must be given when --{next(iter(source.splits))} is")
+    if not (source.data or source.splits) and source.model.resolve() != DEFAULT_MODEL.resolve():
+        raise InputError(f"{source.model}: images must be given for a network of your own: "
+                         "--data FILE.npz")
 
 
 def _cut(images: Images, source: str, seed: int) -> Splits:
     """Cut one set in three, repeated images left out."""
     found = kept(images)
-    keys = _image_keys(found.images)
-    _, first = np.unique(keys, return_index=True)
-    order = np.random.default_rng(seed).permutation(np.sort(first))
+    looks = look_at(found.images, eight_bit=images.eight_bit)
+    distinct, repeated = _once(found.labels, *originals([looks]))
+    order = np.random.default_rng(seed).permutation(distinct)
     own: dict[str, npt.NDArray[np.int64]] = {}
     start = 0
     for name, (share, most) in SHARES.items():
@@ -169,32 +182,54 @@ def _cut(images: Images, source: str, seed: int) -> Splits:
         return kept(some) if isinstance(some, Images) else LabelledImages(
             some, found.labels[own[name]])
 
-    calibrate = part("calibrate")
+    parts = {name: part(name) for name in SPLITS}
+    calibrate = parts["calibrate"]
     return Splits(
         calibrate=Labelled(np.asarray(calibrate.images), calibrate.labels),
-        search=part("search"), certify=part("certify"), sources=dict.fromkeys(SPLITS, source),
-        keys={name: keys[chosen] for name, chosen in own.items()}, description=(
+        search=parts["search"], certify=parts["certify"], sources=dict.fromkeys(SPLITS, source),
+        looks={name: looks.of(own[name], parts[name].images) for name in SPLITS},
+        repeated={Path(source).name: repeated} if repeated.images else {}, description=(
             f"{Path(source).name}, cut by seed {seed} into calibrate/search/certify {sizes}"))
 
 
-def _image_keys(images: npt.NDArray[np.float32] | Images) -> Keys:
-    """Return what tells images apart, whatever their files are called."""
-    digests = []
-    with task("telling images apart", len(images), quiet=len(images) < MANY_IMAGES) as progress:
-        for start in range(0, len(images), BLOCK):
-            for row in np.asarray(images[start:start + BLOCK]):
-                digests.append(hashlib.blake2b(row.tobytes(), digest_size=16).digest())
-                progress.advance()
-    return np.frombuffer(b"".join(digests), dtype="V16")
+def _separate(images: Mapping[str, Images], sources: Mapping[str, str]) -> Splits:
+    """Take three sets as they are, repeated images left out; none may be in two of them."""
+    calibrating = images["calibrate"]
+    check_bytes(calibrating.nbytes, len(calibrating), sources["calibrate"])
+    assert calibrating.labels is not None
+    read = {name: LabelledImages(calibrating.read(), calibrating.labels)
+            if name == "calibrate" else kept(images[name]) for name in SPLITS}
+    looks = {name: look_at(read[name].images, eight_bit=images[name].eight_bit)
+             for name in SPLITS}
+    original = dict(zip(SPLITS, originals([looks[name] for name in SPLITS]), strict=True))
+    for one, other in combinations(SPLITS, 2):
+        if shared := _shared(original[one], original[other]):
+            raise InputError(f"{sources[other]}: images must not be in another split, "
+                             f"but {shared} of {other} are in {one}")
+    repeated = {}
+    for name in SPLITS:
+        distinct, left_out = _once(read[name].labels, original[name])
+        if left_out.images:
+            repeated[name] = left_out
+            read[name] = LabelledImages(read[name].images[distinct], read[name].labels[distinct])
+            looks[name] = looks[name].of(distinct, read[name].images)
+    return Splits(
+        calibrate=Labelled(np.asarray(read["calibrate"].images), read["calibrate"].labels),
+        search=read["search"], certify=read["certify"], sources=sources, looks=looks,
+        repeated=repeated, description=", ".join(
+            f"{sources[name]} ({len(looks[name])})" for name in SPLITS))
 
 
-def _check_disjoint(splits: Splits) -> None:
-    """Refuse an image that two splits share: its certificate would be worth nothing."""
-    for index, one in enumerate(SPLITS):
-        for other in SPLITS[index + 1:]:
-            if shared := splits.shared(one, splits, other):
-                raise InputError(f"{splits.sources[other]}: images must not be in another split, "
-                                 f"but {shared} of {other} are in {one}")
+def _once(labels: npt.NDArray[np.int64], original: Index) -> tuple[Index, Repeated]:
+    """Return the first image of each that is the same, ascending, and what the others are."""
+    _, first, found = np.unique(original, return_index=True, return_inverse=True)
+    return np.sort(first), Repeated(images=len(labels) - len(first), relabelled=int(
+        (labels != labels[first[found]]).sum()))
+
+
+def _shared(one: Index, other: Index) -> int:
+    """Return how many images of two sets are in both, by the originals of each."""
+    return int(np.intersect1d(one, other).size)
 
 
 def check_untouched(networks: Mapping[str, Splits]) -> None:
@@ -211,13 +246,13 @@ def check_untouched(networks: Mapping[str, Splits]) -> None:
                     f"{split} images of another network, but {shared} are of {other}")
 
 
-def check_labels(splits: Splits, classes: int) -> None:
-    """Refuse labels that the network has no output for."""
-    for name in SPLITS:
-        labels = getattr(splits, name).labels
-        if labels.max() >= classes or labels.min() < 0:
-            raise InputError(f"{splits.sources[name]}: labels must be 0 to {classes - 1}, "
-                             f"not {labels.min()} to {labels.max()}")
+def check_labels(splits: Splits) -> None:
+    """Refuse labels that are all the same: there is nothing to lose."""
+    for name, data in splits:
+        labels = data.labels
+        if name != "calibrate" and labels.min() == labels.max():
+            raise InputError(f"{splits.sources[name]}: labels of the {name} split must be of "
+                             f"2 classes or more, not all {labels.min()}")
 
 
 def choose_multipliers(wanted: Sequence[str], bank: BankConfig) -> dict[str, Multiplier]:

@@ -11,8 +11,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from hw.common.errors import InputError
-from hw.common.files import read_json, write_json_gz
+from hw.common.cache import DAMAGED, keep, read_kept
+from hw.common.files import write_json_gz
 from hw.common.modules import modules_digest
 from sim.compensation.record import LayerFit, table_digest
 from sim.network import Images, QuantNetwork
@@ -54,9 +54,9 @@ class KeptFits:
         if self._folder is None:
             return
         known = self._known(layer) | {fit.table: fit for fit in fits}
-        write_json_gz(self._path(layer), {
-            "format": FORMAT, "key": self._key, "layer": layer,
-            "fits": [known[table].to_dict() for table in sorted(known)]})
+        content = {"format": FORMAT, "key": self._key, "layer": layer,
+                   "fits": [known[table].to_dict() for table in sorted(known)]}
+        keep(self._folder, lambda: write_json_gz(self._path(layer), content))
 
     def _path(self, layer: str) -> Path:
         assert self._folder is not None
@@ -68,10 +68,10 @@ class KeptFits:
         if self._folder is None:
             return {}
         try:
-            content = read_json(self._path(layer))
+            content = read_kept(self._path(layer))
             if (content["format"], content["key"], content["layer"]) != (FORMAT, self._key, layer):
                 return {}
             fits = [LayerFit.from_dict(entry) for entry in content["fits"]]
-        except (FileNotFoundError, InputError, KeyError, TypeError, ValueError):
+        except DAMAGED:
             return {}  # made again and replaced
         return {fit.table: fit for fit in fits}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,14 +10,18 @@ from typing import Any, Literal
 
 import hw
 from hw.common.errors import InputError, unknown_name
+from hw.config import MAX_ARRAYS, BankConfig
 from search.certify import supported_margin
 from search.compensation import KINDS, NONE
 from search.methods import METHODS, get_method
 from search.methods.base import Method
-from search.workload import Workload
+from search.storage import check_url
+from search.workload import MOST, Workload
 
 ROOT = Path(hw.__file__).resolve().parents[1]
 CONSTRAINTS = ("barrier", "native")
+MAX_SEED = 2**32 - 1  # what samplers take
+MAX_NAME = 200  # bytes; files beside the folder have names of their own
 # Options that say nothing about the result.
 LOCAL = ("quiet", "resume", "force", "output", "name", "dry_run", "pes")
 
@@ -55,20 +60,37 @@ class Options:
     command: str
 
     def __post_init__(self) -> None:
-        for label, value in (("Budget", self.budget), ("Batch", self.batch),
-                             ("Number of arrays", self.max_arrays)):
-            if value < 1:
-                raise InputError(f"{label} must be at least 1, not {value}")
+        for label, value, most in (
+                ("Budget", self.budget, MOST), ("Batch", self.batch, MOST),
+                ("Number of arrays", self.max_arrays, MAX_ARRAYS)):
+            if not 1 <= value <= most:
+                bound = "least 1" if value < 1 else f"most {most}"
+                raise InputError(f"{label} must be at {bound}, not {value}")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise InputError(f"Seed must be at most {MAX_SEED}, not {self.seed}" if self.seed > 0
+                             else f"Seed must not be negative, not {self.seed}")
+        # A comparison with a number that is none is false.
         if not 0 <= self.search_loss < 1:
             raise InputError(f"Search loss must be in [0, 1), not {self.search_loss:g}")
         if self.margin is not None and not 0 < self.margin < 1:
             raise InputError(f"Margin must be a fraction between 0 and 1, not {self.margin:g}")
-        if self.seed < 0:
-            raise InputError(f"Seed must not be negative, not {self.seed}")
+        if not 0 < self.area_limit < math.inf:
+            raise InputError("Area limit must be a positive multiple of the exact array's area, "
+                             f"not {self.area_limit:g}")
         for label, name, known in (("compensation", self.compensation, (NONE, *KINDS)),
                                    ("constraint", self.constraint, CONSTRAINTS)):
             if name not in known:
                 raise unknown_name(label, name, known)
+        BankConfig(rows=self.rows, cols=self.cols)
+        for name in (self.method, *self.compare):
+            get_method(name)
+        if not self.multipliers:
+            raise InputError("Multipliers must be named, or be 'default' or 'all', not ''")
+        if len((self.name or "").encode(errors="replace")) > MAX_NAME:
+            raise InputError(f"Run name must have at most {MAX_NAME} bytes, "
+                             f"not {len(str(self.name))}")
+        if self.storage is not None:
+            check_url(self.storage)
 
     @property
     def methods(self) -> tuple[Method, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -12,10 +13,11 @@ import numpy.typing as npt
 
 from hw.common.wording import duration, times_a_round
 from hw.multipliers import EXACT
+from search.certify import points_of
 from search.charges import charges
 from search.inputs import NetworkInputs
 from search.options import Options
-from search.pipeline import read_inputs
+from search.pipeline import image_facts, read_inputs, run_folder
 from search.sequence import MAX_SEQUENCE
 
 TIMED_IMAGES = 64
@@ -37,7 +39,7 @@ class PlannedNetwork:
         images = ", ".join(f"{name} {count:,}" for name, count in self.images.items())
         return [f"{self.name}: {self.layers} layers, {times_a_round(self.inferences)}; "
                 f"images: {images}",
-                f"  certificate at a margin of {100 * self.margin:.1f} points"]
+                f"  certificate at a margin of {points_of(self.margin)} points"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +87,12 @@ class Plan:
 
 def plan(options: Options) -> Plan:
     """Read the inputs and time one batch; raises what `run` would for bad input."""
-    inputs = read_inputs(options)
+    with closing(run_folder(options)) as folder:
+        try:
+            inputs = read_inputs(options)
+            image_facts(options, inputs, folder)  # says what later readers must know
+        finally:
+            folder.withdraw()
     multipliers, networks = inputs.multipliers, inputs.networks
     table = next((multiplier.table for name, multiplier in multipliers.items() if name != EXACT),
                  multipliers[EXACT].table)

@@ -16,7 +16,7 @@ from hw.config import BankConfig
 from hw.multipliers import EXACT, Multiplier
 from hw.ppa import MappedPe
 from hw.ppa.energies import DEFAULT_FOLDER as ENERGIES
-from search.accuracy import least_right, may_be_guessing
+from search.accuracy import least_right
 from search.calibration import CHECKED_DESIGNS, Calibration, calibrate
 from search.compensation import NONE, Compensated, compensate
 from search.costs import Costs, Limits, measure_costs
@@ -31,6 +31,7 @@ from search.result import LayerFacts
 from search.store import TrialStore
 from search.study import study
 from search.workload import SPLITS
+from sim.doubt import REMEDY, doubt
 
 STREAM_IMAGES = 32  # whose operands are sampled for energy and histograms
 
@@ -55,7 +56,7 @@ class Prepared:
         self.costs = self._costs(bank, pes)
         self.exact_logits = self._search_exactly()
         self.exact_right = self.runs["search"].right({})
-        self._doubt()
+        self.doubt = self._doubt()
         self.needed = least_right(int(self.exact_right.sum()), len(self.exact_right),
                                   options.search_loss)
 
@@ -73,14 +74,14 @@ class Prepared:
                   quiet=self._options.quiet) as progress:
             return runs.logits({}, done=progress.advance)
 
-    def _doubt(self) -> None:
+    def _doubt(self) -> str:
         """Say so where the network knows nothing of the images: hours of search would be lost."""
-        right, images = int(self.exact_right.sum()), len(self.exact_right)
-        classes = self.exact_logits.shape[1]
-        if may_be_guessing(right, images, classes):
-            print(f"warning: {self._called('the exact network')} has {right:,} of {images:,} "
-                  f"search images right, as guessing among {classes:,} classes would: labels or "
-                  "preprocessing may not be its own", file=sys.stderr)
+        found = doubt(self.exact_logits.argmax(axis=1), self.runs["search"].labels,
+                      self.exact_logits.shape[1], what="search images")
+        if found:
+            print(f"warning: {self._called('the exact network')} {found}: {REMEDY}",
+                  file=sys.stderr)
+        return found
 
     def _compensate(self) -> Compensated | None:
         if self._options.compensation == NONE:

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.files import write_text
+from hw.common.outputs import check_output
 from hw.multipliers import Multiplier
 from search import gallery, plots
 from search.circuits import load_bank
@@ -165,6 +166,7 @@ def main() -> int:
     if arguments.other is not None:
         print("\n".join(compare_runs(run, _load(arguments.other))))
     else:
+        check_output(arguments.folder, folder=True)
         print(write_report(run, load_bank(arguments.folder, run), arguments.folder))
     return 0
 

@@ -7,17 +7,20 @@ a report can be drawn again without running anything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from hw.common.errors import InputError
-from hw.common.files import read_json, write_json
-from hw.common.wording import times_a_round
+from hw.common.files import write_json
+from hw.common.records import Amount, Count, Positive, Size, Text, read_record
+from hw.common.wording import counted, times_a_round
 from search.accuracy import shortfall
+from search.consistency import check_run
+from sim.outside import Outside
 
-RUN_FORMAT = "autoapprox-run/4"
+RUN_FORMAT = "autoapprox-run/5"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,18 +30,55 @@ class NetworkFacts:
     name : its layers are called `name/layer` where there are several networks. model, data : as a
     reader would name them. inferences : how often it runs in a round of the workload. layers : how
     many of the run's are its own, in the order of the networks.
+
+    doubt : why the exact network may know nothing of its images, empty where it does. repeated :
+    file or split -> images of it that are the same as an earlier one and were left out;
+    relabelled : those of them that had another label. earlier_runs : in the same folder, that were
+    judged on some of its certify images; earlier_images : how many of these they looked at.
+    outside : products that no array runs.
     """
 
-    name: str
+    name: Text
     model: str
     data: str
-    inferences: int
-    layers: int
+    inferences: Size
+    layers: Size
+    doubt: str = ""
+    repeated: Mapping[str, Count] = field(default_factory=dict)
+    relabelled: Count = 0
+    earlier_runs: Count = 0
+    earlier_images: Count = 0
+    outside: Sequence[Outside] = ()
 
     @property
     def times(self) -> str:
         """How often it runs, in words."""
         return times_a_round(self.inferences)
+
+    @property
+    def repetition(self) -> str:
+        """What was left out, in words; empty where nothing was."""
+        if not self.repeated:
+            return ""
+        counts = " and ".join(f"{count:,} of {name}" for name, count in self.repeated.items())
+        other = f"; {self.relabelled:,} had another label" if self.relabelled else ""
+        return f"{counts} are the same as an earlier image and were left out{other}"
+
+    @property
+    def budget(self) -> str:
+        """How far its certify images are used up, in words; empty where they are new."""
+        if not self.earlier_runs:
+            return ""
+        return (f"{counted(self.earlier_runs, 'earlier run')} in this folder looked at "
+                f"{self.earlier_images:,} of the certify images; 95 % hold for each run, not for "
+                "the best of several")
+
+    @property
+    def reservations(self) -> dict[str, str]:
+        """What a reader of its figures must know, in words: kind -> text."""
+        found = {"doubt": self.doubt and f"exact network {self.doubt}",
+                 "repeated": self.repetition, "budget": self.budget}
+        return {name: text for name, text in found.items() if text}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +89,13 @@ class LayerFacts:
     positions : output positions per image; macs : multiplications per image.
     """
 
-    name: str
+    name: Text
     kind: str
-    k: int
-    n: int
-    groups: int
-    positions: int
-    macs: int
+    k: Size
+    n: Size
+    groups: Size
+    positions: Size
+    macs: Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,19 +107,19 @@ class MultiplierFacts:
     averaged over the layers of the network by their PE-cycles.
     """
 
-    name: str
+    name: Text
     family: str
     digest: str
-    mae_percent: float
-    wce_percent: float
-    ep_percent: float
-    mre_percent: float
+    mae_percent: Amount
+    wce_percent: Amount
+    ep_percent: Amount
+    mre_percent: Amount
     bias_percent: float
-    pe_area_um2: float
-    multiplier_area_um2: float
-    pe_delay_ps: float
-    pe_energy_fj: float
-    multiplier_energy_fj: float
+    pe_area_um2: Positive
+    multiplier_area_um2: Amount
+    pe_delay_ps: Positive
+    pe_energy_fj: Positive
+    multiplier_energy_fj: Amount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +132,11 @@ class Candidate:
     """
 
     mapping: Mapping[str, str]
-    energy: float
-    area: float
-    right: tuple[int, ...]
-    images: tuple[int, ...]
-    evaluation: int  # how many full evaluations the method had spent when it measured this
+    energy: Positive
+    area: Positive
+    right: tuple[Count, ...]
+    images: tuple[Size, ...]
+    evaluation: Count  # how many full evaluations the method had spent when it measured this
 
     def keeps(self, needed: Sequence[int]) -> bool:
         """Return whether every network has as many images right as it needs."""
@@ -180,9 +220,9 @@ class MethodResult:
         none was judged.
     """
 
-    method: str
-    evaluations: float
-    seconds: float
+    method: Text
+    evaluations: Amount
+    seconds: Amount
     accepted: Candidate | None
     best: Candidate | None
     history: Sequence[Candidate]
@@ -211,8 +251,8 @@ class CalibrationFacts:
     pairs_used: bool
     studied: bool
     searched: float | None
-    searched_designs: int
-    charge: float
+    searched_designs: Count
+    charge: Amount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,15 +266,15 @@ class CompensationFacts:
     """
 
     kind: str
-    passes: float
-    charge: float
-    corrected: int
-    pairs: int
+    passes: Amount
+    charge: Amount
+    corrected: Count
+    pairs: Count
     layers: Mapping[str, str]
-    right: int
-    plain_right: int
-    damage: float
-    plain_damage: float
+    right: Count
+    plain_right: Count
+    damage: Amount
+    plain_damage: Amount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,7 +303,7 @@ class RunResult:
         Of the software and of the files used.
     """
 
-    name: str
+    name: Text
     chosen: str
     networks: Sequence[NetworkFacts]
     layers: Sequence[LayerFacts]
@@ -272,14 +312,14 @@ class RunResult:
     methods: Sequence[MethodResult]
     calibration: CalibrationFacts | None
     compensation: CompensationFacts | None
-    sensitivity: Mapping[str, Mapping[str, float]]
-    layer_energy_pj: Mapping[str, Mapping[str, float]]
-    exact_area_um2: float
-    clock_ps: float
+    sensitivity: Mapping[str, Mapping[str, Amount]]
+    layer_energy_pj: Mapping[str, Mapping[str, Positive]]
+    exact_area_um2: Positive
+    clock_ps: Amount
     configuration: Mapping[str, Any]
     versions: Mapping[str, str] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
+    seconds: Amount = 0.0
 
     @property
     def winner(self) -> MethodResult:
@@ -314,37 +354,13 @@ class RunResult:
 
     @classmethod
     def load(cls, path: Path) -> RunResult:
-        """Read `run.json`; raises InputError naming the file when it is not one."""
-        content = read_json(path)
-        if not isinstance(content, dict) or content.get("format") != RUN_FORMAT:
-            raise InputError(f"{path}: must be a run file of format {RUN_FORMAT}")
+        """Read `run.json`; raises InputError naming the file and the place in it that is wrong."""
+        run = read_record(path, cls, RUN_FORMAT)
         try:
-            values = {item.name: content[item.name] for item in fields(cls)}
-            values["networks"] = [NetworkFacts(**entry) for entry in values["networks"]]
-            values["layers"] = [LayerFacts(**entry) for entry in values["layers"]]
-            values["multipliers"] = [MultiplierFacts(**entry) for entry in values["multipliers"]]
-            values["exact"] = _candidate(values["exact"])
-            for name, kind in (("calibration", CalibrationFacts),
-                               ("compensation", CompensationFacts)):
-                values[name] = kind(**values[name]) if values[name] else None
-            values["methods"] = [_method(entry) for entry in values["methods"]]
-            return cls(**values)
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{path}: run file is malformed ({error!r})") from None
-
-
-def _candidate(entry: dict[str, Any]) -> Candidate:
-    return Candidate(**{**entry, "right": tuple(entry["right"]),
-                        "images": tuple(entry["images"])})
-
-
-def _method(entry: dict[str, Any]) -> MethodResult:
-    return MethodResult(**{
-        **entry,
-        **{name: _candidate(entry[name]) if entry[name] else None
-           for name in ("accepted", "best")},
-        "history": [_candidate(candidate) for candidate in entry["history"]],
-        "certificates": tuple(Certificate(**one) for one in entry["certificates"])})
+            check_run(run)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        return run
 
 
 @dataclass(frozen=True, kw_only=True)

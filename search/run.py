@@ -13,9 +13,11 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from hw.common.errors import InputError, run_command_line
+from hw.common.memory import add_memory_option
 from hw.common.wording import HelpWithDefaults, counted
 from search.methods import METHODS
 from search.options import Options
@@ -25,6 +27,7 @@ from search.result import JudgedNetwork, judged_networks
 from search.workload import SPLITS, Workload, read_workload, single
 
 DEFAULT_METHOD = "milp"
+MOST_OUTSIDE = 6  # products outside the arrays that are printed
 COMPARED = ("exact", "uniform", "greedy", "tpe")
 
 
@@ -106,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     output.add_argument("--force", action="store_true", help="replace an existing run")
     output.add_argument("--dry-run", action="store_true",
                         help="only say what would be evaluated, and about how long it takes")
+    add_memory_option(output)
     output.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser
 
@@ -114,10 +118,10 @@ def _workload(arguments: argparse.Namespace) -> Workload:
     names = vars(arguments)
     if arguments.workload is None:
         return single(arguments.model, arguments.data,
-                      {split: names[split] for split in SPLITS if names[split]},
+                      {split: names[split] for split in SPLITS if names[split] is not None},
                       ranges=arguments.ranges, limit=arguments.limit)
     for name in ("model", "ranges", "data", "limit", *SPLITS):
-        if names[name]:
+        if names[name] is not None:
             raise InputError(f"--workload must not be combined with --{name}")
     return read_workload(arguments.workload)
 
@@ -156,6 +160,8 @@ def _network_summary(judged: JudgedNetwork) -> dict[str, object]:
     certificate = judged.certificate
     return {
         "name": judged.network.name, "inferences": judged.network.inferences,
+        "reservations": judged.network.reservations,
+        "outside": [asdict(product) for product in judged.network.outside],
         "search_top1": judged.search_right / judged.search_n,
         "exact_search_top1": judged.exact_search_right / judged.search_n,
         "certificate": certificate.wording if certificate else None,
@@ -201,6 +207,13 @@ def _print_network(judged: JudgedNetwork) -> None:
               f"{100 * certificate.exact_right / certificate.n:.2f} % (n = {certificate.n}, "
               f"{certificate.lost} lost, {certificate.gained} gained)")
         print(f"  verdict   {certificate.wording}")
+    outside = judged.network.outside
+    for product in outside[:MOST_OUTSIDE]:
+        print(f"  outside   {product}")
+    if len(outside) > MOST_OUTSIDE:
+        print(f"  outside   {counted(len(outside) - MOST_OUTSIDE, 'more product')}, see run.json")
+    for kind, text in judged.network.reservations.items():
+        print(f"  {kind:9} {text}")
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hw.common.errors import InputError
 from hw.common.progress import task
 from hw.config import BankConfig
 from hw.multipliers import Multiplier
@@ -98,11 +97,6 @@ class Stages:
     def search(self, certification: Certification) -> list[MethodResult]:
         """Run all methods and certify what they found."""
         found, options = [], self.options
-        least = self.charge(options.methods[-1]) + 1
-        if options.budget < least:
-            raise InputError(f"Budget must be at least {math.ceil(least)} for method "
-                             f"{options.method}, compensation and calibration included, "
-                             f"not {options.budget}")
         for method in options.methods:
             charge = self.charge(method)
             evaluations = max(0, int(options.budget - charge))
@@ -119,6 +113,7 @@ class Stages:
                     self.oracle, charge=charge, progress=progress))
         plans = [certification.plan(result, self.needed, self._measured) for result in found]
         passes = sum(1 + len(plan) for plan in plans)  # with that of the exact network
+        certification.announce()
         with task("certifying on held-out images", certification.images * passes,
                   quiet=options.quiet) as progress:
             return [certification.judge(result, plan, chosen=result.method == options.method,

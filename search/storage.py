@@ -27,6 +27,26 @@ def is_shared(location: Path | str) -> bool:
     return "://" in str(location)
 
 
+def check_url(url: str) -> None:
+    """Refuse a storage that cannot be one, without opening it.
+
+    Raises InputError when it is no URL, or of no kind of database; ToolError when the driver is
+    missing.
+    """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    try:
+        found = make_url(url)
+        found.get_dialect().import_dbapi()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise InputError("Storage must be the URL of a database, such as "
+                         f"postgresql://user@host/name, not {url!r}") from None
+    except ImportError as error:
+        raise ToolError(f"{found.render_as_string()}: driver of the storage must be installed "
+                        f"({error}); docs/search.md") from None
+
+
 def open_database(url: str, *, heartbeat_s: int = HEARTBEAT_S) -> optuna.storages.RDBStorage:
     """Open a database such as `postgresql://user@host/name`.
 

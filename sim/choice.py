@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hw.common.errors import InputError, unknown_name
-from hw.common.files import read_json
+from hw.common.records import read_record
 from hw.multipliers import get, resolve
 from sim.network import QuantNetwork
 from sim.tables import Table, load_table, pe_table
@@ -30,6 +30,16 @@ def add_multiplier_options(parser: argparse.ArgumentParser, *, required: bool = 
                         help="product table for every layer, .npy or .bin, [activation, weight]")
     parser.add_argument("--exact", nargs="+", default=[], metavar="LAYER",
                         help="layers that stay exact all the same, such as the first and the last")
+
+
+def check_choice(arguments: argparse.Namespace) -> None:
+    """Refuse what no network runs with, before one is read."""
+    if arguments.mapping:
+        _mapped(arguments.mapping)
+    elif arguments.table:
+        load_table(arguments.table)
+    elif arguments.multiplier:
+        multiplier_table(arguments.multiplier)
 
 
 def chosen_tables(arguments: argparse.Namespace, network: QuantNetwork) -> dict[str, Table]:
@@ -57,11 +67,18 @@ def chosen_tables(arguments: argparse.Namespace, network: QuantNetwork) -> dict[
 
 def read_mapping(path: Path, network: QuantNetwork) -> dict[str, Table]:
     """Return layer -> table from a JSON object of layer name to multiplier name."""
-    content = read_json(path)
-    if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
-        raise InputError(f"{path}: mapping must be a JSON object of layer to multiplier names")
+    tables = _mapped(path)
     try:
-        network.check_tables(dict.fromkeys(content, np.zeros((0,), np.int32)))
+        network.check_tables(dict.fromkeys(tables, np.zeros((0,), np.int32)))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return tables
+
+
+def _mapped(path: Path) -> dict[str, Table]:
+    """Return layer -> table of a mapping, whatever the network is."""
+    content = read_record(path, dict[str, str])
+    try:
         return {layer: pe_table(get(name)) for layer, name in content.items()}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

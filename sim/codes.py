@@ -9,9 +9,9 @@ import numpy.typing as npt
 import onnx
 
 from hw.common.errors import InputError
-from sim.onnx_file import Graph, attribute
-
-EIGHT_BITS = (np.dtype(np.int8), np.dtype(np.uint8))
+from sim.graph import Graph, attribute
+from sim.movers import EIGHT_BITS, MOVERS
+from sim.side import fold
 
 
 class NotMappableError(Exception):
@@ -80,14 +80,14 @@ def act_signed(graph: Graph, act: Codes) -> bool:
 
 
 def weights(graph: Graph, tensor: str) -> Weights:
-    """Return constant weights behind DequantizeLinear, perhaps turned or reshaped after it.
+    """Return constant weights behind DequantizeLinear, perhaps moved about after it.
 
     Raises NotMappableError when they are not what an array multiplies by.
     """
-    turns = []
-    node = graph.maker.get(tensor)
-    while node is not None and node.op_type in ("Transpose", "Reshape", "Identity"):
-        turns.append(node)
+    moves: list[onnx.NodeProto] = []
+    target, node = tensor, graph.maker.get(tensor)
+    while node is not None and node.op_type in MOVERS:
+        moves.insert(0, node)
         tensor = node.input[0]
         node = graph.maker.get(tensor)
     codes = dequantised(graph, tensor)
@@ -95,9 +95,7 @@ def weights(graph: Graph, tensor: str) -> Weights:
         raise NotMappableError("both its operands are activations" if tensor not in graph.constants
                                else "its weights are not quantised")
     found = integer_weights(graph, codes)
-    for turn in reversed(turns):
-        found = _turned(graph, turn, found)
-    return found
+    return _moved(graph, moves, tensor, target, found) if moves else found
 
 
 def integer_weights(graph: Graph, codes: Codes) -> Weights:
@@ -114,21 +112,32 @@ def integer_weights(graph: Graph, codes: Codes) -> Weights:
     return Weights(values, codes.scale, int(codes.zero_point.flat[0]), codes.axis % values.ndim)
 
 
-def _turned(graph: Graph, node: onnx.NodeProto, found: Weights) -> Weights:
-    """Return weights after a Transpose, Reshape or Identity."""
-    if node.op_type == "Transpose":
-        order = list(attribute(node, "perm", range(found.codes.ndim)[::-1]))
-        return found._replace(codes=found.codes.transpose(order), axis=order.index(found.axis))
-    if node.op_type == "Reshape":
-        if node.input[1] not in graph.constants or attribute(node, "allowzero", 0):
-            raise NotMappableError("its weights are reshaped to a computed size")
-        if found.scale.size > 1:
-            raise NotMappableError("its weights are reshaped and scaled per channel")
-        shape = [old if new == 0 else int(new) for new, old in zip(
-            graph.constants[node.input[1]],
-            (*found.codes.shape, *[0] * len(graph.constants[node.input[1]])), strict=False)]
-        return found._replace(codes=found.codes.reshape(shape), axis=0)
-    return found
+def _moved(graph: Graph, moves: list[onnx.NodeProto], tensor: str, target: str,
+           found: Weights) -> Weights:
+    """Return weights after operators that only move them, with the axis that their scales follow.
+
+    The scale of every element goes the way of the element.
+    """
+    known = [name for node in moves for name in node.input[1:] if name]
+    if not graph.constants.keys() >= set(known):
+        raise NotMappableError("its weights are moved by computed amounts")
+
+    def after(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return fold(graph.model, moves, {**graph.constants, tensor: values})[target]
+
+    codes = after(found.codes)
+    if found.scale.size == 1:
+        return found._replace(codes=codes, axis=0)
+    along = [-1 if axis == found.axis else 1 for axis in range(found.codes.ndim)]
+    scales = after(np.ascontiguousarray(np.broadcast_to(
+        found.scale.reshape(along), found.codes.shape), np.float64))
+    if (scales == scales.flat[0]).all():
+        return found._replace(codes=codes, scale=scales.flat[:1], axis=0)
+    for axis in range(codes.ndim):
+        channels = np.moveaxis(scales, axis, 0).reshape(codes.shape[axis], -1)
+        if (channels == channels[:, :1]).all():
+            return found._replace(codes=codes, scale=channels[:, 0].copy(), axis=axis)
+    raise NotMappableError("its weights are scaled along an inner dimension")
 
 
 def _zero_point(graph: Graph, node: onnx.NodeProto, index: int) -> npt.NDArray[np.int64] | None:

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from hw.common.errors import InputError, run_command_line
-from sim.choice import add_multiplier_options, chosen_tables
+from hw.common.outputs import OutputFile
+from sim.choice import add_multiplier_options, check_choice, chosen_tables
 from sim.compensation import KINDS, Calibration, Compensation, logit_divergence
 from sim.compensation.calibration import JUDGE_TEMPERATURE
 from sim.data import load_data, load_images
-from sim.evaluate import check_labels, evaluate, top_k
+from sim.evaluate import evaluate, say_doubt, top_k
+from sim.labels import accepts_labels
 from sim.network import Images
-from sim.options import DATA_HELP, add_options, load_network, preprocessing
+from sim.options import DATA_HELP, add_options, check_counts, load_network, preprocessing
 
 FIT_IMAGES = 256
 EXACT, PLAIN = "exact", "none"
@@ -45,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, metavar="N",
                         help="first N images of --data (default: all)")
     add_options(parser, images="--data")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE",
+    parser.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE",
                         help="JSON file for the kind that held-out images say is best, for "
                         "python -m sim.evaluate --compensation")
     parser.add_argument("--json", action="store_true", help="machine-readable output")
@@ -65,10 +67,12 @@ def main() -> int:
     if arguments.calibration == arguments.data:
         raise InputError("--calibration must not be the images of --data: "
                          "what is fitted is judged on others")
+    check_counts(arguments, "limit", "calibrate", "fit")
+    check_choice(arguments)
     pixels = preprocessing(arguments, arguments.model)
     data = load_data(arguments.data, pixels, limit=arguments.limit)
-    network = load_network(arguments, arguments.model, arguments.data, pixels)
-    check_labels(network, data, arguments.data)
+    network = load_network(arguments, arguments.model, arguments.data, pixels, accepts=(
+        accepts_labels(arguments.model, [(arguments.data, data.labels)])))
     tables = chosen_tables(arguments, network)
     images: Images = load_images(arguments.calibration, pixels, limit=arguments.fit)
     quiet = arguments.json
@@ -79,6 +83,7 @@ def main() -> int:
     if arguments.output:  # before the report, which takes longer
         chosen.save(arguments.output)
     exact = evaluate(network, data.images, {}, quiet=quiet)
+    doubted = say_doubt(exact, data.labels, approximate=False)
     n = len(data.labels)
 
     def row(name: str, logits: Any, compensation: Compensation | None = None) -> dict[str, Any]:
@@ -96,6 +101,7 @@ def main() -> int:
     result = {"model": str(arguments.model), "data": arguments.data, "n": n,
               "calibration": arguments.calibration, "fitted_images": chosen.fitted_images,
               "held_out_images": chosen.held_out_images, "kinds": rows, "best": chosen.kind,
+              "doubt": doubted,
               "layers": {name: {"kept": fit.kept, "plain_error": fit.plain_error,
                                 "error": fit.error} for name, fit in chosen.layers.items()},
               "output": arguments.output and str(arguments.output)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -19,13 +20,14 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.progress import task
-from models.data import Labelled
-from sim.choice import add_multiplier_options, chosen_tables
+from sim.choice import add_multiplier_options, check_choice, chosen_tables
 from sim.compensation import Compensation
-from sim.data import Images, LabelledImages, Preprocessing, labelled_images, load_images
-from sim.data.content import checked_labels
+from sim.data import Images, Preprocessing, labelled_images, load_images
+from sim.doubt import REMEDY, doubt
+from sim.labels import accepts_labels
 from sim.network import QuantNetwork
-from sim.options import DATA_HELP, add_options, load_network, preprocessing
+from sim.options import DATA_HELP, add_options, check_counts, load_network, preprocessing
+from sim.outside import Outside
 from sim.tables import Table
 
 if TYPE_CHECKING:
@@ -89,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse options that do not belong together, before anything long starts."""
+    check_counts(arguments, "limit", "calibrate")
+    check_choice(arguments)
     if arguments.mode == LOW_RANK:
         if arguments.rank is None:
             raise InputError(f"Mode {LOW_RANK} must come with --rank")
@@ -118,10 +122,18 @@ def _accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) ->
     return {f"top{k}": top_k(logits, labels, k) / len(labels) for k in (1, 5)}
 
 
-def check_labels(network: QuantNetwork, data: LabelledImages | Labelled, source: str) -> None:
-    """Refuse labels that are no class, before anything long starts."""
-    classes = network.run(np.asarray(data.images[:1])).shape[1]
-    checked_labels(data.labels, name=source, classes=classes)
+def say_doubt(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], *,
+              approximate: bool) -> str:
+    """Return why the network may know nothing of the images, and say it; empty where it does.
+
+    approximate : whether multipliers may be why.
+    """
+    found = doubt(logits.argmax(axis=1), labels, logits.shape[1])
+    if found:
+        multipliers = "approximate multipliers may be too coarse, or " * approximate
+        print(f"warning: the network {found}: {multipliers}{REMEDY}; --preset NAME says the same",
+              file=sys.stderr)
+    return found
 
 
 def _compare(arguments: argparse.Namespace, network: QuantNetwork,
@@ -142,15 +154,16 @@ def main() -> int:
     """Command line of the module."""
     arguments = _parser().parse_args()
     _check(arguments)
+    compensation = arguments.compensation and Compensation.load(arguments.compensation)
     pixels = preprocessing(arguments, arguments.model)
     products = None if arguments.device == CPU else _torch_products(arguments.device)
     data = labelled_images(arguments.data, pixels, limit=arguments.limit)
-    network = load_network(arguments, arguments.model, arguments.data, pixels)
-    check_labels(network, data, arguments.data)
+    network = load_network(arguments, arguments.model, arguments.data, pixels, accepts=(
+        accepts_labels(arguments.model, [(arguments.data, data.labels)])))
     tables = chosen_tables(arguments, network)
-    if arguments.compensation:
+    if compensation:
         try:
-            network = Compensation.load(arguments.compensation).apply(network, tables)
+            network = compensation.apply(network, tables)
         except InputError as error:
             subject = f"{arguments.compensation}: "
             raise InputError(f"{subject * (subject not in str(error))}{error}") from None
@@ -168,7 +181,8 @@ def main() -> int:
               **_accuracy(logits, data.labels), "images_per_s": n / seconds,
               "device": arguments.device, "products": products.explain() if products else [],
               "layers": [layer.name for layer in network.layers], "approximate": sorted(tables),
-              "unmapped": network.unmapped}
+              "unmapped": [asdict(product) for product in network.outside],
+              "doubt": say_doubt(logits, data.labels, approximate=bool(tables))}
     if arguments.explain:
         result["kernels"] = network.explain(tables)
         result["operators"] = network.explain_operators()
@@ -205,8 +219,7 @@ def _report(result: Mapping[str, Any], what: str) -> Iterator[str]:
     yield from (f"products  {line}" for line in result["products"])
     yield (f"layers    {len(result['layers'])} mapped ({what}), "
            f"{len(result['unmapped'])} outside the arrays")
-    for name, reason in result["unmapped"].items():
-        yield f"          {name}: {reason}"
+    yield from (f"          {Outside(**product)}" for product in result["unmapped"])
     for name, how in {**result.get("kernels", {}), **result.get("operators", {})}.items():
         yield f"          {name}: {how}"
     if emulated:

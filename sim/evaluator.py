@@ -159,7 +159,7 @@ class Evaluator:
         depth, state = self._deepest(batch, names)
         if state is None:
             images = np.asarray(self._batches[batch])
-            state = network.advance({network.input: images}, 0, steps[0], tables)
+            state = network.advance(network.start(images), 0, steps[0], tables)
             self._keep(batch, (), state)
         ends = [*steps[1:], network.step_count]
         for index in range(depth, len(names)):

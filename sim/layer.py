@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -137,7 +138,15 @@ class MappedLayer:
         return [PackedWeights(self.window.gather_order(codes)) for codes in self.weight_codes]
 
     def output_shape(self, codes: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of the output, channels last, for codes of that shape."""
+        """Return the shape of the output, channels last, for codes of that shape.
+
+        Raises ValueError for codes of other channels than the weights have.
+        """
+        channels, wanted = ((codes[-1], self.k) if self.window is None else (
+            codes[1], self.groups * self.k // math.prod(self.window.kernel)))
+        if channels != wanted:
+            raise ValueError(f"layer {self.name!r} must have {wanted} input channels, "
+                             f"not {channels}")
         if self.window is None:
             return (*codes[:-1], self.n)
         height, width = codes[2:] if len(codes) == 4 else (1, codes[2])
@@ -164,12 +173,12 @@ class MappedLayer:
 
         codes : stored bytes of the input, [n, c, h, w], [n, c, w] or [..., k].
         """
+        shape = self.output_shape(codes.shape)
         if self.window is None:
-            rows = np.ascontiguousarray(codes.reshape(1, -1, self.k))
-            return rows, (*codes.shape[:-1], self.n)
+            return np.ascontiguousarray(codes.reshape(1, -1, self.k)), shape
         image = codes[:, :, None] if codes.ndim == 3 else codes  # one row high
         rows, _size = self.window.rows(image, self.padding_code, self.groups)
-        return rows, self.output_shape(codes.shape)
+        return rows, shape
 
     def accumulate(self, rows: Bytes, product: Product, *,
                    threads: int) -> npt.NDArray[np.int32]:

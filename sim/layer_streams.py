@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError, run_command_line
+from hw.common.outputs import OutputFile
 from hw.layer_streams import Codes, LayerStream, save_layer_streams
 from sim.data import load_images
 from sim.network import QuantNetwork
@@ -53,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         "operands that stream through them, for python -m hw.ppa report and chip.")
     parser.add_argument("network", type=Path, metavar="MODEL.onnx", help="network")
     parser.add_argument("--data", required=True, metavar="DATA", help=DATA_HELP)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE",
+    parser.add_argument("-o", "--output", type=Path, action=OutputFile, required=True,
+                        metavar="FILE",
                         help="file to write (.npz)")
     parser.add_argument("--images", type=int, default=IMAGES, metavar="N",
                         help="first N images (default: %(default)s)")

@@ -18,16 +18,13 @@ from sim.codes import (
     integers,
     weights,
 )
+from sim.graph import Graph, attribute
 from sim.layer import MappedLayer
-from sim.onnx_file import Graph, attribute
-from sim.requantize import Requantizer
+from sim.requantize import MAX_RATIO, Requantizer
 from sim.windows import Window
 
 CANDIDATES = ("Conv", "Gemm", "MatMul", "ConvInteger", "MatMulInteger")
-# Products that no array runs, and why.
-EXACT = {
-    "ConvTranspose": "ConvTranspose is no product of windows with weights",
-    **dict.fromkeys(("QLinearConv", "QLinearMatMul", "QGemm"), "its scales are computed")}
+PRUNED_BIAS = 2.0**30  # accumulator units of a bias that stands alone
 SAME_SCALE = 1e-6  # relative; the file's float32 product of two scales against ours
 
 
@@ -74,17 +71,20 @@ def lower(graph: Graph, node: onnx.NodeProto) -> MappedLayer:
     if constant.scale.size not in (1, channels):
         raise InputError(f"Layer {node.name!r} must have 1 or {channels} weight scales, "
                          f"not {constant.scale.size}")
+    values = matrix.codes.astype(np.int16) - np.int16(constant.zero_point)
     sum_scale = np.broadcast_to(act.scale * constant.scale * _alpha(node), (channels,)).copy()
+    bias = np.zeros(channels, np.int32)
+    if not integer:
+        bias, sum_scale = _bias(graph, node, sum_scale, ~values.any(axis=1).reshape(-1))
     requested = (Requested(node.output[0], None) if integer
                  else _requested(graph, node.output[0], sum_scale))
     layer = MappedLayer(
         name=node.name or node.output[0], kind=matrix.kind, input=act.tensor,
         output=requested.output, weight_codes=np.ascontiguousarray(matrix.codes.view(np.uint8)),
-        weights=matrix.codes.astype(np.int16) - np.int16(constant.zero_point),
+        weights=values,
         weight_signed=matrix.codes.dtype == np.int8, weight_zero_point=constant.zero_point,
         act_signed=signed, act_zero_point=int(act.zero_point.item()),
-        bias=np.zeros(channels, np.int32) if integer else _bias(graph, node, sum_scale),
-        sum_scale=sum_scale, window=matrix.window, requantizer=requested.requantizer,
+        bias=bias, sum_scale=sum_scale, window=matrix.window, requantizer=requested.requantizer,
         sums_as_int32=integer)
     # As the kernels see it: any byte may occur.
     largest = int(np.abs(layer.act_values).max()) * int(np.abs(layer.weight_values).max())
@@ -141,11 +141,15 @@ def _alpha(node: onnx.NodeProto) -> float:
     return alpha
 
 
-def _bias(graph: Graph, node: onnx.NodeProto,
-          sum_scale: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
-    """Return the bias in accumulator units, int32[channels]."""
+def _bias(graph: Graph, node: onnx.NodeProto, sum_scale: npt.NDArray[np.float64],
+          pruned: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    """Return the bias in accumulator units, int32[channels], and these units.
+
+    pruned : bool[channels], channels whose weights are all 0. Their sums are nothing but bias, so
+    their units may be any; where the bias does not fit in those of the file, they become larger.
+    """
     if len(node.input) < 3 or not node.input[2]:
-        return np.zeros(sum_scale.size, np.int32)
+        return np.zeros(sum_scale.size, np.int32), sum_scale
     beta = float(attribute(node, "beta", 1.0)) if node.op_type == "Gemm" else 1.0
     name = node.input[2]
     quantised = dequantised(graph, name)
@@ -162,10 +166,13 @@ def _bias(graph: Graph, node: onnx.NodeProto,
         raise NotMappableError("its bias is not constant")
     if values.size not in (1, values.shape[-1] if values.ndim else 1):
         raise NotMappableError("its bias differs between rows")
-    units = np.rint(np.broadcast_to(exact.reshape(-1), (sum_scale.size,)))
+    units = np.broadcast_to(exact.reshape(-1), (sum_scale.size,))
+    beyond = pruned & (np.abs(units) >= 2**31)
+    widened = np.where(beyond, np.abs(units) / PRUNED_BIAS, 1.0)
+    units = np.rint(units / widened)
     if not (np.abs(units) < 2**31).all():
-        raise InputError(f"Layer {node.name!r} must have biases that fit in int32")
-    return units.astype(np.int32)
+        raise NotMappableError("its biases do not fit in int32 accumulators")
+    return units.astype(np.int32), sum_scale * widened
 
 
 def _requested(graph: Graph, tensor: str, sum_scale: npt.NDArray[np.float64]) -> Requested:
@@ -193,6 +200,9 @@ def _requested(graph: Graph, tensor: str, sum_scale: npt.NDArray[np.float64]) ->
         return unfolded
     check_scale(reader.name, np.atleast_1d(scale))
     step, zero_point = float(scale.item()), int(zero.item())
+    if not (sum_scale / step < MAX_RATIO).all():
+        raise NotMappableError(f"its sums are in units of up to {sum_scale.max() / step:.1e} "
+                               "output steps")
 
     def code(real: float) -> int | None:
         return None if np.isinf(real) else int(np.rint(real / step)) + zero_point

@@ -23,13 +23,17 @@ import onnx
 
 from hw.common.errors import InputError, unknown_name
 from hw.operands import check_operands
+from sim.batch import free_batch
 from sim.compute import explain, layer_output, layer_sums
 from sim.data import Images as UnreadImages
+from sim.graph import has_products, is_quantised, network_input
 from sim.kernels.workers import available, run_all
 from sim.layer import MAX_ROWS_BYTES, MappedLayer
-from sim.onnx_file import is_quantised, load_model, network_input
+from sim.onnx_file import load_model
+from sim.outside import Outside, listed, outside
 from sim.product import Product
 from sim.quantise import load_ranges, quantise
+from sim.runtime import reason
 from sim.steps import cut
 from sim.tables import SignedTable, Table, exact_table, table_key
 
@@ -41,14 +45,22 @@ Result = TypeVar("Result")
 MAX_BATCH = 256
 FEWEST_ROWS = 2048  # of a typical layer: with fewer for each thread, threads share layers
 Prepare = Callable[[MappedLayer, Table], Product]
+Accepts = Callable[[tuple[int, ...]], None]
+NO_LAYER = "network must have a quantised convolution or matrix product with constant weights"
+COUNT = ""  # among live tensors: images of a batch that is filled up; no tensor has an empty name
 PRODUCTS_KEPT = 1024  # prepared kernels, about 0.7 MB each
+
+
+def accept_any(outputs: tuple[int, ...]) -> None:
+    """Take a network whatever it gives."""
 
 
 class QuantNetwork:
     """A quantised ONNX network with its mapped layers.
 
-    Use `load`. `layers` are the layers that an array can run, in order; `unmapped` names the
-    Conv, Gemm and MatMul nodes that run exactly instead, with the reason.
+    Use `load`. `layers` are the layers that an array can run, in order; `unmapped` are the products
+    that run exactly instead, by name. Where the file fixes the batch (`fixed_batch`), images are
+    computed that many at a time, the last one repeated to fill a batch.
     """
 
     def __init__(self, model: onnx.ModelProto, *, source: str, threads: int | None = None) -> None:
@@ -56,30 +68,43 @@ class QuantNetwork:
         self.model = model
         self.threads = threads or os.cpu_count() or 1
         self.input, self.input_shape = network_input(model)
+        self.fixed_batch = self.input_shape[0]
         self._prepare: Prepare = MappedLayer.product
         self._products: OrderedDict[tuple[str, bytes], Product] = OrderedDict()
         self._lock = threading.Lock()  # batches run side by side
-        self._steps, self.unmapped = cut(model)
+        self._steps, reasons = cut(model)
         self._last_use = self._last_uses()
         self._measure_positions()
         self.layers = tuple(step for step in self._steps if isinstance(step, MappedLayer))
         if not self.layers:
-            reasons = "".join(f"; {name}: {reason}" for name, reason in self.unmapped.items())
-            raise InputError(f"{source}: network must have a quantised convolution or matrix "
-                             f"product with constant weights{reasons[:200]}")
+            why = "".join(f"; {name}: {reason}" for name, reason in reasons.items())
+            raise InputError(f"{source}: {NO_LAYER}{why[:200]}")
+        self.unmapped = outside(model, reasons)
 
     @classmethod
     def load(cls, path: Path, calibration: Images | None = None, *, ranges: Path | None = None,
-             symmetric: bool = False, threads: int | None = None) -> QuantNetwork:
+             symmetric: bool = False, shape: Sequence[int] = (),
+             accepts: Accepts = accept_any, threads: int | None = None) -> QuantNetwork:
         """Read a network; a float one is quantised on `calibration` float32[n, c, h, w].
 
-        ranges : scales and zero points of activations that training found (`load_ranges`), for a
-        float network. symmetric : a float network gets int8 activations with zero point 0, as
+        The first images are run through the file's own operators before: what does not run, or
+        gives no row of numbers for each, is refused before anything takes long.
+
+        shape : of an image, where the file leaves sizes open and there are no calibration images.
+        accepts : called with the shape of an image's output, just as early; may raise. ranges :
+        scales and zero points of activations that training found (`load_ranges`), for a float
+        network. symmetric : a float network gets int8 activations with zero point 0, as
         signed multipliers need, instead of uint8. threads : of the kernels (default: all cores);
         results do not depend on it. Raises InputError naming the file.
         """
         path = Path(path)
-        model = load_model(path)
+        model = load_model(path, shape if calibration is None else calibration.shape[1:])
+        if calibration is not None:
+            _check_images(calibration, network_input(model)[1], f"{path}: i")
+        if not has_products(model):
+            raise InputError(f"{path}: {NO_LAYER}")
+        model, outputs = free_batch(model, calibration, path)
+        accepts(outputs)
         if not is_quantised(model):
             model = _quantised(path, model, calibration, ranges, symmetric=symmetric)
         elif ranges is not None or symmetric:
@@ -103,7 +128,7 @@ class QuantNetwork:
         chosen = self.check_tables(tables)
         _check_images(images, self.input_shape)
         return np.concatenate(self.each(list(self.batches(images)), lambda batch: self.finish(
-            self.advance({self.input: batch}, 0, len(self._steps), chosen))))
+            self.advance(self.start(batch), 0, len(self._steps), chosen))))
 
     def layer_operands(self, images: Images, tables: Mapping[str, Table] | None = None
                        ) -> dict[str, npt.NDArray[np.int16]]:
@@ -129,7 +154,7 @@ class QuantNetwork:
         chosen = self.check_tables(tables)
         _check_images(images, self.input_shape)
         for batch in self.batches(images):
-            state: State = {self.input: batch}
+            state = self.start(batch)
             for index, step in enumerate(self._steps):
                 if isinstance(step, MappedLayer):
                     yield step, step.act_rows(state[step.input].view(np.uint8))[0]
@@ -152,6 +177,17 @@ class QuantNetwork:
         """Return the layer that a step is, None for operators between layers."""
         found = self._steps[step]
         return found if isinstance(found, MappedLayer) else None
+
+    def start(self, images: Images) -> State:
+        """Return the live tensors before the first step, for float32[n, c, h, w].
+
+        A fixed batch is filled up; `finish` leaves out what filled it.
+        """
+        if self.fixed_batch in (None, len(images)):
+            return {self.input: images}
+        missing = self.fixed_batch - len(images)
+        return {self.input: np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]),
+                COUNT: np.array(len(images))}
 
     def advance(self, state: State, first: int, last: int, tables: Mapping[str, Table]) -> State:
         """Return the live tensors after steps `first` to `last` - 1; `state` is not changed."""
@@ -223,11 +259,20 @@ class QuantNetwork:
     def finish(self, state: State) -> Images:
         """Return the logits float32[n, classes] from the state after the last step."""
         logits = state[self.model.graph.output[0].name]
-        return np.asarray(logits, np.float32).reshape(len(logits), -1)
+        count = int(state[COUNT]) if COUNT in state else len(logits)
+        return np.asarray(logits[:count], np.float32).reshape(count, -1)
+
+    @property
+    def outside(self) -> list[Outside]:
+        """The products of `unmapped` with their shares of all multiplications."""
+        return listed(self.unmapped, sum(layer.macs for layer in self.layers))
 
     def batches(self, images: Rows) -> Iterable[Rows]:
         """Cut images into batches whose im2col stays small, a few for each thread if possible."""
         n = len(images)
+        if self.fixed_batch is not None:
+            return (images[first:first + self.fixed_batch]
+                    for first in range(0, n, self.fixed_batch))
         widest = max((layer.positions * layer.groups * layer.k for layer in self.layers), default=1)
         count = -(-n // max(1, min(MAX_BATCH, MAX_ROWS_BYTES // max(widest, 1))))
         threads = available(self.threads)
@@ -299,21 +344,24 @@ class QuantNetwork:
         if len(shape) < 2 or any(dim is None for dim in shape[1:]):
             raise InputError("network input must have fixed sizes but for the batch, "
                              f"not {list(shape)}")
-        state: State = {self.input: np.zeros((1, *[dim or 1 for dim in shape[1:]]), np.float32)}
+        count = self.fixed_batch or 1
+        state: State = {self.input: np.zeros((count, *[dim or 1 for dim in shape[1:]]),
+                                             np.float32)}
         for index, step in enumerate(self._steps):
             try:
                 if isinstance(step, MappedLayer):
-                    _check_channels(step, state[step.input].shape)
                     rows, out = step.act_rows(state[step.input].view(np.uint8))
-                    self._steps[index] = replace(step, positions=rows.shape[1])
+                    self._steps[index] = replace(step, positions=rows.shape[1] // count)
                     sums = np.zeros((rows.shape[1], step.groups * step.n), np.int32)
                     state = self.put(state, step, step.finish(sums, out))  # sizes matter, not sums
                 else:
                     state = self.advance(state, index, index + 1, {})
             except Exception as error:  # ONNX Runtime has no common class of errors
-                reason = str(error).splitlines()[0]
                 raise InputError(f"network does not run on an image of {list(shape[1:])} "
-                                 f"({reason})") from None
+                                 f"({reason(error)})") from None
+        output = self.model.graph.output[0].name
+        if output not in state:
+            raise InputError(f"network output {output!r} must depend on the input, not be constant")
 
 
 def _quantised(path: Path, model: onnx.ModelProto, calibration: Images | None,
@@ -321,34 +369,24 @@ def _quantised(path: Path, model: onnx.ModelProto, calibration: Images | None,
     if ranges is not None and symmetric:
         raise InputError(f"{path}: activations must be symmetric or of {ranges}, not both")
     if calibration is None:
-        raise InputError(f"{path}: a float network must come with calibration images")
-    _check_images(calibration, network_input(model)[1])
+        raise InputError(f"{path}: a float network must come with calibration images "
+                         "(--calibration)")
     known = None if ranges is None else load_ranges(ranges)
     try:
         return quantise(model, calibration, known, symmetric=symmetric)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:  # ONNX Runtime has a class per failure and no common one
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot be quantised ({reason})") from None
+        raise InputError(f"{path}: cannot be quantised ({reason(error)})") from None
 
 
-def _check_channels(layer: MappedLayer, shape: tuple[int, ...]) -> None:
-    """Refuse an input whose channels are not those of the weights."""
-    window = layer.window
-    channels, wanted = ((shape[-1], layer.k) if window is None else
-                        (shape[1], layer.groups * layer.k // (window.kernel[0] * window.kernel[1])))
-    if channels != wanted:
-        raise InputError(f"layer {layer.name!r} must have {wanted} input channels, not {channels}")
-
-
-def _check_images(images: Images, shape: tuple[int | None, ...]) -> None:
-    """Refuse images that the network cannot take."""
+def _check_images(images: Images, shape: tuple[int | None, ...], subject: str = "I") -> None:
+    """Refuse images that the network cannot take; subject : what `mages` follows in messages."""
     wanted = list(shape[1:])
     fits = images.ndim == len(shape) and all(
         dim is None or dim == size for dim, size in zip(wanted, images.shape[1:], strict=True))
     if not fits or not len(images):
-        raise InputError(f"Images must have shape [n, {', '.join(map(str, wanted))}], "
+        raise InputError(f"{subject}mages must have shape [n, {', '.join(map(str, wanted))}], "
                          f"not {list(images.shape)}")
     if images.dtype != np.float32:
-        raise InputError(f"Images must be float32, not {images.dtype}")
+        raise InputError(f"{subject}mages must be float32, not {images.dtype}")

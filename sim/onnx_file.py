@@ -7,9 +7,8 @@ dimensions that disagree with the data. What a file may not do is listed in `loa
 from __future__ import annotations
 
 from collections import Counter
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -19,71 +18,93 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, numpy_helper
 
 from hw.common.errors import InputError
+from sim.external_data import read_external
+from sim.fused import written_out
+from sim.graph import (
+    PRODUCTS,
+    QUANTISED,
+    all_nodes,
+    copy_constants,
+    graph_inputs,
+    network_input,
+    set_input_shape,
+)
+from sim.onnx_checks import check_content, check_cost, check_functions
+from sim.onnx_container import check_container
 from sim.side import fold, reads
 
-Array = np.ndarray[Any, np.dtype[Any]]
-MAX_BYTES = 2**31 - 1
 FIRST_OPSET = 13  # the first with a scale per channel
-# What an array might run; these nodes get names.
-PRODUCTS = ("Conv", "Gemm", "MatMul", "ConvTranspose", "QLinearConv", "QLinearMatMul", "QGemm",
-            "ConvInteger", "MatMulInteger")
-QUANTISED = ("DequantizeLinear", "QLinearConv", "QLinearMatMul", "QGemm", "ConvInteger",
-             "MatMulInteger")
-# Behind DequantizeLinear the codes of weights are wanted, not their values.
-NOT_FOLDED = ("DequantizeLinear", "RandomNormal", "RandomUniform", "RandomNormalLike",
-              "RandomUniformLike", "Bernoulli", "Multinomial")
+NEWEST_OPSET = onnx.defs.onnx_opset_version()
+SMALL_INTEGERS = (TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16)
+FIRST_IR = 4  # the first whose initialisers need not be inputs, too
 
 
-def load_model(path: Path) -> onnx.ModelProto:
+def load_model(path: Path, shape: Sequence[int] = ()) -> onnx.ModelProto:
     """Return the model of an ONNX file, functions inlined, every product with a unique name.
 
-    Unnamed products are named by their output. Weights that are only stored as codes, in a network
-    that quantises nothing else, become floats. Raises InputError, naming the file, when it is
-    empty, no ONNX file, fails ONNX's checker, keeps weights in other files, has a tensor whose data
-    does not fill its dimensions, two products of one name, or an opset below 13 that ONNX cannot
-    convert.
+    Weights in files beside it are read; initialisers that are listed as inputs are constants.
+    Unnamed products are named by their output, which also tells apart those that functions repeat.
+    Weights that are only stored as codes, in a network that quantises nothing else, become floats.
+
+    Raises InputError, naming the file, when it is empty, cut short or no ONNX file, fails ONNX's
+    checker, keeps weights where it may not (`sim.external_data`), has a tensor whose data does not
+    fill its dimensions, several inputs or outputs, two products of one name, an opset that ONNX
+    does not know or cannot bring to 13, or attributes or costs beyond reason (`sim.onnx_checks`).
     """
     path = Path(path)
-    size = path.stat().st_size
-    if not 0 < size <= MAX_BYTES:
-        raise InputError(f"{path}: ONNX file must have 1 to {MAX_BYTES} bytes, not {size}")
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except (DecodeError, ValueError) as error:
-        raise InputError(f"{path}: not an ONNX file ({error})") from None
-    if not model.graph.node:
-        raise InputError(f"{path}: not an ONNX file, or one without operators")
-    for tensor in model.graph.initializer:
-        if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
-            raise InputError(f"{path}: weights must be inside the file, but {tensor.name!r} "
-                             "is in another")
-        try:
-            numpy_helper.to_array(tensor)
-        except (ValueError, TypeError, KeyError) as error:
-            raise InputError(f"{path}: tensor {tensor.name!r} must fill its dimensions "
-                             f"{list(tensor.dims)} ({error})") from None
+    model = _parsed(path)
+    read_external(model, path)
+    _check_tensors(model, path)
+    model = _with_declared_output(model)
     try:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
         raise InputError(f"{path}: invalid ONNX ({str(error).splitlines()[0]})") from None
-    if len(model.graph.output) != 1 or len(_inputs(model)) != 1:
-        raise InputError(f"{path}: network must have one input and one output, not "
-                         f"{len(_inputs(model))} and {len(model.graph.output)}")
-    kind = _inputs(model)[0].type.tensor_type.elem_type
-    if kind != TensorProto.FLOAT:
-        raise InputError(f"{path}: network input must be float32, "
-                         f"not {TensorProto.DataType.Name(kind).lower()}")
+    _without_initialisers_as_inputs(model)
+    _check_ends(model, path)
+    _check_names(model, path)
     if model.functions:
+        check_functions(model, path)
         model = onnx.inliner.inline_local_functions(model)
-    model = _with_float_weights(recent(model, path))
-    _name_products(model, path)
+    _close_sizes(model, shape, path)
+    check_content(model, path)
+    check_cost(model, path)
+    try:
+        model = written_out(_with_float_weights(recent(model, path)))
+    except InputError as error:
+        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+    _name_products(model)
+    return model
+
+
+def input_shape(path: Path) -> tuple[int | None, ...]:
+    """Return the shape of the input that an ONNX file declares; None is a size that it leaves open.
+
+    The file's weights and operators are not looked at. Raises InputError naming the file.
+    """
+    model = _parsed(path)
+    _check_ends(model, path)
+    return network_input(model)[1]
+
+
+def _parsed(path: Path) -> onnx.ModelProto:
+    check_container(path)
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except (DecodeError, ValueError) as error:
+        raise InputError(f"{path}: not an ONNX file ({error})") from None
+    for text in _texts(model):
+        if isinstance(text, bytes):
+            raise InputError(f"{path}: names must be UTF-8 text, not {text!r}")
+    if not model.graph.node:
+        raise InputError(f"{path}: not an ONNX file, or one without operators")
+    _check_opset(model, path)
     return model
 
 
 def recent(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     """Return the model in opset 13 when it is older."""
-    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
-                 FIRST_OPSET)
+    opset = _opset(model)
     if opset >= FIRST_OPSET:
         return model
     try:
@@ -92,6 +113,118 @@ def recent(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: ONNX opset must be at least {FIRST_OPSET}, not {opset}, and "
                          f"cannot be converted ({reason})") from None
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return next((int(entry.version) for entry in model.opset_import
+                 if entry.domain in ("", "ai.onnx")), FIRST_OPSET)
+
+
+def _texts(model: onnx.ModelProto) -> Iterator[str | bytes]:
+    """Yield all names; what is no UTF-8 is read as bytes."""
+    graph = model.graph
+    for entry in (*graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        yield entry.name
+    for opset in model.opset_import:
+        yield opset.domain
+    for function in model.functions:
+        yield from (function.name, function.domain, *function.input, *function.output)
+    for nodes in (graph.node, *(function.node for function in model.functions)):
+        for node in all_nodes(nodes):
+            yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+            for attribute in node.attribute:
+                yield attribute.name
+
+
+def _check_opset(model: onnx.ModelProto, path: Path) -> None:
+    if not 1 <= (opset := _opset(model)) <= NEWEST_OPSET:
+        raise InputError(f"{path}: ONNX opset must be 1 to {NEWEST_OPSET}, not {opset}")
+    if not 1 <= model.ir_version <= onnx.IR_VERSION:
+        raise InputError(f"{path}: ONNX IR version must be 1 to {onnx.IR_VERSION}, "
+                         f"not {model.ir_version}")
+
+
+def _check_tensors(model: onnx.ModelProto, path: Path) -> None:
+    """Refuse tensors whose data does not fill their dimensions, and forms that are not read."""
+    if model.graph.sparse_initializer:
+        raise InputError(f"{path}: tensors must be dense, but "
+                         f"{model.graph.sparse_initializer[0].values.name!r} is sparse")
+    for tensor in model.graph.initializer:
+        _check_integers(tensor, path)
+        try:
+            numpy_helper.to_array(tensor)
+        except (ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:
+            raise InputError(f"{path}: tensor {tensor.name!r} must fill its dimensions "
+                             f"{list(tensor.dims)} ({error})") from None
+
+
+def _check_integers(tensor: TensorProto, path: Path) -> None:
+    """Refuse small integers, stored as larger ones, that are none."""
+    kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type) \
+        if tensor.data_type in SMALL_INTEGERS and tensor.int32_data else None
+    if kind is not None:
+        low, high = np.iinfo(kind).min, np.iinfo(kind).max
+        values = np.asarray(tensor.int32_data)
+        if values.min() < low or values.max() > high:
+            raise InputError(f"{path}: tensor {tensor.name!r} must hold {kind} of {low} to {high}, "
+                             f"not {values[(values < low) | (values > high)][0]}")
+
+
+def _with_declared_output(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with the outputs' shapes inferred where the file does not declare them."""
+    if all(entry.type.tensor_type.HasField("shape") for entry in model.graph.output):
+        return model
+    return onnx.shape_inference.infer_shapes(model)
+
+
+def _without_initialisers_as_inputs(model: onnx.ModelProto) -> None:
+    """Take initialisers off the list of inputs, where old files have them, too.
+
+    As inputs they might be given other values, so optimisers treat them as unknown.
+    """
+    inputs = graph_inputs(model)
+    if len(inputs) < len(model.graph.input):
+        del model.graph.input[:]
+        model.graph.input.extend(inputs)
+        model.ir_version = max(model.ir_version, FIRST_IR)
+
+
+def _check_ends(model: onnx.ModelProto, path: Path) -> None:
+    inputs = graph_inputs(model)
+    if len(model.graph.output) != 1 or len(inputs) != 1:
+        raise InputError(f"{path}: network must have one input and one output, not "
+                         f"{len(inputs)} and {len(model.graph.output)}")
+    if not inputs[0].type.HasField("tensor_type"):
+        raise InputError(f"{path}: network input must be a tensor")
+    kind = inputs[0].type.tensor_type.elem_type
+    if kind != TensorProto.FLOAT:
+        raise InputError(f"{path}: network input must be float32, "
+                         f"not {TensorProto.DataType.Name(kind).lower()}")
+    shape = network_input(model)[1]
+    if len(shape) < 2 or 0 in shape:
+        raise InputError(f"{path}: network input must be images or vectors, [n, ...], not of shape "
+                         f"{['n' if size is None else size for size in shape]}")
+
+
+def _check_names(model: onnx.ModelProto, path: Path) -> None:
+    """Refuse products of one name: a mapping could not tell them apart."""
+    names = Counter(node.name for node in model.graph.node if node.op_type in PRODUCTS)
+    for name, count in names.items():
+        if name and count > 1:
+            raise InputError(f"{path}: layers must have different names, but {count} are {name!r}")
+
+
+def _close_sizes(model: onnx.ModelProto, given: Sequence[int], path: Path) -> None:
+    """Fill in the sizes of the input, but for the batch, that the file leaves open."""
+    _name, (batch, *sizes) = network_input(model)
+    if None not in sizes:
+        return
+    if len(given) != len(sizes):
+        what = f"not of {len(given)} dimensions" if given else "which it leaves open"
+        raise InputError(f"{path}: network must be given the sizes of its input "
+                         f"{['n', *('?' if size is None else size for size in sizes)]}, {what}: "
+                         "by images, or by --input-shape")
+    set_input_shape(model, (batch, *(own or size for own, size in zip(sizes, given, strict=True))))
 
 
 def _with_float_weights(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -116,103 +249,12 @@ def _with_float_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     return found
 
 
-def _name_products(model: onnx.ModelProto, path: Path) -> None:
+def _name_products(model: onnx.ModelProto) -> None:
+    """Give products unique names: inlined functions repeat those that they hold."""
     products = [node for node in model.graph.node if node.op_type in PRODUCTS]
+    counts = Counter(node.name for node in products)
     for node in products:
-        node.name = node.name or node.output[0]
-    for name, count in Counter(node.name for node in products).items():
-        if count > 1:
-            raise InputError(f"{path}: layers must have different names, but {count} are {name!r}")
-
-
-def _inputs(model: onnx.ModelProto) -> list[Any]:
-    weights = {tensor.name for tensor in model.graph.initializer}
-    return [entry for entry in model.graph.input if entry.name not in weights]
-
-
-def network_input(model: onnx.ModelProto) -> tuple[str, tuple[int | None, ...]]:
-    """Return name and shape of the network's input; None is a free dimension."""
-    entry = _inputs(model)[0]
-    dims = entry.type.tensor_type.shape.dim
-    return entry.name, tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in dims)
-
-
-def is_quantised(model: onnx.ModelProto) -> bool:
-    """Return whether the model has quantised operators."""
-    return any(node.op_type in QUANTISED for node in model.graph.node)
-
-
-def copy_constants(model: onnx.ModelProto) -> dict[str, Array]:
-    """Return the values of all initialisers and Constant nodes by tensor name."""
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type == "Constant" and node.attribute[0].name == "value":
-            constants[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
-    return constants
-
-
-class Graph:
-    """Look-ups over a model: who makes a tensor, who reads it, what it holds when constant.
-
-    What is computed from constants alone is constant too, except behind DequantizeLinear.
-    """
-
-    def __init__(self, model: onnx.ModelProto) -> None:
-        self.model = model
-        self.nodes = list(model.graph.node)
-        self.constants = copy_constants(model)
-        self.maker = {name: node for node in self.nodes for name in node.output if name}
-        self.readers: dict[str, list[onnx.NodeProto]] = {}
-        for node in self.nodes:
-            for name in reads(node):
-                self.readers.setdefault(name, []).append(node)
-        self.outputs = [entry.name for entry in model.graph.output]
-        self._fold()
-
-    def only_reader(self, tensor: str) -> onnx.NodeProto | None:
-        """Return the one node that reads `tensor`, None when there are more or it is an output."""
-        readers = self.readers.get(tensor, [])
-        return readers[0] if len(readers) == 1 and tensor not in self.outputs else None
-
-    def made_by(self, tensor: str, op_type: str) -> onnx.NodeProto | None:
-        """Return the node that makes `tensor` when it is of `op_type`."""
-        node = self.maker.get(tensor)
-        return node if node is not None and node.op_type == op_type else None
-
-    def code_type(self, tensor: str) -> np.dtype[Any] | None:
-        """Return the element type of a tensor of codes, None when nothing says."""
-        maker = self.made_by(tensor, "QuantizeLinear")
-        readers = [node for node in self.readers.get(tensor, [])
-                   if node.op_type == "DequantizeLinear" and node.input[0] == tensor]
-        for node in ([maker] if maker is not None else []) + readers:
-            if len(node.input) > 2 and node.input[2] in self.constants:
-                return self.constants[node.input[2]].dtype  # a zero point is a code, too
-        kind = self._types.get(tensor)
-        return None if not kind else onnx.helper.tensor_dtype_to_np_dtype(kind)
-
-    @cached_property
-    def _types(self) -> dict[str, int]:
-        inferred = onnx.shape_inference.infer_shapes(self.model).graph
-        return {entry.name: entry.type.tensor_type.elem_type
-                for entries in (inferred.value_info, inferred.input, inferred.output)
-                for entry in entries}
-
-    def _fold(self) -> None:
-        known = set(self.constants)
-        nodes: list[onnx.NodeProto] = []
-        for node in self.nodes:
-            new = [name for name in node.output if name and name not in known]
-            constant = node.op_type not in NOT_FOLDED and known.issuperset(reads(node))
-            if new and constant:
-                nodes.append(node)
-                known.update(new)
-        if nodes:
-            self.constants.update(fold(self.model, nodes, self.constants))
-
-
-def attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
-    """Return an attribute of a node, or `default`."""
-    for entry in node.attribute:
-        if entry.name == name:
-            return onnx.helper.get_attribute_value(entry)
-    return default
+        if not node.name:
+            node.name = node.output[0]
+        elif counts[node.name] > 1:
+            node.name += f"/{node.output[0]}"

@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.files import write_bytes, write_json
+from hw.common.memory import require_memory
+from hw.common.outputs import OutputFolder
 from hw.common.progress import task
 from sim.data import DIGITS_MODEL, load_images
 from sim.layer import MappedLayer
@@ -28,6 +30,7 @@ from sim.network import Images, QuantNetwork
 from sim.options import add_options, load_network, preprocessing
 
 BEATS = 65536
+BEAT_BYTES = 48  # while they are drawn: where each is, and its operands
 LIMIT = 128  # images; more hardly change the shares
 ALL = "all"
 DIGITS_IMAGES = "digits:calibrate"
@@ -186,7 +189,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--beats", type=int, default=BEATS, metavar="N",
                         help=f"multiplications to draw per layer (default {BEATS})")
     parser.add_argument("--seed", type=int, default=0, help="of the draw (default 0)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR",
+    parser.add_argument("-o", "--output", type=Path, action=OutputFolder, required=True,
+                        metavar="DIR",
                         help=f"folder for LAYER.npz, {ALL}.npz and {SUMMARY}")
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
@@ -197,10 +201,11 @@ def main() -> int:
     arguments = _parser().parse_args()
     folder: Path = arguments.output
     # Refused before anything takes long.
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: output must be a folder, not a file")
     if arguments.beats < 1:
         raise InputError(f"--beats must be at least 1, not {arguments.beats}")
+    if arguments.limit < 1:
+        raise InputError(f"--limit must be at least 1, not {arguments.limit}")
+    require_memory(BEAT_BYTES * arguments.beats, f"--beats {arguments.beats} of a layer")
     if arguments.seed < 0:
         raise InputError(f"--seed must not be negative, not {arguments.seed}")
     source = arguments.images
@@ -212,6 +217,8 @@ def main() -> int:
     pixels = preprocessing(arguments, arguments.model)
     images = load_images(source, pixels, limit=arguments.limit)
     network = load_network(arguments, arguments.model, source, pixels)
+    require_memory(BEAT_BYTES * arguments.beats * len(network.layers),
+                   f"--beats {arguments.beats} of each of {len(network.layers)} layers")
     layers = sample_layers(network, images, beats=arguments.beats, seed=arguments.seed,
                            quiet=arguments.json)
     names = file_names(layer.name for layer in layers)
@@ -222,7 +229,7 @@ def main() -> int:
         rows.append({**operands.facts(), "file": name})
     summary = {"model": str(arguments.model), "images": source, "n": len(images),
                "beats": arguments.beats, "seed": arguments.seed, "operands": rows,
-               "unmapped": network.unmapped}
+               "unmapped": [asdict(product) for product in network.outside]}
     write_json(folder / SUMMARY, summary)
     if arguments.json:
         print(json.dumps(summary, indent=2))
@@ -230,8 +237,8 @@ def main() -> int:
     print(table(rows))
     print(f"{len(rows)} files of {arguments.beats} multiplications each, of {len(images)} images, "
           f"in {folder}")
-    for name, reason in network.unmapped.items():
-        print(f"not on the arrays: {name}: {reason}")
+    for product in network.outside:
+        print(f"not on the arrays: {product}")
     return 0
 
 

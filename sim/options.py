@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from hw.common.errors import InputError
+from hw.common.memory import add_memory_option
 from sim.data import PRESETS, Preprocessing, load_images
 from sim.data.preprocessing import CHANNELS, LAYOUTS
-from sim.network import QuantNetwork
+from sim.network import Accepts, QuantNetwork, accept_any
 
 CALIBRATION_IMAGES = 128
 SETTINGS = ("scale", "mean", "std", "channels", "resize", "crop", "size", "layout")
 # What an option that takes images says of its argument.
-DATA_HELP = ".npz with x and y, folder of class folders, CIFAR or IDX files, " \
-    "imagenet:FOLDER,LIST or digits:SPLIT (docs/data.md)"
+DATA_HELP = ".npz with x (pictures or features) and y, folder of class folders, CIFAR or IDX " \
+    "files, imagenet:FOLDER,LIST or digits:SPLIT (docs/data.md)"
 
 
 def add_options(parser: argparse.ArgumentParser, *, images: str) -> None:
@@ -33,6 +35,7 @@ def add_options(parser: argparse.ArgumentParser, *, images: str) -> None:
     parser.add_argument("--symmetric", action="store_true",
                         help="activations of a float network as int8 with zero point 0, as signed "
                         "multipliers need (default: uint8)")
+    add_memory_option(parser)
     group = parser.add_argument_group(
         "preprocessing of images", "Each default is what MODEL.json beside the network says, or "
         "else the last one given here (docs/data.md).")
@@ -58,8 +61,19 @@ def add_options(parser: argparse.ArgumentParser, *, images: str) -> None:
                        f"(default {LAYOUTS[0]})")
 
 
+def check_counts(arguments: argparse.Namespace, *names: str) -> None:
+    """Refuse numbers of images that are none, before anything is read."""
+    for name in names:
+        count = getattr(arguments, name)
+        if count is not None and count < 1:
+            raise InputError(f"--{name} must be at least 1, not {count}")
+
+
 def preprocessing(arguments: argparse.Namespace, model: Path) -> Preprocessing:
-    """Return the preprocessing of the options, the rest from the file beside the network."""
+    """Return the preprocessing of the options, the rest from the file beside the network.
+
+    Images that it is then used on must be what the network takes.
+    """
     given = {name: getattr(arguments, name) for name in SETTINGS
              if getattr(arguments, name) is not None}
     for name in ("crop", "size"):
@@ -67,13 +81,21 @@ def preprocessing(arguments: argparse.Namespace, model: Path) -> Preprocessing:
             raise InputError(f"--{name} must have one side or height and width, "
                              f"not {len(given[name])} numbers")
     if arguments.preset is None:
-        return Preprocessing.beside(model, changes=given)
-    return Preprocessing.from_settings({**given, "preset": arguments.preset})
+        found = Preprocessing.beside(model, changes=given)
+    else:
+        given["preset"] = arguments.preset
+        found = Preprocessing.from_settings(given).for_network(model)
+    return replace(found, asked=tuple(f"--{name}" for name in given))
 
 
-def load_network(arguments: argparse.Namespace, model: Path, source: str,
-                 pixels: Preprocessing) -> QuantNetwork:
-    """Return the network, quantised on `--calibration` or else on `source`."""
+def load_network(arguments: argparse.Namespace, model: Path, source: str, pixels: Preprocessing,
+                 *, accepts: Accepts = accept_any) -> QuantNetwork:
+    """Return the network, quantised on `--calibration` or else on `source`.
+
+    accepts : see `QuantNetwork.load`.
+    """
+    if arguments.calibrate < 1:
+        raise InputError(f"--calibrate must be at least 1, not {arguments.calibrate}")
     images = load_images(arguments.calibration or source, pixels, limit=arguments.calibrate)
     return QuantNetwork.load(model, images, ranges=arguments.ranges,
-                             symmetric=arguments.symmetric)
+                             symmetric=arguments.symmetric, accepts=accepts)

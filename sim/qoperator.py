@@ -17,7 +17,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from sim.onnx_file import attribute, copy_constants
+from sim.graph import attribute, copy_constants
 
 QLINEAR = ("QLinearConv", "QLinearMatMul", "QGemm")
 INTEGER = ("ConvInteger", "MatMulInteger")

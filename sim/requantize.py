@@ -25,6 +25,7 @@ from sim.kernels.script import Script, address
 from sim.kernels.sink import Tile
 
 MULTIPLIER_BITS = 31
+MAX_RATIO = 2.0**30
 MAX_SHIFT = 62  # acc * multiplier stays below 2**62, so the rounding term fits in int64
 
 
@@ -57,7 +58,7 @@ class Requantizer:
     def from_ratio(cls, ratio: npt.NDArray[np.float64], *, zero_point: int, signed: bool,
                    low: int | None = None, high: int | None = None) -> Requantizer:
         """Return the nearest fixed-point form of `ratio` float64[n], positive and below 2**30."""
-        if not ((ratio > 0) & (ratio < 2.0**30) & np.isfinite(ratio)).all():
+        if not ((ratio > 0) & (ratio < MAX_RATIO) & np.isfinite(ratio)).all():
             raise ValueError("Requantisation ratio must be positive and below 2**30, "
                              f"not {ratio.min()} to {ratio.max()}")
         fraction, exponent = np.frexp(ratio)  # fraction in [0.5, 1)

@@ -15,6 +15,7 @@ import onnx
 from onnx import TensorProto
 
 from hw.common.errors import InputError
+from sim.runtime import first_run, new_session
 
 # ONNX Runtime's names of element types.
 ELEMENT_TYPES = {
@@ -65,8 +66,6 @@ def side_step(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto],
 
     Raises InputError when ONNX Runtime cannot run them.
     """
-    import onnxruntime
-
     read = dict.fromkeys(name for node in nodes for name in reads(node))
     piece = onnx.helper.make_model(
         onnx.helper.make_graph(
@@ -76,26 +75,20 @@ def side_step(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto],
             [onnx.numpy_helper.from_array(constants[name], name) for name in read
              if name in constants]),
         opset_imports=list(model.opset_import), ir_version=model.ir_version)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False  # each step would keep the most memory it ever needed
-    options.intra_op_num_threads = 1  # batches run side by side, see `QuantNetwork.each`
     try:
-        session = onnxruntime.InferenceSession(piece.SerializeToString(), options,
-                                               providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has a class per failure and no common one
-        reason = str(error).splitlines()[0]
+        session = new_session(piece)  # one thread: batches run side by side (QuantNetwork.each)
+    except InputError as error:
         raise InputError(f"ONNX Runtime cannot run {nodes[0].op_type} ... {nodes[-1].op_type}: "
-                         f"{reason}") from None
+                         f"{error}") from None
     return SideStep(session=session, inputs=tuple(inputs), outputs=tuple(outputs))
 
 
 def fold(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto],
          constants: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.generic]]:
-    """Return all that nodes compute from constants alone."""
+    """Return all that nodes compute from constants alone; InputError where they do not run."""
     outputs = [name for node in nodes for name in node.output if name]
-    return side_step(model, nodes, constants, inputs={}, outputs=outputs).run({})
+    step = side_step(model, nodes, constants, inputs={}, outputs=outputs)
+    return dict(zip(outputs, first_run(step.session, outputs, {}), strict=True))
 
 
 def reads(node: onnx.NodeProto) -> list[str]:

@@ -11,9 +11,11 @@ from onnx import TensorProto
 from hw.common.errors import InputError
 from sim.bytewise import ByteStep, dequantised_by_readers, tabulated
 from sim.codes import NotMappableError
+from sim.graph import Graph, constants_folded, network_input
 from sim.layer import MappedLayer
-from sim.lowering import CANDIDATES, EXACT, lower
-from sim.onnx_file import Graph, network_input
+from sim.lowering import CANDIDATES, lower
+from sim.movers import codes_moved
+from sim.outside import OTHER_PRODUCTS, inner_products, product_name
 from sim.qoperator import expand
 from sim.side import SideStep, reads, side_step
 
@@ -32,7 +34,7 @@ def cut(model: onnx.ModelProto) -> Steps:
 
     Raises InputError when constants make no sense or ONNX Runtime cannot run an operator.
     """
-    graph = Graph(dequantised_by_readers(expand(model)))
+    graph = Graph(dequantised_by_readers(codes_moved(expand(constants_folded(model)))))
     layers: dict[int, MappedLayer] = {}  # by node
     unmapped: dict[str, str] = {}
     for node in graph.nodes:
@@ -40,9 +42,10 @@ def cut(model: onnx.ModelProto) -> Steps:
             try:
                 layers[id(node)] = lower(graph, node)
             except NotMappableError as reason:
-                unmapped[node.name or node.output[0]] = str(reason)
-        elif node.op_type in EXACT:
-            unmapped[node.name or node.output[0]] = EXACT[node.op_type]
+                unmapped[product_name(node)] = str(reason)
+        elif node.op_type in OTHER_PRODUCTS:
+            unmapped[product_name(node)] = OTHER_PRODUCTS[node.op_type]
+    unmapped = {**inner_products(graph.model.graph, CANDIDATES), **unmapped}
     by_output = {layer.output: layer for layer in layers.values()}
     needed_nodes, needed_layers = _needed(graph, by_output)
     types = {network_input(model)[0]: int(TensorProto.FLOAT),

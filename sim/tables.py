@@ -7,6 +7,7 @@ signs into the index once, so that kernels look up raw bytes.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from hw.common.errors import InputError
 from hw.multipliers import Multiplier
 from hw.multipliers.base import exact_products
+from hw.multipliers.importing import conventions
 
 Products = npt.NDArray[np.int32]
 Int16 = npt.NDArray[np.int16]
@@ -46,10 +48,7 @@ def exact_table() -> Products:
 
 def pe_table(multiplier: Multiplier) -> Table:
     """Return what the PE of a multiplier computes; InputError for one that is not 8x8."""
-    if multiplier.table.shape != (256, 256):
-        rows, columns = multiplier.table.shape
-        raise InputError(f"Multiplier {multiplier.name!r} must be 8x8, not "
-                         f"{rows.bit_length() - 1}x{columns.bit_length() - 1}")
+    multiplier.require_8x8()
     return SignedTable(multiplier.table) if multiplier.signed else multiplier.table
 
 
@@ -122,9 +121,16 @@ def load_table(path: Path) -> Products:
     `.npy` : integers of shape [256, 256]. `.bin` : 65,536 little-endian uint16, entry
     `256 * a + w`, as EvoApproxLib's tables are published.
 
-    Raises InputError naming the file for anything else.
+    Warns on stderr where the products are those of another convention. Raises InputError naming
+    the file for anything else.
     """
-    path = Path(path)
+    table = _read_table(Path(path))
+    if warning := conventions.suspicion(table, signed=False):
+        print(f"warning: {path}: {warning}", file=sys.stderr)
+    return table
+
+
+def _read_table(path: Path) -> Products:
     if path.suffix == ".bin":
         raw = path.read_bytes()
         if len(raw) != BINARY_BYTES:
@@ -145,5 +151,7 @@ def load_table(path: Path) -> Products:
         raise InputError(f"{path}: product table must hold integers, not {values.dtype}")
     if values.min() < 0 or values.max() >= 2**17:
         raise InputError(f"{path}: products must be 0 to {2**17 - 1}, "
-                         f"not {values.min()} to {values.max()}")
+                         f"not {values.min()} to {values.max()}"
+                         + " (python -m hw.multipliers import reads signed tables)"
+                         * bool(values.min() < 0))
     return values.astype(np.int32)

@@ -46,7 +46,7 @@ def chunk_logits(network: QuantNetwork, images: Images,
     steps = [network.layer_steps[layer.name] for layer in network.layers]
     ends = [*steps[1:], network.step_count]
     path: list[tuple[str, State]] = []  # multiplier of a layer, the live tensors after it
-    start = network.advance({network.input: images}, 0, steps[0], {})
+    start = network.advance(network.start(images), 0, steps[0], {})
     found: dict[Names, npt.NDArray[np.float32]] = {}
     runs = 0
     for names in sorted(mappings):  # neighbours share the longest beginnings

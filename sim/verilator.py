@@ -6,6 +6,7 @@ user would write it.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -16,9 +17,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
-from hw.common.errors import ToolError
+from hw.common.errors import InputError, ToolError
+from hw.common.files import staging_folder
+from hw.common.outputs import check_output
 
 BUILDS = Path(__file__).parents[1] / "build" / "verilated"
 VERILATE = ("--cc", "--prefix", "Model", "-O3", "--x-assign", "fast", "--no-assert", "-Wno-fatal",
@@ -61,7 +65,7 @@ def compile_model(sources: Sequence[Path], harness: Path, *, top: str,
     texts = [path.read_bytes() for path in [*sources, harness, *headers]]
     # The compiler's own paths stay out of the key: moving the package changes nothing.
     key = _key(*COMPILE, *compile_, *options, level, top, str(shared), *texts)
-    target = BUILDS / f"{top}-{key}{'.so' if shared else ''}"
+    target = _builds() / f"{top}-{key}{'.so' if shared else ''}"
     if target.exists():
         return target
     with tempfile.TemporaryDirectory() as name:
@@ -101,7 +105,7 @@ def _runtime(root: Path, compiler: str, flags: Sequence[str], *, shared: bool) -
     key = _key(*COMPILE, str(shared))
     objects = []
     for name in ("verilated", "verilated_threads"):
-        target = BUILDS / f"{name}-{key}.o"
+        target = _builds() / f"{name}-{key}.o"
         if not target.exists():
             with _placed(target) as path:
                 run([compiler, "-c", "-O0", *flags, str(root / "include" / f"{name}.cpp"),
@@ -123,11 +127,22 @@ def _key(*parts: str | bytes) -> str:
                                      for part in (*common, *parts))).hexdigest()[:16]
 
 
+@cache
+def _builds() -> Path:
+    """Return where compiled models are kept, a folder of this process where that is read-only."""
+    try:
+        check_output(BUILDS, folder=True)
+    except InputError:
+        folder = Path(tempfile.mkdtemp(prefix="autoapprox-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+    return BUILDS
+
+
 @contextmanager
 def _placed(target: Path) -> Iterator[Path]:
     """Give a path to write, and move it to `target` when that worked."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        path = Path(folder) / target.name
+    with staging_folder(target.parent, target.name) as folder:
+        path = folder / target.name
         yield path
         path.replace(target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 from hw.common.errors import InputError
@@ -20,6 +21,7 @@ def memory_limit() -> int:
     return int(SHARE * machine_memory()) if _chosen is None else _chosen
 
 
+@cache
 def machine_memory() -> int:
     """Return the bytes of the machine, or of the control group that the process is held to."""
     sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
@@ -53,7 +55,7 @@ def add_memory_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup)
     """Declare --max-memory, which holds for the whole process from when it is parsed."""
     parser.add_argument("--max-memory", type=_choose, metavar="SIZE",
                         help="memory that the command may take, such as 8G; what needs more is "
-                        f"refused before it starts (default: {SHARE:.0%} of the machine)")
+                        f"refused before it starts (default: {100 * SHARE:.0f} %% of the machine)")
 
 
 def _choose(text: str) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
 from hw.common.errors import unknown_name
+from hw.common.files import read_json
 from hw.multipliers import files
 from hw.multipliers.base import Multiplier
 from hw.multipliers.catalog import ENTRIES, EXACT, SIGNED_ENTRIES
@@ -56,4 +56,4 @@ def default_bank() -> tuple[str, ...]:
 
     They lie near the front of PE energy against error, evenly spread (`docs/multipliers.md`).
     """
-    return tuple(json.loads((FOLDER / "default_bank.json").read_text()))
+    return tuple(read_json(FOLDER / "default_bank.json"))

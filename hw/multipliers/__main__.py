@@ -7,9 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from hw.common.errors import InputError, run_command_line
+from hw.common.errors import run_command_line
+from hw.common.outputs import OutputFile
 from hw.multipliers import catalogue, resolve
-from hw.multipliers.base import OPERANDS, Multiplier
+from hw.multipliers.base import Multiplier
 from hw.multipliers.evolution import command as evolve_command
 from hw.multipliers.importing import command as import_command
 from hw.multipliers.metrics import FULL_SCALE, error_metrics
@@ -29,10 +30,7 @@ def facts(multiplier: Multiplier) -> dict[str, object]:
 
     Gates and depth are None where only the products are known.
     """
-    if multiplier.table.shape != (OPERANDS, OPERANDS):
-        rows, columns = multiplier.table.shape
-        raise InputError(f"Multiplier {multiplier.name!r} must be 8x8 for error figures, not "
-                         f"{rows.bit_length() - 1}x{columns.bit_length() - 1}")
+    multiplier.require_8x8("for error figures")
     netlist = multiplier.netlist if multiplier.has_netlist else None
     metrics = error_metrics(multiplier.table, signed=multiplier.signed)
     return {
@@ -117,7 +115,15 @@ def print_rich(cells: list[list[str]], caption: str) -> None:
 
 
 def show_command(multiplier: Multiplier, output: Path | None, *, as_json: bool) -> None:
-    """Print one multiplier and write its heat map."""
+    """Print one multiplier and write its heat map.
+
+    Of other widths than 8x8 what is known of the circuit is printed, then InputError raised.
+    """
+    if multiplier.width != "8x8":
+        if not as_json:
+            print_lines({**origin_lines(multiplier), "width": multiplier.width,
+                         **circuit_lines(multiplier), "digest": multiplier.digest})
+        multiplier.require_8x8("for error figures and a heat map")
     row = facts(multiplier)
     if output is not None:
         from hw.multipliers.heatmap import write_heatmap
@@ -126,10 +132,8 @@ def show_command(multiplier: Multiplier, output: Path | None, *, as_json: bool) 
     if as_json:
         print(json.dumps(row, indent=2))
         return
-    parameters = ", ".join(f"{key}={value}" for key, value in multiplier.parameters.items())
     lines = {
-        "name": multiplier.name, "family": f"{multiplier.family}({parameters})",
-        "source": multiplier.citation,
+        **origin_lines(multiplier),
         "MAE": f"{row['mae_percent']:.5f} %", "WCE": f"{row['wce_percent']:.4f} %",
         "EP": f"{row['ep_percent']:.2f} %", "MRE": f"{row['mre_percent']:.4f} %",
         "bias": f"{row['bias_percent']:+.5f} %",
@@ -139,8 +143,20 @@ def show_command(multiplier: Multiplier, output: Path | None, *, as_json: bool) 
     }
     if output is not None:
         lines["heat map"] = str(output)
+    print_lines(lines)
+
+
+def print_lines(lines: dict[str, str]) -> None:
+    """Print labels and values, aligned."""
     for label, value in lines.items():
         print(f"{label:12} {value}")
+
+
+def origin_lines(multiplier: Multiplier) -> dict[str, str]:
+    """Return what `show` prints about where a multiplier comes from."""
+    parameters = ", ".join(f"{key}={value}" for key, value in multiplier.parameters.items())
+    return {"name": multiplier.name, "family": f"{multiplier.family}({parameters})",
+            "source": multiplier.citation}
 
 
 def circuit_lines(multiplier: Multiplier) -> dict[str, str]:
@@ -163,7 +179,7 @@ def main() -> int:
                          help="column to sort by (default mae_percent)")
     showing = commands.add_parser("show", help="one multiplier, and its error heat map")
     showing.add_argument("name", help="name in the catalogue, or a multiplier file (.json)")
-    showing.add_argument("-o", "--output", type=Path, default=None,
+    showing.add_argument("-o", "--output", type=Path, action=OutputFile, default=None,
                          help="heat map to write, .png or .svg (default NAME.png here)")
     formats = listing.add_mutually_exclusive_group()
     formats.add_argument("--markdown", action="store_const", const="markdown", dest="form",

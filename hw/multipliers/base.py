@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,15 @@ from hw.common.errors import InputError
 from hw.netlist import Netlist
 
 OPERANDS = 256
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+
+
+def check_name(name: str) -> None:
+    """Raise InputError for a name that a user's multiplier must not have."""
+    if not NAME.fullmatch(name):
+        shown = repr(name if len(name) <= 40 else f"{name[:40]}...")
+        raise InputError("Multiplier name must be a letter, then up to 63 letters, digits or _.-, "
+                         f"not {shown}")
 
 
 def operand_values(*, signed: bool) -> npt.NDArray[np.int64]:
@@ -105,13 +115,29 @@ class Multiplier:
         return self.source.signed
 
     @property
+    def width(self) -> str:
+        """Bits of activation and weight: `8x8`."""
+        if isinstance(self.source, ProductTable):
+            return "8x8"
+        return f"{self.source.act_width}x{self.source.weight_width}"
+
+    def require_8x8(self, purpose: str = "") -> None:
+        """Raise InputError for operands of other widths; purpose : `for` what needs 8 bits."""
+        if self.width != "8x8":
+            raise InputError(f"Multiplier {self.name!r} must be 8x8{purpose and ' '}{purpose}, "
+                             f"not {self.width}")
+
+    @property
     def digest(self) -> str:
         """Digest of the netlist (or table), the key of every stored result."""
         return self.source.digest
 
     @cached_property
     def table(self) -> npt.NDArray[np.int32]:
-        """Product table int32[256, 256] indexed `[act, weight]` by pattern, read-only."""
+        """Product table int32[256, 256] indexed `[act, weight]` by pattern, read-only.
+
+        ValueError beyond 20 operand bits; `require_8x8` first where a width is not known.
+        """
         table = self.source.table()
         table.setflags(write=False)
         return table

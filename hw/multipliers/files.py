@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_text
+from hw.common.records import Text, record, without_format
 from hw.multipliers.base import OPERANDS, Multiplier, ProductTable
 from hw.netlist import Netlist
 
@@ -56,32 +58,37 @@ def to_dict(multiplier: Multiplier) -> dict[str, Any]:
 
 def from_dict(content: Any) -> Multiplier:
     """Restore a multiplier; raises ValueError when the description is malformed."""
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"must be a multiplier of format {FORMAT}")
-    for key in ("name", "family", "citation"):
-        if not isinstance(content.get(key), str):
-            raise ValueError(f"multiplier field {key!r} must be text")
-    parameters = content.get("parameters")
-    if not isinstance(parameters, dict) \
-            or not all(type(value) in (int, float, str) for value in parameters.values()):
-        raise ValueError("multiplier field 'parameters' must hold numbers and text")
+    read = record(_MultiplierFile, without_format(content, FORMAT))
     source: Netlist | ProductTable
-    if "netlist" in content:
-        source = Netlist.from_dict(content["netlist"])
-    elif "table" in content:
-        source = ProductTable.of(_unpacked(content["table"]), signed=content.get("signed") is True)
+    if read.netlist is not None:
+        source = Netlist.from_dict(read.netlist)
+    elif read.table is not None:
+        source = ProductTable.of(_unpacked(read.table), signed=read.signed)
     else:
         raise ValueError("multiplier must have a netlist or a table")
-    return Multiplier(name=content["name"], family=content["family"], source=source,
-                      parameters=parameters, citation=content["citation"])
+    return Multiplier(name=read.name, family=read.family, source=source,
+                      parameters=read.parameters, citation=read.citation)
 
 
-def _unpacked(text: Any) -> Any:
+@dataclass(frozen=True, kw_only=True)
+class _MultiplierFile:
+    """What a multiplier file holds beside its format."""
+
+    name: Text
+    family: str
+    citation: str
+    parameters: Mapping[str, int | float | str]
+    netlist: Any = None
+    table: str | None = None
+    signed: bool = False
+
+
+def _unpacked(text: str) -> Any:
     """Return the table of its text; never more than a table's size is unpacked."""
     try:
         stream = zlib.decompressobj()
         values = stream.decompress(base64.b64decode(text, validate=True), TABLE_BYTES)
-    except (TypeError, binascii.Error, zlib.error) as error:
+    except (ValueError, zlib.error) as error:
         raise ValueError(f"multiplier table is malformed: {error}") from None
     if len(values) != TABLE_BYTES or stream.unconsumed_tail:
         raise ValueError(f"multiplier table must hold {TABLE_BYTES} bytes")

@@ -14,6 +14,7 @@ from matplotlib.style import context
 
 from hw.common.errors import InputError
 from hw.common.files import write_bytes
+from hw.common.outputs import check_output
 from hw.multipliers.base import OPERANDS, Multiplier, exact_products, operand_values
 from hw.multipliers.metrics import FULL_SCALE, error_metrics
 
@@ -68,8 +69,7 @@ def write_heatmap(multiplier: Multiplier, path: Path) -> None:
     if suffix not in SUFFIXES:
         raise InputError(f"{path}: heat map must end in {' or '.join(SUFFIXES)}, "
                          f"not {path.suffix or 'nothing'!r}")
-    if path.is_dir():
-        raise InputError(f"{path}: heat map must be a file, not a folder")
+    check_output(path)
     write_bytes(path, draw(multiplier, suffix))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hw.common.errors import InputError, run_command_line
+from hw.common.outputs import OutputFile, OutputFolder
 from hw.ppa.alone import AIMS, DEFAULT_CLOCK_MHZ
 from hw.ppa.alone_cache import DEFAULT_FOLDER
 from hw.ppa.map_command import add_command as add_map
@@ -32,7 +33,8 @@ def _parser() -> argparse.ArgumentParser:
         "characterise", help="derive a technology file from Liberty libraries")
     derive.add_argument("libraries", nargs="+", type=Path, metavar="LIB",
                         help="Liberty file, plain or gzipped; several make one library")
-    derive.add_argument("-o", "--output", type=Path, required=True, metavar="FILE",
+    derive.add_argument("-o", "--output", type=Path, action=OutputFile, required=True,
+                        metavar="FILE",
                         help="technology file to write (.json.gz)")
     derive.add_argument("--name", metavar="NAME",
                         help="name of the technology (default: that of the output file)")
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
                          help=f"partial-sum bits, 17 to 32 (default: {DEFAULT_PSUM_WIDTH}, and "
                          f"without names also {WIDE_PSUM_WIDTH} for the default bank)")
     add_recipe_options(mapping)
-    mapping.add_argument("-o", "--output", type=Path, metavar="DIR",
+    mapping.add_argument("-o", "--output", type=Path, action=OutputFolder, metavar="DIR",
                          help="folder for results (default: the store of the project)")
 
     add_reports(commands)
@@ -71,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="all unsigned multipliers of the catalogue, besides those named")
     versus.add_argument("--figures", type=Path, required=True, metavar="FILE",
                         help="table of published figures (.csv)")
-    versus.add_argument("-o", "--output", type=Path, required=True, metavar="DIR",
+    versus.add_argument("-o", "--output", type=Path, action=OutputFolder, required=True,
+                        metavar="DIR",
                         help="folder for tables and pictures")
     versus.add_argument("--technology", type=Path, required=True, metavar="FILE",
                         help="technology file, of the node of the published figures")
@@ -91,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
                              help="folder in which mappings are kept (default: %(default)s)")
     choice = commands.add_parser(
         "choose-bank", help="choose the multipliers that a search considers by default")
-    choice.add_argument("-o", "--output", type=Path, metavar="FILE",
+    choice.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE",
                         help="JSON list to write (default: print)")
     commands.add_parser("fit-proxy", help="fit the cost that evolution minimises to mapped PEs")
     return parser

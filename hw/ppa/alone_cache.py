@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hw.common.errors import InputError
-from hw.common.files import read_json, write_json_gz
+from hw.common.cache import DAMAGED, keep, read_kept
+from hw.common.files import write_json_gz
 from hw.common.progress import task
 from hw.multipliers.base import Multiplier
 from hw.ppa.alone import AloneFigures, MappedMultiplier, measure
@@ -62,7 +62,8 @@ def map_alone(multipliers: Sequence[Multiplier], technology: Technology,
 
     def map_one(multiplier: Multiplier) -> Multiplier:
         mappings = _map(multiplier, technology, recipes)
-        _write(paths[multiplier.digest], multiplier, technology, recipes, mappings)
+        keep(folder, lambda: _write(paths[multiplier.digest], multiplier, technology, recipes,
+                                    mappings))
         found[multiplier.digest] = mappings
         return multiplier
 
@@ -119,12 +120,12 @@ def _read(path: Path, digest: str, technology: Technology,
           recipes: Sequence[Recipe]) -> tuple[MappedMultiplier, ...] | None:
     """Return the stored mappings; None when there are none, or they are of something else."""
     try:
-        content = read_json(path)
+        content = read_kept(path)
         key = _key(digest, technology, recipes)
         if {name: content.get(name) for name in key} != key:
             return None
         return tuple(MappedMultiplier(figures=AloneFigures(**entry["figures"]),
                                       netlist=MappedNetlist.from_dict(entry["netlist"]))
                      for entry in content["mappings"])
-    except (FileNotFoundError, InputError, AttributeError, KeyError, TypeError, ValueError):
+    except DAMAGED:
         return None  # a damaged file is made again

@@ -18,6 +18,7 @@ from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from hw.common.cache import keep
 from hw.common.errors import ToolError
 from hw.common.files import write_text
 from hw.common.progress import task
@@ -55,40 +56,46 @@ def emit_verilog(multipliers: Sequence[Multiplier], psum_width: int, *,
     """
     paths = {multiplier.digest: _path(folder, multiplier, psum_width)
              for multiplier in multipliers}
-    missing = [multiplier for multiplier in multipliers if not paths[multiplier.digest].exists()]
+    texts = {digest: path.read_text() for digest, path in paths.items() if path.exists()}
+    missing = [multiplier for multiplier in multipliers if multiplier.digest not in texts]
+
+    def keep_text(multiplier: Multiplier, text: str) -> None:
+        texts[multiplier.digest] = text
+        keep(folder, lambda: write_text(paths[multiplier.digest], text))
+
     if missing:
         with task("Verilog of PEs", len(missing), quiet=quiet) as progress:
             command = [sys.executable, "-m", "hw.rtl.verilog", "--psum-width", str(psum_width)]
             known = [multiplier for multiplier in missing if _is_known(multiplier)]
             if len(known) > ALL_AT_ONCE * len(names()):
-                _emit_all(command, known, paths)
+                for multiplier, text in _emit_all(command, known):
+                    keep_text(multiplier, text)
                 progress.advance(len(known))
                 missing = [multiplier for multiplier in missing if multiplier not in known]
             with ThreadPoolExecutor(jobs) as pool:
-                for name in pool.map(lambda one: _emit_one(command, one, paths), missing):
-                    progress.advance(note=name)
-    return {digest: path.read_text() for digest, path in paths.items()}
+                for multiplier, text in pool.map(lambda one: _emit_one(command, one), missing):
+                    keep_text(multiplier, text)
+                    progress.advance(note=multiplier.name)
+    return {digest: texts[digest] for digest in paths}
 
 
 def _is_known(multiplier: Multiplier) -> bool:
     return multiplier.name in names() and get(multiplier.name).digest == multiplier.digest
 
 
-def _emit_all(command: list[str], known: Sequence[Multiplier], paths: dict[str, Path]) -> None:
+def _emit_all(command: list[str], known: Sequence[Multiplier]) -> list[tuple[Multiplier, str]]:
     with tempfile.TemporaryDirectory() as name:
         _run([*command, "--all-pes", name])
-        for multiplier in known:
-            write_text(paths[multiplier.digest], (Path(name) / f"{multiplier.name}.v").read_text())
+        return [(multiplier, (Path(name) / f"{multiplier.name}.v").read_text())
+                for multiplier in known]
 
 
-def _emit_one(command: list[str], multiplier: Multiplier, paths: dict[str, Path]) -> str:
+def _emit_one(command: list[str], multiplier: Multiplier) -> tuple[Multiplier, str]:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "multiplier.json"
         files.save(multiplier, path)
         known = _is_known(multiplier)
-        text = _run([*command, "--pe", multiplier.name if known else str(path)])
-    write_text(paths[multiplier.digest], text)
-    return multiplier.name
+        return multiplier, _run([*command, "--pe", multiplier.name if known else str(path)])
 
 
 def _path(folder: Path, multiplier: Multiplier, psum_width: int) -> Path:

@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from hw.common.errors import InputError
-from hw.common.files import read_json, write_json
+from hw.common.cache import DAMAGED, keep, read_kept
+from hw.common.files import write_json
 from hw.common.modules import modules_digest
 from hw.ppa.operand_sample import OperandSample
 from hw.ppa.pe import MappedPe
@@ -77,21 +77,22 @@ def stream_energies(pe: MappedPe, samples: Sequence[OperandSample],
              if sample.digest not in known}
     if fresh:
         known = _read(path, key, pe) | fresh  # another run may have written meanwhile
-        write_json(path, {"format": FORMAT, "key": key, "multiplier": pe.multiplier.name,
-                          "delay_ps": pe.delay_ps,
-                          "streams": {digest: asdict(known[digest]) for digest in sorted(known)}})
+        content = {"format": FORMAT, "key": key, "multiplier": pe.multiplier.name,
+                   "delay_ps": pe.delay_ps,
+                   "streams": {digest: asdict(known[digest]) for digest in sorted(known)}}
+        keep(folder, lambda: write_json(path, content))
     return [known[sample.digest] for sample in samples]
 
 
 def _read(path: Path, key: str, pe: MappedPe) -> dict[str, StreamEnergy]:
     """Return sample digest -> energy; empty when there is no such file, or none of this key."""
     try:
-        content = read_json(path)
+        content = read_kept(path)
         if content["format"] != FORMAT or content["key"] != key:
             return {}
         known = {digest: StreamEnergy(**values) for digest, values in content["streams"].items()}
         pe.recall_delay(float(content["delay_ps"]))
-    except (FileNotFoundError, InputError, KeyError, TypeError, ValueError):
+    except DAMAGED:
         return {}  # measured again and replaced
     return known
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+MAX_DEPTH = 100  # of parentheses; a cell's function nests a few deep
 TOKEN = re.compile(r"\s*([A-Za-z_][\w.\[\]]*|[01]|[!~'*&+|^()])")
 
 
@@ -24,7 +25,7 @@ def evaluate(expression: str, values: Mapping[str, int], ones: int) -> int:
     Raises
     ------
     ValueError
-        The expression is malformed or uses a name that `values` lacks.
+        The expression is malformed, nests too deep or uses a name that `values` lacks.
     """
     return _Expression(expression, values, ones).value()
 
@@ -39,22 +40,29 @@ def truth_table(expression: str, inputs: Sequence[str]) -> int:
 
     `inputs[0]` is the least significant bit of i.
     """
+    return evaluate(expression, *spelled(inputs))
+
+
+def spelled(inputs: Sequence[str]) -> tuple[dict[str, int], int]:
+    """Return `values` and `ones` for all cases of some inputs, case i spelling i as above."""
     cases = 1 << len(inputs)
-    values = {name: sum(1 << case for case in range(cases) if case >> position & 1)
-              for position, name in enumerate(inputs)}
-    return evaluate(expression, values, (1 << cases) - 1)
+    return {name: sum(1 << case for case in range(cases) if case >> position & 1)
+            for position, name in enumerate(inputs)}, (1 << cases) - 1
 
 
 class _Expression:
     def __init__(self, text: str, values: Mapping[str, int], ones: int) -> None:
-        self._text, self._values, self._ones = text, values, ones
+        self._shown = repr(text if len(text) <= 60 else text[:60] + "...")
+        self._values, self._ones = values, ones
+        self._depth = 0
         self._tokens: list[str] = []
         position = 0
         stripped = text.rstrip()
         while position < len(stripped):
             match = TOKEN.match(stripped, position)
             if match is None:
-                raise ValueError(f"{text!r} has an unexpected {stripped[position:].strip()[0]!r}")
+                mark = stripped[position:].strip()[0]
+                raise ValueError(f"{self._shown} has an unexpected {mark!r}")
             self._tokens.append(match[1])
             position = match.end()
         self._tokens.reverse()
@@ -62,7 +70,7 @@ class _Expression:
     def value(self) -> int:
         result = self._or()
         if self._tokens:
-            raise ValueError(f"{self._text!r} has an unexpected {self._tokens[-1]!r}")
+            raise ValueError(f"{self._shown} has an unexpected {self._tokens[-1]!r}")
         return result
 
     def _peek(self) -> str:
@@ -91,25 +99,33 @@ class _Expression:
         return result
 
     def _not(self) -> int:
-        if self._peek() in ("!", "~"):
-            self._tokens.pop()
-            return self._ones & ~self._not()
+        inverted = self._run_of("!", "~")
         result = self._atom()
-        while self._peek() == "'":
+        inverted += self._run_of("'")
+        return self._ones & ~result if inverted % 2 else result
+
+    def _run_of(self, *marks: str) -> int:
+        """Pass a run of some marks; return how many there were."""
+        count = 0
+        while self._peek() in marks:
             self._tokens.pop()
-            result = self._ones & ~result
-        return result
+            count += 1
+        return count
 
     def _atom(self) -> int:
         word = self._tokens.pop() if self._tokens else "its end"
         if word == "(":
+            self._depth += 1
+            if self._depth > MAX_DEPTH:
+                raise ValueError(f"{self._shown} must nest at most {MAX_DEPTH} deep")
             result = self._or()
+            self._depth -= 1
             if self._peek() != ")":
-                raise ValueError(f"{self._text!r} has an unclosed '('")
+                raise ValueError(f"{self._shown} has an unclosed '('")
             self._tokens.pop()
             return result
         if word in ("0", "1"):
             return self._ones if word == "1" else 0
         if word not in self._values:
-            raise ValueError(f"{self._text!r} has an unexpected {word!r}")
+            raise ValueError(f"{self._shown} has an unexpected {word!r}")
         return self._values[word]

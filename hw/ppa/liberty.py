@@ -16,12 +16,13 @@ from functools import cached_property
 from pathlib import Path
 
 from hw.common.errors import InputError
+from hw.common.memory import require_memory
 
 # What a library never is; a broken or hostile file is refused before it costs much time.
 MAX_DEPTH = 32  # Liberty nests five deep
 MAX_GROUPS = 500_000  # of asap7, 46 MB: 118,000
 MAX_TOKENS = 100_000  # of one group, without its subgroups
-MAX_BYTES = 1 << 30
+MAX_BYTES, HEAD_BYTES = 1 << 29, 1 << 20
 
 # Linear in the text whatever it holds: a comment that is not closed reaches to the end. Groups that
 # give nothing back are atomic, not repeated possessively: Python 3.11.2 matches such ones wrongly.
@@ -117,20 +118,27 @@ def read_liberty(path: Path) -> Group:
         The file is not Liberty; the message names file and line.
     """
     path = Path(path)
-    raw = path.read_bytes()
-    if raw[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(path) as stream:
-                raw = stream.read(MAX_BYTES + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{path}: not a complete gzip file ({error})") from None
+    with path.open("rb") as plain:
+        zipped = plain.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path) if zipped else path.open("rb") as stream:
+            raw = stream.read(HEAD_BYTES)
+            _check_head(path, raw)
+            raw += stream.read(MAX_BYTES + 1 - len(raw))
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path}: not a complete gzip file ({error})") from None
     if len(raw) > MAX_BYTES:
         raise InputError(f"{path}: Liberty file must have at most {MAX_BYTES >> 20} MiB")
+    require_memory(3 * len(raw), f"{path}: Liberty file")
+    return parse_liberty(raw.decode("utf-8", errors="replace"), str(path))
+
+
+def _check_head(path: Path, raw: bytes) -> None:
+    """Raise InputError for what is no library at all, before the rest of it is read."""
     first = HEAD.match(raw)
-    if first is not None and first[1] and first[1] != b"library":  # also what is no text at all
+    if first is not None and first[1] and first[1] != b"library":
         raise InputError(f"{path}:{raw.count(10, 0, first.start(1)) + 1}: not valid Liberty, the "
                          f"file must begin with 'library', not {_shown(first[1])}")
-    return parse_liberty(raw.decode("utf-8", errors="replace"), str(path))
 
 
 def parse_liberty(text: str, source: str = "<text>") -> Group:

@@ -8,11 +8,11 @@ falling edge the two tables have equal sums. Adding them would count it twice.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hw.ppa.cells import Arc, Cell, EdgeEnergy, Pin
-from hw.ppa.expressions import evaluate, truth_table
+from hw.ppa.expressions import spelled
 from hw.ppa.liberty import Group
 from hw.ppa.liberty_library import Library, rounded
 from hw.ppa.table import Table
@@ -63,15 +63,9 @@ def candidate(library: Library, cell: Group, max_inputs: int) -> Candidate | Non
             or any("three_state" in pin.attributes or "function" not in pin.attributes
                    or not pin.children("timing") for pin in outputs)):
         return None
-    truths = []
-    for output in outputs:
-        try:
-            truths.append(truth_table(output.attributes["function"],
-                                      [pin.name for pin in inputs]))
-        except ValueError as error:
-            raise library.fail(output, f"function {error}") from None
-    return Candidate(library=library, group=cell, inputs=inputs, outputs=outputs,
-                     truths=tuple(truths))
+    values, ones = spelled([pin.name for pin in inputs])
+    return Candidate(library=library, group=cell, inputs=inputs, outputs=outputs, truths=tuple(
+        library.function(output, "function", values, ones) for output in outputs))
 
 
 def combinational(found: Candidate) -> list[Cell]:
@@ -170,20 +164,13 @@ def _leakage_states(found: Candidate, power: set[str]) -> tuple[float, ...]:
     conditional = [group for group in groups if "when" in group.attributes]
     if not conditional:
         return ()
-    cases = 1 << len(found.inputs)
-    values = {pin.name: sum(1 << case for case in range(cases) if case >> position & 1)
-              for position, pin in enumerate(found.inputs)}
+    values, ones = spelled([pin.name for pin in found.inputs])
+    cases = ones.bit_length()
     values |= {pin.name: truth for pin, truth in zip(found.outputs, found.truths, strict=True)}
     states = [leakage(library, cell, power)] * cases
     for group in conditional:
-        for case in _cases(library, group, values, cases):
-            states[case] = rounded(library.number(group, "value") * library.power)
+        holds = library.function(group, "when", values, ones)
+        for case in range(cases):
+            if holds >> case & 1:
+                states[case] = rounded(library.number(group, "value") * library.power)
     return tuple(states)
-
-
-def _cases(library: Library, group: Group, values: Mapping[str, int], cases: int) -> list[int]:
-    try:
-        holds = evaluate(group.attributes["when"], values, (1 << cases) - 1)
-    except ValueError as error:
-        raise library.fail(group, f"when {error}") from None
-    return [case for case in range(cases) if holds >> case & 1]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hw.common.errors import InputError
+from hw.ppa.expressions import evaluate
 from hw.ppa.liberty import Group, read_liberty
 from hw.ppa.table import Table
 
+LARGEST = 1e30  # of any figure, in any unit; more would overflow, and is no library's
+MAX_VALUES = 100_000  # characters of a list of values; asap7 has 600
 DIGITS = 4  # significant, kept of every figure
 DELAY_POINTS = 7  # per axis at most; asap7 has seven
 ENERGY_POINTS = 4  # energies hardly depend on slew and load
@@ -57,7 +60,7 @@ class Library:
         return InputError(f"{self.path}:{group.line}: {problem}")
 
     def number(self, group: Group, name: str, default: float | None = None) -> float:
-        """Return a simple attribute; InputError when it is no finite number, or missing."""
+        """Return a simple attribute; InputError when it is no number below 1e30, or missing."""
         text = group.attributes.get(name)
         if text is None:
             if default is None:
@@ -67,9 +70,20 @@ class Library:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
-            raise self.fail(group, f"{name} must be a number, not {text!r}")
+        if not abs(value) < LARGEST:
+            raise self.fail(group, f"{name} must be a number, not {text[:40]!r}")
         return value
+
+    def function(self, group: Group, attribute: str, values: Mapping[str, int],
+                 ones: int) -> int:
+        """Return the value of an attribute that is an expression (`hw.ppa.expressions.evaluate`).
+
+        Raises InputError where it is malformed.
+        """
+        try:
+            return evaluate(group.attributes[attribute], values, ones)
+        except ValueError as error:
+            raise self.fail(group, f"{attribute} {error}") from None
 
     def area_um2(self, cell: Group) -> float:
         """Return the area of a cell, which must not be zero."""
@@ -108,18 +122,17 @@ class Library:
     def _table(self, group: Group, scale: float, points: int, *, y_scale: float) -> Table:
         """Return a Liberty table in our units, thinned to `points` per axis."""
         try:
-            rows = [[float(value) * scale for value in row.replace(",", " ").split()]
+            rows = [[value * scale for value in _values(row)]
                     for row in group.lists["values"]]
             x = self._axis(group, "index_1", self.time)
             y = self._axis(group, "index_2", y_scale)
         except (KeyError, ValueError) as error:
-            raise self.fail(group, f"table {group.kind!r} is malformed ({error!r})") from None
+            raise self.fail(group, f"table {group.kind!r} is malformed ({_reason(error)})"
+                            ) from None
         if len(rows) == 1 and len(x) > 1:  # one-dimensional
             rows = [[value] for value in rows[0]]
         keep_x, keep_y = _thinned(len(x), points), _thinned(len(y), points)
         try:
-            if not all(math.isfinite(value) for row in rows for value in row):
-                raise ValueError("values must be finite")
             return Table(tuple(x[i] for i in keep_x), tuple(y[j] for j in keep_y),
                          tuple(tuple(rounded(rows[i][j]) for j in keep_y) for i in keep_x))
         except (IndexError, ValueError) as error:
@@ -133,8 +146,20 @@ class Library:
                     values = template.lists[name]
         if values is None:
             return [0.0]
-        return [rounded(float(value) * scale)
-                for value in " ".join(values).replace(",", " ").split()]
+        axis = [value * scale for row in values for value in _values(row)]
+        if sorted(set(axis)) != axis:
+            raise ValueError(f"{name} must ascend")
+        return [rounded(value) for value in axis]
+
+
+def _values(text: str) -> list[float]:
+    """Return the numbers of a list; ValueError where one is none, or they are too many."""
+    if len(text) > MAX_VALUES:
+        raise ValueError(f"values must take at most {MAX_VALUES} characters, not {len(text)}")
+    values = [float(value) for value in text.replace(",", " ").split()]
+    if not all(abs(value) < LARGEST for value in values):
+        raise ValueError(f"values must be numbers below {LARGEST:g}")
+    return values
 
 
 def open_library(path: Path) -> Library:
@@ -162,13 +187,18 @@ def open_library(path: Path) -> Library:
                    voltage_v=plain.number(group, "nom_voltage"))
 
 
+def _reason(error: Exception) -> str:
+    """Return what a failed conversion says, or the attribute that is missing."""
+    return f"it must have {error}" if isinstance(error, KeyError) else str(error)[:100]
+
+
 def _positive(library: Library, name: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 < value < math.inf:
-        raise library.fail(library.group, f"{name} must be above 0, not {text!r}")
+    if not 0 < value < LARGEST:
+        raise library.fail(library.group, f"{name} must be above 0, not {text[:40]!r}")
     return value
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hw.ppa.cells import ClockGate, Flop, Pin
-from hw.ppa.expressions import evaluate, names, truth_table
+from hw.ppa.expressions import names, spelled
 from hw.ppa.liberty import Group
 from hw.ppa.liberty_cells import arc, energies, leakage, mean_energy, pins, power_rails
 from hw.ppa.liberty_library import Library
@@ -54,14 +54,14 @@ def _register(library: Library, cell: Group) -> _Register | None:
     inputs = {pin.name for pin in pins(cell, "input")}
     if clock not in inputs or len(following) != 1:
         return None
-    idle = {}
+    idle: dict[str, int] = {}
     for event in ("clear", "preset"):
         if event in attributes:
-            pin, *others = sorted(names(attributes[event]))
-            if others or pin in idle:
+            used = names(attributes[event])
+            if len(used) != 1 or used & idle.keys():
                 return None
             # The pin must be at the level at which the event does not happen.
-            idle[pin] = 1 - evaluate(attributes[event], {pin: 1}, 1)
+            idle[min(used)] = 1 - library.function(states[0], event, dict.fromkeys(used, 1), 1)
     if inputs != {clock} | following | idle.keys():
         return None
     return _Register(library, cell, clock, following.pop(), idle, outputs)
@@ -73,25 +73,23 @@ def _flop(register: _Register) -> Flop:
     by_name = {pin.name: pin for pin in pins(cell, "input")}
     output = register.outputs[0]
     # The captured bit as the output shows it, over D: bit d is the output after capturing d.
-    captured = truth_table(state.attributes["next_state"], [data])
+    captured = library.function(state, "next_state", *spelled([data]))
     variables = {state.arguments[0]: captured, state.arguments[1]: 0b11 & ~captured}
-    shown = {pin.name: evaluate(pin.attributes["function"], variables, 0b11)
+    shown = {pin.name: library.function(pin, "function", variables, 0b11)
              for pin in register.outputs}
     power = power_rails(cell)
 
-    def at_rest(when: str, d: int, c: int) -> bool:
+    def at_rest(group: Group, d: int, c: int) -> bool:
         """Whether `when` can hold with D = d, clock = c and the outputs showing d."""
         values = {data: d, clock: c, **register.idle,
                   **{pin: bits >> d & 1 for pin, bits in shown.items()}}
-        return bool(evaluate(when, values, 1))
+        return "when" not in group.attributes or bool(library.function(group, "when", values, 1))
 
     def stable(group: Group) -> bool:
-        when = group.attributes.get("when")
-        return when is None or any(at_rest(when, d, c) for d in (0, 1) for c in (0, 1))
+        return any(at_rest(group, d, c) for d in (0, 1) for c in (0, 1))
 
     def clock_low(group: Group) -> bool:
-        when = group.attributes.get("when")
-        return when is None or any(at_rest(when, d, 0) for d in (0, 1))
+        return any(at_rest(group, d, 0) for d in (0, 1))
 
     clock_timing = [group for group in output.children("timing")
                     if group.attributes.get("timing_type") == "rising_edge"]
@@ -146,10 +144,10 @@ def _clock_gate(library: Library, cell: Group, roles: Mapping[str, Sequence[Grou
     power = power_rails(cell)
 
     def possible(group: Group, **fixed: int) -> bool:
-        when = group.attributes.get("when")
         values = {clock.name: 0b10, output.name: 0b00, **dict.fromkeys(test, 0)}
         values |= {roles[role][0].name: 0b11 * bit for role, bit in fixed.items()}
-        return when is None or evaluate(when, values, 0b11) != 0
+        return "when" not in group.attributes \
+            or library.function(group, "when", values, 0b11) != 0
 
     setup_rise, setup_fall = _constraint(library, enable, "setup")
     hold_rise, hold_fall = _constraint(library, enable, "hold")

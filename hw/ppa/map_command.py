@@ -10,6 +10,7 @@ from typing import Any
 
 from hw.common.errors import InputError
 from hw.common.files import write_text
+from hw.common.outputs import OutputFile
 from hw.ppa.cell_library import cell_library
 from hw.ppa.mapped_module import DEFAULT_FOLDER, map_module
 from hw.ppa.mapped_verilog import mapped_verilog
@@ -33,7 +34,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--yosys", default="sandboxed", metavar="WHICH",
                         help="sandboxed, native (the one on PATH, not sandboxed), or its path "
                         "(default: %(default)s)")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE.v",
+    parser.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE.v",
                         help="mapped Verilog to write, with the cells as FILE.lib beside it")
     parser.add_argument("--cache", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
                         help="folder in which mapped modules are kept (default: %(default)s)")
@@ -45,8 +46,11 @@ def run(options: argparse.Namespace) -> None:
     """Map, write and print."""
     if not re.fullmatch(r"[A-Za-z_]\w*", options.top, re.ASCII):
         raise InputError(f"--top must be the name of a module, not {options.top!r}")
-    if options.output is not None and options.output.suffix != ".v":
-        raise InputError(f"--output must end in .v, not {options.output.name!r}")
+    if options.output is not None:
+        if options.output.suffix != ".v":
+            raise InputError(f"--output must end in .v, not {options.output.name!r}")
+        if any(options.output.absolute() == path.absolute() for path in options.files):
+            raise InputError(f"{options.output}: --output must not replace a file that is mapped")
     verilog = "\n".join(_read(path) for path in options.files)
     technology = chosen_technology(options, quiet=options.json)
     module = map_module(verilog, options.top, technology, chosen_recipe(options),

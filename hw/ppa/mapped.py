@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from hw.common.errors import InputError
+from hw.common.records import Count, Limits, record
 from hw.ppa.cells import Cell, ClockGate, Flop
 from hw.ppa.technology import Technology
 
@@ -146,20 +147,27 @@ class MappedNetlist:
                 "clock_gates": list(self.clock_gates)}
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> MappedNetlist:
+    def from_dict(cls, content: Any) -> MappedNetlist:
         """Restore a netlist; raises ValueError when the description is malformed."""
+        read = record(_NetlistFile, content)
         try:
-            cells = content["cells"]
             return cls(
-                name=content["name"], net_count=int(content["nets"]),
-                inputs={port: tuple(nets) for port, nets in content["inputs"].items()},
-                outputs={port: tuple(nets) for port, nets in content["outputs"].items()},
-                gates=tuple(MappedGate(cells[cell], tuple(inputs), output)
-                            for cell, output, *inputs in content["gates"]),
-                flops=tuple(MappedFlop(*flop) for flop in content["flops"]),
-                clock_gates=tuple(content["clock_gates"]))
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
-            raise ValueError(f"Mapped netlist is malformed: {error!r}") from None
+                name=read.name, net_count=read.nets, inputs=read.inputs, outputs=read.outputs,
+                gates=tuple(MappedGate(read.cells[cell], tuple(inputs), output)
+                            for cell, output, *inputs in read.gates),
+                flops=tuple(MappedFlop(*flop) for flop in read.flops),
+                clock_gates=read.clock_gates)
+        except IndexError:
+            raise ValueError(f"gates must be of the {len(read.cells)} cells") from None
+
+    def check_cells(self, technology: Technology) -> None:
+        """Raise ValueError where a gate is none of the technology, or a clock gate has no cell."""
+        for gate in self.gates:
+            cell = technology.cells.get(gate.cell)
+            if cell is None or len(cell.inputs) != len(gate.inputs):
+                raise ValueError(f"gate {gate.cell!r} must be a cell of {technology.name}")
+        if self.clock_gates and technology.clock_gate is None:
+            raise ValueError(f"clock gates must be cells of {technology.name}")
 
     def with_gate(self, index: int, gate: MappedGate) -> MappedNetlist:
         """Return a copy in which gate `index` is `gate` (fault injection)."""
@@ -167,6 +175,20 @@ class MappedNetlist:
         return MappedNetlist(name=self.name, net_count=self.net_count, inputs=self.inputs,
                              outputs=self.outputs, gates=gates, flops=self.flops,
                              clock_gates=self.clock_gates)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _NetlistFile:
+    """A `MappedNetlist` in a file: a gate is its cell, its output and its inputs."""
+
+    name: str
+    nets: Count
+    inputs: Mapping[str, tuple[int, ...]]
+    outputs: Mapping[str, tuple[int, ...]]
+    cells: tuple[str, ...]
+    gates: tuple[Annotated[tuple[int, ...], Limits(2)], ...]
+    flops: tuple[tuple[int, int, int], ...]
+    clock_gates: tuple[int, ...]
 
 
 def from_yosys(module: Mapping[str, Any], name: str, technology: Technology,

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hw.common.errors import InputError
-from hw.common.files import read_json, write_json_gz
+from hw.common.cache import DAMAGED, keep, read_kept
+from hw.common.files import write_json_gz
 from hw.common.progress import task
 from hw.ppa.mapped import MappedNetlist
 from hw.ppa.synthesis import Recipe, map_circuit
@@ -103,7 +103,8 @@ def map_module(verilog: str, top: str, technology: Technology, recipe: Recipe, y
         with task(f"mapping {top} with {yosys.name}", 1, quiet=quiet) as progress:
             netlist = map_circuit(verilog, top, technology, recipe, flatten=flatten, yosys=yosys)
             progress.advance()
-        write_json_gz(path, key | {"netlist": netlist.to_dict()})
+        content = key | {"netlist": netlist.to_dict()}
+        keep(folder, lambda: write_json_gz(path, content))
     return MappedModule(netlist=netlist, technology=technology, recipe=recipe,
                         mapped_by=yosys.name, from_cache=from_cache)
 
@@ -111,9 +112,9 @@ def map_module(verilog: str, top: str, technology: Technology, recipe: Recipe, y
 def _read(path: Path, key: dict[str, Any]) -> MappedNetlist | None:
     """Return the netlist that was kept, None when there is none or the file is damaged."""
     try:
-        content = read_json(path)
+        content = read_kept(path)
         if {name: content[name] for name in key} != key:
             return None
         return MappedNetlist.from_dict(content["netlist"])
-    except (FileNotFoundError, InputError, KeyError, TypeError, ValueError):
+    except DAMAGED:
         return None

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from hw.common.cache import keep
 from hw.common.errors import InputError
 from hw.ppa.characterise import characterise
 from hw.ppa.technology import TECHNOLOGY_FORMAT, Technology, load_technology
@@ -56,7 +57,7 @@ def _derived(libraries: Sequence[Path], folder: Path, *, quiet: bool) -> Technol
     path = folder / f"{digest.hexdigest()[:24]}.json.gz"
     try:
         return Technology.load(path)
-    except (FileNotFoundError, InputError):  # a damaged file is made again
+    except (OSError, InputError):  # a damaged file is made again
         technology = characterise(libraries, name=name, quiet=quiet)
-        technology.save(path)
+        keep(folder, lambda: technology.save(path))
         return technology

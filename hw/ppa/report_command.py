@@ -14,6 +14,7 @@ from typing import Any
 
 from hw.common.errors import InputError, ToolError
 from hw.common.files import write_bytes, write_text
+from hw.common.outputs import OutputFolder
 from hw.config import Design
 from hw.layer_streams import LayerStream, load_layer_streams
 from hw.multipliers import EXACT
@@ -51,7 +52,8 @@ def add_commands(commands: Commands) -> None:
     figure.add_argument("names", nargs="*", metavar="NAME_OR_FILE", help=MULTIPLIERS)
     figure.add_argument("--layer-stats", type=Path, metavar="FILE", help="as for report")
     figure.add_argument("--size", type=int, default=16, metavar="N", help="as for report")
-    figure.add_argument("-o", "--output", type=Path, required=True, metavar="DIR",
+    figure.add_argument("-o", "--output", type=Path, action=OutputFolder, required=True,
+                        metavar="DIR",
                         help="folder for figure4.svg, .png and .csv")
 
     sensitivity = commands.add_parser(

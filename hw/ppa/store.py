@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from hw.common.errors import InputError, ToolError
 from hw.common.files import read_json, write_json_gz
+from hw.common.records import Limits, record, without_format
 from hw.multipliers import default_bank, names
 from hw.multipliers.base import Multiplier
 from hw.ppa.mapped import MappedNetlist
-from hw.ppa.pe import MappedPe
+from hw.ppa.pe import NEIGHBOURS, MappedPe
 from hw.ppa.selection import check_size, for_mapping
 from hw.ppa.technology import Technology, load_technology
 
@@ -118,19 +120,41 @@ def is_current(path: Path, *, recipe: str, technology: Technology, verilog_sha25
     ) == (RESULT_FORMAT, recipe, technology.digest, verilog_sha256)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _PeFile:
+    """What the file of a mapped PE holds beside its format."""
+
+    multiplier: str
+    netlist_sha256: str
+    psum_width: Annotated[int, Limits(1, 32)]
+    technology: str
+    technology_sha256: str
+    recipe: str
+    verilog_sha256: str
+    figures: Any
+    pe: Any
+    multiplier_alone: Any
+
+
 def _from_dict(content: Any, multiplier: Multiplier, technology: Technology) -> MappedPe:
-    if not isinstance(content, dict) or content.get("format") != RESULT_FORMAT:
-        raise ValueError(f"must be a mapped PE of format {RESULT_FORMAT}")
-    try:
-        if content["netlist_sha256"] != multiplier.digest:
-            raise ValueError(f"must be of netlist {multiplier.digest[:12]}, not "
-                             f"{content['netlist_sha256'][:12]}")
-        if content["technology_sha256"] != technology.digest:
-            raise ValueError(f"must be made with the present {technology.name} figures")
-        return MappedPe(
-            multiplier=multiplier, psum_width=content["psum_width"], technology=technology,
-            netlist=MappedNetlist.from_dict(content["pe"]),
-            multiplier_netlist=MappedNetlist.from_dict(content["multiplier_alone"]),
-            recipe=content["recipe"], verilog_sha256=content["verilog_sha256"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"mapped PE is malformed ({error!r})") from None
+    """Return the PE; raises ValueError when it is malformed, or of something else."""
+    read = record(_PeFile, without_format(content, RESULT_FORMAT))
+    if read.netlist_sha256 != multiplier.digest:
+        raise ValueError(f"must be of netlist {multiplier.digest[:12]}, not "
+                         f"{read.netlist_sha256[:12]}")
+    if read.technology_sha256 != technology.digest:
+        raise ValueError(f"must be made with the present {technology.name} figures")
+    netlists = []
+    for place, part in (("pe", read.pe), ("multiplier_alone", read.multiplier_alone)):
+        try:
+            netlists.append(MappedNetlist.from_dict(part))
+            netlists[-1].check_cells(technology)
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from None
+    ports = netlists[0]
+    for port, driver in NEIGHBOURS.items():
+        if not 0 < len(ports.inputs.get(port, ())) == len(ports.outputs.get(driver, ())):
+            raise ValueError(f"ports {port} and {driver} must have equal widths")
+    return MappedPe(multiplier=multiplier, psum_width=read.psum_width, technology=technology,
+                    netlist=netlists[0], multiplier_netlist=netlists[1], recipe=read.recipe,
+                    verilog_sha256=read.verilog_sha256)

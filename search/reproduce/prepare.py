@@ -15,6 +15,7 @@ import numpy as np
 
 from hw.common.errors import run_command_line, unknown_name
 from hw.common.files import write_bytes, write_json
+from hw.common.outputs import OutputFolder
 from models import ZOO
 from search.reproduce.networks import CIFAR10, IMAGE_SETS, IMAGENET, NETWORKS, Network
 from sim.data import Preprocessing, load_data
@@ -74,7 +75,8 @@ def main() -> int:
         "folder.")
     parser.add_argument("name", help=f"one of {', '.join((*NETWORKS, *IMAGE_SETS))}")
     parser.add_argument("data", type=Path, help="folder with nets/ and images/")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER",
+    parser.add_argument("-o", "--output", type=Path, action=OutputFolder, required=True,
+                        metavar="FOLDER",
                         help="folder to write nets/ or images/ into")
     arguments = parser.parse_args()
     name, places = arguments.name, (arguments.data, arguments.output)

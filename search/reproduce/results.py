@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hw.common.errors import InputError
-from hw.common.files import read_json, write_json
+from hw.common.files import write_json
+from hw.common.records import read_record
 from search.reproduce.findings import READERS
 from search.reproduce.machine import PROJECT
 from search.reproduce.steps import DONE, FAILED, STARTED, Record, Step, digests, missing, producers
@@ -115,15 +115,7 @@ class Results:
     @classmethod
     def load(cls, path: Path) -> Results:
         """Read a file that `save` wrote; raises InputError naming it otherwise."""
-        content = read_json(path)
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise InputError(f"{path}: must be results of format {FORMAT}")
-        try:
-            values = {item.name: content[item.name] for item in fields(cls)}
-            values["outcomes"] = [Outcome(**entry) for entry in values["outcomes"]]
-            return cls(**values)
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{path}: results are malformed ({error!r})") from None
+        return read_record(path, cls, FORMAT)
 
 
 def _distinct(entries: Sequence[Entry]) -> list[Entry]:

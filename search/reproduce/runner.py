@@ -16,7 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from hw.common.errors import EXIT_INTERRUPTED, InputError
+from hw.common.errors import InputError
+from hw.common.interrupts import EXIT_INTERRUPTED
 from models import ZOO
 from search.options import ROOT
 from search.reproduce.machine import machine, versions

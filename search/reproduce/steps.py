@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hw.common.errors import InputError
-from hw.common.files import read_json, write_json
+from hw.common.files import write_json
+from hw.common.records import read_record
 
 FOLDER = "steps"
 STARTED, DONE, FAILED = "started", "done", "failed"
@@ -85,11 +86,10 @@ class Record:
         """Read a record, None where there is none; raises InputError when it is malformed."""
         if not path.exists():
             return None
-        content = read_json(path)
         try:
-            return cls(**{item.name: content[item.name] for item in fields(cls)})
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{path}: record is malformed ({error!r}); remove it") from None
+            return read_record(path, cls)
+        except InputError as error:
+            raise InputError(f"{error}; remove it") from None
 
 
 def missing(step: Step, work: Path) -> list[str]:

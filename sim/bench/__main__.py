@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hw.common.errors import InputError, ToolError, run_command_line, unknown_name
 from hw.common.files import write_json, write_text
+from hw.common.outputs import OutputFile, check_output
 from hw.common.progress import task
 from sim.bench.contenders import BASELINE, CONTENDERS, HARD, TYPICAL
 from sim.bench.machine import describe
@@ -21,7 +22,7 @@ from sim.bench.shapes import load_shapes
 from sim.bench.stack import make, measure
 
 NETWORKS = ("resnet20", "resnet50")
-NETWORK_REPEATS = 3
+NETWORK_REPEATS, MAX_REPEATS = 3, 1000
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
                         "option (default: both)")
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE.json",
                         help="report an earlier run instead of measuring")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE.json",
+    parser.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE.json",
                         help="write all measurements")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg",
                         help="draw time per multiplication, logarithmic")
@@ -70,6 +71,8 @@ def _check(arguments: argparse.Namespace) -> None:
     for option, values in (("repeats", [arguments.repeats]), ("threads", arguments.threads)):
         if min(values) < 1:
             raise InputError(f"--{option} must be at least 1, not {min(values)}")
+    if arguments.repeats > MAX_REPEATS:
+        raise InputError(f"--repeats must be at most {MAX_REPEATS}, not {arguments.repeats}")
     if max(arguments.threads) > (os.cpu_count() or 1):
         raise InputError(f"--threads must be at most the {os.cpu_count()} cores, "
                          f"not {max(arguments.threads)}")
@@ -103,6 +106,11 @@ def run(arguments: argparse.Namespace) -> Results:
 def main() -> int:
     """Command line of the module; status 1 when a result was not bit-exact."""
     arguments = _parser().parse_args()
+    for path in (arguments.output, arguments.plot):
+        if path is not None:
+            check_output(path)
+    if arguments.plot and arguments.plot.suffix != ".svg":
+        raise InputError(f"{arguments.plot}: --plot must end in .svg")
     if arguments.markdown:
         around(arguments.markdown)  # before minutes of work
     results = Results.load(arguments.source) if arguments.source else run(arguments)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.common.errors import InputError
-from hw.common.files import read_json
+from hw.common.records import read_record
 from sim.bench.shapes import LayerShape
 from sim.bench.stack import Row, relative
 from sim.bench.timing import Spread
@@ -55,16 +55,30 @@ class Results:
     @classmethod
     def load(cls, path: Path) -> Results:
         """Read a file that `to_dict` made; raises InputError naming it otherwise."""
-        content = read_json(path)
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise InputError(f"{path}: must be results of `python -m sim.bench -o`, with "
-                             f"\"format\": \"{FORMAT}\"")
-        try:
-            return cls(
-                machine=content["machine"], title=content["title"], repeats=content["repeats"],
-                threads=content["threads"], baseline=content["baseline"],
-                missing=content["missing"], networks=content["networks"],
-                shapes=tuple(LayerShape(**entry) for entry in content["shapes"]),
-                rows=tuple(Row.from_dict(entry) for entry in content["rows"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: results must be complete ({error!r})") from None
+        return read_record(path, _ResultsFile, FORMAT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RowFile(Row):
+    """A row in a file, where figures of the whole stack stand beside it."""
+
+    stack_ms: Any = None
+    stack_ns_per_mac: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ResultsFile(Results):
+    """Results in a file, beside its format."""
+
+    rows: Sequence[_RowFile] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("packages", "cores", "cpu", "features", "load_average", "python", "system"):
+            if name not in self.machine:
+                raise InputError(f"machine must have a value for {name!r}")
+        if not self.threads:
+            raise InputError("threads must not be empty")
+        for row in self.rows:
+            rounds = {len(values) for values in row.ns_per_mac}
+            if len(row.ns_per_mac) != len(self.shapes) or len(rounds) != 1 or 0 in rounds:
+                raise InputError(f"row {row.key} must have as many values for each shape")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.common.errors import InputError, unknown_name
-from hw.common.files import read_json
+from hw.common.records import read_record
 from sim.windows import Window
 
 MIN_ROWS = 4096  # of the matrix product: images are batched until there are that many
@@ -175,24 +175,9 @@ def load_shapes(name_or_file: str) -> tuple[LayerShape, ...]:
     if not name_or_file.endswith(".json"):
         raise unknown_name("shapes", name_or_file, PRESETS)
     path = Path(name_or_file)
-    content = read_json(path)
-    if not isinstance(content, list) or not content:
-        raise InputError(f"{path}: shapes must be a list of objects")
-    shapes = []
-    for index, entry in enumerate(content):
-        if not isinstance(entry, dict):
-            raise InputError(f"{path}: shape {index} must be an object, not {entry!r}")
-        known = [field.name for field in fields(LayerShape)]
-        try:
-            for key in entry:
-                if key not in known:
-                    raise unknown_name("entry", key, known)
-            shapes.append(LayerShape(**entry))
-        except InputError as error:
-            raise InputError(f"{path}: shape {index}: {error}") from None
-        except TypeError as error:  # a required entry is missing
-            raise InputError(f"{path}: shape {index} must be complete "
-                             f"({str(error).split('() ')[-1]})") from None
+    shapes = read_record(path, list[LayerShape])
+    if not shapes:
+        raise InputError(f"{path}: shapes must be a list of objects, not empty")
     if len({shape.name for shape in shapes}) != len(shapes):
         raise InputError(f"{path}: shapes must have different names")
     return tuple(shapes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,14 +57,6 @@ class Row:
                 "stack_ms": vars(Spread.of([1e-6 * value for value in stack])),
                 "stack_ns_per_mac": vars(Spread.of([value / macs for value in stack])),
                 "ns_per_mac": [list(values) for values in self.ns_per_mac]}
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Row:
-        """Restore a row; KeyError or TypeError when it is none."""
-        return cls(name=content["name"], label=content["label"], result=content["result"],
-                   threads=content["threads"], sampled=content["sampled"],
-                   bit_exact=content["bit_exact"],
-                   ns_per_mac=tuple(tuple(values) for values in content["ns_per_mac"]))
 
 
 def make(names: Sequence[str]) -> tuple[list[Contender], dict[str, str]]:

@@ -119,7 +119,7 @@ class Calibration:
         tables = inexact(network.check_tables(tables))
         fits: dict[str, LayerFit] = {}
         with task("compensating", len(network.layers), quiet=quiet) as progress:
-            states: list[State] = [{network.input: batch} for batch in self._batches]
+            states: list[State] = [network.start(batch) for batch in self._batches]
             done = 0
             for layer in network.layers:
                 step = network.layer_steps[layer.name]
@@ -157,7 +157,7 @@ class Calibration:
         if kind not in KINDS:
             raise unknown_name("kind of compensation", kind, KINDS)
         network, done = self.network, 0
-        states: list[State] = [{network.input: batch} for batch in self._batches]
+        states: list[State] = [network.start(batch) for batch in self._batches]
         for layer in network.layers:
             if layer.name not in tables:
                 continue
@@ -244,7 +244,7 @@ class Calibration:
         with task("exact sums", len(self._batches), quiet=quiet) as progress:
             for index, batch in enumerate(self._batches):
                 held_out = index >= self._fitting
-                state, done = {network.input: batch}, 0
+                state, done = network.start(batch), 0
                 for layer in network.layers:
                     step = network.layer_steps[layer.name]
                     state = network.advance(state, done, step, {})

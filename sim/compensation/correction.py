@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
+from hw.common.records import LARGEST
 from sim.layer import MappedLayer
 from sim.requantize import MAX_SHIFT, MULTIPLIER_BITS
 
@@ -103,8 +104,8 @@ def _array(name: str, values: Any) -> npt.NDArray[Any] | None:
         raise InputError(f"{name} must be a list of {'numbers' if real else 'integers'}")
     if name == "weight_map" and len(values) != 256:
         raise InputError(f"weight_map must have 256 entries, not {len(values)}")
-    if real and not all(0 < value < np.inf for value in values):
-        raise InputError(f"{name} must be positive and finite")
+    if real and not all(1 / LARGEST <= value <= LARGEST for value in values):
+        raise InputError(f"{name} must be positive and at most {LARGEST:g}")
     if not real and not all(low <= value <= high for value in values):
         raise InputError(f"{name} must be {low} to {high}")
     return np.array(values, kind)

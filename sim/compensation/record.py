@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from hw.common.errors import InputError, unknown_name
 from hw.common.files import read_json, write_json
+from hw.common.records import Amount, Count, record, without_format
 from sim.compensation.correction import Correction
 from sim.network import QuantNetwork
 from sim.tables import Table, is_exact, table_key
@@ -51,11 +52,8 @@ class LayerFit:
 
     @classmethod
     def from_dict(cls, content: Any) -> LayerFit:
-        """Return the fit of `to_dict`; raises InputError, KeyError, TypeError or ValueError."""
-        correction = content["correction"]
-        return cls(table=str(content["table"]), kept=str(content["kept"]),
-                   plain_error=float(content["plain_error"]), error=float(content["error"]),
-                   correction=None if correction is None else Correction.from_dict(correction))
+        """Return the fit of `to_dict`; raises InputError."""
+        return record(_FitFile, content).fit()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,9 +129,8 @@ class Compensation:
         content = read_json(path)
         try:
             return cls.from_dict(content)
-        except (InputError, KeyError, TypeError, ValueError, OverflowError) as error:
-            reason = f"no {error}" if isinstance(error, KeyError) else error
-            raise InputError(f"{path}: not a compensation file ({reason})") from None
+        except InputError as error:
+            raise InputError(f"{path}: not a compensation file ({error})") from None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` reads, ready for JSON."""
@@ -145,24 +142,47 @@ class Compensation:
 
     @classmethod
     def from_dict(cls, content: Any) -> Compensation:
-        """Return the compensation of `to_dict`; raises InputError, KeyError or TypeError."""
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise InputError(f"format must be {FORMAT!r}")
-        if content["version"] != VERSION:
-            raise InputError(f"version must be {VERSION}, not {content['version']!r}")
-        if not isinstance(content["layers"], dict):
-            raise InputError("layers must be an object")
+        """Return the compensation of `to_dict`; raises InputError."""
+        read = record(_CompensationFile, without_format(content, FORMAT))
         layers = {}
-        for name, entry in content["layers"].items():
+        for name, fit in read.layers.items():
             try:
-                layers[name] = LayerFit.from_dict(entry)
-            except (TypeError, ValueError) as error:  # InputError is a ValueError
-                raise InputError(f"layer {name!r}: {error}") from None
-        return cls(kind=str(content["kind"]), network=str(content["network"]), layers=layers,
-                   fitted_images=int(content["fitted_images"]),
-                   held_out_images=int(content["held_out_images"]),
-                   plain_divergence=float(content["plain_divergence"]),
-                   divergence=float(content["divergence"]))
+                layers[name] = fit.fit()
+            except InputError as error:
+                raise InputError(f"layers[{name!r}]: {error}") from None
+        return cls(kind=read.kind, network=read.network, layers=layers,
+                   fitted_images=read.fitted_images, held_out_images=read.held_out_images,
+                   plain_divergence=read.plain_divergence, divergence=read.divergence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _FitFile:
+    """A `LayerFit` in a file."""
+
+    table: str
+    kept: str
+    plain_error: Amount
+    error: Amount
+    correction: Any
+
+    def fit(self) -> LayerFit:
+        return LayerFit(table=self.table, kept=self.kept, plain_error=self.plain_error,
+                        error=self.error, correction=None if self.correction is None
+                        else Correction.from_dict(self.correction))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _CompensationFile:
+    """A `Compensation` in a file, beside its format."""
+
+    version: Literal[1]
+    kind: str
+    network: str
+    layers: Mapping[str, _FitFile]
+    fitted_images: Count
+    held_out_images: Count
+    plain_divergence: float
+    divergence: float
 
 
 def network_digest(network: QuantNetwork) -> str:

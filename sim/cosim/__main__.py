@@ -32,6 +32,7 @@ DIGITS = ZOO / "digits.onnx"
 DIGITS_DATA, DIGITS_CALIBRATION = "digits:search", "digits:calibrate"
 PRESET = BankConfig(rows=8, cols=8, arrays=("mul8u_exact", "mul8u_bam_h2v6",
                                             "mul8u_optrunc_a2w1"))
+MAX_BATCH = 4096  # images at a time
 EXIT_DIFFERENT = 1
 
 
@@ -94,6 +95,12 @@ def main() -> int:
     for name in ("images", "batch"):
         if getattr(arguments, name) < 1:
             raise InputError(f"--{name} must be at least 1, not {getattr(arguments, name)}")
+    if arguments.batch > MAX_BATCH:
+        raise InputError(f"--batch must be at most {MAX_BATCH}, not {arguments.batch}")
+    if arguments.rtl is not None and not arguments.rtl.is_dir():
+        raise InputError(f"{arguments.rtl}: --rtl must be a folder of Verilog")
+    if arguments.seed < 0:
+        raise InputError(f"--seed must not be negative, not {arguments.seed}")
     if not 0 <= arguments.stall < 1:
         raise InputError(f"--stall must be 0 to 1, without 1, not {arguments.stall}")
     if arguments.data is None:
@@ -105,7 +112,10 @@ def main() -> int:
     data = load_data(arguments.data, pixels, limit=arguments.images)
     network = load_network(arguments, arguments.network, arguments.data, pixels)
     design = _design(arguments, network)
-    on_rtl = NetworkOnRtl(network, design, AcceleratorConfig(), sums=arguments.sums)
+    try:
+        on_rtl = NetworkOnRtl(network, design, AcceleratorConfig(), sums=arguments.sums)
+    except InputError as error:  # constants that do not fit
+        raise InputError(f"{arguments.design}: {error}") from None
     result = _run(on_rtl, data.images, arguments)
     if arguments.json:
         print(json.dumps(result, indent=2))

@@ -93,7 +93,7 @@ class NetworkOnRtl:
         pieces = iter(layer_pieces(program))
         # The word after the last SYNC was due in this cycle.
         start = rtl.cycle
-        state: State = {self.network.input: images}
+        state: State = self.network.start(images)
         done: list[LayerRun] = []
         for index in range(self.network.step_count):
             layer = self.network.layer_at(index)

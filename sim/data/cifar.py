@@ -18,12 +18,14 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError, unknown_name
 from sim.data import unpickle
-from sim.data.content import Content, Request, checked_labels
+from sim.data.content import Content, Request, check_ratio, checked_labels
 from sim.data.source import ARCHIVES
 
 SIDE, PIXELS = 32, 3 * 32 * 32
 MAX_BATCH_BYTES = 256 << 20  # the largest published one has 155 MB
 MAX_ARCHIVE_BYTES = 512 << 20  # unpacked; the published ones have 190 MB
+MAX_MEMBERS = 1000  # the published ones have 9 at most
+MAX_HEADER_BYTES = 64 << 10  # of a long name or of attributes of a member
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ def read(request: Request) -> Content:
     if split is None:
         raise InputError(f"{path}: must be followed by #{' or #'.join(layout.batches)}")
     if split not in layout.batches:
-        raise unknown_name("split", split, layout.batches)
+        raise InputError(f"{path}: {unknown_name('split', split, layout.batches)}")
     names = layout.batches[split]
     return _joined(_of_archive(path, names, layout) if archive
                    else _of_folder(path, names, layout, request.limit), request.limit)
@@ -92,8 +94,10 @@ def _of_archive(path: Path, names: tuple[str, ...], layout: Format) -> list[_Bat
     found: dict[str, _Batch] = {}
     try:
         with (_opened(path) as stream,
-              tarfile.open(fileobj=_Capped(stream, path), mode="r|") as archive):
-            for member in archive:
+              tarfile.open(fileobj=_Capped(stream, path), mode="r|", tarinfo=_Member) as archive):
+            for number, member in enumerate(archive):
+                if number >= MAX_MEMBERS:
+                    raise InputError(f"{path}: archive must have at most {MAX_MEMBERS} members")
                 if member.offset_data + member.size > MAX_ARCHIVE_BYTES:
                     raise _too_large(path)
                 name = member.name.rpartition("/")[2]
@@ -117,6 +121,18 @@ def _of_archive(path: Path, names: tuple[str, ...], layout: Format) -> list[_Bat
     return [found[name] for name in names]
 
 
+class _Member(tarfile.TarInfo):
+    """A member whose extended header is short: long ones take long to be read."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Member:
+        """Read a header of 512 bytes."""
+        found = super().frombuf(buf, encoding, errors)
+        if found.type not in tarfile.REGULAR_TYPES and found.size > MAX_HEADER_BYTES:
+            raise ValueError(f"header of {found.size} bytes")
+        return found
+
+
 def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
     return path.open("rb") if path.suffix.lower() == ".tar" else gzip.open(path)
 
@@ -127,6 +143,7 @@ class _Capped(io.RawIOBase):
     def __init__(self, stream: BinaryIO | gzip.GzipFile, path: Path) -> None:
         super().__init__()
         self.stream, self.path, self.done = stream, path, 0
+        self.packed = path.stat().st_size
 
     def read(self, size: int = -1) -> bytes:
         """Read as the stream does."""
@@ -134,6 +151,7 @@ class _Capped(io.RawIOBase):
         self.done += len(content)
         if self.done > MAX_ARCHIVE_BYTES:
             raise _too_large(self.path)
+        check_ratio(self.packed, self.done, str(self.path))
         return content
 
 

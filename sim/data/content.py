@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
+from hw.common.memory import memory_limit, shown
+from hw.common.wording import counted
 from sim.data.source import Source
 
-MAX_BYTES = 2 << 30  # of pixels read, and of float32 images returned, at once
+SHARE = 4  # the part of a command's memory that pixels, or float32 images, may take at once
 MAX_FILE_BYTES = 512 << 20
 MAX_TEXT_BYTES = 256 << 20
+MAX_LABEL = (1 << 31) - 1
+LARGEST = 1e18  # magnitude of a network's input: squares, as quantisers take them, fit in float32
+# What compresses better than this is no picture but a file made to fill the memory; deflate
+# reaches 1032 on zeros, photographs 2, drawings and handwriting 5 to 50.
+MAX_RATIO = 200
+FREE_BYTES = 64 << 20  # that may be blank all the same
 
 
 class Encoded(NamedTuple):
@@ -29,7 +38,7 @@ class Encoded(NamedTuple):
 class Content:
     """Images and labels of a source, in its order, at most as many as were asked for.
 
-    The images are one of `ready`, float32[n, c, h, w] that need no preprocessing; `pixels`,
+    The images are one of `ready`, float32[n, ...] that need no preprocessing; `pixels`,
     uint8[n, h, w, c]; and `encoded`. labels : int64[n], or None where none were asked for.
     """
 
@@ -61,25 +70,51 @@ def checked_labels(labels: npt.ArrayLike, *, name: str, what: str = "labels",
         raise InputError(f"{name}: {what} must hold integers, not {values.dtype}")
     if values.size and values.min() < 0:
         raise InputError(f"{name}: labels must not be negative, but {values.min()} is")
-    if classes is not None and values.size and values.max() >= classes:
-        raise InputError(f"{name}: labels must be 0 to {classes - 1}, not {values.max()}")
+    last = MAX_LABEL if classes is None else classes - 1
+    if values.size and values.max() > last:
+        raise InputError(f"{name}: labels must be 0 to {last}, not {values.max()}")
     return values.astype(np.int64)
+
+
+def max_bytes() -> int:
+    """Return how much of a source may be in memory at once."""
+    return memory_limit() // SHARE
 
 
 def check_bytes(size: int, count: int, name: str) -> None:
     """Refuse `count` images of `size` bytes together that do not fit in memory."""
-    if size > MAX_BYTES:
-        most = MAX_BYTES * count // size
-        raise InputError(f"{name}: {count} images would take {size / 1e9:.1f} GB of memory, more "
-                         f"than {MAX_BYTES / 1e9:.1f}; limit them to {most}, for instance by "
-                         f"--limit {most}")
+    if size > max_bytes():
+        most = max_bytes() * count // size
+        remedy = f"limit them to {most}, for instance by --limit {most}" if most else \
+            "--max-memory allows more"
+        raise InputError(f"{name}: {counted(count, 'image')} would take {shown(size)} of memory, "
+                         f"more than {shown(max_bytes())}; {remedy}")
+
+
+def check_ratio(packed: int, unpacked: int, name: str) -> None:
+    """Refuse what unpacks to far more bytes than images do."""
+    if unpacked > max(FREE_BYTES, MAX_RATIO * packed):
+        raise InputError(f"{name}: must not unpack to more than {MAX_RATIO} times its "
+                         f"{shown(packed)}, as to {shown(unpacked)}")
+
+
+def regular(path: Path) -> Path:
+    """Return the path of a file; raises InputError for folders, pipes and devices."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise InputError(f"{path}: must be a file, not {'a folder' * path.is_dir() or 'a device'}")
+    return path
+
+
+def opened(path: Path) -> BinaryIO:
+    """Return a file open for reading; a pipe or device, which may never end, is refused."""
+    return regular(path).open("rb")
 
 
 def read_lines(path: Path) -> list[str]:
     """Return the lines of a text file without the empty ones."""
-    if path.is_file() and path.stat().st_size > MAX_TEXT_BYTES:
-        raise InputError(f"{path}: list must have at most {MAX_TEXT_BYTES} bytes, "
-                         f"not {path.stat().st_size}")
+    size = regular(path).stat().st_size
+    if size > MAX_TEXT_BYTES:
+        raise InputError(f"{path}: list must have at most {MAX_TEXT_BYTES} bytes, not {size}")
     try:
         lines = path.read_bytes().decode("utf-8").splitlines()
     except UnicodeDecodeError:

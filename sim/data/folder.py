@@ -105,7 +105,8 @@ def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
 
 def _report_skipped(folder: Path, skipped: list[Path]) -> None:
     if skipped:
-        shown = ", ".join(str(path.relative_to(folder)) for path in skipped[:SHOWN])
+        names = [" ".join(str(path.relative_to(folder)).split()) for path in skipped[:SHOWN]]
+        shown = ", ".join(names)
         more = ", ..." if len(skipped) > SHOWN else ""
         plural = "file is no image" if len(skipped) == 1 else "files are no images"
         print(f"{folder}: {len(skipped)} {plural}, left out: {shown}{more}", file=sys.stderr)

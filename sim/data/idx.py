@@ -6,6 +6,8 @@ import gzip
 import math
 import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError, unknown_name
-from sim.data.content import Content, Request, check_bytes, checked_labels
+from sim.data.content import Content, Request, check_bytes, check_ratio, checked_labels, opened
 
 UNSIGNED_BYTE = 0x08
+MOST_DIMENSIONS = 4
 SPLITS = {"train": "train", "test": "t10k"}  # split -> how the names of its files begin
 _IMAGES = re.compile(r"(?P<name>.*)images(?P<mark>[-.]idx)[34]-ubyte(?:\.gz)?")
 
@@ -28,17 +31,17 @@ def read(request: Request) -> Content:
     chooses.
     """
     images = _images_file(request)
-    pixels, count = _array(images, dimensions=(3, 4), limit=request.limit)
-    if pixels.ndim == 3:
-        pixels = pixels[..., None]
-    if not request.labelled:
-        return Content(pixels=pixels, labels=None)
-    path = request.source.files[0] if request.source.files else _labels_file(images)
-    labels, _count = _array(path, dimensions=(1,))
-    if len(labels) != count:
-        raise InputError(f"{path}: must have a label for each of {count} images of {images}, "
-                         f"not {len(labels)}")
-    return Content(pixels=pixels, labels=checked_labels(labels, name=str(path))[:request.limit])
+    labels = None
+    if request.labelled:  # first, for they take less time
+        path = request.source.files[0] if request.source.files else _labels_file(images)
+        count = _shape(images, dimensions=(3, MOST_DIMENSIONS))[0]
+        found = _shape(path, dimensions=(1,))[0]
+        if found != count:
+            raise InputError(f"{path}: must have a label for each of {count} images of {images}, "
+                             f"not {found}")
+        labels = checked_labels(_array(path, dimensions=(1,)), name=str(path))[:request.limit]
+    pixels = _array(images, dimensions=(3, MOST_DIMENSIONS), limit=request.limit)
+    return Content(pixels=pixels[..., None] if pixels.ndim == 3 else pixels, labels=labels)
 
 
 def _images_file(request: Request) -> Path:
@@ -49,7 +52,7 @@ def _images_file(request: Request) -> Path:
         return path
     if split not in SPLITS:
         if split is not None:
-            raise unknown_name("split", split, SPLITS)
+            raise InputError(f"{path}: {unknown_name('split', split, SPLITS)}")
         raise InputError(f"{path}: must be followed by #{' or #'.join(SPLITS)}")
     found = sorted(entry for entry in path.iterdir() if entry.name.startswith(SPLITS[split])
                    and _IMAGES.fullmatch(entry.name))
@@ -80,27 +83,46 @@ def _read_shape(stream: BinaryIO | gzip.GzipFile, path: Path) -> tuple[int, ...]
     return tuple(np.frombuffer(raw, ">u4").tolist())
 
 
+def _shape(path: Path, *, dimensions: tuple[int, ...]) -> tuple[int, ...]:
+    """Return what the header says."""
+    with _stream(path) as stream:
+        return _checked_shape(stream, path, dimensions)
+
+
+def _checked_shape(stream: BinaryIO | gzip.GzipFile, path: Path, dimensions: tuple[int, ...]
+                   ) -> tuple[int, ...]:
+    shape = _read_shape(stream, path)
+    if len(shape) not in dimensions or 0 in shape:
+        wanted = " or ".join(map(str, dimensions))
+        found = list(shape) if len(shape) <= MOST_DIMENSIONS else len(shape)
+        raise InputError(f"{path}: must have {wanted} dimensions that are not 0, not {found}")
+    return shape
+
+
 def _array(path: Path, *, dimensions: tuple[int, ...], limit: int | None = None
-           ) -> tuple[npt.NDArray[np.uint8], int]:
-    """Return the first `limit` entries, and how many there are."""
-    try:
-        with _opened(path) as stream:
-            shape = _read_shape(stream, path)
-            if len(shape) not in dimensions or 0 in shape:
-                wanted = " or ".join(map(str, dimensions))
-                raise InputError(f"{path}: must have {wanted} dimensions that are not 0, "
-                                 f"not {list(shape)}")
-            count = shape[0]
-            shape = (min(limit or count, count), *shape[1:])
-            size = math.prod(shape)
-            check_bytes(size, shape[0], str(path))
-            raw = stream.read(size)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: damaged gzip file ({error})") from None
+           ) -> npt.NDArray[np.uint8]:
+    """Return the first `limit` entries."""
+    with _stream(path) as stream:
+        shape = _checked_shape(stream, path, dimensions)
+        shape = (min(limit or shape[0], shape[0]), *shape[1:])
+        size = math.prod(shape)
+        check_bytes(size, shape[0], str(path))
+        check_ratio(path.stat().st_size, size, str(path))
+        raw = stream.read(size)
     if len(raw) != size:
         raise InputError(f"{path}: must have {size} bytes for {list(shape)}, not {len(raw)}")
-    return np.frombuffer(raw, np.uint8).reshape(shape), count
+    return np.frombuffer(raw, np.uint8).reshape(shape)
 
 
-def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+@contextmanager
+def _stream(path: Path) -> Iterator[BinaryIO | gzip.GzipFile]:
+    """Open a file, compressed or not, and name it where it is damaged."""
+    try:
+        with opened(path) as file:
+            if path.suffix == ".gz":
+                with gzip.GzipFile(fileobj=file) as stream:
+                    yield stream
+            else:
+                yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: damaged gzip file ({error})") from None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -13,7 +15,8 @@ import numpy.typing as npt
 from hw.common.errors import InputError
 from models.data import Labelled, load_digits_split
 from sim.data import cifar, folder, idx, imagenet, npz
-from sim.data.content import Content, Request, check_bytes
+from sim.data.content import Content, Request, check_bytes, max_bytes
+from sim.data.fit import check_fits
 from sim.data.parallel import for_each
 from sim.data.pictures import decode, strict
 from sim.data.preprocessing import Preprocessing
@@ -35,7 +38,7 @@ READERS = {"digits": _digits, "npz": npz.read, "folder": folder.read, "cifar10":
 
 
 class LabelledImages(NamedTuple):
-    """Images float32[n, channels, height, width], read or not, and labels int64[n]."""
+    """Images float32[n, ...], read or not, and labels int64[n]."""
 
     images: npt.NDArray[np.float32] | Images
     labels: npt.NDArray[np.int64]
@@ -55,7 +58,8 @@ class Images:
     labels : int64[n], optional
         The classes.
     shape : tuple of int
-        Of one image as the network takes it: (c, h, w), or (h, w, c) in layout `nhwc`.
+        Of one image as the network takes it: (c, h, w), or (h, w, c) in layout `nhwc`; of arrays
+        that are not preprocessed, such as vectors (k,), what they are.
     """
 
     def __init__(self, content: Content, source: Source, preprocessing: Preprocessing) -> None:
@@ -84,6 +88,11 @@ class Images:
     def nbytes(self) -> int:
         """Of all images as float32."""
         return 4 * len(self) * int(np.prod(self.shape))
+
+    @property
+    def eight_bit(self) -> bool:
+        """Whether the values come from 8-bit pixels, rather than from arrays ready to run."""
+        return self._content.ready is None
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -121,11 +130,26 @@ class Images:
                  threads=threads, quiet=quiet)
         return out
 
+    def check_fits(self) -> None:
+        """Refuse images that the network does not take; the first one is decoded for it.
+
+        Nothing is checked where the preprocessing is not for a network.
+        """
+        takes = self._preprocessing.takes
+        if takes is not None:
+            check_fits(self.shape, takes, name=self.source.text, layout=None if
+                       self._content.ready is not None else self._preprocessing.layout)
+
     @cached_property
     def _picture_shape(self) -> tuple[int, ...]:
         """(h, w, c) of the first image, which all others must have."""
         with strict():
-            return self._pixels(np.zeros(1, np.int64)).shape[1:]
+            shape = self._pixels(np.zeros(1, np.int64)).shape[1:]
+        try:
+            self._preprocessing.check_channels(shape[2])
+        except InputError as error:
+            raise InputError(f"{self.source.text}: {error}") from None
+        return shape
 
     def _pixels(self, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         """Return uint8[n, h, w, c] in the network's colour and size; one image if it is encoded."""
@@ -134,7 +158,9 @@ class Images:
             if self._content.pixels is not None:
                 return self._preprocessing.pictures(self._content.pixels[chosen])
             name, read = self._content.encoded[int(chosen[0])]
-            image = decode(read(), name)
+            with _named_failures(name):
+                content = read()
+            image = decode(content, name)
             return self._preprocessing.picture(image)[None]
         except InputError as error:
             message = str(error)
@@ -145,14 +171,24 @@ class Images:
         height, width, channels = self._picture_shape
         if shape[:2] != (height, width):
             return InputError(f"{name}: images must have one size, {height}x{width} as the first, "
-                              f"not {shape[0]}x{shape[1]}; resize and crop make them equal")
+                              f"not {shape[0]}x{shape[1]}; --size, or --resize and "
+                              "--crop, make them equal (docs/data.md)")
         return InputError(f"{name}: images must all have {channels} channels as the first, not "
-                          f"{shape[2]}; channels rgb or grey makes them equal")
+                          f"{shape[2]}; --channels rgb or grey makes them equal (docs/data.md)")
+
+
+@contextmanager
+def _named_failures(name: str) -> Iterator[None]:
+    """Say that a file is at fault where the system refuses to open or read it."""
+    try:
+        yield
+    except OSError as error:  # no permission, a loop of links, a name too long, a broken disk
+        raise InputError(f"{error.filename or name}: {error.strerror or error}") from None
 
 
 def open_images(source: str, preprocessing: Preprocessing, *, limit: int | None = None,
                 labelled: bool = True) -> Images:
-    """Return the images of a source without decoding them.
+    """Return the images of a source without decoding them, but the first for its shape.
 
     source : `[KIND:]PATH[,FILE...][#SPLIT]`, see docs/data.md.
     limit : the first `limit` images. labelled : refuse a source without labels.
@@ -161,9 +197,15 @@ def open_images(source: str, preprocessing: Preprocessing, *, limit: int | None 
     """
     if limit is not None and limit < 1:
         raise InputError(f"Limit must be at least 1, not {limit}")
-    found = parse(source)
-    content = READERS[found.kind](Request(source=found, limit=limit, labelled=labelled))
-    return Images(content, found, preprocessing)
+    with _named_failures(source):
+        found = parse(source)
+        content = READERS[found.kind](Request(source=found, limit=limit, labelled=labelled))
+    if content.ready is not None and preprocessing.asked:
+        raise InputError(f"{source}: its arrays are taken as they are, so that "
+                         f"{' and '.join(preprocessing.asked)} must not be given")
+    images = Images(content, found, preprocessing)
+    images.check_fits()
+    return images
 
 
 def labelled_images(source: str, preprocessing: Preprocessing, *, limit: int | None = None
@@ -175,20 +217,20 @@ def labelled_images(source: str, preprocessing: Preprocessing, *, limit: int | N
 def kept(images: Images) -> LabelledImages:
     """Return labelled images, read if they are few enough to be kept."""
     assert images.labels is not None
-    if images.nbytes <= WHOLE_BYTES:
+    if images.nbytes <= min(WHOLE_BYTES, max_bytes()):
         return LabelledImages(images.read(), images.labels)
     return LabelledImages(images, images.labels)
 
 
 def load_images(source: str, preprocessing: Preprocessing, *, limit: int | None = None,
                 threads: int | None = None) -> npt.NDArray[np.float32]:
-    """Return images float32[n, c, h, w]; the arguments of `load_data`, but no labels are needed."""
+    """Return images float32[n, ...]; the arguments of `load_data`, but no labels are needed."""
     return _whole(open_images(source, preprocessing, limit=limit, labelled=False), threads)
 
 
 def load_data(source: str, preprocessing: Preprocessing, *, limit: int | None = None,
               threads: int | None = None) -> Labelled:
-    """Return images float32[n, c, h, w] and labels int64[n].
+    """Return images float32[n, ...], pictures as [n, c, h, w], and labels int64[n].
 
     Parameters
     ----------
@@ -196,7 +238,7 @@ def load_data(source: str, preprocessing: Preprocessing, *, limit: int | None = 
         `[KIND:]PATH[,FILE...][#SPLIT]`: `digits:SPLIT`, an `.npz` file, a folder of class
         folders, CIFAR batches, IDX files or an image folder with a list; see docs/data.md.
     preprocessing : Preprocessing
-        What the network takes; float32 arrays of an `.npz` file are taken as they are.
+        What the network takes; floats of an `.npz` file are taken as they are.
     limit : int, optional
         Keep the first `limit` images.
     threads : int, optional

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import math
+import warnings
 import zlib
 from itertools import pairwise
 from pathlib import Path
@@ -13,15 +15,25 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
-from sim.data.content import Content, Encoded, Request, check_bytes, checked_labels
+from sim.data.content import (
+    LARGEST,
+    Content,
+    Encoded,
+    Request,
+    check_bytes,
+    check_ratio,
+    checked_labels,
+    opened,
+)
 from sim.data.parallel import for_each
 from sim.data.pictures import decode, pixels_of
 
 STREAMS = ("jpeg", "png", "webp")  # names of packed files, cut by `offset`
 READ_BYTES = 1 << 20  # at once: a large read would be held twice
 TILE = 32  # pixels of a side of the images on a sheet
-_DAMAGE = (BadZipFile, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError,
-           zlib.error)
+OBJECT_BYTES = 512  # of memory that a packed file takes beside its content
+_DAMAGE = (BadZipFile, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, OSError,
+           zlib.error, lzma.LZMAError)
 
 
 class _Header(NamedTuple):
@@ -33,16 +45,16 @@ class _Header(NamedTuple):
 def read(request: Request) -> Content:
     """Return the content of an `.npz` file.
 
-    It holds `x`, uint8[n, h, w, c] or float32[n, c, h, w], or one of `jpeg`, `png` and `webp`,
-    a stream uint8[...] of image files that lie at `offset[i]:offset[i + 1]`; and labels `y`,
-    integers [n]. A stream with fewer files than labels holds sheets: the same number of 32x32
-    images on each, row by row from the top left.
+    It holds `x`, pictures uint8[n, h, w, c] or floats [n, ...] of any number of dimensions, rounded
+    to float32, or one of `jpeg`, `png` and `webp`, a stream uint8[...] of image files that lie at
+    `offset[i]:offset[i + 1]`; and labels `y`, integers [n]. A stream with fewer files than labels
+    holds sheets: the same number of 32x32 images on each, row by row from the top left.
     """
     path = request.source.path
     what = "data must be an .npz file with arrays x and y" if request.labelled else \
         "images must be an .npz file with array x"
     try:
-        with ZipFile(path) as archive:
+        with opened(path) as file, ZipFile(file) as archive:
             names = {name.removesuffix(".npy") for name in archive.namelist()}
             stream = next((name for name in STREAMS if {name, "offset"} <= names), None)
             labelled = request.labelled or (stream is not None and "y" in names)
@@ -61,19 +73,39 @@ def read(request: Request) -> Content:
 def _arrays(archive: ZipFile, request: Request) -> Content:
     path = request.source.path
     header = _header(archive, "x")
-    if len(header.shape) != 4 or not header.shape[0]:
-        raise InputError(f"{path}: x must have shape [n, h, w, c] (uint8) or [n, c, h, w] "
-                         f"(float32), not {list(header.shape)}")
-    if header.dtype not in (np.uint8, np.float32):
-        raise InputError(f"{path}: x must be uint8 or float32, not {header.dtype}")
-    if 0 in header.shape:
-        raise InputError(f"{path}: x must not be empty, but its shape is {list(header.shape)}")
+    count = _check_kind(header, path)
+    labels = _labels(archive, path, count)[:request.limit] if request.labelled else None
     images = _array(archive, "x", path, request.limit)
-    if images.dtype == np.float32 and not np.isfinite(images).all():
-        raise InputError(f"{path}: x must be finite")
-    labels = _labels(archive, path, header.shape[0])[:request.limit] if request.labelled else None
-    return Content(ready=images, labels=labels) if images.dtype == np.float32 \
-        else Content(pixels=images, labels=labels)
+    if images.dtype == np.uint8:
+        return Content(pixels=images, labels=labels)
+    return Content(ready=_ready(images, path), labels=labels)
+
+
+def _check_kind(header: _Header, path: Path) -> int:
+    """Return how many images there are; refuses what is neither pictures nor floats."""
+    shape, dtype = list(header.shape), header.dtype
+    if dtype == np.uint8 and len(shape) != 4:
+        remedy = ", or pictures x[..., None]" if len(shape) == 3 else ""
+        raise InputError(f"{path}: x must have shape [n, h, w, c] where it is uint8, not {shape}; "
+                         f"store features as x.astype('float32'){remedy}")
+    if dtype != np.uint8 and (dtype.kind != "f" or dtype.itemsize > 8):
+        raise InputError(f"{path}: x must be uint8 for pictures [n, h, w, c], else float32, not "
+                         f"{dtype}; store features as x.astype('float32')")
+    if len(shape) < 2:
+        raise InputError(f"{path}: x must have shape [n, ...], such as [n, k] or [n, c, h, w], "
+                         f"not {shape}")
+    if 0 in shape:
+        raise InputError(f"{path}: x must not be empty, but its shape is {shape}")
+    return header.shape[0]
+
+
+def _ready(values: npt.NDArray[np.floating[Any]], path: Path) -> npt.NDArray[np.float32]:
+    """Return floats as float32; what a network would overflow on is refused."""
+    for value in (float(values.min()), float(values.max())):
+        if not -LARGEST <= value <= LARGEST:
+            raise InputError(f"{path}: x must be finite and within {LARGEST:g}, but holds "
+                             f"{value:g}")
+    return values.astype(np.float32, copy=False)
 
 
 def _labels(archive: ZipFile, path: Path, count: int | None) -> npt.NDArray[np.int64]:
@@ -81,6 +113,7 @@ def _labels(archive: ZipFile, path: Path, count: int | None) -> npt.NDArray[np.i
     if len(shape) != 1 or count not in (None, shape[0]):
         raise InputError(f"{path}: y must have shape [{'n' if count is None else count}], "
                          f"not {list(shape)}")
+    check_bytes(8 * shape[0], shape[0], str(path))
     return checked_labels(_array(archive, "y", path, None), name=str(path), what="y")
 
 
@@ -89,10 +122,11 @@ def _packed(archive: ZipFile, stream: str, request: Request, *, labelled: bool) 
     offsets = _array(archive, "offset", path, None)
     size = math.prod(_header(archive, stream).shape)
     if (offsets.ndim != 1 or len(offsets) < 2 or not np.issubdtype(offsets.dtype, np.integer)
-            or offsets[0] < 0 or offsets[-1] > size or (offsets[1:] < offsets[:-1]).any()):
+            or offsets[0] < 0 or offsets[-1] > size or (offsets[1:] <= offsets[:-1]).any()):
         raise InputError(f"{path}: offset must be integers [files + 1] that rise from 0 to at most "
                          f"{size}")
     files = len(offsets) - 1
+    check_bytes(OBJECT_BYTES * files, files, str(path))
     labels = _labels(archive, path, None) if labelled else None
     each = 1
     if labels is not None and len(labels) != files:
@@ -140,14 +174,19 @@ def _header(archive: ZipFile, name: str) -> _Header:
 
 def _read_header(stream: Any) -> _Header:
     version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        header = _Header(*np.lib.format.read_array_header_1_0(stream))
-    elif version == (2, 0):
-        header = _Header(*np.lib.format.read_array_header_2_0(stream))
-    else:
-        raise ValueError(f"format {version}")
-    if header.dtype.hasobject:
-        raise ValueError("objects")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy's and Python's, of odd headers
+            if version == (1, 0):
+                header = _Header(*np.lib.format.read_array_header_1_0(stream))
+            elif version == (2, 0):
+                header = _Header(*np.lib.format.read_array_header_2_0(stream))
+            else:
+                raise ValueError(f"format {version}")
+    except Exception as error:  # it evaluates an expression, which may be any
+        raise ValueError(f"header: {type(error).__name__}") from None
+    if header.dtype.hasobject or min(header.shape, default=0) < 0:
+        raise ValueError("objects or a negative shape")
     return header
 
 
@@ -159,8 +198,10 @@ def _array(archive: ZipFile, name: str, path: Path, limit: int | None) -> npt.ND
             shape = (min(limit, shape[0]), *shape[1:])
         size = math.prod(shape) * dtype.itemsize
         check_bytes(size, shape[0] if shape else 1, str(path))
-        if size > archive.getinfo(f"{name}.npy").file_size:
+        info = archive.getinfo(f"{name}.npy")
+        if size > info.file_size:
             raise InputError(f"{path}: {name} is cut short")
+        check_ratio(info.compress_size, size, f"{path}: {name}")
         buffer = np.empty(size, np.uint8)
         done = 0
         while done < size:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from hw.common.errors import InputError
+from hw.common.memory import require_memory
 
 # What the content may be, whatever the name says: no format that starts another program.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "PPM", "TIFF")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff"})
+PIXEL_BYTES = 10  # of memory for a pixel while it is decoded and copied
 MAX_PIXELS = Image.MAX_IMAGE_PIXELS or 0  # 89 million: beyond it a small file may fill the memory
 PLAIN = ("L", "RGB")  # modes that become 1 or 3 channels without a decision
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # the message of an error says enough
 
 
 @contextmanager
@@ -36,15 +41,28 @@ def decode(content: bytes, name: str) -> Image.Image:
     """Return the decoded image; raises InputError naming it when it is damaged or too large."""
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
+        require_memory(PIXEL_BYTES * image.width * image.height, f"{name}: image")
+        deep = any(_is_deep(tile[3]) for tile in getattr(image, "tile", ()))
         image.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InputError(f"{name}: image must have at most {MAX_PIXELS / 1e6:.0f} million pixels"
                          ) from None
     except UnidentifiedImageError:
         raise InputError(f"{name}: must be an image ({', '.join(FORMATS)})") from None
+    except InputError:
+        raise
     except Exception as error:  # each of Pillow's decoders fails in its own way
         raise InputError(f"{name}: damaged image ({_first_line(error)})") from None
+    if deep:
+        raise InputError(f"{name}: image must have 8 bits per channel, not more")
     return image
+
+
+def _is_deep(decoder: Any) -> bool:
+    """Return whether the arguments of one of Pillow's decoders say that it drops lower bits."""
+    mode, *others = decoder if isinstance(decoder, tuple) else (decoder,)
+    return ";16" in str(mode) or (mode == "RGB" and any(
+        isinstance(most, int) and most > 255 for most in others[:1]))
 
 
 def coloured(image: Image.Image, channels: str | None) -> Image.Image:

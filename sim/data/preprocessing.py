@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,17 @@ from PIL import Image
 
 from hw.common.errors import InputError, unknown_name
 from hw.common.files import read_json
-from sim.data.pictures import coloured, image_of, pixels_of, resized
+from sim.data.content import LARGEST, regular
+from sim.data.fit import Shape
+from sim.data.pictures import MAX_PIXELS, coloured, image_of, pixels_of, resized
 from sim.data.presets import PRESETS
+from sim.onnx_file import input_shape
 
 Pixels = npt.NDArray[np.uint8]
 CHANNELS = ("rgb", "bgr", "grey")
 LAYOUTS = ("nchw", "nhwc")
 MAX_SIDE = 16384
+SHOWN = 80  # characters of a value in a message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,11 @@ class Preprocessing:
         network's channel order.
     layout : str
         `nchw` or `nhwc`, of the result.
+    takes : tuple of int or None, optional
+        Shape of one image that the network takes, None for sizes that are free: not a setting but
+        a fact (`for_network`). Sources of other images are refused when they are opened.
+    asked : tuple of str
+        The options among them that a user has given, which must then have something to change.
 
     Raises
     ------
@@ -59,16 +68,31 @@ class Preprocessing:
     size: tuple[int, int] | None = None
     channels: str | None = None
     layout: str = "nchw"
+    takes: Shape | None = field(default=None, compare=False)
+    asked: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
-        if not (np.isfinite([self.scale, *self.mean, *self.std]).all() and all(self.std)):
-            raise InputError("Preprocessing must have finite scale and mean and non-zero std, "
-                             f"not {self}")
+        for name, numbers in (("scale", (self.scale,)), ("mean", self.mean), ("std", self.std)):
+            for number in numbers:
+                if not np.isfinite(number) or (name == "std" and not number):
+                    raise InputError(f"Preprocessing {name} must be finite"
+                                     f"{' and not 0' * (name == 'std')}, not {number}")
+        if 1 not in (len(self.mean), len(self.std)) and len(self.mean) != len(self.std):
+            raise InputError("Preprocessing mean and std must have as many values, not "
+                             f"{len(self.mean)} and {len(self.std)}")
+        largest = self._largest()
+        if largest > LARGEST:
+            raise InputError("Preprocessing scale, mean and std must keep pixels within "
+                             f"{LARGEST:g}, not reach {largest:g}")
         for name, sides in (("resize", (self.resize,)), ("crop", self.crop), ("size", self.size)):
             for side in sides or ():
                 if side is not None and not 1 <= side <= MAX_SIDE:
                     raise InputError(f"Preprocessing {name} must be 1 to {MAX_SIDE} pixels, "
                                      f"not {side}")
+        for name, shape in (("crop", self.crop), ("size", self.size)):
+            if shape is not None and shape[0] * shape[1] > MAX_PIXELS:
+                raise InputError(f"Preprocessing {name} must have at most {MAX_PIXELS / 1e6:.0f} "
+                                 f"million pixels, not {shape[0]}x{shape[1]}")
         if self.channels is not None and self.channels not in CHANNELS:
             raise unknown_name("channels", self.channels, CHANNELS)
         if self.layout not in LAYOUTS:
@@ -79,7 +103,7 @@ class Preprocessing:
         """Return what a JSON object says: the attributes, and `preset` for a named start."""
         unknown = [name for name in settings if name not in (*_READ, "preset")]
         if unknown:
-            raise unknown_name("preprocessing setting", unknown[0], (*_READ, "preset"))
+            raise unknown_name("preprocessing setting", unknown[0][:SHOWN], (*_READ, "preset"))
         if settings.get("preset") is not None:
             settings = {**preset(settings["preset"]), **settings}
         values: dict[str, Any] = {}
@@ -87,9 +111,11 @@ class Preprocessing:
             if name != "preset" and value is not None:
                 try:
                     values[name] = _READ[name](value)
-                except (TypeError, ValueError):
+                except (TypeError, ValueError, OverflowError):
+                    shown = repr(value)
+                    shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
                     raise InputError(f"Preprocessing {name} must be {_EXPECTED[name]}, "
-                                     f"not {value!r}") from None
+                                     f"not {shown}") from None
         return cls(**values)
 
     @classmethod
@@ -99,7 +125,7 @@ class Preprocessing:
 
         changes : settings that replace those of the file.
         """
-        content = read_json(path)
+        content = read_json(regular(path))
         entry = content.get("input") if isinstance(content, dict) else None
         if not isinstance(entry, dict):
             raise InputError(f"{path}: must have an object \"input\" with scale, mean and std")
@@ -111,11 +137,18 @@ class Preprocessing:
 
     @classmethod
     def beside(cls, model: Path, *, changes: Mapping[str, Any] | None = None) -> Preprocessing:
-        """Return what the JSON file beside a network says, with `changes`; no file says nothing."""
+        """Return what the JSON file beside a network says, with `changes`, for that network.
+
+        No file says nothing.
+        """
         sidecar = model.with_suffix(".json")
-        if sidecar.exists():
-            return cls.from_sidecar(sidecar, changes=changes)
-        return cls.from_settings(changes or {})
+        found = cls.from_sidecar(sidecar, changes=changes) if sidecar.exists() else \
+            cls.from_settings(changes or {})
+        return found.for_network(model)
+
+    def for_network(self, model: Path | str) -> Preprocessing:
+        """Return the same settings for an ONNX file, whose header says what it takes."""
+        return replace(self, takes=input_shape(Path(model))[1:])
 
     def picture(self, image: Image.Image) -> Pixels:
         """Return uint8[h, w, c] of one image: colour and geometry."""
@@ -143,10 +176,7 @@ class Preprocessing:
         out : where to put it.
         """
         count = pixels.shape[3]
-        for label, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) not in (1, count):
-                wanted = "1 value" if count == 1 else f"1 or {count} values"
-                raise InputError(f"Preprocessing {label} must have {wanted}, not {len(values)}")
+        self.check_channels(count)
         first = self.layout == "nchw"
         if out is None:
             n, h, w, c = pixels.shape
@@ -161,6 +191,19 @@ class Preprocessing:
     def apply(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         """Return what the network takes of uint8[n, h, w, c]: all steps."""
         return self.normalise(self.pictures(pixels))
+
+    def check_channels(self, count: int) -> None:
+        """Refuse images of `count` channels where means or deviations are of another number."""
+        for label, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, count):
+                wanted = "1 value" if count == 1 else f"1 or {count} values"
+                raise InputError(f"Preprocessing {label} must have {wanted}, not {len(values)}")
+
+    def _largest(self) -> float:
+        """Return the largest magnitude that a pixel becomes; it is at one end of the range."""
+        with np.errstate(over="ignore"):
+            ends = np.array([[0.0], [255.0]]) * self.scale
+            return float(np.abs((ends - np.array(self.mean)) / np.array(self.std)).max())
 
     @cached_property
     def _values(self) -> npt.NDArray[np.float32]:

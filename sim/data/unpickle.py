@@ -33,7 +33,9 @@ _PUSH = frozenset({
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _EMPTY: dict[str, type] = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_TUPLE": tuple}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-
+# The published files have 300,000; a million of them may take seconds.
+MAX_INSTRUCTIONS = 500_000
+MAX_DIMENSIONS = 32
 
 _T = TypeVar("_T")
 
@@ -46,24 +48,41 @@ class _Dtype:
     def __init__(self, code: str) -> None:
         self.code = code
 
-    def restore(self, state: Any) -> None:
+    def restore(self, state: Any, _texts: _Texts) -> None:
         if state[1] not in ("|", "<"):
-            raise _RefusedError(f"numbers of byte order {state[1]!r}")
+            raise _RefusedError("numbers of another byte order")
 
 
 class _Array:
     values: npt.NDArray[Any] | None = None
 
-    def restore(self, state: Any) -> None:
+    def restore(self, state: Any, texts: _Texts) -> None:
         _version, shape, dtype, fortran, raw = state
         if not isinstance(dtype, _Dtype) or not isinstance(raw, str | bytes):
             raise _RefusedError("an array of objects")
-        content = raw.encode("latin-1") if isinstance(raw, str) else raw
-        if not all(isinstance(side, int) and side >= 0 for side in shape) \
+        content = texts.encode(raw) if isinstance(raw, str) else raw
+        if len(shape) > MAX_DIMENSIONS \
+                or not all(isinstance(side, int) and 0 <= side <= len(content) for side in shape) \
                 or math.prod(shape) * np.dtype(dtype.code).itemsize != len(content):
-            raise _RefusedError(f"an array of shape {shape!s:.60} in {len(content)} bytes")
+            raise _RefusedError(f"an array of a shape that its {len(content)} bytes do not have")
         self.values = np.frombuffer(content, f"<{dtype.code}").reshape(
             shape, order="F" if fortran else "C")
+
+
+class _Texts:
+    """Turns text into the bytes that it stands for, every text of a pickle once.
+
+    A pickle may name the same text any number of times: the copies would fill the memory.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def encode(self, text: str) -> bytes:
+        self.left -= len(text)
+        if self.left < 0:
+            raise _RefusedError("copies of a text")
+        return text.encode("latin-1")
 
 
 class _RefusedError(Exception):
@@ -106,7 +125,10 @@ def _run(content: bytes) -> Any:
     stack: list[Any] = []
     below: list[list[Any]] = []  # stacks that a MARK set aside
     memo: dict[Any, Any] = {}
-    for opcode, argument, _position in pickletools.genops(content):
+    texts = _Texts(len(content))
+    for done, (opcode, argument, _position) in enumerate(pickletools.genops(content)):
+        if done >= MAX_INSTRUCTIONS:
+            raise _RefusedError(f"more than {MAX_INSTRUCTIONS} instructions")
         operation = opcode.name
         if operation in _PUSH:
             stack.append(argument)
@@ -125,7 +147,7 @@ def _run(content: bytes) -> Any:
             stack.append(_EMPTY[operation]())
         elif operation in ("LIST", "TUPLE", "DICT"):
             items, stack = stack, below.pop()
-            stack.append(dict(zip(items[::2], items[1::2], strict=True)) if operation == "DICT"
+            stack.append(_pairs(items) if operation == "DICT"
                          else list(items) if operation == "LIST" else tuple(items))
         elif operation in _TUPLES:
             count = _TUPLES[operation]
@@ -137,24 +159,25 @@ def _run(content: bytes) -> Any:
             items, stack = stack, below.pop()
             _of(stack[-1], list).extend(items)
         elif operation == "SETITEM":
-            item, key = stack.pop(), stack.pop()
-            _of(stack[-1], dict)[key] = item
+            items = _last(stack, 2)
+            del stack[-2:]
+            _of(stack[-1], dict).update(_pairs(items))
         elif operation == "SETITEMS":
             items, stack = stack, below.pop()
-            _of(stack[-1], dict).update(zip(items[::2], items[1::2], strict=True))
+            _of(stack[-1], dict).update(_pairs(items))
         elif operation == "GLOBAL":
             stack.append(_named(str(argument)))
         elif operation == "STACK_GLOBAL":
             name, module = stack.pop(), stack.pop()
-            stack.append(_named(f"{module} {name}"))
+            stack.append(_named(f"{_of(module, str)} {_of(name, str)}"))
         elif operation == "REDUCE":
             arguments, callee = stack.pop(), stack.pop()
-            stack.append(_built(callee, arguments))
+            stack.append(_built(callee, arguments, texts))
         elif operation == "BUILD":
             state = stack.pop()
             if not isinstance(stack[-1], _Dtype | _Array):
                 raise _RefusedError("state of its own")
-            stack[-1].restore(state)
+            stack[-1].restore(state, texts)
         elif operation == "STOP":
             return stack.pop()
         elif operation not in ("PROTO", "FRAME"):
@@ -168,7 +191,17 @@ def _named(name: str) -> _Name:
     return _Name(_KNOWN[name])
 
 
-def _built(callee: Any, arguments: Any) -> Any:
+def _pairs(items: list[Any]) -> dict[str | bytes | int, Any]:
+    """Return keys and values in turn as a dictionary.
+
+    Other keys are refused: to hash tuples of tuples may take for ever.
+    """
+    if not all(isinstance(key, str | bytes | int) for key in items[::2]):
+        raise _RefusedError("keys that are neither text nor numbers")
+    return dict(zip(items[::2], items[1::2], strict=True))
+
+
+def _built(callee: Any, arguments: Any, texts: _Texts) -> Any:
     """Return what a call stands for; the callee is a name, never a function."""
     meaning = callee.meaning if isinstance(callee, _Name) else None
     if meaning == _RECONSTRUCT and arguments[0] == _Name(_NDARRAY):
@@ -176,8 +209,8 @@ def _built(callee: Any, arguments: Any) -> Any:
     if meaning == _DTYPE and arguments[0] in _DTYPES:
         return _Dtype(arguments[0])
     if meaning == _ENCODE and arguments[1] in ("latin1", "latin-1"):
-        return _of(arguments[0], str).encode("latin-1")
-    raise _RefusedError(f"{meaning}{arguments!r:.60}" if meaning else "a call")
+        return texts.encode(_of(arguments[0], str))
+    raise _RefusedError(f"a call of {meaning}" if meaning else "a call")
 
 
 def _last(stack: list[Any], count: int) -> list[Any]:

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from hw.common.errors import InputError, run_command_line
+from hw.common.outputs import OutputFile
 from hw.common.progress import task
 from hw.multipliers import resolve
 from sim.tables import Products, load_table, magnitude_table
@@ -32,7 +33,8 @@ def main() -> int:
     parser.add_argument("multipliers", nargs="+", metavar="NAME",
                         help="catalogue entry, multiplier file (.json) or product table "
                         "(.npy or .bin)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE",
+    parser.add_argument("-o", "--output", type=Path, action=OutputFile, required=True,
+                        metavar="FILE",
                         help="picture to write, .svg or .png; the values go beside it as .csv")
     arguments = parser.parse_args()
     from sim.lowrank.figure import Spectrum, check_suffix, spectrum, write

@@ -93,8 +93,8 @@ class _Tally:
 
 def _compare_batch(network: QuantNetwork, emulation: QuantNetwork, batch: Images,
                    tables: Mapping[str, Table], tally: _Tally) -> tuple[State, State]:
-    exact: State = {network.input: batch}
-    emulated: State = {network.input: batch}
+    exact: State = network.start(batch)
+    emulated: State = network.start(batch)
     layers = {network.layer_steps[layer.name]: layer for layer in network.layers}
     for step in range(network.step_count):
         before = exact

@@ -4,13 +4,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from hw.accelerator import ROWS_PER_BANK
+from hw.accelerator import ROWS_PER_BANK, AcceleratorConfig
 from hw.common.errors import InputError
-from hw.compiler import Program, compile_program, routes
+from hw.compiler import Program, check_batch, compile_program, routes
 from hw.config import BankConfig, Design
-from hw.isa import Opcode
+from hw.isa import Instruction, Opcode
 from hw.multipliers import get
 from tests.circuits import small_design
+from tests.mutations import check_reader
 
 
 def layer(name, k, n, positions, groups=1, *, raw=False):
@@ -73,6 +74,36 @@ def test_mappings_that_do_not_fit_the_network_are_refused(mapping, message):
         compile_program(LAYERS, small_design(mapping=mapping))
 
 
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_batch_is_refused_exactly_where_instructions_do_not_reach(raw):
+    """Two k-slices, rows in passes: the last batch that is accepted compiles, one more does not."""
+    design = small_design(mapping={"a": 1})
+    wide = layer("a", 5, 3, 4096, raw=raw)
+    first = next(batch for batch in range(1, 5000) if refusal([wide], design, batch))
+    assert refusal([wide], design, first).startswith(
+        "Batch must leave the rows of layer 'a' below 16,777,216")
+    compile_program([wide], design, batch=first - 1)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("hw.compiler.check_batch", lambda *_anything: None)
+        with pytest.raises(InputError, match=r"^DMA_(IN|OUT) host must be below 16777216, not"):
+            compile_program([wide], design, batch=first)
+
+
+def refusal(layers, design, batch):
+    """Return why a batch is refused, empty where it is not."""
+    try:
+        check_batch(layers, design.bank, batch)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def test_a_program_that_memory_does_not_hold_is_refused(monkeypatch):
+    monkeypatch.setattr("hw.common.memory._chosen", 2**20)
+    with pytest.raises(InputError, match=r"^Program for a batch of 999 must fit in 1 MiB"):
+        check_batch([layer("a", 9, 7, 5000)], small_design(mapping={"a": 1}).bank, 999)
+
+
 def test_layers_are_refused_on_arrays_that_do_not_take_their_operands():
     names = ("mul8u_exact", "mul8s_exact")
     design = Design(name="mixed", multipliers={name: get(name) for name in names},
@@ -95,3 +126,12 @@ def test_cycles_follow_the_timing_of_the_bank():
     assert long.cycles() == 2 * 100 + bank.route_cycles
     short = compile_program([layer("a", 5, 3, 2)], design)  # waits for the second tile's weights
     assert short.cycles() == bank.fill_cycles + 2 + bank.route_cycles
+
+
+def test_a_damaged_program_is_refused_by_name_or_read(tmp_path):
+    content = {"format": "autoapprox-program/2", "batch": 1, "layers": ["a"],
+               "bank": {"rows": 4, "cols": 4, "psum_width": 24, "arrays": ["mul8u_exact"]},
+               "accelerator": AcceleratorConfig().to_dict(), "tiles": [["a", 0, 0, 0]],
+               "constants": [["a", 0, 0]], "assembly": ["HALT"],
+               "words": [f"{Instruction(Opcode.HALT).encode():016x}"]}
+    check_reader(Program.load, content, tmp_path / "p.json", most=200)

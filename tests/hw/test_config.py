@@ -12,6 +12,7 @@ from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.netlist import CONST1, NetlistBuilder
 from tests.circuits import shift_and_add, small_design
+from tests.mutations import check_reader
 
 
 def test_design_survives_a_round_trip_through_its_file(tmp_path):
@@ -120,3 +121,12 @@ def test_files_that_are_no_design_are_refused_by_name(tmp_path, text):
     path.write_text(text)
     with pytest.raises(InputError, match=r"design\.json: "):
         Design.load(path)
+
+
+def test_a_damaged_design_is_refused_by_name_or_whole(tmp_path):
+    names = ("mul8u_exact", "mul8u_trunc_c6")
+    design = Design(name="d", bank=BankConfig(rows=4, cols=4, arrays=names),
+                    multipliers={name: get(name) for name in names}, mapping={"a": 0, "b": 1},
+                    constants={"a": {"bias": [1]}}, provenance={"seed": 0})
+    check_reader(lambda path: Design.load(path).save(tmp_path / "again.json"), design.to_dict(),
+                 tmp_path / "design.json", most=200)

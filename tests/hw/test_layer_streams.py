@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hw.common import memory
 from hw.common.errors import InputError
 from hw.layer_streams import Codes, LayerStream, load_layer_streams, save_layer_streams
+from tests.mutations import check_reader
 
 
 def layer(**changes):
@@ -49,7 +51,7 @@ def npz(**arrays):
     (b"no zip", r"must be a file of layers and operands \("),
     (npz(other=np.zeros(3)), r"must be a file of layers and operands \("),
     (npz(layers=np.array(json.dumps({"format": "x", "layers": []}))),
-     "must be a file of format autoapprox-layer-streams/1"),
+     r'must be a file of layers and operands \(must be a JSON object with "format": "auto'),
     (npz(layers=np.array(json.dumps({"format": "autoapprox-layer-streams/1", "layers": []}))),
      "must hold at least one layer"),
 ], ids=["text", "other", "format", "empty"])
@@ -66,3 +68,29 @@ def test_shapes_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"acts \[2, 30, 8\] and weights \[2, 9, 4\] of layer "
                        "'conv' do not fit"):
         load_layer_streams(path)
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_damaged_descriptions_are_refused_by_name(tmp_path, index):
+    save_layer_streams(tmp_path / "whole.npz", [layer()])
+    with np.load(tmp_path / "whole.npz") as whole:
+        arrays = dict(whole)
+    path = tmp_path / "x.npz"
+
+    def read(described):
+        path.write_bytes(npz(**arrays | {"layers": np.array(described.read_text())}))
+        try:
+            load_layer_streams(path)
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), str(described))) from error
+
+    check_reader(read, json.loads(str(arrays["layers"])), tmp_path / "x.json", most=40, seed=index)
+
+
+def test_more_than_memory_holds_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "_chosen", 2**20)
+    stream = io.BytesIO()
+    np.savez_compressed(stream, acts_0=np.zeros(2**20, np.int16))
+    (tmp_path / "bomb.npz").write_bytes(stream.getvalue())
+    with pytest.raises(InputError, match=r"operands must fit in 1 MiB of memory .*, not take 2 M"):
+        load_layer_streams(tmp_path / "bomb.npz")

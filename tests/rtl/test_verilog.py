@@ -253,7 +253,7 @@ def test_malformed_design_leaves_nothing_behind(tmp_path):
     (tmp_path / "design.json").write_text('{"format": "autoapprox-design/1"}')
     process = run(tmp_path / "design.json", "-o", tmp_path / "rtl")
     assert process.returncode == 2
-    assert re.search(r"design\.json: Design is malformed", process.stderr)
+    assert re.search(r"design\.json: must have a value for 'name'", process.stderr)
     assert not (tmp_path / "rtl").exists()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.accuracy import may_be_guessing, shortfall
+from search.accuracy import shortfall
 
 
 @pytest.mark.parametrize(("right", "needed", "missing"), [
@@ -11,13 +11,6 @@ from search.accuracy import may_be_guessing, shortfall
     ([4, 90], [5, 2], 1), ([3, 1], [5, 2], 3), ([4, 9, 1], [5, 2, 2], 2)])
 def test_what_is_missing_adds_up_and_is_never_made_up_for(right, needed, missing):
     assert shortfall(right, needed) == missing
-
-
-@pytest.mark.parametrize(("right", "images", "classes", "guessing"), [
-    (0, 50, 1000, True), (1, 200, 1000, True), (5, 200, 1000, False), (0, 1, 2, True),
-    (100, 1000, 10, True), (130, 1000, 10, False), (55, 100, 2, True), (95, 100, 2, False)])
-def test_what_guessing_would_do(right, images, classes, guessing):
-    assert may_be_guessing(right, images, classes) == guessing
 
 
 def test_counts_of_other_networks_are_a_defect():

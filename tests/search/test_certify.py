@@ -18,6 +18,7 @@ from search.certify import (
     lower_bound,
     mcnemar_p,
     p_value,
+    points_of,
     score,
     supported_margin,
     wording,
@@ -141,19 +142,40 @@ def test_swapping_the_networks_changes_the_verdict():
     assert compare(approx, exact, margin=0.01).certified
 
 
-@pytest.mark.parametrize(("certified", "difference", "text"), [
-    (True, -1, "zero-loss (certified, margin 1.0 points, 95 %)"),
-    (True, 2, "zero-loss (certified, margin 1.0 points, 95 %)"),
-    (False, 0, "zero-loss (point estimate)"),
-    (False, -1, "not certified"),
+@pytest.mark.parametrize(("certified", "difference", "n", "margin", "text"), [
+    (True, -1, 800, 0.01, "zero-loss (certified, margin 1.0 points, 95 %)"),
+    (True, 2, 800, 0.01, "zero-loss (certified, margin 1.0 points, 95 %)"),
+    (True, 0, 800, 0.0101, "at most 1.01 points lost (certified, 95 %)"),
+    (True, -31, 800, 0.9, "at most 90.0 points lost (certified, 95 %)"),
+    (True, 0, 800, 0.003, "zero-loss (certified, margin 0.3 points, 95 %)"),
+    (True, 0, 10_000, 0.003, "zero-loss (certified, margin 0.3 points, 95 %)"),
+    (True, 0, 45_000, 0.003, "zero-loss (certified, margin 0.3 points, 95 %)"),
+    (True, 0, 10_000, 0.0035, "at most 0.35 points lost (certified, 95 %)"),
+    (True, 0, 10_000, 0.01, "at most 1.0 points lost (certified, 95 %)"),
+    (True, 0, 200, 0.01, "zero-loss (certified, margin 1.0 points, 95 %)"),
+    (True, 0, 200, 0.021, "at most 2.1 points lost (certified, 95 %)"),  # the default for 200
+    (True, 0, 60, 0.08, "at most 8.0 points lost (certified, 95 %)"),
+    (False, 0, 800, 0.01, "not certified (point estimate: no loss)"),
+    (False, -1, 800, 0.01, "not certified"),
 ])
-def test_wording(certified, difference, text):
-    assert wording(certified=certified, difference=difference, margin=0.01) == text
+def test_wording(certified, difference, n, margin, text):
+    assert wording(certified=certified, difference=difference, margin=margin, n=n) == text
+
+
+def test_a_comparison_at_a_wide_margin_does_not_say_zero_loss():
+    certificate = compare(*right(31, 0, 800, both=700), margin=0.9)
+    assert certificate.certified
+    assert certificate.wording == "at most 90.0 points lost (certified, 95 %)"
+
+
+@pytest.mark.parametrize("margin", [0.001, 0.0123456, 0.01, 0.9, 0.999, 1e-4, 1 / 3])
+def test_points_are_not_rounded_to_a_smaller_promise(margin):
+    assert float(points_of(margin)) == pytest.approx(100 * margin, rel=1e-5)
 
 
 def test_separate_comparisons_never_claim_a_certificate():
     for certified in (True, False):
-        text = wording(certified=certified, difference=3, margin=0.01, separate=True)
+        text = wording(certified=certified, difference=3, margin=0.01, n=800, separate=True)
         assert text.startswith("separate comparison")
         assert "zero-loss" not in text
 

@@ -195,7 +195,9 @@ def test_a_workload_names_its_networks_itself(folder, monkeypatch, tmp_path, opt
 def test_certify_images_that_another_network_is_searched_on_are_refused(folder, monkeypatch,
                                                                        tmp_path):
     networks = json.loads((folder / "nets.json").read_text())["networks"]
-    networks[1] |= {"search": "digits:certify", "certify": "few.npz"}
+    images, labels = load_digits_split("certify")  # nearly the same ones
+    np.savez(folder / "near.npz", x=images + np.float32(1e-6), y=labels)
+    networks[1] |= {"search": "near.npz", "certify": "few.npz"}
     path = folder / "leaking.json"
     path.write_text(json.dumps({"networks": networks}))
     with pytest.raises(InputError, match=r"^digits:certify: certify images of a must not be search "

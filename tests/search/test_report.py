@@ -15,6 +15,7 @@ from search.comparison import compare_runs
 from search.report import layer_rows, render, write_report
 from search.result import RunResult
 from search.series import SERIES
+from sim.outside import Outside
 from tests.search.runs import made_up_bank, made_up_run
 
 
@@ -66,6 +67,24 @@ def test_headline_is_the_chosen_methods_design(html):
     assert f"{best.energy:.3f} of the exact array" in html
     assert run.winner.certificate.wording in html
     assert "n = 800, 3 lost" in html
+
+
+def test_what_takes_from_a_certificate_stands_beside_it(html, tmp_path):
+    assert "earlier run" not in html
+    plain = made_up_run()
+    network, = plain.networks
+    run = replace(plain, networks=[replace(
+        network, doubt="has 30 of 300 search images right, as guessing among 10 classes would",
+        repeated={"search": 1, "certify": 9960}, relabelled=2, earlier_runs=1,
+        earlier_images=700)])
+    run.save(tmp_path / "run.json")
+    html = render(RunResult.load(tmp_path / "run.json"), made_up_bank())
+    for text in (
+            "exact network has 30 of 300 search images right, as guessing among 10 classes would",
+            "1 of search and 9,960 of certify are the same as an earlier image and were left out; "
+            "2 had another label",
+            "1 earlier run in this folder looked at 700 of the certify images; 95 % hold for"):
+        assert text in html
 
 
 def test_every_layer_and_method_has_its_row(html):
@@ -210,3 +229,15 @@ def test_two_runs_are_compared(tmp_path, monkeypatch, capsys):
 def test_a_run_compared_with_itself_shows_no_change():
     lines = compare_runs(made_up_run(), made_up_run())
     assert not [line for line in lines if " -> " in line or line.endswith("%")]
+
+
+def test_products_outside_the_arrays_are_on_the_page_and_survive_a_round_trip(tmp_path):
+    outside = (Outside(name="fc<b>", reason="Einsum has no quantised form", share=0.031),
+               Outside(name="cell", reason="LSTM multiplies step by step", share=None))
+    run = made_up_run()
+    run = replace(run, networks=[replace(run.networks[0], outside=outside)])
+    run.save(tmp_path / "run.json")
+    assert tuple(RunResult.load(tmp_path / "run.json").networks[0].outside) == outside
+    page = render(run, made_up_bank())
+    assert ("fc&lt;b&gt;: Einsum has no quantised form, 3.1 % of multiplications; cell: LSTM "
+            "multiplies step by step, multiplications unknown.") in page

@@ -20,9 +20,10 @@ from hw.config import Design
 from hw.multipliers import files, get
 from hw.multipliers.base import Multiplier
 from models.data import load_digits_split
-from search import probes
+from search import pipeline, probes
 from search import run as command
-from search.pipeline import JOURNAL
+from search.evaluation import Workers
+from search.pipeline import JOURNAL, Finished
 from search.result import RunResult
 from search.workload import DEFAULT_MODEL
 from sim.compensation import Correction
@@ -52,9 +53,9 @@ def result(finished):
 
 def test_the_folder_holds_every_file(finished):
     names = {path.name for path in finished.iterdir()}
-    assert names == {"design.json", "figures", "mapping.csv", "multipliers", "network.json",
-                     "network.onnx", "pareto.csv", "program.json", "report.html", "rtl",
-                     "run.json", JOURNAL}
+    assert names == {"certified.json", "design.json", "figures", "mapping.csv", "multipliers",
+                     "network.json", "network.onnx", "pareto.csv", "program.json", "report.html",
+                     "rtl", "run.json", JOURNAL}
     assert (finished / "rtl" / "bank.v").stat().st_size > 1000
     assert list(finished.parent.iterdir()) == [finished]
 
@@ -221,6 +222,78 @@ def _npz(path, **changes):
     return path
 
 
+TINY = ("--model", DEFAULT_MODEL, "--multipliers", "mul8u_trunc_c9", "--rows", "4", "--cols", "4",
+        "--budget", "15", "--compare", "none", "--json")
+
+
+@pytest.fixture
+def unwritten(monkeypatch):
+    """Runs that emit no hardware; the results that they found."""
+    kept = []
+    monkeypatch.setattr(pipeline, "write_outputs",
+                        lambda _folder, result, *_files, **_options: kept.append(result))
+    return kept
+
+
+def test_earlier_runs_on_the_same_certify_images_are_counted(monkeypatch, tmp_path, capsys,
+                                                             unwritten):
+    """With another seed the splits overlap, with another margin they are the same."""
+    data = ("--data", _npz(tmp_path / "d.npz"), "--limit", "200", "--output", tmp_path / "runs")
+    for more in ((), ("--margin", "0.2"), ("--seed", "1", "--name", "c"),
+                 ("--seed", "1", "--name", "c", "--force"), ("--dry-run",)):
+        assert start(monkeypatch, *TINY, *data, *more) == 0
+    found = [run.networks[0] for run in unwritten]
+    n = unwritten[0].winner.certificate.n
+    assert [facts.earlier_runs for facts in found] == [0, 1, 2, 3]
+    assert found[1].earlier_images == found[3].earlier_images == n
+    assert n / 2 < found[2].earlier_images < n
+    captured = capsys.readouterr()
+    assert re.search(rf"notice: images: 4 earlier runs in this folder looked at {n} of the certify",
+                     captured.err)
+    assert '"budget": "3 earlier runs in this folder looked at' in captured.out
+
+
+@pytest.mark.parametrize("noise", [0, 1e-6])
+def test_copies_of_images_buy_no_certificate(monkeypatch, tmp_path, capsys, unwritten, noise):
+    images, labels = (part[:40] for part in load_digits_split("certify"))
+    copies = np.tile(images, (250, 1, 1, 1))
+    copies += np.random.default_rng(0).uniform(-noise, noise, copies.shape).astype(np.float32)
+    tiled = np.tile(labels, 250)
+    tiled[-1] += 1
+    np.savez(tmp_path / "d.npz", x=copies, y=tiled)
+    assert start(monkeypatch, *TINY, "--calibrate", "digits:calibrate", "--search",
+                 "digits:search", "--certify", tmp_path / "d.npz", "--output", tmp_path) == 0
+    run, = unwritten
+    assert run.winner.certificate.n == 40
+    assert run.networks[0].repeated == {"certify": 9960}
+    assert run.networks[0].relabelled == 1
+    text = "9,960 of certify are the same as an earlier image and were left out; 1 had another"
+    captured = capsys.readouterr()
+    assert f"notice: images: {text}" in captured.err
+    assert f'"repeated": "{text}' in captured.out
+
+
+def test_copies_are_no_images_of_another_split(monkeypatch, tmp_path):
+    images, labels = load_digits_split("search")
+    near = np.concatenate([images, load_digits_split("certify").images[:3]]) + np.float32(1e-6)
+    np.savez(tmp_path / "d.npz", x=near, y=np.append(labels, [0, 1, 2]))
+    with pytest.raises(InputError, match=r"^digits:certify: images must not be in another split, "
+                                         r"but 3 of certify are in search$"):
+        start(monkeypatch, *TINY, "--calibrate", "digits:calibrate", "--search",
+              tmp_path / "d.npz", "--certify", "digits:certify", "--output", tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_too_few_images_are_left_of_copies(monkeypatch, tmp_path):
+    images, labels = (np.tile(part[:10], (10, *[1] * (part.ndim - 1)))
+                      for part in load_digits_split("certify"))
+    np.savez(tmp_path / "d.npz", x=images, y=labels)
+    with pytest.raises(InputError, match=r"d\.npz: the certify split must have at least 16 images, "
+                                         r"not 10 and 90 repeated ones$"):
+        start(monkeypatch, *TINY, "--calibrate", "digits:calibrate", "--search",
+              "digits:search", "--certify", tmp_path / "d.npz", "--output", tmp_path / "runs")
+
+
 def test_images_too_many_to_keep_are_read_whenever_they_are_needed(monkeypatch, tmp_path):
     """Cut in three and limited: the same run, whether the splits are in memory or not."""
     data = _npz(tmp_path / "d.npz")
@@ -246,10 +319,17 @@ def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, 
     assert start(monkeypatch, "--model", DEFAULT_MODEL, "--data", data, "--limit", "200",
                  "--multipliers", "mul8u_trunc_c9", "--rows", "4", "--cols", "4", "--budget", "10",
                  "--compare", "none", "--output", tmp_path, "--name", "run", "--json") == 0
+    captured = capsys.readouterr()
     assert re.search(r"warning: the exact network has 0 of 50 search images right, as guessing "
-                     r"among 10 classes would: labels", capsys.readouterr().err)
+                     r"among 10 classes would: labels", captured.err)
+    assert '"doubt": "exact network has 0 of 50 search images right' in captured.out
     run = RunResult.load(tmp_path / "run" / "run.json")
     assert run.winner.certificate.wording == "zero-loss (exact array, the same network)"
+    doubt = "0 of 50 search images right, as guessing among 10 classes would"
+    assert doubt in run.networks[0].doubt
+    assert doubt in (tmp_path / "run" / "report.html").read_text()
+    command.print_summary(Finished(result=run, folder=tmp_path / "run"))
+    assert f"  doubt     exact network has {doubt}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -269,6 +349,27 @@ def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, 
     (["--max-arrays", "0"], r"^Number of arrays must be at least 1, not 0$"),
     (["--margin", "2"], r"^Margin must be a fraction between 0 and 1, not 2$"),
     (["--search-loss", "-1"], r"^Search loss must be in \[0, 1\), not -1$"),
+    (["--margin", "nan"], r"^Margin must be a fraction between 0 and 1, not nan$"),
+    (["--search-loss", "nan"], r"^Search loss must be in \[0, 1\), not nan$"),
+    (["--area-limit", "-1"], r"^Area limit must be a positive multiple of .*, not -1$"),
+    (["--area-limit", "nan"], r"^Area limit must be a positive multiple of .*, not nan$"),
+    (["--area-limit", "inf"], r"^Area limit must be a positive multiple of .*, not inf$"),
+    (["--rows", "100000"], r"^Bank rows must be an integer from 1 to 256, not 100000$"),
+    (["--cols", "-3"], r"^Bank cols must be an integer from 1 to 256, not -3$"),
+    (["--batch", "1000000000"], r"^Batch must leave the rows of layer 'stem' below 16,777,216"),
+    (["--batch", "10000000000"], r"^Batch must be at most 1000000000, not 10000000000$"),
+    (["--max-arrays", "17"], r"^Number of arrays must be at most 16, not 17$"),
+    (["--budget", str(10**30)], r"^Budget must be at most 1000000000, not 1000"),
+    (["--seed", str(2**32)], r"^Seed must be at most 4294967295, not 4294967296$"),
+    (["--multipliers", ""], r"^Multipliers must be named, or be 'default' or 'all', not ''$"),
+    (["--storage", "nonsense"], r"^Storage must be the URL of a database, such as .*'nonsense'$"),
+    (["--storage", "gopher://x/y"], r"^Storage must be the URL of a database, such as"),
+    (["--name", "x" * 300], r"^Run name must have at most 200 bytes, not 300$"),
+    (["--resume", "--force"], r"^--resume must not be combined with --force$"),
+    (["--data", "digits:search", "--certify", "digits:certify"],
+     r"^--data must not be combined with --calibrate, --search and --certify$"),
+    (["--limit", "0"], r"digits\.onnx: a limit must come with data, whose first images it takes$"),
+    (["--limit", "0", "--workload", "w.json"], r"^--workload must not be combined with --limit$"),
     (["--seed", "-1"], r"^Seed must not be negative, not -1$"),
     (["--name", "../x"], r"^Run name must be made of letters, digits, '_', '-' and '\.', not"),
     (["--resume"], r"must hold an interrupted run to resume"),
@@ -282,16 +383,21 @@ def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, 
      r"^--workload must not be combined with --ranges$"),
     (["--model", "README.md"], r"images must be given for a network of your own"),
 ])
-def test_bad_options_are_one_line_and_leave_nothing(monkeypatch, tmp_path, arguments, message):
+@pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["run", "dry-run"])
+def test_bad_options_are_one_line_and_leave_nothing(monkeypatch, tmp_path, arguments, message,
+                                                    more):
+    monkeypatch.setattr(Workers, "__init__", None)  # refused before any work
     with pytest.raises(InputError, match=message):
-        start(monkeypatch, "--output", tmp_path / "runs", "--json", *arguments)
+        start(monkeypatch, "--output", tmp_path / "runs", "--json", *arguments, *more)
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"y": np.full(300, 11)}, r"d\.npz: labels must be 0 to 9, not 11 to 11$"),
+    ({"y": np.arange(300) % 12}, r"d\.npz: labels must be 0 to 9, not 11$"),
     ({"x": np.zeros((300, 9, 9, 1), np.uint8) + np.arange(300, dtype=np.uint16)[
-        :, None, None, None].astype(np.uint8)}, r"Images must have shape \[n, 1, 8, 8\], not"),
+        :, None, None, None].astype(np.uint8)}, r"d\.npz: images must have shape \[1, 8, 8\]"),
+    ({"y": np.full(300, 3)}, r"d\.npz: labels of the search split must be of 2 classes or more, "
+                             r"not all 3$"),
     ({"y": np.zeros(299, int)}, r"d\.npz: y must have shape \[300\], not \[299\]$"),
 ])
 def test_bad_images_are_one_line_and_leave_nothing(monkeypatch, tmp_path, change, message):

@@ -6,6 +6,7 @@ import pytest
 
 from hw.common.errors import InputError
 from search.workload import DEFAULT_MODEL, read_workload, single
+from tests.mutations import check_reader
 
 
 def written(folder, *networks, **more):
@@ -83,3 +84,11 @@ def test_what_is_no_workload_is_refused_by_name(tmp_path, content, message):
     (tmp_path / "nets.json").write_text(content)
     with pytest.raises(InputError, match=r"^\S+nets\.json: " + message):
         read_workload(tmp_path / "nets.json")
+
+
+def test_a_damaged_file_is_refused_by_name_or_read(tmp_path):
+    (tmp_path / "a.onnx").touch()
+    one = {"name": "a", "model": "a.onnx", "data": "a.npz", "inferences": 2, "limit": 5}
+    other = {"name": "b", "model": "a.onnx", "ranges": "r.json", "calibrate": "b.npz#calibrate",
+             "search": "b.npz#search", "certify": "b.npz#certify"}
+    check_reader(read_workload, {"networks": [one, other]}, tmp_path / "nets.json", most=150)

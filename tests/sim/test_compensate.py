@@ -83,7 +83,7 @@ def test_all_kinds_are_compared_in_a_table(monkeypatch, capsys, tmp_path):
      "error: Unknown layer 'stern'; did you mean 'stem'?"),
     ([*DATA, "--multiplier", NAME, "--fit", 3],
      "error: Calibration images must be at least 4 (every fourth is held out), not 3"),
-    ([*DATA, "--multiplier", NAME, "--fit", 0], "error: Limit must be at least 1, not 0"),
+    ([*DATA, "--multiplier", NAME, "--fit", 0], "error: --fit must be at least 1, not 0"),
     ([*DATA, "--multiplier", NAME, "-o", "f/c.json"], "error: f"),
 ])
 def test_bad_input_is_one_line_and_nothing_is_written(monkeypatch, capsys, tmp_path, arguments,

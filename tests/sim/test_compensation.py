@@ -34,6 +34,7 @@ from sim.data import DIGITS_MODEL
 from sim.network import QuantNetwork
 from sim.requantize import Requantizer
 from sim.tables import code_values, exact_table, load_table
+from tests.mutations import check_reader
 from tests.sim.nets import NETS
 
 DATA = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -465,12 +466,12 @@ def document(everywhere):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (lambda d: d.update(format="x"), r"format must be 'autoapprox-compensation'\)$"),
+    (lambda d: d.update(format="x"), r'"format": "autoapprox-compensation"\)$'),
     (lambda d: d.update(version=2), r"version must be 1, not 2\)$"),
-    (lambda d: d.pop("network"), r"no 'network'\)$"),
-    (lambda d: d.update(layers=[]), r"layers must be an object\)$"),
+    (lambda d: d.pop("network"), r"must have a value for 'network'\)$"),
+    (lambda d: d.update(layers=[]), r"layers must be an object, not an empty list\)$"),
     (lambda d: d["layers"]["stem"]["correction"].pop("bias"),
-     r"layer 'stem': correction must have bias, sum_scale, multiplier, shift, weight_map\)$"),
+     r"layers\['stem'\]: correction must have bias, sum_scale, multiplier, shift, weight_map\)$"),
     (lambda d: d["layers"]["stem"]["correction"].update(bias=None), r"bias must be a list of int"),
     (lambda d: d["layers"]["stem"]["correction"].update(bias=[2**31]), r"bias must be -2147483648"),
     (lambda d: d["layers"]["stem"]["correction"].update(bias=[1.5]), r"bias must be a list of int"),
@@ -481,7 +482,7 @@ def document(everywhere):
     (lambda d: d["layers"]["stem"]["correction"].update(sum_scale=[0]), r"sum_scale must be posi"),
     (lambda d: d["layers"]["stem"]["correction"].update(weight_map=[0] * 255),
      r"weight_map must have 256 entries, not 255\)$"),
-    (lambda d: d["layers"]["stem"].update(error="x"), r"layer 'stem': could not convert"),
+    (lambda d: d["layers"]["stem"].update(error="x"), r"layers\['stem'\].error must be a num"),
 ])
 def test_files_that_are_none_are_refused_by_name(document, tmp_path, change, message):
     content = json.loads(json.dumps(document))
@@ -583,3 +584,14 @@ def test_alone_a_layer_gets_what_fitting_it_alone_gives(small, kind):
 def test_alone_refuses_an_unknown_kind(small):
     with pytest.raises(InputError, match=r"^Unknown kind of compensation 'afine'; did you mean"):
         next(small[3].alone({}, "afine"))
+
+
+def test_a_damaged_compensation_is_refused_by_name_or_read(tmp_path):
+    constants = {"bias": [1, 2], "sum_scale": [0.5, 0.25], "multiplier": [5, 6], "shift": [3, 4],
+                 "weight_map": list(range(256))}
+    fit = {"table": "ab", "kept": "affine", "plain_error": 1.0, "error": 0.5}
+    content = {"format": "autoapprox-compensation", "version": 1, "kind": "both", "network": "cd",
+               "fitted_images": 10, "held_out_images": 5, "plain_divergence": 0.1,
+               "divergence": 0.05, "layers": {"a": {**fit, "correction": constants},
+                                              "b": {**fit, "kept": "none", "correction": None}}}
+    check_reader(Compensation.load, content, tmp_path / "c.json", most=250)

@@ -1,6 +1,7 @@
 """`python -m sim.evaluate`: output, and one line for each kind of bad input."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -87,6 +88,31 @@ def test_low_rank_is_reported_beside_the_bit_exact_run(monkeypatch, capsys):
     assert "output codes that the emulation changes" in text
 
 
+def test_a_network_that_guesses_is_doubted_and_the_presets_are_named(monkeypatch, capsys, pixels):
+    """Pixels of 0 to 16 where the network takes 0 to 1, and labels of other images."""
+    images, labels = load_digits_split("search")
+    np.savez(pixels, x=images, y=(labels + 1) % 10)
+    assert run(monkeypatch, DIGITS, "--data", pixels, "--json") == 0
+    captured = capsys.readouterr()
+    reason = "has 0 of 300 images right, as guessing among 10 classes would"
+    assert json.loads(captured.out)["doubt"] == reason
+    assert f"warning: the network {reason}: labels or preprocessing" in captured.err
+    assert "--preset NAME" in captured.err
+    assert "imagenet-statistics" in captured.err
+
+
+def test_multipliers_that_leave_nothing_are_doubted_themselves(monkeypatch, capsys, pixels,
+                                                               tmp_path):
+    np.save(tmp_path / "zero.npy", np.zeros((256, 256), np.int32))
+    assert run(monkeypatch, DIGITS, "--data", pixels, "--table", tmp_path / "zero.npy") == 0
+    assert "approximate multipliers may be too coarse, or labels" in capsys.readouterr().err
+
+
+def test_what_is_known_is_not_doubted(monkeypatch, capsys):
+    found = figures(monkeypatch, capsys)
+    assert found["doubt"] == ""
+
+
 NAMED = ("--multiplier", "mul8u_trunc_c6")
 
 
@@ -98,9 +124,13 @@ NAMED = ("--multiplier", "mul8u_trunc_c6")
     (("--mode", "lowrank", "--rank", 3), "^Mode lowrank must come with --multiplier, --mapping"),
     (("--mode", "lowrank", "--rank", 3, "--device", "torch-cpu", *NAMED),
      "^Mode lowrank must run on device cpu, not 'torch-cpu'$"),
+    (("--limit", 0), "^--limit must be at least 1, not 0$"),
+    (("--calibrate", -2), "^--calibrate must be at least 1, not -2$"),
+    (("--multiplier", "mul8u_exat"), "^Unknown multiplier 'mul8u_exat'; did you mean"),
     (("--device", "gpu"), "^Device must be cpu, torch-cpu, cuda or cuda:N, not 'gpu'$"),
 ])
 def test_options_that_do_not_belong_together_are_refused(monkeypatch, arguments, message):
+    monkeypatch.setattr(evaluate, "load_network", None)  # before any work
     with pytest.raises(InputError, match=message):
         run(monkeypatch, DIGITS, "--data", "digits:search", *arguments)
 
@@ -125,8 +155,8 @@ def test_images_that_are_too_many_to_keep_are_read_batch_by_batch(monkeypatch, c
     for found in (kept, unread):
         found.pop("images_per_s", None)
     assert unread == kept
-    calibrate, first, *batches = lengths
-    assert (calibrate, first) == (len(load_digits_split("calibrate").labels), 1)
+    calibrate, *batches = lengths
+    assert calibrate == len(load_digits_split("calibrate").labels)
     assert sum(batches) == 80
     assert max(batches) <= 25
 
@@ -144,18 +174,41 @@ def test_top_k_counts_the_label_among_the_largest(k, right):
     assert evaluate.top_k(logits, np.array([0, 1, 2]), k) == right
 
 
+def test_vectors_of_features_are_taken(monkeypatch, capsys):
+    case = Path(os.environ.get("AUTOAPPROX_DATA", ROOT.parent / "shared" / "data")
+                ).parent / "cases" / "vector_input"
+    if not case.exists():
+        pytest.skip(f"there is no {case} (set AUTOAPPROX_DATA)")
+    assert run(monkeypatch, case / "net.onnx", "--data", case / "data.npz") == 0
+    assert "(24/256)" in capsys.readouterr().out  # as ONNX Runtime
+
+
+@pytest.mark.parametrize(("shape", "remedy"), [
+    ((8, 9, 1), "--size 8 8"), ((8, 8, 3), "--channels grey"),
+    ((9, 8, 3), "--channels grey --size 8 8")])
+def test_images_that_the_network_does_not_take_are_refused_before_quantising(
+        monkeypatch, tmp_path, shape, remedy):
+    np.savez(tmp_path / "d.npz", x=np.zeros((4, *shape), np.uint8), y=Y)
+    monkeypatch.setattr("sim.network.quantise", None)
+    for given in (["--data", tmp_path / "d.npz"],
+                  ["--data", "digits:search", "--calibration", tmp_path / "d.npz"]):
+        with pytest.raises(InputError, match=r"d\.npz: images must have shape \[1, 8, 8\], which "
+                                             rf"the network takes, not \[.*\]; {remedy} \("):
+            run(monkeypatch, DIGITS, *given)
+
+
 X = np.zeros((4, 8, 8, 1), np.uint8)
 Y = np.arange(4)
 
 
 @pytest.mark.parametrize(("arrays", "message"), [
     ({"x": X}, r"data must be an \.npz file with arrays x and y$"),
-    ({"x": X[0], "y": Y}, r"x must have shape \[n, h, w, c\] \(uint8\) or .*, not \[8, 8, 1\]$"),
+    ({"x": X[0], "y": Y}, r"x must have shape \[n, h, w, c\] where it is uint8, not \[8, 8, 1\]; "),
     ({"x": X, "y": Y[:3]}, r"y must have shape \[4\], not \[3\]$"),
     ({"x": X, "y": Y.astype(float)}, r"y must hold integers, not float64$"),
     ({"x": X, "y": Y - 1}, r"labels must not be negative, but -1 is$"),
-    ({"x": X.astype(float), "y": Y}, r"x must be uint8 or float32, not float64$"),
-    ({"x": np.full((4, 1, 8, 8), np.nan, np.float32), "y": Y}, r"x must be finite$"),
+    ({"x": X.astype(int), "y": Y}, r"x must be uint8 for pictures .* float32, not int64; store "),
+    ({"x": np.full((4, 1, 8, 8), np.nan, np.float32), "y": Y}, r"x must be finite and .* nan$"),
     ({"x": np.array([{}]), "y": Y}, r"data must be an \.npz file with arrays x and y$"),
 ])
 def test_data_files_that_do_not_fit_are_refused_by_name(tmp_path, arrays, message):
@@ -179,7 +232,8 @@ def _external(model):
 @pytest.mark.parametrize(("content", "message"), [
     (b"", r"must have 1 to \d+ bytes, not 0$"),
     (b"nonsense", r"not an ONNX file"),
-    (_onnx_bytes(_external), r"weights must be inside the file, but '\w+\.\w+' is in another$"),
+    (_onnx_bytes(_external),
+     r"tensor '\w+\.\w+' must be kept in a file in the network's own folder, not '/etc/passwd'$"),
     (_onnx_bytes(lambda m: m.graph.initializer[1].dims.append(7)), r"must fill its dimensions"),
     (_onnx_bytes(lambda m: m.graph.output.append(m.graph.output[0])), r"m\.onnx: "),
     (_onnx_bytes(lambda m: setattr(m.graph.node[0], "op_type", "Konv")), r"invalid ONNX"),
@@ -207,13 +261,13 @@ def test_scales_that_are_none_are_refused(monkeypatch, tmp_path, scale):
             onnx.numpy_helper.from_array(np.array(scale, np.float32), "stem_scale"))
 
     onnx.save(_quantised_digits(change), tmp_path / "m.onnx")
-    with pytest.raises(InputError, match=r"m\.onnx: .*must have finite, positive scales, not"):
+    with pytest.raises(InputError, match=r"m\.onnx: .*must have finite, positive scales of "):
         run(monkeypatch, tmp_path / "m.onnx", "--data", "digits:search")
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("[]", r"m\.json: mapping must be a JSON object of layer to multiplier names$"),
-    ('{"stem": 3}', r"m\.json: mapping must be a JSON object"),
+    ("[]", r"m\.json: Content must be an object, not an empty list$"),
+    ('{"stem": 3}', r"m\.json: \['stem'\] must be a text, not 3$"),
     ('{"stern": "mul8u_exact"}', r"m\.json: Unknown layer 'stern'; did you mean 'stem'\?$"),
     ('{"stem": "mul8u_exat"}', r"m\.json: Unknown multiplier 'mul8u_exat'; did you mean"),
     ('{"stem": "mul8s_exact"}', r"m\.json: Layer 'stem' must have activations from -128 to 127"),

@@ -184,6 +184,8 @@ UNMAPPED = {
     "ConvTranspose": (helper.make_node("ConvTranspose", ["out", "w"], ["up"], name="up"),
                       "conv", random(6, 2, 2, 2),
                       "ConvTranspose is no product of windows with weights"),
+    "Einsum": (helper.make_node("Einsum", ["out", "w"], ["up"], name="up", equation="bk,kn->bn"),
+               "matmul", random(5, 3), "Einsum has no quantised form"),
     "float input": (helper.make_node("Conv", ["out.float", "w"], ["up"], name="up"),
                     "conv", random(2, 6, 1, 1), "its input is not quantised"),
     "float weights": (helper.make_node("MatMul", ["out", "w"], ["up"], name="up"),
@@ -194,6 +196,10 @@ UNMAPPED = {
                           "square", random(1, 5, 4), "its weights are not quantised"),
     "negative factor": (helper.make_node("Gemm", ["out", "weight"], ["up"], name="up", alpha=-2.0),
                         "flat square", None, "it multiplies by -2.0")}
+# Multiplications an image, by hand from the shapes.
+MACS = {"ConvTranspose": 6 * 4 * 7 * 8, "Einsum": 15, "float input": 2 * 4 * 7 * 6,
+        "float weights": 15,
+        "two activations": 125, "stack of matrices": 100, "negative factor": 25}
 SQUARES = {"square": {"shape": (5, 5), "weights": (5, 5), "op": "MatMul"},
            "flat square": {"shape": (5,), "weights": (5, 5), "op": "MatMul"}}
 
@@ -205,9 +211,11 @@ def test_other_products_run_exactly_and_are_listed(case, tmp_path, monkeypatch):
     model = with_second_layer(node, *([] if weights is None else [("w", weights)]), shape=shape)
     if case == "float input":
         model.graph.node.insert(len(model.graph.node) - 1,
-                                helper.make_node("Identity", ["out"], ["out.float"]))
+                                helper.make_node("Neg", ["out"], ["out.float"]))
     network = QuantNetwork.load(forms.save(model, tmp_path / "net.onnx"))
-    assert network.unmapped == {"up": reason}
+    [(name, product)] = network.unmapped.items()
+    assert (name, product.reason) == ("up", reason)
+    assert product.macs == MACS[case]
     assert [found.name for found in network.layers] == ["layer"]
     x = images(layer(shape))
     expected = runtime.logits(model, x)  # a step of `layer` may differ
@@ -266,7 +274,8 @@ def test_weights_of_other_channels_are_refused(tmp_path):
     model = forms.qdq(layer())
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 5
     path = forms.save(model, tmp_path / "net.onnx")
-    with pytest.raises(InputError, match=r"layer 'layer' must have 4 input channels, not 5\)$"):
+    with pytest.raises(InputError, match=rf"^{path}: network does not run on images of "
+                                         r"\[5, 5, 6\] \(.*C: 5 kernel channels: 4"):
         QuantNetwork.load(path)
 
 

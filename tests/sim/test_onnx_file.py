@@ -8,8 +8,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from hw.common.errors import InputError
+from sim.graph import Graph, is_quantised
 from sim.network import QuantNetwork
-from sim.onnx_file import Graph, is_quantised, load_model, recent
+from sim.onnx_file import load_model, recent
 from tests.sim import runtime
 from tests.sim.nets import NETS, NetBuilder
 
@@ -93,6 +94,64 @@ def test_functions_are_inlined(tmp_path):
     assert [node.op_type for node in loaded.graph.node] == ["Conv", "Relu", "Conv"]
 
 
+def with_functions(net, *functions):
+    """The network, its ReLU replaced by function `f0`; each calls the operators it names."""
+    model = net.model()
+    relu = next(node for node in model.graph.node if node.op_type == "Relu")
+    relu.op_type, relu.domain = "f0", "local"
+    for number, called in enumerate(functions):
+        names = ["x", *(f"t{place}" for place in range(len(called) - 1)), "y"]
+        model.functions.append(helper.make_function(
+            "local", f"f{number}", ["x"], ["y"],
+            [helper.make_node(op, [start], [end], domain="local" if op.startswith("f") else "",
+                              name="inner")
+             for op, start, end in zip(called, names[:-1], names[1:], strict=True)],
+            [helper.make_opsetid("", 17), helper.make_opsetid("local", 1)]))
+    model.opset_import.append(helper.make_opsetid("local", 1))
+    return model
+
+
+@pytest.mark.parametrize(("functions", "message"), [
+    ([("Relu", "f1"), ("f0",)], r"invalid ONNX \(Cycle detected"),
+    ([*((f"f{n + 1}", f"f{n + 1}") for n in range(40)), ("Relu",)],
+     r"network must have at most 10,000 operators, functions inlined, not 1,099,511,627,778"),
+])
+def test_functions_without_end_are_refused(functions, message, tmp_path):
+    path = save(with_functions(NETS["plain"](), *functions), tmp_path / "net.onnx")
+    with pytest.raises(InputError, match=rf"net.onnx: .*{message}"):
+        load_model(path)
+
+
+def test_initialisers_that_are_inputs_are_constants(tmp_path):
+    net = NETS["linear"]()
+    model = net.model()
+    x = images(net)
+    expected = QuantNetwork.load(save(model, tmp_path / "net.onnx"), x).run(x)
+    model.ir_version = 3
+    model.graph.input.extend(helper.make_tensor_value_info(
+        tensor.name, tensor.data_type, list(tensor.dims)) for tensor in model.graph.initializer)
+    found = QuantNetwork.load(save(model, tmp_path / "old.onnx"), x)
+    assert found.input == "input"
+    np.testing.assert_array_equal(found.run(x), expected)
+
+
+def test_names_that_are_no_text_are_refused(tmp_path):
+    content = NETS["plain"]().model().SerializeToString().replace(b"lopsided", b"lop\xffided")
+    (tmp_path / "net.onnx").write_bytes(content)
+    with pytest.raises(InputError, match=r"net.onnx: names must be UTF-8 text, not b.lop"):
+        load_model(tmp_path / "net.onnx")
+
+
+def test_opsets_and_formats_of_the_future_are_refused(tmp_path):
+    model = NETS["plain"]().model()
+    model.opset_import[0].version = 99
+    with pytest.raises(InputError, match=r"net.onnx: ONNX opset must be 1 to \d+, not 99$"):
+        load_model(save(model, tmp_path / "net.onnx"))
+    model.ir_version = 99
+    with pytest.raises(InputError, match=r"net.onnx: ONNX "):
+        load_model(save(model, tmp_path / "net.onnx"))
+
+
 def test_subgraphs_may_read_what_layers_write(tmp_path):
     net = NETS["plain"]()
     network = QuantNetwork.load(save(net.model(), tmp_path / "float.onnx"), images(net))
@@ -137,3 +196,22 @@ def test_opsets_that_cannot_be_converted_are_refused():
 def save(model, path):
     onnx.save(model, path)
     return path
+
+
+def test_integers_out_of_range_are_refused(tmp_path):
+    model = NETS["plain"]().model()
+    model.graph.initializer.add(name="codes", data_type=TensorProto.INT8, dims=[2],
+                                int32_data=[5, 999])
+    with pytest.raises(InputError, match=r"net.onnx: tensor 'codes' must hold int8 of -128 to 127, "
+                                         r"not 999$"):
+        load_model(save(model, tmp_path / "net.onnx"))
+
+
+@pytest.mark.parametrize("op", ["Relu", "MatMul"])
+def test_networks_without_weights_are_refused_before_anything_runs(op, tmp_path, monkeypatch):
+    monkeypatch.setattr("sim.network.free_batch", None)
+    net = NetBuilder((4, 4))
+    net.add(op, *([net.tensor] if op == "MatMul" else []))
+    with pytest.raises(InputError, match=r"net.onnx: network must have a quantised convolution or "
+                                         r"matrix product with constant weights$"):
+        QuantNetwork.load(save(net.model(), tmp_path / "net.onnx"), images(net))

@@ -193,7 +193,7 @@ X = np.zeros((4, 1, 8, 8), np.float32)
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--beats", 0, "-o", "o"], "--beats must be at least 1, not 0"),
     (["--seed", -1, "-o", "o"], "--seed must not be negative, not -1"),
-    (["--limit", 0, "-o", "o"], "Limit must be at least 1, not 0"),
+    (["--limit", 0, "-o", "o"], "--limit must be at least 1, not 0"),
     (["-o", "x.npz"], "x.npz: output must be a folder, not a file"),
     (["mine.onnx", "-o", "o"],
      "mine.onnx: images must be given for a network of your own: --images FILE.npz"),

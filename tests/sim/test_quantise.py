@@ -10,6 +10,7 @@ from onnx import helper, numpy_helper
 from hw.common.errors import InputError
 from sim.network import QuantNetwork
 from sim.quantise import Range, load_ranges
+from tests.mutations import check_reader
 from tests.sim import runtime
 from tests.sim.nets import NetBuilder
 
@@ -154,12 +155,12 @@ def test_ranges_of_a_quantised_network_are_refused(small, tmp_path):
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    ([], r"ranges must be an object of TENSOR: \[SCALE, ZERO_POINT\]$"),
+    ([], r"Content must be an object, not an empty list$"),
     ({}, r"ranges must be an object of TENSOR: \[SCALE, ZERO_POINT\]$"),
-    ({"a": 1}, r"range of 'a' must be \[SCALE, ZERO_POINT\], positive and 0 to 255, not 1$"),
-    ({"a": [0, 1]}, r"range of 'a' must be .*, not \[0, 1\]$"),
-    ({"a": [0.1, 256]}, r"range of 'a' must be .*, not \[0.1, 256\]$"),
-    ({"a": [0.1, 1.5]}, r"range of 'a' must be .*, not \[0.1, 1.5\]$"),
+    ({"a": 1}, r"\['a'\] must be a list, not 1$"),
+    ({"a": [0, 1]}, r"\['a'\]\[0\] must be a number from 1e-30, not 0.0$"),
+    ({"a": [0.1, 256]}, r"\['a'\]\[1\] must be an integer from 0 to 255, not 256$"),
+    ({"a": [0.1, 1.5]}, r"\['a'\]\[1\] must be an integer from 0 to 255, not 1.5$"),
 ])
 def test_malformed_ranges_are_refused(content, message, tmp_path):
     path = write(tmp_path / "ranges.json", content)
@@ -180,5 +181,18 @@ def test_float_operators_that_do_not_run_name_the_file(tmp_path):
     model.graph.output[0].name = "out"
     model.opset_import.append(helper.make_opsetid("of.it", 1))
     onnx.save(model, tmp_path / "net.onnx")
-    with pytest.raises(InputError, match=rf"^{tmp_path}/net.onnx: cannot be quantised \(.*Unheard"):
+    with pytest.raises(InputError, match=rf"^{tmp_path}/net.onnx: network does not run on images "
+                                         r"of \[3, 6, 6\] \(.*Unheard"):
         QuantNetwork.load(tmp_path / "net.onnx", np.zeros((2, 3, 6, 6), np.float32))
+
+
+def test_damaged_ranges_are_refused_by_name_or_read(tmp_path):
+    check_reader(load_ranges, {"a": [0.5, 3], "b": [1, 255]}, tmp_path / "r.json", most=100)
+
+
+@pytest.mark.parametrize("entry", [[1e39, 0], [1e-40, 0], [True, 0], [1, True], [1, 256], [1, 0.5],
+                                   [1], [1, 2, 3], "12", None])
+def test_ranges_that_no_float32_holds_are_refused(tmp_path, entry):
+    (tmp_path / "r.json").write_text(json.dumps({"t": entry}))
+    with pytest.raises(InputError, match=r"r\.json: \['t'\](\[\d\])? must be "):
+        load_ranges(tmp_path / "r.json")

@@ -99,7 +99,8 @@ def test_table_files_are_indexed_by_activation_first(tmp_path):
     ("t.npy", b"junk", r"t\.npy: not a NumPy array file"),
     ("t.npy", np.zeros((16, 16), np.int32), r"t\.npy: product table must have shape \(256, 256\)"),
     ("t.npy", np.zeros((256, 256)), r"t\.npy: product table must hold integers, not float64$"),
-    ("t.npy", exact_table() - 1, r"t\.npy: products must be 0 to 131071, not -1 to 65024$"),
+    ("t.npy", exact_table() - 1, r"t\.npy: products must be 0 to 131071, not -1 to 65024 \(python "
+     r"-m hw\.multipliers import reads signed tables\)$"),
 ])
 def test_files_that_are_no_table_are_refused_by_name(tmp_path, name, content, message):
     path = tmp_path / name
@@ -109,6 +110,16 @@ def test_files_that_are_no_table_are_refused_by_name(tmp_path, name, content, me
         np.save(path, content)
     with pytest.raises(InputError, match=message):
         load_table(path)
+
+
+def test_another_convention_is_warned_about_in_one_line(tmp_path, capsys):
+    path = tmp_path / "big.bin"
+    path.write_bytes(exact_table().astype(">u2").tobytes())
+    assert load_table(path).shape == (256, 256)
+    assert capsys.readouterr().err.startswith(f"warning: {path}: mean error is ")
+    path.write_bytes(exact_table().astype("<u2").tobytes())
+    load_table(path)
+    assert capsys.readouterr().err == ""
 
 
 def test_pickles_are_never_loaded(tmp_path):

@@ -16,9 +16,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from hw.common.errors import InputError, ToolError
+from hw.common.files import read_json
+from hw.common.outputs import OutputFile, check_output
 from hw.common.progress import task
 from hw.multipliers import files
-from hw.multipliers.base import Multiplier
+from hw.multipliers.base import Multiplier, check_name
 from hw.multipliers.evolution.objective import Limits, Objective, weighted_errors
 from hw.multipliers.evolution.operands import BUILT_IN
 from hw.multipliers.evolution.run import STAGES, Schedule, keeps_limits, proxy_cost_fj
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `evolve`."""
     defaults = Schedule()
     parser.add_argument("--name", help="name of the result, e.g. mul8u_mine")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE",
+    parser.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE",
                         help="multiplier file to write (default NAME.json here)")
     parser.add_argument("--start", default=AUTO, metavar="NAME",
                         help="circuit to start from: catalogue entry, multiplier file, or auto, "
@@ -73,6 +75,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Evolve, choose, write; see `add_arguments`."""
     if arguments.jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {arguments.jobs}")
+    if arguments.again and arguments.catalogue:
+        raise InputError("--again must not be combined with --catalogue")
     if arguments.again:
         _again(arguments.again)
     elif arguments.catalogue:
@@ -118,6 +122,11 @@ def _evolve(arguments: argparse.Namespace) -> None:
     output: Path = arguments.output or Path(f"{arguments.name}.json")
     if output.suffix != ".json":
         raise InputError(f"{output}: multiplier file must end in .json")
+    check_output(output)
+    check_name(arguments.name)
+    for seed in arguments.seeds:
+        if not 0 <= seed < 1 << 63:
+            raise InputError(f"--seeds must be from 0 to 2^63 - 1, not {seed}")
     folder = output.with_suffix(".evolving")
     schedule = Schedule(mutants=arguments.mutants, temperature=arguments.temperature,
                         price=arguments.price, spare=arguments.spare)
@@ -128,6 +137,7 @@ def _evolve(arguments: argparse.Namespace) -> None:
     if settings.start == AUTO:
         settings = replace(settings, start=_cheapest(settings.objective()))
     start = resolve(settings.start)
+    start.require_8x8("for evolution")
     settings.evolution(start.netlist)  # refused before it takes long
     objective = settings.objective(signed=start.signed)
     runs = {folder / f"seed{seed}.json": replace(settings, seed=seed) for seed in seeds}
@@ -209,8 +219,8 @@ def _mutants_done(settings: Settings, state: Path, future: Future[Multiplier]) -
     if future.done():
         return settings.schedule.mutants
     try:
-        stage = json.loads(state.read_text())["stage"]
-    except (OSError, ValueError, KeyError):
+        stage = read_json(state)["stage"]
+    except (OSError, ValueError, KeyError, TypeError):
         return 0
     return int(settings.schedule.mutants * stage / STAGES)
 
@@ -267,6 +277,7 @@ def _catalogue(arguments: argparse.Namespace) -> None:
     from hw.multipliers.catalog import ENTRIES
     from hw.multipliers.evolution.portfolio import LADDERS, climb
 
+    check_output(arguments.catalogue, folder=True)
     schedule = Schedule(mutants=arguments.mutants, temperature=arguments.temperature,
                         price=arguments.price, spare=arguments.spare)
     families = {name: get(name) for name in ENTRIES}

@@ -18,6 +18,7 @@ from hw.multipliers.evolution.objective import BEATS, BLOCKS, PAIRS, Objective, 
 from hw.netlist import Netlist
 
 STAGES = 200  # temperatures
+MAX_MUTANTS, MAX_SPARE = 10**10, 10_000
 MIXER = 0x9E3779B97F4A7C15  # spreads small seeds over 64 bits
 
 
@@ -47,12 +48,15 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.mutants < STAGES:
             raise InputError(f"Mutants must be at least {STAGES}, not {self.mutants}")
+        if self.mutants > MAX_MUTANTS:
+            raise InputError(f"Mutants must be at most {MAX_MUTANTS:,}, which take days, "
+                             f"not {self.mutants}")
         if not 0 <= self.temperature <= 1:
             raise InputError(f"Temperature must be 0 to 1, not {self.temperature}")
-        if self.price < 0:
+        if not 0 <= self.price < float("inf"):
             raise InputError(f"Price must be at least 0, not {self.price}")
-        if self.spare < 0:
-            raise InputError(f"Spare nodes must be at least 0, not {self.spare}")
+        if not 0 <= self.spare <= MAX_SPARE:
+            raise InputError(f"Spare nodes must be 0 to {MAX_SPARE}, not {self.spare}")
 
 
 class Evolution:

@@ -12,9 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hw.common.errors import InputError
-from hw.multipliers.base import Multiplier, ProductTable
-from hw.multipliers.importing import blif, cgp, meaning, ports, tables, verilog, yosys_json
-from hw.multipliers.importing.circuit import Circuit, Port, to_netlist
+from hw.multipliers.base import Multiplier, ProductTable, check_name
+from hw.multipliers.importing import (
+    blif,
+    cgp,
+    conventions,
+    meaning,
+    ports,
+    tables,
+    verilog,
+    yosys_json,
+)
+from hw.multipliers.importing.circuit import MAX_TABLE_BITS, Circuit, Port, to_netlist
 from hw.multipliers.importing.expectation import Expectation, check
 from hw.multipliers.importing.source import Source, shown
 from hw.multipliers.metrics import ErrorMetrics, error_metrics
@@ -37,7 +46,6 @@ TABLES: dict[str, tuple[str, Callable[[Source], tables.Products]]] = {
 }
 FORMATS = (*CIRCUITS, *TABLES)
 ORDERS = ("act,weight", "weight,act")
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 FAMILY = "imported"
 
 
@@ -57,6 +65,8 @@ class Imported:
         circuits of more than 10 bits per operand.
     metrics : ErrorMetrics, optional
         Error figures; None unless the circuit is 8x8.
+    warning : str, optional
+        What is likely wrong with a table, one line without its name; None without suspicion.
     """
 
     multiplier: Multiplier
@@ -67,6 +77,7 @@ class Imported:
     product: str
     commutative: bool
     metrics: ErrorMetrics | None
+    warning: str | None = None
 
 
 def import_file(path: Path, *, name: str, operands: Sequence[str] | None = None,
@@ -101,9 +112,7 @@ def import_file(path: Path, *, name: str, operands: Sequence[str] | None = None,
     ToolError
         A program that the format needs is missing.
     """
-    if not NAME.fullmatch(name):
-        raise InputError("Multiplier name must be a letter, then up to 63 letters, digits or _.-, "
-                         f"not {shown(name)!r}")
+    check_name(name)
     if order not in ORDERS:
         raise InputError(f"Order must be {' or '.join(ORDERS)}, not {shown(order)}")
     if operands is not None and len(operands) != 2:
@@ -160,17 +169,19 @@ def _import_table(source: Source, suffix: str, request: _Request) -> Imported:
             allowed, lambda reading: meaning.table_distance(products.table(signed=reading),
                                                             signed=reading))
         if signed is None:
-            raise _unclear(source)
+            raise _unclear(source, conventions.suspicion(products.words, signed=False))
     elif signed not in allowed:
         raise source.error(f"products must fit {'' if signed else 'un'}signed 16-bit words")
     table = products.table(signed=signed)
+    warning = conventions.suspicion(table, signed=signed)
     if order != ORDERS[0]:
         table = table.T
     metrics = error_metrics(table, signed=signed)
     multiplier = Multiplier(name="", family=FAMILY, source=ProductTable.of(table, signed=signed))
     names = ("rows", "columns") if order == ORDERS[0] else ("columns", "rows")
     return Imported(multiplier=multiplier, format=words, width="8x8", act=names[0], weight=names[1],
-                    product="entries", commutative=metrics.commutative, metrics=metrics)
+                    product="entries", commutative=metrics.commutative, metrics=metrics,
+                    warning=warning)
 
 
 def _import_circuit(source: Source, suffix: str, request: _Request) -> Imported:
@@ -229,9 +240,10 @@ def _signedness(source: Source, netlist: Netlist, first: Port, second: Port,
     return found
 
 
-def _unclear(source: Source) -> InputError:
+def _unclear(source: Source, suspicion: str | None = None) -> InputError:
     return source.error("products are about as near to signed as to unsigned ones; "
-                        "--signed or --unsigned must say which they are")
+                        "--signed or --unsigned must say which they are"
+                        + (f"; {suspicion}" if suspicion else ""))
 
 
 def _constant(source: Source) -> InputError:
@@ -241,7 +253,7 @@ def _constant(source: Source) -> InputError:
 
 def _is_constant(netlist: Netlist) -> bool:
     """Whether the product is the same for all operands; exact up to 20 operand bits."""
-    if netlist.act_width + netlist.weight_width > meaning.MAX_TABLE_BITS:
+    if netlist.act_width + netlist.weight_width > MAX_TABLE_BITS:
         return all(net < 2 for net in netlist.outputs)
     table = netlist.table()
     return bool((table == table[0, 0]).all())

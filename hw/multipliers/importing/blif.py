@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 
 from hw.multipliers.importing.circuit import MAX_NODES, Circuit, Node, Port
 from hw.multipliers.importing.source import Source, shown
@@ -49,6 +50,11 @@ class _Model:
     names: list[_Names] = field(default_factory=list)
     instances: list[_Instance] = field(default_factory=list)
 
+    @cached_property
+    def ports(self) -> frozenset[str]:
+        """Names of inputs and outputs, once all are read."""
+        return frozenset((*self.inputs, *self.outputs))
+
 
 def read(source: Source) -> Circuit:
     """Return the circuit of the first model, the models below it inlined."""
@@ -57,8 +63,9 @@ def read(source: Source) -> Circuit:
     for kind, nets in (("inputs", top.inputs), ("outputs", top.outputs)):
         if len(set(nets)) != len(nets):
             raise source.error(f".{kind} must name every port once")
+    _check_size(source, models, top)
     nodes: dict[str, Node] = {}
-    _inline(source, models, top, {}, "", nodes, 0)
+    _inline(source, models, top, {}, "", nodes)
     driven = sorted(set(top.inputs) & nodes.keys())
     if driven:
         raise source.error(f"input {shown(driven[0])} must have no driver inside the model")
@@ -155,8 +162,34 @@ def _instance(source: Source, line: int, words: list[str]) -> _Instance:
     return _Instance(line, words[0], nets)
 
 
+def _check_size(source: Source, models: dict[str, _Model], top: _Model) -> None:
+    """Raise InputError when the models below `top`, inlined, are too many, too deep or absent."""
+    sizes: dict[str, int] = {}  # nodes and instances of a model with all that is below it
+
+    def visit(model: _Model, depth: int) -> int:
+        size = len(model.names)
+        for instance in model.instances:
+            below = models.get(instance.model)
+            if below is None:
+                raise source.error(f"model {shown(instance.model)} must be in this file",
+                                   instance.line)
+            if depth == MAX_DEPTH:
+                raise source.error(f"models must be at most {MAX_DEPTH} deep", instance.line)
+            for formal in instance.nets:
+                if formal not in below.ports:
+                    raise source.error(f"model {shown(below.name)} has no port {shown(formal)}",
+                                       instance.line)
+            size += 1 + (sizes[below.name] if below.name in sizes else visit(below, depth + 1))
+        sizes[model.name] = size
+        return size
+
+    if visit(top, 0) > MAX_NODES:
+        raise source.error(f"circuit must have at most {MAX_NODES} nodes and instances, "
+                           f"not {sizes[top.name]}")
+
+
 def _inline(source: Source, models: dict[str, _Model], model: _Model, ports: dict[str, str],
-            prefix: str, nodes: dict[str, Node], depth: int) -> None:
+            prefix: str, nodes: dict[str, Node]) -> None:
     """Add the nodes of `model` to `nodes`, its ports connected as `ports` says."""
     def net(name: str) -> str:
         return ports.get(name, prefix + name)
@@ -164,26 +197,15 @@ def _inline(source: Source, models: dict[str, _Model], model: _Model, ports: dic
     def add(line: int, name: str, node: Node) -> None:
         if net(name) in nodes:
             raise source.error(f"net {shown(name)} must have one driver", line)
-        if len(nodes) >= MAX_NODES:
-            raise source.error(f"circuit must have at most {MAX_NODES} nodes", line)
         nodes[net(name)] = node
 
     for cover in model.names:
         *inputs, output = cover.nets
         add(cover.line, output, Node(table=_table(cover), inputs=tuple(map(net, inputs))))
     for number, instance in enumerate(model.instances):
-        below = models.get(instance.model)
-        if below is None:
-            raise source.error(f"model {shown(instance.model)} must be in this file", instance.line)
-        if depth == MAX_DEPTH:
-            raise source.error(f"models must be at most {MAX_DEPTH} deep", instance.line)
-        for formal in instance.nets:
-            if formal not in (*below.inputs, *below.outputs):
-                raise source.error(f"model {shown(below.name)} has no port {shown(formal)}",
-                                   instance.line)
-        _inline(source, models, below,
+        _inline(source, models, models[instance.model],
                 {formal: net(actual) for formal, actual in instance.nets.items()},
-                f"{prefix}{number}/", nodes, depth + 1)
+                f"{prefix}{number}/", nodes)
 
 
 def _table(cover: _Names) -> int:
@@ -195,8 +217,15 @@ def _table(cover: _Names) -> int:
         cube = ones
         for position, digit in enumerate(pattern):
             if digit != "-":
-                block = 1 << position  # runs of patterns in which this input is 0, then 1
-                high = ones // ((1 << 2 * block) - 1) * (((1 << block) - 1) << block)
-                cube &= high if digit == "1" else ones ^ high
+                cube &= _patterns(width, position, digit == "1")
         table |= cube
     return ones ^ table if cover.cubes and cover.cubes[0][1] == "0" else table
+
+
+@cache
+def _patterns(width: int, position: int, value: bool) -> int:
+    """Return the patterns of `width` inputs in which the one at `position` has a value, a table."""
+    ones = (1 << (1 << width)) - 1
+    block = 1 << position  # runs of patterns in which this input is 0, then 1
+    high = ones // ((1 << 2 * block) - 1) * (((1 << block) - 1) << block)
+    return high if value else ones ^ high

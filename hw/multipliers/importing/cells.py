@@ -15,6 +15,7 @@ from hw.multipliers.importing.circuit import MAX_NODES, Circuit, Node, Port
 from hw.multipliers.importing.source import shown
 
 MAX_CELL_BITS = 1024
+GATES_PER_BIT = 8  # of an adder, with the look-ahead of its carries
 CONSTANTS = {"0": 0, "1": 1}
 UNKNOWN = ("x", "z")
 OUTPUTS = frozenset({"Y", "X", "CO"})
@@ -196,6 +197,26 @@ def is_logic(cell: Cell) -> bool:
     width = len(cell.connections.get("A", ()))
     return cell.type in SIMPLE or cell.type in BITWISE \
         or (cell.type in REDUCING and width <= MAX_REDUCED)
+
+
+def gates_of(cell: Cell) -> int:
+    """Return about how many two-input gates Yosys makes of an allowed cell, to bound its work."""
+    a, b, select, result = (len(cell.connections.get(port, ())) for port in ("A", "B", "S", "Y"))
+    match cell.type:
+        case "$mul":
+            return GATES_PER_BIT * a * b
+        case "$macc" | "$macc_v2":
+            return GATES_PER_BIT * a * max(a, b, result)
+        case "$shl" | "$shr" | "$sshl" | "$sshr" | "$shift" | "$shiftx":
+            return GATES_PER_BIT * max(a, result) * (1 + min(b, a.bit_length() + 1))
+        case "$pmux":
+            return GATES_PER_BIT * result * (1 + select)
+        case "$bmux" | "$demux":
+            return GATES_PER_BIT * max(a, result) * (1 + select)
+        case "$lut":
+            return GATES_PER_BIT << a
+        case _:
+            return GATES_PER_BIT * max(a, b, result)
 
 
 def circuit_of(module: Mapping[str, Any], cells: Sequence[Cell]) -> Circuit:

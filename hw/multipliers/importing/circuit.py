@@ -15,6 +15,8 @@ from hw.netlist import CONST0, CONST1, Netlist, NetlistBuilder
 
 MAX_NODES = 200_000
 MAX_WIDTH, MAX_PRODUCT = 16, 32
+# Gates times operand pairs that are evaluated: 65,536 gates of 8x8, 4,096 of 10x10; half a GiB.
+MAX_EVALUATED, MAX_TABLE_BITS, SAMPLE = 1 << 32, 20, 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,7 @@ def to_netlist(circuit: Circuit, first: Port, second: Port, product: Port) -> Ne
     Raises
     ------
     ValueError
-        A width is out of range, a net has no driver, or nets form a loop.
+        A width is out of range, a net has no driver, nets form a loop, or there are too many.
     """
     for port in (first, second):
         if not 1 <= len(port.nets) <= MAX_WIDTH:
@@ -96,7 +98,12 @@ def to_netlist(circuit: Circuit, first: Port, second: Port, product: Port) -> Ne
         raise ValueError(f"circuit must have at most {MAX_NODES} nodes, not {len(circuit.nodes)}")
     builder = NetlistBuilder(act_width=len(first.nets), weight_width=len(second.nets))
     built = dict(zip((*first.nets, *second.nets), (*builder.act, *builder.weight), strict=True))
+    operand_bits = len(first.nets) + len(second.nets)
+    pairs = 1 << operand_bits if operand_bits <= MAX_TABLE_BITS else SAMPLE
     for net in _sorted(circuit, product.nets, built):
+        if builder.gate_count * pairs > MAX_EVALUATED:
+            raise ValueError(f"circuit of {len(first.nets)}x{len(second.nets)} bits must have at "
+                             f"most {MAX_EVALUATED // pairs:,} gates")
         node = circuit.nodes[net]
         if node.inputs:
             built[net] = truth.gates(builder, node.table, [built[item] for item in node.inputs])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from hw.common.errors import InputError
+from hw.common.outputs import check_output
 from hw.multipliers import files
+from hw.multipliers.base import check_name
 from hw.multipliers.importing import FORMATS, ORDERS, Expectation, Imported, import_file
 
 
@@ -39,14 +42,18 @@ def run(arguments: argparse.Namespace) -> None:
     expectations = [Expectation.parse(text) for text in arguments.expect]
     operands = None if arguments.operands is None else arguments.operands.split(",")
     output: Path = arguments.output or Path(f"{arguments.name}.json")
+    check_name(arguments.name)
     if output.suffix != ".json":
         raise InputError(f"{output}: multiplier file must end in .json")
+    check_output(output)
     imported = import_file(arguments.file, name=arguments.name, operands=operands,
                            order=arguments.order, signed=arguments.signed, expect=expectations,
                            allow_constant=arguments.allow_constant, top=arguments.top)
     if output.exists() and arguments.file.exists() and output.samefile(arguments.file):
         raise InputError(f"{output}: multiplier file must not replace the file that is imported")
     files.save(imported.multiplier, output)
+    if imported.warning:
+        print(f"warning: {arguments.file}: {imported.warning}", file=sys.stderr)
     print("\n".join(lines(imported, arguments.file, arguments.expect)), output, sep="\n")
 
 

@@ -16,6 +16,7 @@ from hw.multipliers.importing.cells import (
     check_drivers,
     checked_cells,
     circuit_of,
+    gates_of,
     is_logic,
     ports_of,
 )
@@ -23,6 +24,8 @@ from hw.multipliers.importing.circuit import Circuit, Port
 from hw.multipliers.importing.source import shown
 
 MAX_DEPTH = 50
+# Two-input gates before any is shared; Yosys takes some seconds for as many.
+MAX_MAPPED = 300_000
 Modules = Mapping[str, Mapping[str, Any]]
 
 
@@ -53,8 +56,24 @@ def circuit_of_modules(modules: Modules, top: str) -> Circuit:
 def _rebuilt(modules: Modules, top: str) -> dict[str, Any]:
     """Return a Yosys netlist of what `top` needs, as module m0 and modules below it."""
     order = _depth_first(modules, top)
+    _check_size(modules, order)
     numbers = {name: f"m{number}" for number, name in enumerate(reversed(order))}
     return {numbers[name]: _rebuilt_module(modules, name, numbers) for name in order}
+
+
+def _check_size(modules: Modules, order: list[str]) -> None:
+    """Raise CellError when the gates of the last module, all below it included, are too many.
+
+    order : of `_depth_first`.
+    """
+    sizes: dict[str, int] = {}
+    for name in order:
+        cells = checked_cells(modules[name], modules)
+        sizes[name] = 1 + sum(sizes[cell.type] if cell.type in sizes else gates_of(cell)
+                              for cell in cells)
+    if sizes[order[-1]] > MAX_MAPPED:
+        raise CellError(f"circuit must map to at most {MAX_MAPPED:,} gates before they are shared, "
+                        f"not about {sizes[order[-1]]:,}")
 
 
 def _depth_first(modules: Modules, top: str) -> list[str]:

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.multipliers.base import exact_products
+from hw.multipliers.importing.circuit import MAX_TABLE_BITS, SAMPLE
 from hw.netlist import Netlist
 
 CLEAR = 2.0  # how much nearer the reading taken must be
-MAX_TABLE_BITS = 20
-SAMPLE, SEED = 1 << 16, 20220314
+SEED = 20220314
 T = TypeVar("T")
 
 

@@ -86,7 +86,9 @@ def read_csv(source: Source) -> Products:
     for number, line in enumerate(source.text.splitlines(), start=1):
         if not line.strip():
             continue
-        cells = [cell.strip() for cell in line.split(",")]
+        if len(rows) == PAIRS:
+            raise source.error(f"table must have at most {PAIRS} lines", number)
+        cells = [cell.strip() for cell in line.split(",", OPERANDS + 1)]
         try:
             row = [_integer(cell) for cell in cells]
         except ValueError:
@@ -123,7 +125,8 @@ def _from_triples(source: Source, rows: npt.NDArray[np.int64]) -> npt.NDArray[np
     operands, products = rows[:, :2], rows[:, 2]
     if operands.min() < -128 or operands.max() > 255 \
             or (operands.min() < 0 and operands.max() > 127):
-        raise source.error("operands must be 0 to 255, or -128 to 127")
+        raise source.error("operands must be 0 to 255, or -128 to 127, "
+                           f"not {operands.min()} to {operands.max()}")
     places = (operands[:, 0] & 255) * OPERANDS + (operands[:, 1] & 255)
     if len(rows) != PAIRS or len(np.unique(places)) != PAIRS:
         raise source.error(f"table must have each of the {PAIRS} operand pairs once, "
@@ -136,8 +139,10 @@ def _from_triples(source: Source, rows: npt.NDArray[np.int64]) -> npt.NDArray[np
 def _products(source: Source, array: npt.NDArray[np.integer]) -> Products:
     """Return the products of an integer array; raises InputError for another shape or range."""
     if array.shape not in ((OPERANDS, OPERANDS), (PAIRS,)):
+        headed = array.shape == (OPERANDS + 1, OPERANDS + 1)
         raise source.error("table must have shape (256, 256) or (65536,), "
-                           f"not {shown(array.shape)}")
+                           f"not {shown(array.shape)}"
+                           + " (without a heading of operands)" * headed)
     low, high = int(array.min()), int(array.max())
     if low < -(1 << 15) or high >= 1 << 16 or (low < 0 and high >= 1 << 15):
         raise source.error("products must be 0 to 65535, or -32768 to 32767, "

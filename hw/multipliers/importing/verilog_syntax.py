@@ -4,16 +4,19 @@ Every node of the syntax tree must be of an allowed kind and every keyword allow
 refused with its line. What passes is written token by token, each on its line, every name
 replaced by one of ours (`v0`, `v1`, ...), attributes left out.
 
-`main` runs in a process of its own, because a parser may crash on what it was never meant to read.
+`main`, which also has the size estimated (`verilog_size`), runs in a process of its own, because
+a parser may crash on what it was never meant to read.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import runpy
 import sys
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 KINDS = frozenset((
@@ -79,6 +82,7 @@ INITIALISED = frozenset(("NetDeclaration", "ParameterDeclaration"))
 ASSIGNING = frozenset(("ContinuousAssign", "ExpressionStatement", "LoopGenerate"))
 DIGITS = re.compile(r"[0-9a-fA-F_]+")
 MAX_NUMBER, MAX_WIDTH = 65_535, 1024
+MAX_DEPTH = 10_000  # of the tree: terms of a sum nest, and elaboration takes the square of them
 # Before a text that is no SystemVerilog: words that only that reserves, as `cross`, may be names.
 VERILOG = '`begin_keywords "1364-2005" '
 TOO_DEEP = "must be less deeply nested"
@@ -99,6 +103,7 @@ class _Place(NamedTuple):
     grandparent: str = ""
     wildcard: bool = False  # in an item of casez
     module: str = ""
+    depth: int = 0
 
 
 @dataclass
@@ -188,13 +193,16 @@ def _write(writer: _Writer, root: Any) -> None:
         if hasattr(item, "rawText"):
             _write_token(writer, item, place)
             continue
+        if place.depth > MAX_DEPTH:
+            raise Refused(TOO_DEEP, item.getFirstToken().location.offset)
         kind = _kind(item)
         if kind == "AttributeInstance":
             _check_attribute(item)
             continue
         _check_node(writer, item, kind, place)
         below = _Place(parent=kind, grandparent=place.parent, wildcard=place.wildcard or (
-            kind == "StandardCaseItem" and place.wildcard), module=place.module)
+            kind == "StandardCaseItem" and place.wildcard), module=place.module,
+            depth=place.depth + 1)
         if kind == "CaseStatement":
             below = below._replace(wildcard=item.caseKeyword.valueText == "casez")
         if kind == "ModuleDeclaration":
@@ -327,8 +335,12 @@ def _check_loops(contains: dict[str, set[str]]) -> None:
 def main() -> int:
     """Read {"text", "top"} from stdin and write `rewritten`, or {"error", "line"}."""
     request = json.load(sys.stdin)
+    size = runpy.run_path(str(Path(__file__).with_name("verilog_size.py")))
     try:
         answer = rewritten(request["text"], request["top"])
+        size["check"](answer["verilog"], answer["top"])
+    except size["TooLarge"] as too_large:
+        answer = {"error": str(too_large), "line": None}
     except Refused as refused:
         line = request["text"].count("\n", 0, refused.offset) + 1
         answer = {"error": str(refused), "line": line if refused.offset else None}

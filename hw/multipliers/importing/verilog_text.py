@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from hw.common.errors import InputError
 from hw.multipliers.importing.source import Source, shown
 
 HARMLESS = ("timescale", "default_nettype", "celldefine", "endcelldefine", "resetall",
@@ -25,6 +26,8 @@ PIECE = re.compile(r"""
 """, re.VERBOSE | re.DOTALL)
 ESCAPED = re.compile(r"\\[\w.$<>\[\]()/:-]+", re.ASCII)
 MAX_NAME = 200
+TOKEN = re.compile(r"[\w$]+|[^\s\w$]")
+MAX_TOKENS = 500_000  # some seconds of parsing; 20,000 instances of cells with named ports
 
 
 def cleaned(source: Source) -> str:
@@ -32,37 +35,49 @@ def cleaned(source: Source) -> str:
     text = source.text
     parts: list[str] = []
     position = 0
+
+    def fault(message: str) -> InputError:
+        assert match is not None
+        return source.error(message, text.count("\n", 0, match.start()) + 1)
+
     while match := PIECE.search(text, position):
+        if len(parts) > MAX_TOKENS:
+            raise _too_long(source)
         parts.append(text[position:match.start()])
-        line = text.count("\n", 0, match.start()) + 1
         end = match.end()
         piece = match[0]
         match match.lastgroup:
             case "comment":
                 if re.search(r"(synopsys|synthesis|pragma)\s+translate_o", piece):
-                    raise source.error("translate_off must not be used: tools differ about it",
-                                       line)
+                    raise fault("translate_off must not be used: tools differ about it")
                 parts.append(_blank(piece))
             case "string":
                 kept = piece if piece in DPI else '""'  # the parser then names the construct
                 parts.append(kept + _blank(piece))
             case "escaped":
                 if not ESCAPED.fullmatch(piece) or "//" in piece or len(piece) > MAX_NAME:
-                    raise source.error("escaped name must be of letters, digits and "
-                                       f".$<>[]()/:-, not {shown(piece)}", line)
+                    raise fault("escaped name must be of letters, digits and .$<>[]()/:-, "
+                                f"not {shown(piece)}")
                 parts.append(piece)
             case "directive":
                 if piece[1:] not in HARMLESS:
-                    raise source.error(f"directive {shown(piece)} must not be used", line)
+                    raise fault(f"directive {shown(piece)} must not be used")
                 if piece[1:] in WITH_ARGUMENTS:
                     newline = text.find("\n", end)
                     end = newline if newline >= 0 else len(text)
                 parts.append(" ")
             case _:
-                raise source.error("comment or string must be closed", line)
+                raise fault("comment or string must be closed")
         position = end
     parts.append(text[position:])
-    return "".join(parts)
+    code = "".join(parts)
+    if sum(1 for _ in TOKEN.finditer(code)) > MAX_TOKENS:
+        raise _too_long(source)
+    return code
+
+
+def _too_long(source: Source) -> InputError:
+    return source.error(f"must have at most {MAX_TOKENS:,} words and signs")
 
 
 def _blank(piece: str) -> str:

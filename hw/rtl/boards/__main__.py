@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hw.common.errors import InputError, run_command_line
+from hw.common.outputs import OutputFolder
 from hw.config import Design
 from hw.rtl.boards.build import REPORT, Build, build
 from hw.rtl.boards.listen import read_run
@@ -30,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     text = "write a bitstream and a timing report"
     command = commands.add_parser("build", parents=[target], help=text, description=text)
-    command.add_argument("-o", "--output", type=Path, metavar="DIR",
+    command.add_argument("-o", "--output", type=Path, action=OutputFolder, metavar="DIR",
                          help="folder for bitstream and report (default: build/boards/BOARD)")
     text = "read the report of a board and compare it with the prediction; status 1 if it differs"
     command = commands.add_parser("check", parents=[target], help=text, description=text)
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for label, value in (("--rows", options.rows), ("--cols", options.cols)):
         if value is not None and value < 1:
             raise InputError(f"{label} must be a positive integer, not {value}")
+    if options.command == "check" and not 0 < options.timeout < float("inf"):
+        raise InputError(f"--timeout must be above 0, not {options.timeout:g}")
     design = Design.load(options.design) if options.design else board.default_design()
     design = resized(design, options.rows, options.cols)
     if options.command == "build":

@@ -12,6 +12,7 @@ from hw.multipliers import __main__ as command
 from hw.multipliers import files, get, names
 from hw.multipliers.base import Multiplier, ProductTable
 from hw.multipliers.heatmap import draw
+from hw.netlist import NetlistBuilder
 from tests.command import run_main
 from tests.hw.multipliers.importing import writers
 
@@ -72,7 +73,7 @@ def test_show_as_json_has_the_source_and_the_netlist_digest(monkeypatch, capsys,
 
 
 @pytest.mark.parametrize(("target", "message"), [
-    ("folder.png", "folder.png: heat map must be a file, not a folder"),
+    ("folder.png", "folder.png: output must be a file, not a folder"),
     ("file/map.png", "file: "),
 ])
 def test_unwritable_heat_map_is_one_line_and_exit_2(monkeypatch, capsys, tmp_path, target, message):
@@ -124,8 +125,28 @@ def test_show_of_another_width_is_refused(monkeypatch, tmp_path):
     path = tmp_path / "small.blif"
     path.write_text(".model m\n.inputs a0 a1 b0 b1\n.outputs o\n.names a0 b0 o\n11 1\n")
     run(monkeypatch, "import", path, "--name", "small", "--unsigned", "-o", tmp_path / "m.json")
-    with pytest.raises(InputError, match=r"^Multiplier 'small' must be 8x8 for error figures, not"):
+    with pytest.raises(InputError, match=r"^Multiplier 'small' must be 8x8 for error figures"):
         run(monkeypatch, "show", tmp_path / "m.json", "-o", tmp_path / "map.png")
+    assert not (tmp_path / "map.png").exists()
+
+
+@pytest.mark.parametrize(("act_width", "weight_width", "signed"), [
+    (12, 12, False), (16, 16, False), (1, 1, False), (4, 12, False), (12, 12, True)])
+def test_show_of_what_it_cannot_draw_shows_the_circuit(monkeypatch, capsys, tmp_path, act_width,
+                                                       weight_width, signed):
+    builder = NetlistBuilder(act_width=act_width, weight_width=weight_width)
+    netlist = builder.build([builder.and_(builder.act[-1], builder.weight[-1])], signed=signed)
+    path = tmp_path / "wide.json"
+    files.save(Multiplier(name="wide", family="imported", source=netlist), path)
+    monkeypatch.setattr("sys.argv", ["x", "show", str(path), "-o", str(tmp_path / "map.png")])
+    with pytest.raises(SystemExit) as stopped:
+        run_command_line(command.main)
+    printed = capsys.readouterr()
+    width = f"{act_width}x{weight_width}"
+    assert stopped.value.code == 2
+    assert printed.err == ("error: Multiplier 'wide' must be 8x8 for error figures and a heat map, "
+                           f"not {width}\n")
+    assert f"\nwidth        {width}\ngates        1 (1 AND)\n" in printed.out
     assert not (tmp_path / "map.png").exists()
 
 

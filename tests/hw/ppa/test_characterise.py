@@ -1,6 +1,7 @@
 """Liberty libraries to a technology."""
 
 import re
+from random import Random
 
 import pytest
 
@@ -104,6 +105,13 @@ def test_units_are_converted(tmp_path):
     ('values ("10, 30"', 'values ("10, x"', "table 'cell_rise' is malformed"),
     ('values ("10, 30"', 'values ("10"', "table 'cell_rise' is malformed"),
     ('"!(A * B)"', '"!(A * C)"', "function '!(A * C)' has an unexpected 'C'"),
+    ('"!(A * B)"', '"' + "(" * 50_000 + 'A"', "function '((((((((((((((((((((((((((((((((("),
+    ('"!(A * B)"', '"' + "!(" * 50_000 + 'A"', "function '!(!(!(!(!(!(!(!(!(!(!(!(!(!(!(!(!"),
+    ("area : 2;", "area : 1e300;", "area must be a number, not '1e300'"),
+    ('values ("10, 30"', 'values ("10, 1e300"', "table 'cell_rise' is malformed (values must be "),
+    ('index_1 ("0, 100"', 'index_1 ("0, nan"', "table 'rise_constraint' is malformed (values m"),
+    ('index_1 ("0, 100"', 'index_1 ("100, 0"', "table 'rise_constraint' is malformed (index_1 "),
+    ('values ("10, 30"', f'values ("{"1," * 60_000}"', "table 'cell_rise' is malformed (values mu"),
     ("setup_rising", "other", "pin 'D' must have a setup 'rise_constraint'"),
     ("hold_rising", "other", "pin 'D' must have a hold 'rise_constraint'"),
 ])
@@ -204,7 +212,7 @@ def test_technology_survives_a_round_trip(tiny, tmp_path):
 def test_malformed_technology_names_the_file(tmp_path):
     path = tmp_path / "bad.json"
     path.write_text('{"format": "autoapprox-technology/2", "cells": []}')
-    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: Technology is malformed"):
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: must have a value for"):
         Technology.load(path)
 
 
@@ -244,3 +252,25 @@ def test_shipped_technology_is_what_characterise_makes(asap7_liberty, tmp_path):
     assert made.clock_buffer == shipped.clock_buffer
     assert made.full_adder == shipped.full_adder
     assert made.cells == {name: shipped.cells[name] for name in made.cells}
+
+
+def test_spoilt_libraries_are_read_or_refused_in_one_line(tmp_path):
+    """Words of the library left out, exchanged, or replaced by what breaks parsers."""
+    words = re.findall(r"[\w.+-]+|\s+|.", LIBRARY, re.DOTALL)
+    spoilers = ["1e999", "nan", "-1", "0", "1e308", "", '"', "{", "}", "(", ")", ";", "/*", "\\",
+                '"(A"', "9" * 400, "\0", "\ufffd", '""', "pin", "timing", "when"]
+    random = Random(20)
+    path, refusals = tmp_path / "spoilt.lib", []
+    for _ in range(300):
+        spoilt = list(words)
+        for _ in range(random.choice((1, 1, 2, 3))):
+            at, other = random.randrange(len(spoilt)), random.randrange(len(spoilt))
+            spoilt[at] = random.choice([*spoilers, spoilt[other]])
+        path.write_text("".join(spoilt))
+        try:
+            characterise([path], name="spoilt").save(tmp_path / "spoilt.json.gz")
+        except InputError as error:
+            refusals.append(str(error))
+    assert 50 < len(refusals) < 300
+    for line in refusals:
+        assert re.fullmatch(rf"{re.escape(str(path))}[:,][^\n]{{1,400}}", line)

@@ -35,5 +35,16 @@ def test_malformed_expression_is_rejected(text):
         truth_table(text, ["A", "B"])
 
 
+@pytest.mark.parametrize("text", ["(" * 50_000 + "A" + ")" * 50_000, "(!" * 50_000, "(" * 101])
+def test_deep_expression_is_rejected_in_a_short_line(text):
+    with pytest.raises(ValueError, match=r"must nest at most 100 deep$") as refused:
+        truth_table(text, ["A"])
+    assert len(str(refused.value)) < 120
+
+
+def test_any_number_of_inversions_is_evaluated():
+    assert truth_table("!" * 50_001 + "A" + "'" * 50_000, ["A"]) == truth_table("!A", ["A"])
+
+
 def test_names_are_those_used():
     assert names("(A1 * !B_2) + A1'") == {"A1", "B_2"}

@@ -89,5 +89,5 @@ def test_unknown_clock_domain_is_rejected():
 def test_malformed_description_is_rejected(missing):
     content = pipeline().to_dict()
     del content[missing]
-    with pytest.raises(ValueError, match=r"^Mapped netlist is malformed"):
+    with pytest.raises(ValueError, match=rf"^must have a value for '{missing}'$"):
         MappedNetlist.from_dict(content)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError, ToolError
+from hw.common.files import read_json
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.ppa import load_pe
@@ -17,6 +18,7 @@ from hw.ppa.pe import MappedPe
 from hw.ppa.store import load_pe as load_from
 from hw.ppa.store import result_path, results_folder, save_pe, shipped
 from tests.circuits import shift_and_add
+from tests.mutations import check_reader
 
 STORED = [(multiplier.name, width) for width, multipliers in shipped().items()
           for multiplier in multipliers]
@@ -138,10 +140,10 @@ def test_saving_again_gives_equal_bytes(tmp_path):
 
 
 @pytest.mark.parametrize(("change", "problem"), [
-    ({"format": "other"}, "must be a mapped PE of format autoapprox-mapped-pe/1"),
+    ({"format": "other"}, 'must be a JSON object with "format": "autoapprox-mapped-pe/1"'),
     ({"netlist_sha256": "0" * 64}, "must be of netlist "),
     ({"technology_sha256": "0" * 64}, "must be made with the present asap7 figures"),
-    ({"pe": {}}, "Mapped netlist is malformed"),
+    ({"pe": {}}, "pe: must have a value for 'name'"),
     ({"psum_width": 32}, "must hold 24-bit partial sums, not 32"),
 ])
 def test_stored_file_that_does_not_fit_is_rejected(tmp_path, change, problem):
@@ -157,5 +159,17 @@ def test_broken_stored_file_names_itself(tmp_path):
     exact = get("mul8u_exact")
     path = save_pe(load_pe(exact), tmp_path)
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: not valid JSON"):
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: not a complete gzip file"):
         load_from(exact, folder=tmp_path)
+
+
+def test_a_damaged_file_is_refused_by_name_or_has_figures(tmp_path):
+    multiplier = get("mul8u_truncvc_c11")
+    path = save_pe(load_pe(multiplier), tmp_path)
+    content = read_json(path)
+
+    def read(_path):
+        pe = load_pe(multiplier, folder=tmp_path)
+        assert min(pe.area_um2, pe.delay_ps, pe.leakage_nw) > 0
+
+    check_reader(read, content, path, most=120)

@@ -244,8 +244,8 @@ def test_large_figures_stay_away(finished, tmp_path):
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    ("{}", r"results\.json: must be results of format autoapprox-results/2"),
-    ('{"format": "autoapprox-results/2"}', r"results\.json: results are malformed"),
+    ("{}", r'results\.json: must be a JSON object with "format": "autoapprox-results/2"'),
+    ('{"format": "autoapprox-results/2"}', r"results\.json: must have a value for 'machines'"),
 ])
 def test_other_files_are_refused(tmp_path, content, message):
     path = tmp_path / "results.json"

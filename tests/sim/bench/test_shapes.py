@@ -46,19 +46,19 @@ def test_file_round_trip(tmp_path):
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    ({}, "shapes must be a list of objects"),
-    ([], "shapes must be a list of objects"),
-    ([3], "shape 0 must be an object, not 3"),
+    ({}, "Content must be a list, not an empty object"),
+    ([], "shapes must be a list of objects, not empty"),
+    ([3], "[0] must be an object, not 3"),
     ([TINY, TINY], "shapes must have different names"),
-    ([TINY | {"kernels": 3}], "shape 0: Unknown entry 'kernels'; did you mean 'kernel'?"),
-    ([TINY | {"stride": 0}], "shape 0: Shape stride must be an integer of at least 1, not 0"),
-    ([TINY | {"count": 1.5}], "shape 0: Shape count must be an integer of at least 1, not 1.5"),
-    ([TINY | {"kernel": 5}], "shape 0: Shape kernel must fit in the padded image, not 5 in 5x4 "
+    ([TINY | {"kernels": 3}], "[0]: Unknown key 'kernels'; did you mean 'kernel'?"),
+    ([TINY | {"stride": 0}], "[0]: Shape stride must be an integer of at least 1, not 0"),
+    ([TINY | {"count": 1.5}], "[0].count must be an integer, not 1.5"),
+    ([TINY | {"kernel": 5}], "[0]: Shape kernel must fit in the padded image, not 5 in 5x4 "
                              "with pad 0"),
-    ([TINY | {"zero_point": 256}], "shape 0: Shape zero_point must be at most 255, not 256"),
-    ([TINY | {"linear": True}], "shape 0: Shape 'a' must be 1x1 throughout because it is linear"),
-    ([TINY | {"linear": 1}], "shape 0: Shape linear must be true or false, not 1"),
-    ([TINY | {"name": 1}], "shape 0: Shape name must be text, not 1"),
+    ([TINY | {"zero_point": 256}], "[0]: Shape zero_point must be at most 255, not 256"),
+    ([TINY | {"linear": True}], "[0]: Shape 'a' must be 1x1 throughout because it is linear"),
+    ([TINY | {"linear": 1}], "[0].linear must be true or false, not 1"),
+    ([TINY | {"name": 1}], "[0].name must be a text, not 1"),
 ])
 def test_faulty_file_is_one_line(tmp_path, content, message):
     path = tmp_path / "shapes.json"
@@ -70,7 +70,7 @@ def test_faulty_file_is_one_line(tmp_path, content, message):
 def test_missing_entry_is_named(tmp_path):
     path = tmp_path / "shapes.json"
     path.write_text(json.dumps([{"name": "a", "channels": 1}]))
-    with pytest.raises(InputError, match=r"shape 0 must be complete.*'height'"):
+    with pytest.raises(InputError, match=r"\[0\]: must have a value for 'height'"):
         load_shapes(str(path))
 
 

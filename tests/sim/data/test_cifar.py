@@ -101,7 +101,7 @@ def test_splits_must_be_named(tmp_path):
     source = write_tar(tmp_path / "cifar-10.tar.gz", contents("cifar10", "bin")[0])
     with pytest.raises(InputError, match=r"-10\.tar\.gz: must be followed by #train or #test$"):
         load_data(str(source), PLAIN)
-    with pytest.raises(InputError, match=r"^Unknown split 'tset'; did you mean 'test'\?$"):
+    with pytest.raises(InputError, match=r"^\S+: Unknown split 'tset'; did you mean 'test'\?$"):
         load_data(f"{source}#tset", PLAIN)
 
 
@@ -196,7 +196,8 @@ def test_archives_that_unpack_without_end_are_refused(tmp_path, monkeypatch, kin
     monkeypatch.setattr(cifar, "MAX_ARCHIVE_BYTES", 1 << 20)
     member = _member(name="big", type=kind, size=1 << 32)
     (tmp_path / "a.tgz").write_bytes(gzip.compress(member.tobuf() + bytes(2 << 20)))
-    with pytest.raises(InputError, match=r"a\.tgz: archive must have at most 1 MiB unpacked$"):
+    with pytest.raises(InputError, match=r"a\.tgz: (archive must have at most 1 MiB unpacked$|"
+                                         r"damaged archive \(header of 4294967296 bytes\)$)"):
         load_data(f"cifar10:{tmp_path / 'a.tgz'}#test", PLAIN)
 
 

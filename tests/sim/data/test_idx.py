@@ -46,7 +46,7 @@ def test_a_folder_has_splits(tmp_path):
     assert len(load_data(f"{tmp_path}#test", PLAIN).labels) == 2
     with pytest.raises(InputError, match=r"must be followed by #train or #test$"):
         load_data(str(tmp_path), PLAIN)
-    with pytest.raises(InputError, match=r"^Unknown split 'tset'; did you mean 'test'\?$"):
+    with pytest.raises(InputError, match=r"^\S+: Unknown split 'tset'; did you mean 'test'\?$"):
         load_data(f"{tmp_path}#tset", PLAIN)
     with pytest.raises(InputError, match=r"one IDX file has no splits$"):
         load_data(f"{tmp_path}/train-images-idx3-ubyte.gz#train", PLAIN)
@@ -63,7 +63,7 @@ WHOLE = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2]) + bytes(8)
     (WHOLE[:-1], r"must have 8 bytes for \[2, 2, 2\], not 7$"),
     (b"\0\0\x08\x01" + WHOLE[4:], r"must have 3 or 4 dimensions that are not 0, not \[2\]$"),
     (WHOLE[:4] + bytes(12), r"must have 3 or 4 dimensions that are not 0, not \[0, 0, 0\]$"),
-    (WHOLE[:4] + b"\xff" * 12, r"4294967295 images would take .* GB of memory, more than 2\.1"),
+    (WHOLE[:4] + b"\xff" * 12, r"4294967295 images would take .* TiB of memory, more than .*; --"),
 ])
 @pytest.mark.parametrize("gz", ["", ".gz"])
 def test_files_that_do_not_fit_are_refused_by_name(tmp_path, content, message, gz):

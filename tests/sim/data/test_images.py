@@ -120,10 +120,10 @@ def test_limits_below_one_are_refused(load, limit):
 
 
 @pytest.mark.parametrize(("odd", "message"), [
-    (pixels(6, 9, 3), r"002\.png: images must have one size, 8x9 as the first, not 6x9; resize and "
-                      r"crop make them equal$"),
-    (pixels(8, 9, 1), r"002\.png: images must all have 3 channels as the first, not 1; channels "
-                      r"rgb or grey makes them equal$"),
+    (pixels(6, 9, 3), r"002\.png: images must have one size, 8x9 as the first, not 6x9; --size, or "
+                      r"--resize and --crop, make them equal \(docs/data\.md\)$"),
+    (pixels(8, 9, 1), r"002\.png: images must all have 3 channels as the first, not 1; "
+                      r"--channels rgb or grey makes them equal \(docs/data\.md\)$"),
 ])
 def test_images_that_differ_are_named(tmp_path, odd, message):
     images = [*pixels(6, 8, 9, 3)]
@@ -165,9 +165,10 @@ def test_a_deep_image_is_named(tmp_path):
 
 def test_what_does_not_fit_in_memory_is_refused_but_can_be_read_in_parts(sources, monkeypatch):
     images, folder, archive = sources
-    monkeypatch.setattr(content, "MAX_BYTES", 30_000)  # of 4 x 3 x 14 x 17 bytes an image
+    monkeypatch.setattr(content, "memory_limit", lambda: 4 * 30_000)  # 4 x 3 x 14 x 17 an image
     monkeypatch.setattr(parallel, "QUIET_BELOW", 0)
-    with pytest.raises(InputError, match=r"set: 40 images would take 0\.0 GB .* --limit 10$"):
+    with pytest.raises(InputError, match=r"set: 40 images would take 112 KiB of memory, more "
+                                         r"than 29\.3 KiB; limit them to 10, .* --limit 10$"):
         load_data(folder, Preprocessing())
     assert len(load_data(folder, Preprocessing(), limit=10).images) == 10
     parts = [open_images(archive, Preprocessing()).read(start, start + 10)

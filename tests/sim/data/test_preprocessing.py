@@ -1,6 +1,7 @@
 """Colour, geometry, numbers and layout, each against its definition."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -140,14 +141,25 @@ def test_the_sidecar_holds_all_settings(tmp_path):
     ({"resize": 22.5}, r"Preprocessing resize must be a whole number of pixels, not 22\.5$"),
     ({"mean": [True]}, r"Preprocessing mean must be a number or a list of numbers, not \[True\]$"),
     ({"scale": "1/255"}, r"Preprocessing scale must be a number, not '1/255'$"),
-    ({"std": [1, 0, 1]}, r"Preprocessing must have finite scale and mean and non-zero std"),
-    ({"mean": float("nan")}, r"Preprocessing must have finite scale and mean and non-zero std"),
+    ({"std": [1, 0, 1]}, r"Preprocessing std must be finite and not 0, not 0\.0$"),
+    ({"mean": 1e308 * 10}, r"Preprocessing mean must be finite, not inf$"),
+    ({"scale": 10**400}, r"Preprocessing scale must be a number, not 1000.*\.\.\.$"),
+    ({"mean": [1, 2], "std": [1, 2, 3]}, r"Preprocessing mean and std must have as many values, "
+                                         r"not 2 and 3$"),
+    ({"std": 1e-30}, r"Preprocessing scale, mean and std must keep pixels within 1e\+18, not reach "
+                     r"2\.55e\+32$"),
+    ({"scale": 1e308, "std": 1e-308}, r"Preprocessing scale, mean and std must keep .* reach inf$"),
+    ({"size": 16384}, r"Preprocessing size must have at most 89 million pixels, not 16384x16384$"),
+    ({"mean": [[1]]}, r"Preprocessing mean must be a number or a list of numbers, not \[\[1\]\]$"),
+    ({"mean": ["1"] * 10**5}, r"Preprocessing mean must be a number or .{,120}$"),
+    ({"crop": {}}, r"Preprocessing crop must be a side or \[height, width\] in pixels, not \{\}$"),
+    ({"preset": ["unit"]}, r"Unknown preset"),
 ])
 def test_settings_that_do_not_fit_are_refused(tmp_path, settings, message):
     with pytest.raises(InputError, match=f"^{message}"):
         Preprocessing.from_settings(settings)
     (tmp_path / "net.json").write_text(json.dumps({"input": settings}))
-    with pytest.raises(InputError, match=rf"net\.json: {message}"):
+    with pytest.raises(InputError, match=rf"net\.json: (not valid JSON|{message})"):
         Preprocessing.from_sidecar(tmp_path / "net.json")
 
 
@@ -155,6 +167,12 @@ def test_settings_that_do_not_fit_are_refused(tmp_path, settings, message):
 def test_a_sidecar_without_settings_is_refused(tmp_path, content):
     (tmp_path / "net.json").write_text(content)
     with pytest.raises(InputError, match=r'net\.json: must have an object "input"'):
+        Preprocessing.from_sidecar(tmp_path / "net.json")
+
+
+def test_a_pipe_beside_the_network_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "net.json")
+    with pytest.raises(InputError, match=r"net\.json: must be a file, not a device$"):
         Preprocessing.from_sidecar(tmp_path / "net.json")
 
 

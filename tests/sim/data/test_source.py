@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from hw.common.errors import InputError
-from sim.data import PRESETS, Preprocessing
+from sim.data import PRESETS
 from sim.data.source import KINDS, kind_of, parse, relative_to
+from sim.options import SETTINGS
 
 
 @pytest.mark.parametrize(("name", "kind"), [
@@ -22,7 +23,7 @@ def test_files_are_known_by_their_name(tmp_path, name, kind):
     assert parse(str(tmp_path / name)).kind == kind
 
 
-@pytest.mark.parametrize("name", [*KINDS, *PRESETS, *Preprocessing.__dataclass_fields__])
+@pytest.mark.parametrize("name", [*KINDS, *PRESETS, *SETTINGS])
 def test_kinds_presets_and_settings_are_documented(name):
     assert f"`{name}" in (Path(__file__).parents[3] / "docs" / "data.md").read_text()
 

@@ -1,0 +1,52 @@
+"""Whether a network knows anything of the images: a wrong label or pixel shows here first."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import bdtrc
+
+from sim.data.presets import PRESETS
+
+NO_LUCK = 0.01  # chance to have so many images right, below which it is not luck
+MOSTLY = 0.95  # of the answers, which are then called one and the same
+REMEDY = ("labels or preprocessing may not be its own; what it expects of pixels is stated in "
+          "MODEL.json beside it, {\"input\": {\"preset\": NAME}}, with a NAME of "
+          f"{', '.join(PRESETS)} (docs/data.md)")
+
+
+def doubt(answers: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], classes: int, *,
+          what: str = "images") -> str:
+    """Return why the answers may be worth nothing, in words; empty where they are not doubted.
+
+    Parameters
+    ----------
+    answers, labels : int64[n]
+        The class that the network says, and the right one.
+    classes : int
+        What the network chooses among.
+    what : str
+        The images, as readers know them.
+    """
+    n, right = len(labels), int((answers == labels).sum())
+    if n == 0:
+        return ""
+    has = f"has {right:,} of {n:,} {what} right"
+    if may_be_luck(right, n, 1 / classes):
+        return f"{has}, as guessing among {classes:,} classes would"
+    of_labels, of_answers = (np.bincount(some) for some in (labels, answers))
+    most = int(of_labels.max())
+    if most == n:  # of one class: always saying it is all that can be asked
+        return ""
+    if may_be_luck(right, n, most / n):
+        return f"{has}, as always answering the most frequent label would"
+    said = int(of_answers.argmax())
+    same = int(of_answers[said])
+    if same >= MOSTLY * n > 2 * int((labels == said).sum()):
+        return f"{has} and answers class {said} to {same:,} of them"
+    return ""
+
+
+def may_be_luck(right: int, images: int, chance: float) -> bool:
+    """Return whether answers that are right by `chance` each would be right as often as that."""
+    return bool(bdtrc(right - 1, images, chance) > NO_LUCK)
