@@ -19,7 +19,7 @@ from hw.config import Design
 from hw.cycles import accelerator_cycles
 from hw.isa import Opcode
 from sim.compensation.correction import Correction
-from sim.network import QuantNetwork
+from sim.network.quant_network import QuantNetwork
 from sim.options import add_options, load_network, preprocessing
 
 MAX_BATCH = 65_536  # far beyond the rows that any memory holds at a time

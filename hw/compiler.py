@@ -31,7 +31,7 @@ TILE_BYTES = 1024  # of memory that the instructions of a weight tile take, meas
 
 
 class LayerShape(Protocol):
-    """Size of a layer; `sim.network.MappedLayer` has it."""
+    """Size of a layer; `sim.network.quant_network.MappedLayer` has it."""
 
     @property
     def name(self) -> str:
@@ -55,7 +55,7 @@ class LayerShape(Protocol):
 
 
 class OutputCodes(Protocol):
-    """How ACTIVATE stores results; `sim.requantize.Requantizer` has it."""
+    """How ACTIVATE stores results; `sim.network.requantize.Requantizer` has it."""
 
     @property
     def zero_point(self) -> int:
@@ -71,7 +71,7 @@ class OutputCodes(Protocol):
 
 
 class QuantisedLayer(LayerShape, LayerOperands, Protocol):
-    """What the compiler needs to know of a layer; `sim.network.MappedLayer` has it."""
+    """What the compiler needs to know of a layer; `sim.network.layer.MappedLayer` has it."""
 
     @property
     def requantizer(self) -> OutputCodes | None:

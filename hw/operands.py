@@ -15,7 +15,7 @@ Range = tuple[int, int]  # the smallest and the largest value
 
 
 class LayerOperands(Protocol):
-    """What is multiplied in a layer; `sim.layer.MappedLayer` has it."""
+    """What is multiplied in a layer; `sim.network.layer.MappedLayer` has it."""
 
     @property
     def name(self) -> str:

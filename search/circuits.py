@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hw.common.errors import InputError
 from hw.multipliers import Multiplier, files
-from search.result import RunResult
+from search.report.record import RunResult
 
 FOLDER = "multipliers"
 
@@ -35,8 +35,8 @@ def load_bank(folder: Path, run: RunResult) -> dict[str, Multiplier]:
                              f"{FOLDER}/, not {facts.name!r}")
         multiplier = bank[facts.name] = files.load(path)
         if multiplier.digest != facts.digest:
-            raise InputError(f"{path}: must hold the circuit that was searched "
-                             f"({facts.digest[:12]}), not {multiplier.digest[:12]}")
+            raise InputError(f"{folder / 'run.json'}: {facts.name} must be the circuit of {path} "
+                             f"({multiplier.digest[:12]}), not {facts.digest[:12]!r}")
         if multiplier.has_netlist and (
                 multiplier.netlist.act_width, multiplier.netlist.weight_width) != (8, 8):
             raise InputError(f"{path}: circuit must take operands of 8 bits")

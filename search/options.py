@@ -11,12 +11,12 @@ from typing import Any, Literal
 import hw
 from hw.common.errors import InputError, unknown_name
 from hw.config import MAX_ARRAYS, BankConfig
-from search.certify import supported_margin
-from search.compensation import KINDS, NONE
+from search.certify.paired_test import supported_margin
+from search.measure.compensation import KINDS, NONE
 from search.methods import METHODS, get_method
 from search.methods.base import Method
-from search.storage import check_url
-from search.workload import MOST, Workload
+from search.problem.workload import MOST, Workload
+from search.trials.backends import check_url
 
 ROOT = Path(hw.__file__).resolve().parents[1]
 CONSTRAINTS = ("barrier", "native")

@@ -11,16 +11,16 @@ from typing import Any
 
 from hw.common.errors import ToolError
 from hw.common.files import read_json, write_bytes, write_json, write_text
+from hw.common.pareto import pareto_front
 from hw.compiler import compile_program
 from hw.config import BankConfig, Design
 from hw.multipliers import Multiplier
-from hw.ppa.front import pareto_front
 from search.circuits import save_bank
 from search.options import ROOT
-from search.report import write_report
-from search.result import Candidate, RunResult
-from search.series import count_names, counts, table
-from sim.network import QuantNetwork
+from search.report.page import write_report
+from search.report.record import Candidate, RunResult
+from search.report.series import count_names, counts, table
+from sim.network.quant_network import QuantNetwork
 
 
 def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multiplier], *,

@@ -24,25 +24,25 @@ from hw.compiler import check_batch
 from hw.config import BankConfig
 from hw.multipliers import EXACT, Multiplier
 from hw.ppa import MappedPe, load_pe
-from hw.ppa.array import array_cost
-from hw.ppa.own_libraries import technology_of
-from search import ledger
-from search.certification import Certification
-from search.charges import charges
-from search.folder import RunFolder
-from search.inputs import (
+from hw.ppa.chip.array import array_cost
+from hw.ppa.library.chosen import technology_of
+from search.certify import earlier_looks as ledger
+from search.certify.judging import Certification
+from search.options import Options, shown
+from search.outputs import Built, make_design, write_outputs
+from search.problem.charges import charges
+from search.problem.inputs import (
     NetworkInputs,
     check_source,
     check_untouched,
     choose_multipliers,
     load_network,
 )
-from search.options import Options, shown
-from search.outputs import Built, make_design, write_outputs
-from search.problem import Problem
-from search.result import NetworkFacts, RunResult
+from search.problem.space import Problem
+from search.report.record import NetworkFacts, RunResult
 from search.stages import Stages
-from search.store import TrialStore
+from search.trials.folder import RunFolder
+from search.trials.study_store import TrialStore
 
 JOURNAL = "trials.journal"
 PACKAGES = ("numpy", "numba", "onnx", "onnxruntime", "optuna", "scipy", "amaranth")

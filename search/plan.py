@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from hw.common.wording import duration, times_a_round
 from hw.multipliers import EXACT
-from search.certify import points_of
-from search.charges import charges
-from search.inputs import NetworkInputs
+from search.certify.paired_test import points_of
+from search.certify.sequence import MAX_SEQUENCE
 from search.options import Options
 from search.pipeline import image_facts, read_inputs, run_folder
-from search.sequence import MAX_SEQUENCE
+from search.problem.charges import charges
+from search.problem.inputs import NetworkInputs
 
 TIMED_IMAGES = 64
 ENERGY_S = 0.03  # processor seconds per (layer, multiplier) of the energy model, 2026

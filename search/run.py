@@ -23,8 +23,8 @@ from search.methods import METHODS
 from search.options import Options
 from search.pipeline import Finished, run
 from search.plan import plan
-from search.result import JudgedNetwork, judged_networks
-from search.workload import SPLITS, Workload, read_workload, single
+from search.problem.workload import SPLITS, Workload, read_workload, single
+from search.report.record import JudgedNetwork, judged_networks
 
 DEFAULT_METHOD = "milp"
 MOST_OUTSIDE = 6  # products outside the arrays that are printed

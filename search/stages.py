@@ -1,7 +1,7 @@
 """The stages between the inputs of a run and its methods' results, each computed once.
 
-Networks are prepared one by one (`search.prepared`); here they meet: one problem, one bank, and a
-design that is accepted only if every network keeps its own accuracy.
+Networks are prepared one by one (`search.measure.network`); here they meet: one problem, one bank,
+and a design that is accepted only if every network keeps its own accuracy.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from hw.common.progress import task
 from hw.config import BankConfig
 from hw.multipliers import Multiplier
 from hw.ppa import MappedPe
-from search.calibration import rank_correlation
-from search.certification import Certification
-from search.charges import charges
-from search.costs import join_costs
-from search.damage import Damage
-from search.inputs import NetworkInputs
+from search.certify.judging import Certification
+from search.measure.calibration import rank_correlation
+from search.measure.damage import Damage
+from search.measure.network import Prepared
+from search.measure.oracle import Measured, Oracle
+from search.measure.study import shrunk
 from search.methods.base import Method, SearchTask, run_method
 from search.options import Options
-from search.oracle import Measured, Oracle
-from search.prepared import Prepared
-from search.result import (
+from search.problem.charges import charges
+from search.problem.costs import join_costs
+from search.problem.inputs import NetworkInputs
+from search.report.record import (
     CalibrationFacts,
     Candidate,
     CompensationFacts,
     LayerFacts,
     MethodResult,
 )
-from search.store import TrialStore
-from search.study import shrunk
+from search.trials.study_store import TrialStore
 
 Float = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import numpy as np
 from hw.common.errors import InputError, unknown_name
 from hw.common.records import read_record
 from hw.multipliers import get, resolve
-from sim.network import QuantNetwork
+from sim.network.quant_network import QuantNetwork
 from sim.tables import Table, load_table, pe_table
 
 
@@ -38,7 +38,7 @@ def check_choice(arguments: argparse.Namespace) -> None:
         _mapped(arguments.mapping)
     elif arguments.table:
         load_table(arguments.table)
-    elif arguments.multiplier:
+    elif arguments.multiplier is not None:
         multiplier_table(arguments.multiplier)
 
 

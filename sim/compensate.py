@@ -19,8 +19,8 @@ from sim.compensation import KINDS, Calibration, Compensation, logit_divergence
 from sim.compensation.calibration import JUDGE_TEMPERATURE
 from sim.data import load_data, load_images
 from sim.evaluate import evaluate, say_doubt, top_k
-from sim.labels import accepts_labels
-from sim.network import Images
+from sim.network.labels import accepts_labels
+from sim.network.quant_network import Images
 from sim.options import DATA_HELP, add_options, check_counts, load_network, preprocessing
 
 FIT_IMAGES = 256

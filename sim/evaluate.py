@@ -24,10 +24,10 @@ from sim.choice import add_multiplier_options, check_choice, chosen_tables
 from sim.compensation import Compensation
 from sim.data import Images, Preprocessing, labelled_images, load_images
 from sim.doubt import REMEDY, doubt
-from sim.labels import accepts_labels
-from sim.network import QuantNetwork
+from sim.network.labels import accepts_labels
+from sim.network.outside import Outside
+from sim.network.quant_network import QuantNetwork
 from sim.options import DATA_HELP, add_options, check_counts, load_network, preprocessing
-from sim.outside import Outside
 from sim.tables import Table
 
 if TYPE_CHECKING:

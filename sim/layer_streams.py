@@ -17,7 +17,7 @@ from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import OutputFile
 from hw.layer_streams import Codes, LayerStream, save_layer_streams
 from sim.data import load_images
-from sim.network import QuantNetwork
+from sim.network.quant_network import QuantNetwork
 from sim.options import DATA_HELP, add_options, load_network, preprocessing
 
 IMAGES = 8

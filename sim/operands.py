@@ -25,8 +25,8 @@ from hw.common.memory import require_memory
 from hw.common.outputs import OutputFolder
 from hw.common.progress import task
 from sim.data import DIGITS_MODEL, load_images
-from sim.layer import MappedLayer
-from sim.network import Images, QuantNetwork
+from sim.network.layer import MappedLayer
+from sim.network.quant_network import Images, QuantNetwork
 from sim.options import add_options, load_network, preprocessing
 
 BEATS = 65536

@@ -10,7 +10,7 @@ from hw.common.errors import InputError
 from hw.common.memory import add_memory_option
 from sim.data import PRESETS, Preprocessing, load_images
 from sim.data.preprocessing import CHANNELS, LAYOUTS
-from sim.network import Accepts, QuantNetwork, accept_any
+from sim.network.quant_network import Accepts, QuantNetwork, accept_any
 
 CALIBRATION_IMAGES = 128
 SETTINGS = ("scale", "mean", "std", "channels", "resize", "crop", "size", "layout")

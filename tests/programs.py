@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.host import HostLayer
-from sim.requantize import Requantizer
+from sim.machine.host import HostLayer
+from sim.network.requantize import Requantizer
 
 
 @dataclass(frozen=True, kw_only=True)

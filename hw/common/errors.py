@@ -122,5 +122,6 @@ def _lose_output() -> OSError | None:
 
 def _fail(message: str, status: int) -> int:
     _lose_output()
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))
+    print(f"error: {line}", file=sys.stderr)
     return status

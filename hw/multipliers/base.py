@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +88,8 @@ class Multiplier:
         What the family's builder was called with.
     citation : str
         The paper that published the construction.
+    file : Path, optional
+        Where it was read from, for messages.
     """
 
     name: str
@@ -94,13 +97,20 @@ class Multiplier:
     source: Netlist | ProductTable
     parameters: Mapping[str, int | float | str] = field(default_factory=dict)
     citation: str = ""
+    file: Path | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def subject(self) -> str:
+        """What messages call it: its file where it is a user's."""
+        place = f"{self.file}: multiplier" if self.file else "Multiplier"
+        return f"{place} {self.name!r}"
 
     @property
     def netlist(self) -> Netlist:
         """The circuit; raises InputError where only a table is known."""
         if isinstance(self.source, ProductTable):
             raise InputError(
-                f"Multiplier {self.name!r} must have a netlist for hardware and cost, not only a "
+                f"{self.subject} must have a netlist for hardware and cost, not only a "
                 "truth table; import its Verilog, BLIF, Yosys JSON or CGP file instead")
         return self.source
 
@@ -124,7 +134,7 @@ class Multiplier:
     def require_8x8(self, purpose: str = "") -> None:
         """Raise InputError for operands of other widths; purpose : `for` what needs 8 bits."""
         if self.width != "8x8":
-            raise InputError(f"Multiplier {self.name!r} must be 8x8{purpose and ' '}{purpose}, "
+            raise InputError(f"{self.subject} must be 8x8{purpose and ' '}{purpose}, "
                              f"not {self.width}")
 
     @property

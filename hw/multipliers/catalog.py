@@ -10,22 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from hw.multipliers.approximate_booth import approximate_booth, broken_booth
-from hw.multipliers.approximate_log import approximate_log
-from hw.multipliers.baugh_wooley import baugh_wooley
-from hw.multipliers.broken_array import broken_array
-from hw.multipliers.compressor42 import compressor42
-from hw.multipliers.drum import drum
-from hw.multipliers.etm import etm
-from hw.multipliers.exact import exact
-from hw.multipliers.iterative_log import iterative_log
-from hw.multipliers.lower_or import lower_or
-from hw.multipliers.minimally_biased import minimally_biased
-from hw.multipliers.mitchell import mitchell
-from hw.multipliers.perforated import perforated
-from hw.multipliers.recursive import recursive
-from hw.multipliers.roba import roba
-from hw.multipliers.truncated import (
+from hw.multipliers.families.approximate_booth import approximate_booth, broken_booth
+from hw.multipliers.families.approximate_log import approximate_log
+from hw.multipliers.families.baugh_wooley import baugh_wooley
+from hw.multipliers.families.broken_array import broken_array
+from hw.multipliers.families.compressor42 import compressor42
+from hw.multipliers.families.drum import drum
+from hw.multipliers.families.etm import etm
+from hw.multipliers.families.exact import exact
+from hw.multipliers.families.iterative_log import iterative_log
+from hw.multipliers.families.lower_or import lower_or
+from hw.multipliers.families.minimally_biased import minimally_biased
+from hw.multipliers.families.mitchell import mitchell
+from hw.multipliers.families.perforated import perforated
+from hw.multipliers.families.recursive import recursive
+from hw.multipliers.families.roba import roba
+from hw.multipliers.families.truncated import (
     constant_correction,
     operand_truncated,
     truncated,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ import numpy as np
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_text
 from hw.common.records import Text, record, without_format
-from hw.multipliers.base import OPERANDS, Multiplier, ProductTable
+from hw.multipliers.base import OPERANDS, Multiplier, ProductTable, check_name
 from hw.netlist import Netlist
 
 FORMAT = "autoapprox-multiplier/1"
+MAX_GATES = 100_000  # of an 8x8 circuit: hundreds of times an exact one
+MAX_PRODUCT = 2**20  # sixteen times the largest exact one
 TABLE_BYTES = 4 * OPERANDS * OPERANDS
 
 
@@ -39,7 +41,12 @@ def load(path: Path) -> Multiplier:
     """Return the multiplier of a file; raises InputError when it is missing or malformed."""
     content = read_json(path)
     try:
-        return from_dict(content)
+        multiplier = from_dict(content)
+        check_name(multiplier.name)
+        if multiplier.has_netlist and len(multiplier.netlist.gates) > MAX_GATES:
+            raise InputError(f"multiplier must have at most {MAX_GATES:,} gates, "
+                             f"not {len(multiplier.netlist.gates):,}")
+        return replace(multiplier, file=path)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -92,4 +99,7 @@ def _unpacked(text: str) -> Any:
         raise ValueError(f"multiplier table is malformed: {error}") from None
     if len(values) != TABLE_BYTES or stream.unconsumed_tail:
         raise ValueError(f"multiplier table must hold {TABLE_BYTES} bytes")
-    return np.frombuffer(values, "<i4").reshape(OPERANDS, OPERANDS)
+    table = np.frombuffer(values, "<i4").reshape(OPERANDS, OPERANDS)
+    if abs(table.astype(np.int64)).max() > MAX_PRODUCT:
+        raise ValueError(f"multiplier products must be -{MAX_PRODUCT:,} to {MAX_PRODUCT:,}")
+    return table

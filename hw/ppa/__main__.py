@@ -9,18 +9,18 @@ from pathlib import Path
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import OutputFile, OutputFolder
-from hw.ppa.alone import AIMS, DEFAULT_CLOCK_MHZ
-from hw.ppa.alone_cache import DEFAULT_FOLDER
-from hw.ppa.map_command import add_command as add_map
-from hw.ppa.map_command import run as run_map
-from hw.ppa.own_libraries import add_technology_options, chosen_technology
-from hw.ppa.portfolio import PORTFOLIO
-from hw.ppa.recipe_options import add_recipe_options, chosen_recipe
-from hw.ppa.report_command import add_commands as add_reports
-from hw.ppa.report_command import run_chip, run_figure4, run_report, run_sensitivity
-from hw.ppa.store import DEFAULT_PSUM_WIDTH, WIDE_PSUM_WIDTH, results_folder, shipped
-from hw.ppa.synthesis import AREA, RECIPES, Recipe
-from hw.ppa.technology import Technology
+from hw.ppa.library.chosen import add_technology_options, chosen_technology
+from hw.ppa.library.technology import Technology
+from hw.ppa.mapping.portfolio import PORTFOLIO
+from hw.ppa.mapping.recipe_options import add_recipe_options, chosen_recipe
+from hw.ppa.mapping.stored_pes import DEFAULT_PSUM_WIDTH, WIDE_PSUM_WIDTH, results_folder, shipped
+from hw.ppa.mapping.synthesis import AREA, RECIPES, Recipe
+from hw.ppa.reports.alone_cache import DEFAULT_FOLDER
+from hw.ppa.reports.command import add_commands as add_reports
+from hw.ppa.reports.command import run_chip, run_figure4, run_report, run_sensitivity
+from hw.ppa.reports.map_command import add_command as add_map
+from hw.ppa.reports.map_command import run as run_map
+from hw.ppa.reports.multiplier_alone import AIMS, DEFAULT_CLOCK_MHZ
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _characterise(options: argparse.Namespace) -> None:
-    from hw.ppa.characterise import characterise
+    from hw.ppa.library.characterise import characterise
 
     if not 2 <= options.max_inputs <= 5:
         raise InputError(f"--max-inputs must be 2 to 5, not {options.max_inputs}")
@@ -117,8 +117,8 @@ def _characterise(options: argparse.Namespace) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    from hw.ppa.build import build
-    from hw.ppa.selection import for_mapping
+    from hw.ppa.mapping.build import build
+    from hw.ppa.reports.selection import for_mapping
 
     width = options.psum_width
     if width is not None and not 17 <= width <= 32:
@@ -139,10 +139,10 @@ def _build(options: argparse.Namespace) -> None:
 
 
 def _multiplier(options: argparse.Namespace) -> None:
-    from hw.ppa.alone import best
-    from hw.ppa.alone_cache import map_alone
-    from hw.ppa.alone_report import table, to_dict
-    from hw.ppa.selection import for_mapping
+    from hw.ppa.reports.alone_cache import map_alone
+    from hw.ppa.reports.alone_report import table, to_dict
+    from hw.ppa.reports.multiplier_alone import best
+    from hw.ppa.reports.selection import for_mapping
 
     _check_clock(options)
     multipliers = for_mapping(options.names)
@@ -160,9 +160,9 @@ def _multiplier(options: argparse.Namespace) -> None:
 
 
 def _compare_published(options: argparse.Namespace) -> None:
-    from hw.ppa.comparison import compare_all, text, write
-    from hw.ppa.published import circuits_of, read_published
-    from hw.ppa.selection import for_comparison
+    from hw.ppa.reports.published import circuits_of, read_published
+    from hw.ppa.reports.published_files import compare_all, text, write
+    from hw.ppa.reports.selection import for_comparison
 
     _check_clock(options)
     published, technology = read_published(options.figures), Technology.load(options.technology)
@@ -190,8 +190,8 @@ def _check_clock(options: argparse.Namespace) -> None:
 
 def _choose_bank(options: argparse.Namespace) -> None:
     from hw.common.files import write_json
-    from hw.ppa.default_bank import candidates, choose_bank
-    from hw.ppa.selection import for_pes
+    from hw.ppa.reports.default_bank import candidates, choose_bank
+    from hw.ppa.reports.selection import for_pes
 
     names = choose_bank(candidates(for_pes([])))
     if options.output is None:
@@ -202,8 +202,8 @@ def _choose_bank(options: argparse.Namespace) -> None:
 
 
 def _fit_proxy(_options: argparse.Namespace) -> None:
-    from hw.ppa.fit_proxy import fit_proxy
-    from hw.ppa.selection import for_pes
+    from hw.ppa.reports.fit_proxy import fit_proxy
+    from hw.ppa.reports.selection import for_pes
 
     families = [multiplier for multiplier in for_pes([]) if multiplier.family != "evolved"]
     fit = fit_proxy(families)

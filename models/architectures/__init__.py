@@ -43,6 +43,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "vit-tiny": Architecture(vit.vit_tiny, 224, 1000),
 }
 SMALLEST_IMAGE = 32
+MAX_CLASSES, MAX_WIDTH = 100_000, 8
 
 
 def build(name: str, *, weights: int = 0, image: int | None = None, classes: int | None = None,
@@ -74,10 +75,10 @@ def build(name: str, *, weights: int = 0, image: int | None = None, classes: int
     classes = architecture.classes if classes is None else classes
     if image < SMALLEST_IMAGE or image % SMALLEST_IMAGE:
         raise InputError(f"Image size must be a multiple of {SMALLEST_IMAGE}, not {image}")
-    if classes < 1:
-        raise InputError(f"Classes must be at least 1, not {classes}")
-    if not width > 0:
-        raise InputError(f"Width must be positive, not {width}")
+    if not 1 <= classes <= MAX_CLASSES:
+        raise InputError(f"Classes must be 1 to {MAX_CLASSES:,}, not {classes}")
+    if not 0 < width <= MAX_WIDTH:
+        raise InputError(f"Width must be positive and at most {MAX_WIDTH}, not {width}")
     if weights < 0:
         raise InputError(f"Seed of the weights must not be negative, not {weights}")
     net = Network(seed=weights, image=image, width=width)

@@ -2,7 +2,7 @@
 
 NSGA-II (Deb et al., IEEE TEC 6:182, 2002) over chromosomes of a bank and a mapping, with energy
 and correctly classified images as objectives. A generation is measured together. ALWANN's weight
-map is part of every method's evaluation (`search.compensation`).
+map is part of every method's evaluation (`search.measure.compensation`).
 
 Size of the population, rates and the repair of banks are ours: the paper's were chosen for
 budgets of thousands.
@@ -13,9 +13,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from search.measure.oracle import Measured
 from search.methods.base import Proposals, SearchTask
-from search.oracle import Measured
-from search.problem import Assignment, Problem
+from search.problem.space import Assignment, Problem
 
 GENERATIONS = 12  # that the budget is meant for
 POPULATION = (8, 50)  # least, most

@@ -22,11 +22,11 @@ from __future__ import annotations
 
 import math
 
+from search.measure.oracle import Measured
 from search.methods.base import Proposals, SearchTask
 from search.methods.black_box import proposals, within_targets
 from search.methods.gp import sampler
-from search.oracle import Measured
-from search.problem import Assignment
+from search.problem.space import Assignment
 
 ALPHA1, ALPHA2 = 8.0, 1.2
 

@@ -18,12 +18,12 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from search.accuracy import shortfall
-from search.damage import Damage
-from search.oracle import Measured, Oracle
-from search.problem import Assignment, Problem
-from search.prospects import Prospects
-from search.result import Candidate, MethodResult
+from search.certify.accuracy import shortfall
+from search.certify.expected import Prospects
+from search.measure.damage import Damage
+from search.measure.oracle import Measured, Oracle
+from search.problem.space import Assignment, Problem
+from search.report.record import Candidate, MethodResult
 
 Proposals = Generator[Sequence[Assignment], Sequence[Measured], None]
 # A method that proposes only what it has already measured has nothing more to say.

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.measure.oracle import Measured
 from search.methods.base import Proposals, SearchTask, ask
-from search.oracle import Measured
-from search.problem import TOLERANCE, Assignment, Problem
+from search.problem.space import TOLERANCE, Assignment, Problem
 
 if TYPE_CHECKING:
     import optuna

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from search.methods.base import Proposals, SearchTask, ask
-from search.problem import Assignment
+from search.problem.space import Assignment
 
 
 def search(task: SearchTask) -> Proposals:

@@ -32,13 +32,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import lsq_linear
 
-from hw.ppa.front import pareto_front
-from search.assignment import AssignmentModel
-from search.banks import MAX_LAYER_BANKS, BankModel, bank_count
-from search.damage import Damage
+from hw.common.pareto import pareto_front
+from search.measure.damage import Damage
+from search.measure.oracle import Measured
+from search.methods.assignment import AssignmentModel
+from search.methods.banks import MAX_LAYER_BANKS, BankModel, bank_count
 from search.methods.base import Proposals, SearchTask, ask
-from search.oracle import Measured
-from search.problem import Assignment
+from search.problem.space import Assignment
 
 FRONT_POINTS = 24
 RELATIVE_GAP = 2e-3  # of energies

@@ -13,7 +13,7 @@ from hw.common.outputs import OutputFolder
 from hw.config import BankConfig
 from search.circuits import load_bank
 from search.outputs import make_design
-from search.result import RunResult
+from search.report.record import RunResult
 
 
 def write_designs(run_folder: Path, folder: Path) -> list[Path]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from hw.common.files import read_json
+from search.report.record import Certificate, MethodResult, RunResult
 from search.reproduce.steps import Step
-from search.result import Certificate, MethodResult, RunResult
 from sim.bench.results import Results as Bench
 from sim.lowrank.figure import Spectrum
 

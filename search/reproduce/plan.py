@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from search.methods import METHODS
-from search.report import PAPER_ROWS
+from search.report.page import PAPER_ROWS
 from search.reproduce.networks import IMAGE_SETS, NETWORKS, ImageSet, Network
 from search.reproduce.prepare import CIFAR_SPLITS, IMAGENET_SPLITS
 from search.reproduce.steps import Step

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.bench.problem import OUT_ZERO_POINT, Job, Problem
-from sim.compute import layer_output, layer_sums
-from sim.layer import MappedLayer
-from sim.requantize import Requantizer
+from sim.network.compute import layer_output, layer_sums
+from sim.network.layer import MappedLayer
+from sim.network.requantize import Requantizer
 from sim.tables import Table
 
 
@@ -64,7 +64,7 @@ def requantizer(problem: Problem, channels: int) -> Requantizer:
 
 
 def mapped_layer(problem: Problem) -> MappedLayer:
-    """Return the layer as `sim.network` holds it."""
+    """Return the layer as `sim.network.quant_network` holds it."""
     shape, matrix = problem.shape, problem.weight_matrix
     return MappedLayer(
         name=shape.name, kind="linear" if shape.linear else "conv", input="x", output="y",

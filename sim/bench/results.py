@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.common.errors import InputError
-from hw.common.records import read_record
+from hw.common.records import read_record, record
 from sim.bench.shapes import LayerShape
 from sim.bench.stack import Row, relative
 from sim.bench.timing import Spread
@@ -76,6 +76,8 @@ class _ResultsFile(Results):
         for name in ("packages", "cores", "cpu", "features", "load_average", "python", "system"):
             if name not in self.machine:
                 raise InputError(f"machine must have a value for {name!r}")
+        record(dict[str, str | None], self.machine["packages"], "machine.packages")
+        record(list[str], self.machine["features"], "machine.features")
         if not self.threads:
             raise InputError("threads must not be empty")
         for row in self.rows:

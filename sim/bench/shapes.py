@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from hw.common.errors import InputError, unknown_name
+from hw.common.memory import require_memory
 from hw.common.records import read_record
-from sim.windows import Window
+from sim.network.windows import Window
 
 MIN_ROWS = 4096  # of the matrix product: images are batched until there are that many
-MAX_IMAGES = 256  # in a batch, as in `sim.network`
+MAX_IMAGES = 256  # in a batch, as in `sim.network.quant_network`
 IMAGE_ZERO_POINT = 114  # of normalised pixels, which reach from -2.1 to 2.6
+MAX_SIZE = 65_536  # of any side; what is timed must also fit in memory
 QUICK = ("conv1", "conv2.3x3", "conv4.3x3", "conv4.1x1_expand", "conv5.1x1_reduce")
 
 
@@ -57,6 +59,8 @@ class LayerShape:
             if entry.type == "int" and (type(value) is not int or value < low):
                 raise InputError(f"Shape {entry.name} must be an integer of at least {low}, "
                                  f"not {value!r}")
+            if entry.type == "int" and value > MAX_SIZE:
+                raise InputError(f"Shape {entry.name} must be at most {MAX_SIZE:,}, not {value:,}")
         if self.zero_point > 255:
             raise InputError(f"Shape zero_point must be at most 255, not {self.zero_point}")
         if type(self.name) is not str or not self.name:
@@ -178,6 +182,10 @@ def load_shapes(name_or_file: str) -> tuple[LayerShape, ...]:
     shapes = read_record(path, list[LayerShape])
     if not shapes:
         raise InputError(f"{path}: shapes must be a list of objects, not empty")
+    for shape in shapes:
+        numbers = max(shape.images * shape.positions * shape.k, shape.k * shape.n,
+                      shape.images * shape.channels * shape.height * shape.width)
+        require_memory(8 * numbers, f"{path}: shape {shape.name!r}")
     if len({shape.name for shape in shapes}) != len(shapes):
         raise InputError(f"{path}: shapes must have different names")
     return tuple(shapes)

@@ -19,8 +19,8 @@ import numpy.typing as npt
 from hw.config import BankConfig, Design
 from hw.multipliers import Multiplier
 from sim.bench.problem import Job, Problem
+from sim.machine.verilator import compile_model, emit, run
 from sim.tables import Table
-from sim.verilator import compile_model, emit, run
 
 HARNESS = Path(__file__).parent / "harness"
 VERILATE = ("--x-initial", "fast")

@@ -27,8 +27,8 @@ from sim.compensation.record import (
     table_digest,
 )
 from sim.compensation.weight_map import act_counts, weight_map
-from sim.layer import MappedLayer
-from sim.network import Images, QuantNetwork, State
+from sim.network.layer import MappedLayer
+from sim.network.quant_network import Images, QuantNetwork, State
 from sim.tables import Table
 
 # What may be changed: the weights, and how the requantiser is fitted.

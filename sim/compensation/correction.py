@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError
 from hw.common.records import LARGEST
-from sim.layer import MappedLayer
-from sim.requantize import MAX_SHIFT, MULTIPLIER_BITS
+from sim.network.layer import MappedLayer
+from sim.network.requantize import MAX_SHIFT, MULTIPLIER_BITS
 
 # What a file may hold: type, and the limits of integers.
 FIELDS: dict[str, tuple[type[np.generic], int, int]] = {
@@ -33,7 +33,7 @@ class Correction:
     sum_scale : float64[channels]
         Value of one unit of the accumulator.
     multiplier, shift : int64[channels] or None
-        Of the requantiser, as in `sim.requantize`; None for a layer without one.
+        Of the requantiser, as in `sim.network.requantize`; None for a layer without one.
     weight_map : uint8[256] or None
         The byte that replaces each weight byte; None leaves the weights.
     """

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.compensation.moments import Line
-from sim.layer import MappedLayer
-from sim.requantize import Requantizer
+from sim.network.layer import MappedLayer
+from sim.network.requantize import Requantizer
 
 BIAS_LIMIT = 2**30  # leaves the sums of 8,000 products of any circuit room in int32
 RATIO_LIMIT = 2.0**30  # of a requantiser

@@ -14,7 +14,7 @@ from hw.common.errors import InputError, unknown_name
 from hw.common.files import read_json, write_json
 from hw.common.records import Amount, Count, record, without_format
 from sim.compensation.correction import Correction
-from sim.network import QuantNetwork
+from sim.network.quant_network import QuantNetwork
 from sim.tables import Table, is_exact, table_key
 
 FORMAT = "autoapprox-compensation"

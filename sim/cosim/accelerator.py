@@ -18,8 +18,8 @@ from hw.accelerator import AcceleratorConfig
 from hw.compiler import Program
 from hw.config import Design
 from hw.isa import Instruction, Opcode
-from sim.host import OPERAND_WIDTH, Bytes, Host
-from sim.verilator import compile_model, emit
+from sim.machine.host import OPERAND_WIDTH, Bytes, Host
+from sim.machine.verilator import compile_model, emit
 
 HARNESS = Path(__file__).parent / "harness.cpp"
 WATCHED = Path(__file__).parent / "watched.vlt"

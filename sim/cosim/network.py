@@ -15,9 +15,9 @@ from hw.cycles import Timing, accelerator_cycles
 from hw.isa import Instruction, Opcode
 from sim.compensation.correction import Correction
 from sim.cosim.accelerator import RtlError, SimulatedAccelerator
-from sim.host import Host, HostLayer
-from sim.layer import MappedLayer
-from sim.network import Images, QuantNetwork, State
+from sim.machine.host import Host, HostLayer
+from sim.network.layer import MappedLayer
+from sim.network.quant_network import Images, QuantNetwork, State
 from sim.tables import pe_table
 
 CYCLES_PER_CYCLE = 20  # a simulation that takes this many times its predicted cycles hangs

@@ -104,11 +104,14 @@ def _array(path: Path, *, dimensions: tuple[int, ...], limit: int | None = None
     """Return the first `limit` entries."""
     with _stream(path) as stream:
         shape = _checked_shape(stream, path, dimensions)
-        shape = (min(limit or shape[0], shape[0]), *shape[1:])
+        full = shape[0]
+        shape = (min(limit or full, full), *shape[1:])
         size = math.prod(shape)
         check_bytes(size, shape[0], str(path))
         check_ratio(path.stat().st_size, size, str(path))
         raw = stream.read(size)
+        if limit is None or limit >= full:
+            stream.read(1)  # to the end: a packed file is checked there
     if len(raw) != size:
         raise InputError(f"{path}: must have {size} bytes for {list(shape)}, not {len(raw)}")
     return np.frombuffer(raw, np.uint8).reshape(shape)

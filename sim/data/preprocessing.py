@@ -18,7 +18,7 @@ from sim.data.content import LARGEST, regular
 from sim.data.fit import Shape
 from sim.data.pictures import MAX_PIXELS, coloured, image_of, pixels_of, resized
 from sim.data.presets import PRESETS
-from sim.onnx_file import input_shape
+from sim.onnx.file import input_shape
 
 Pixels = npt.NDArray[np.uint8]
 CHANNELS = ("rgb", "bgr", "grey")
@@ -141,6 +141,8 @@ class Preprocessing:
 
         No file says nothing.
         """
+        if not model.name:
+            raise InputError(f"Network must be an ONNX file, not {str(model)!r}")
         sidecar = model.with_suffix(".json")
         found = cls.from_sidecar(sidecar, changes=changes) if sidecar.exists() else \
             cls.from_settings(changes or {})

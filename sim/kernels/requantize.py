@@ -1,8 +1,8 @@
 """Sums requantised and turned from columns to planes, sixteen by sixteen, as vector code.
 
-What it computes is defined in `sim.requantize`. Whole squares of sixteen positions and sixteen
-channels whose ratios are below a half take the fast way: with a shift of 32 or more the upper
-halves of the 64-bit products are all that matters once they are rounded. Anything else is
+What it computes is defined in `sim.network.requantize`. Whole squares of sixteen positions and
+sixteen channels whose ratios are below a half take the fast way: with a shift of 32 or more the
+upper halves of the 64-bit products are all that matters once they are rounded. Anything else is
 computed in 64 bits.
 """
 

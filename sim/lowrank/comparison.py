@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hw.common.progress import task
 from sim.data import Images as UnreadImages
-from sim.network import Images, Prepare, QuantNetwork, State
+from sim.network.quant_network import Images, Prepare, QuantNetwork, State
 from sim.tables import Table
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
-from sim.layer import MappedLayer
 from sim.lowrank.svd import Reals, Shares, truncated_svd
-from sim.network import Prepare
+from sim.network.layer import MappedLayer
+from sim.network.quant_network import Prepare
 from sim.product import Product
 from sim.tables import SignedTable, Table, is_exact
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from sim.network import Images, QuantNetwork
+from sim.network.quant_network import Images, QuantNetwork
 from sim.tables import Products, exact_table
 
 Reals = npt.NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from hw.common.wording import counted
-from sim.layer import MappedLayer
+from sim.network.layer import MappedLayer
 from sim.tables import Table, code_table
 from sim.torch_backend.product import TorchProduct, torch_device
 

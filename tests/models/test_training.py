@@ -21,7 +21,7 @@ from models.training.graph_module import graph_module, trained
 from models.training.loop import Training
 from models.training.recipes import BFLOAT16, FLOAT32, RECIPES, Recipe
 from sim.data import Preprocessing, load_data
-from sim.network import QuantNetwork
+from sim.network.quant_network import QuantNetwork
 from tests.command import run_main
 
 torch = pytest.importorskip("torch", reason="training needs torch")

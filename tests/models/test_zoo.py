@@ -11,7 +11,7 @@ from onnx import numpy_helper
 
 from models import ZOO
 from search.reproduce.float_accuracy import float_accuracy
-from sim.network import QuantNetwork
+from sim.network.quant_network import QuantNetwork
 
 DATA = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CIFAR10 = DATA / "images" / "cifar10_test.npz"

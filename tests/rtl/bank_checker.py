@@ -1,7 +1,7 @@
 """Part 4 of the bench: compares a bank with the model, cycle by cycle.
 
-Part 3, the model, is `sim.array_model.BankModel`; it is fed with what the monitor saw on the
-inputs, not with what the driver meant to send.
+Part 3, the model, is `sim.machine.array_model.BankModel`; it is fed with what the monitor saw on
+the inputs, not with what the driver meant to send.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from sim.array_model import BankModel, BankOutputs
+from sim.machine.array_model import BankModel, BankOutputs
 from tests.rtl.bank_monitor import Cycle
 
 PORTS = tuple(field.name for field in fields(BankOutputs))

@@ -8,7 +8,7 @@ import numpy as np
 from cocotb.triggers import ReadOnly, RisingEdge
 
 from hw.config import BankConfig
-from sim.array_model import BankInputs, BankOutputs
+from sim.machine.array_model import BankInputs, BankOutputs
 from tests.rtl.bank_driver import SIGN
 
 PORTS = ("rst", "selected", "route_error",

@@ -14,7 +14,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge
 
 from hw.config import fallback_array
-from sim.array_model import BankModel, tile_products
+from sim.machine.array_model import BankModel, tile_products
 from sim.tables import patterns, pe_table
 from tests.rtl.bank_checker import BankChecker
 from tests.rtl.bank_driver import BankDriver, Stalls, Tile

@@ -6,7 +6,7 @@ import cocotb
 import numpy as np
 
 from hw.isa import Opcode
-from sim.machine import execute
+from sim.machine.instructions import execute
 from tests.rtl.bank_driver import Tile
 from tests.rtl.bench_bank import Bench
 from tests.rtl.network_program import workload

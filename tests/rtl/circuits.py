@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hw.multipliers.base import Multiplier
-from hw.multipliers.baugh_wooley import baugh_wooley
+from hw.multipliers.families.baugh_wooley import baugh_wooley
 from hw.netlist import CONST0, Netlist, NetlistBuilder
 
 

@@ -16,8 +16,8 @@ from hw.isa import Opcode
 from hw.multipliers.base import Multiplier
 from hw.rtl.verilog import emit_design, write_folder
 from sim.cosim.accelerator import SimulatedAccelerator
-from sim.host import Host, HostLayer
-from sim.machine import execute, multiply_by_tables
+from sim.machine.host import Host, HostLayer
+from sim.machine.instructions import execute, multiply_by_tables
 from sim.tables import pe_table
 from tests.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
 
@@ -87,7 +87,7 @@ class Workload:
 class Ran:
     """What the Verilog did.
 
-    outputs : layer -> stored bytes or sums, as `sim.host.Host` puts them together. issues :
+    outputs : layer -> stored bytes or sums, as `sim.machine.host.Host` puts them together. issues :
     int64[instructions], the cycle in which each one was issued if no stream waited.
     """
 

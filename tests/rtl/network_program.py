@@ -11,8 +11,8 @@ import numpy as np
 from hw.compiler import Program, compile_program
 from hw.config import Design
 from models.data import load_digits_split
-from sim.host import HostLayer
-from sim.network import QuantNetwork
+from sim.machine.host import HostLayer
+from sim.network.quant_network import QuantNetwork
 from tests.programs import layers_with_rows
 from tests.rtl.duts import designs
 

@@ -21,9 +21,9 @@ from hw.rtl.bank import bank_kind
 from hw.rtl.emit import modules_together
 from hw.rtl.router import ROUTE_BITS
 from hw.rtl.verilog import module_suffixes, write_folder
-from sim.array_model import tile_products
+from sim.machine.array_model import tile_products
+from sim.machine.verilator import compile_model
 from sim.tables import pe_table
-from sim.verilator import compile_model
 from tests.rtl.bank_driver import Tile, encode
 from tests.rtl.gate_functions import as_function
 

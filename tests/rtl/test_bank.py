@@ -14,7 +14,7 @@ from amaranth.sim import Simulator
 from hw.config import BankConfig
 from hw.rtl.bank import MxuBank
 from hw.rtl.systolic_array import BLOCK
-from sim.array_model import BankInputs, BankModel
+from sim.machine.array_model import BankInputs, BankModel
 from sim.tables import pe_table
 from tests.rtl.bank_driver import encode
 from tests.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED

@@ -14,7 +14,7 @@ from hw.accelerator import AcceleratorConfig
 from hw.config import BankConfig, Design
 from hw.rtl.handover import WAIVERS
 from hw.rtl.verilog import emit_design
-from sim.verilator import verilator_root
+from sim.machine.verilator import verilator_root
 from tests.rtl.circuits import NIBBLE, SKEWED
 from tests.rtl.simulator import MAKE_VARIABLES, find_simulator
 

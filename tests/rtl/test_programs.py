@@ -10,7 +10,7 @@ import pytest
 from hw.compiler import Program
 from hw.isa import Instruction, Opcode
 from sim.cosim.accelerator import RtlError, SimulatedAccelerator
-from sim.host import Host
+from sim.machine.host import Host
 from tests.programs import random_layer
 from tests.rtl.cosim_machines import MACHINES, check, run
 from tests.rtl.random_programs import random_workload

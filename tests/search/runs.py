@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from hw.multipliers import catalogue, get
-from search.result import (
+from search.report.record import (
     CalibrationFacts,
     Candidate,
     Certificate,

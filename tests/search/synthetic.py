@@ -5,8 +5,8 @@ from itertools import product
 
 import numpy as np
 
-from search.oracle import Measured
-from search.problem import Problem
+from search.measure.oracle import Measured
+from search.problem.space import Problem
 
 
 def made_up_problem(*, layers=4, multipliers=5, seed=0, leakage_uw=3.0, **limits):

@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search.certification import Certification, sequence
-from search.certify import compare
-from search.costs import Costs, join_costs
-from search.damage import Damage
+from search.certify.expected import Prospects
+from search.certify.judging import Certification, sequence
+from search.certify.paired_test import compare
+from search.measure.damage import Damage
+from search.measure.oracle import Measured, Oracle
 from search.methods import METHODS
 from search.methods.base import SearchTask, run_method
-from search.oracle import Measured, Oracle
-from search.prospects import Prospects
-from search.result import Candidate, MethodResult
-from search.store import TrialStore
-from sim.trie import unheard
+from search.problem.costs import Costs, join_costs
+from search.report.record import Candidate, MethodResult
+from search.trials.study_store import TrialStore
+from sim.network.trie import unheard
 from tests.search.synthetic import MadeUpNetwork, every_design, made_up_damage, made_up_problem
 
 INFERENCES = (2, 3)

@@ -12,16 +12,17 @@ from hw.compiler import Program, compile_program, routes
 from hw.config import Design
 from hw.multipliers import get
 from models.data import load_digits_split
-from search import pipeline, probes
+from search import pipeline
 from search import run as command
 from search.circuits import load_bank
-from search.comparison import compare_runs
-from search.oracle import Oracle
-from search.report import render
-from search.result import RunResult
-from search.workload import DEFAULT_MODEL
+from search.measure import probes
+from search.measure.oracle import Oracle
+from search.problem.workload import DEFAULT_MODEL
+from search.report.page import render
+from search.report.record import RunResult
+from search.report.two_runs import compare_runs
 from sim.compensation import Correction
-from sim.network import QuantNetwork
+from sim.network.quant_network import QuantNetwork
 from tests.command import run_main
 
 SMALL = ("--multipliers", "mul8u_trunc_c9,mul8u_drum_k4", "--budget", "18", "--compare", "uniform",

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError, ToolError
-from search.damage import Damage
+from search.measure.damage import Damage
+from search.measure.oracle import Oracle
 from search.methods import METHODS, get_method
 from search.methods.base import SearchTask, run_method
-from search.oracle import Oracle
 from tests.search.synthetic import MadeUpNetwork, every_design, made_up_damage, made_up_problem
 
 LIMITS = {"default": {"area_limit": 4.0, "max_arrays": 3},

@@ -5,11 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from search.assignment import AssignmentModel
-from search.damage import Damage
+from search.measure.damage import Damage
+from search.measure.oracle import Measured, Oracle
 from search.methods import METHODS, milp
+from search.methods.assignment import AssignmentModel
 from search.methods.base import SearchTask, run_method
-from search.oracle import Measured, Oracle
 from tests.search.synthetic import (
     MadeUpNetwork,
     every_design,

@@ -9,7 +9,7 @@ from hw.common.errors import ToolError
 from hw.config import BankConfig, Design
 from hw.multipliers import get
 from search.outputs import Verilog, best_measured, make_design
-from search.result import Candidate
+from search.report.record import Candidate
 from tests.search.runs import made_up_run
 
 

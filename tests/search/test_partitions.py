@@ -8,19 +8,19 @@ import pytest
 from hw.config import BankConfig
 from hw.multipliers import EXACT
 from models.data import Labelled, load_digits_split
-from search.calibration import calibrate
-from search.certification import Certification
-from search.compensation import compensate
-from search.costs import Limits, measure_costs
-from search.evaluation import SplitRuns, Workers
-from search.inputs import choose_multipliers
+from search.certify.judging import Certification
+from search.measure.calibration import calibrate
+from search.measure.compensation import compensate
+from search.measure.evaluation import SplitRuns, Workers
+from search.measure.oracle import Measured, Oracle
+from search.measure.probes import relative_damage
 from search.methods import METHODS
 from search.methods.base import SearchTask, run_method
-from search.oracle import Measured, Oracle
-from search.probes import relative_damage
-from search.result import Candidate
-from search.workload import DEFAULT_MODEL
-from sim.network import QuantNetwork
+from search.problem.costs import Limits, measure_costs
+from search.problem.inputs import choose_multipliers
+from search.problem.workload import DEFAULT_MODEL
+from search.report.record import Candidate
+from sim.network.quant_network import QuantNetwork
 from tests.search.notes import Noted
 
 PARTITIONS, SEARCHED, EVALUATIONS, MARGIN = 12, 300, 70, 0.01

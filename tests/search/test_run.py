@@ -20,14 +20,15 @@ from hw.config import Design
 from hw.multipliers import files, get
 from hw.multipliers.base import Multiplier
 from models.data import load_digits_split
-from search import pipeline, probes
+from search import pipeline
 from search import run as command
-from search.evaluation import Workers
+from search.measure import probes
+from search.measure.evaluation import Workers
 from search.pipeline import JOURNAL, Finished
-from search.result import RunResult
-from search.workload import DEFAULT_MODEL
+from search.problem.workload import DEFAULT_MODEL
+from search.report.record import RunResult
 from sim.compensation import Correction
-from sim.network import QuantNetwork
+from sim.network.quant_network import QuantNetwork
 from tests.command import run_main
 
 MULTIPLIERS = "mul8u_trunc_c9,mul8u_truncvc_c9,mul8u_optrunc_a3w1,mul8u_drum_k4"
@@ -181,7 +182,7 @@ def test_trained_ranges_make_the_network_that_is_searched(monkeypatch, tmp_path)
 
 def test_an_interrupted_run_keeps_its_trials_and_resumes_to_the_same(result, monkeypatch,
                                                                     tmp_path):
-    from search.oracle import Oracle
+    from search.measure.oracle import Oracle
 
     measure, kept = Oracle.measure, set()
 

@@ -11,12 +11,12 @@ from hw.common.errors import InputError
 from hw.config import BankConfig, Design
 from hw.multipliers import get
 from models.data import load_digits_split
-from search.compensation import compensate
-from search.costs import Limits, measure_costs
-from search.error_power import error_power
-from search.inputs import check_layers
-from search.workload import DEFAULT_MODEL
-from sim.network import QuantNetwork
+from search.measure.compensation import compensate
+from search.problem.costs import Limits, measure_costs
+from search.problem.error_power import error_power
+from search.problem.inputs import check_layers
+from search.problem.workload import DEFAULT_MODEL
+from sim.network.quant_network import QuantNetwork
 
 SIGNED = ("mul8s_exact", "mul8s_trunc_c4", "mul8s_trunc_c8", "mul8s_bam_h3v9",
           "mul8s_booth_abe1_c8", "mul8s_booth_single_c6")

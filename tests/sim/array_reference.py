@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim.array_model import tile_products
+from sim.machine.array_model import tile_products
 
 
 def table_sums(operands, weights, table):

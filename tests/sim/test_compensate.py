@@ -12,7 +12,7 @@ from models.data import load_digits_split
 from sim import compensate, evaluate
 from sim.compensation import KINDS, Calibration, Compensation, logit_divergence
 from sim.data import DIGITS_MODEL
-from sim.network import QuantNetwork
+from sim.network.quant_network import QuantNetwork
 from tests.command import run_main
 
 NAME = "mul8u_optrunc_a4w2"

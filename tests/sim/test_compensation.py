@@ -31,8 +31,8 @@ from sim.compensation.fold import BIAS_LIMIT, fold
 from sim.compensation.moments import Line, Moments
 from sim.compensation.record import network_digest
 from sim.data import DIGITS_MODEL
-from sim.network import QuantNetwork
-from sim.requantize import Requantizer
+from sim.network.quant_network import QuantNetwork
+from sim.network.requantize import Requantizer
 from sim.tables import code_values, exact_table, load_table
 from tests.mutations import check_reader
 from tests.sim.nets import NETS
@@ -333,7 +333,7 @@ def test_batches_and_memory_do_not_change_the_result(small, monkeypatch):
     calibration = Calibration(network, images)
     monkeypatch.setattr(calibration, "_kept_bytes", 0)  # sums are computed anew when needed
     assert calibration.fit(tables, "weights+affine").to_dict() == together
-    monkeypatch.setattr("sim.network.MAX_BATCH", 2)
+    monkeypatch.setattr("sim.network.quant_network.MAX_BATCH", 2)
     assert fit(network, tables, images, "weights+affine").to_dict() == together
 
 
@@ -351,7 +351,7 @@ def test_layers_of_many_rows_are_fitted_on_some(everywhere, monkeypatch):
         len(x)) or add(moments, x, y))
     found = Calibration(network, images).fit(tables)
     assert found.divergence < found.plain_divergence / 2
-    monkeypatch.setattr("sim.network.MAX_BATCH", 3)  # the same ones however images are cut
+    monkeypatch.setattr("sim.network.quant_network.MAX_BATCH", 3)  # cut otherwise, the same
     assert Calibration(network, images).fit(tables).to_dict() == found.to_dict()
     assert 300 < max(seen) <= 700 < len(images) * max(layer.positions for layer in network.layers)
 

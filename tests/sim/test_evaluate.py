@@ -148,7 +148,7 @@ def test_images_that_are_too_many_to_keep_are_read_batch_by_batch(monkeypatch, c
     kept = figures(monkeypatch, capsys, *arguments)
     lengths, read = [], Images.read
     monkeypatch.setattr("sim.data.images.WHOLE_BYTES", 0)
-    monkeypatch.setattr("sim.network.MAX_BATCH", 25)
+    monkeypatch.setattr("sim.network.quant_network.MAX_BATCH", 25)
     monkeypatch.setattr(Images, "read", lambda self, *arguments, **options: lengths.append(
         len(self)) or read(self, *arguments, **options))
     unread = figures(monkeypatch, capsys, *arguments)
@@ -189,7 +189,7 @@ def test_vectors_of_features_are_taken(monkeypatch, capsys):
 def test_images_that_the_network_does_not_take_are_refused_before_quantising(
         monkeypatch, tmp_path, shape, remedy):
     np.savez(tmp_path / "d.npz", x=np.zeros((4, *shape), np.uint8), y=Y)
-    monkeypatch.setattr("sim.network.quantise", None)
+    monkeypatch.setattr("sim.network.quant_network.quantise", None)
     for given in (["--data", tmp_path / "d.npz"],
                   ["--data", "digits:search", "--calibration", tmp_path / "d.npz"]):
         with pytest.raises(InputError, match=r"d\.npz: images must have shape \[1, 8, 8\], which "
@@ -247,7 +247,7 @@ def test_networks_that_are_none_are_refused_by_name(monkeypatch, tmp_path, conte
 
 
 def _quantised_digits(change):
-    from sim.network import QuantNetwork
+    from sim.network.quant_network import QuantNetwork
 
     model = QuantNetwork.load(DIGITS, load_digits_split("calibrate").images).model
     change({tensor.name: tensor for tensor in model.graph.initializer})

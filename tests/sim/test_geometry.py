@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from sim.graph import Graph
-from sim.lowering import lower
+from sim.network.lowering import lower
+from sim.onnx.graph import Graph
 from tests.sim import forms, runtime
 
 CASES = 150

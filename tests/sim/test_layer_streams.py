@@ -10,7 +10,7 @@ from hw.layer_streams import load_layer_streams
 from models.data import load_digits_split
 from sim.cosim.__main__ import DIGITS
 from sim.layer_streams import layer_streams, spread
-from sim.network import QuantNetwork
+from sim.network.quant_network import QuantNetwork
 
 
 @pytest.fixture(scope="module")

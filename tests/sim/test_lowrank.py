@@ -23,7 +23,7 @@ from sim.lowrank import (
 )
 from sim.lowrank.__main__ import main
 from sim.lowrank.figure import Spectrum, csv_text, draw, spectrum
-from sim.network import QuantNetwork
+from sim.network.quant_network import QuantNetwork
 from sim.tables import code_table, code_values, exact_table
 
 ROOT = Path(__file__).parents[2]

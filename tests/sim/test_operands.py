@@ -15,7 +15,7 @@ from hw.multipliers import files
 from hw.multipliers.evolution.operands import load as load_stream
 from models.data import load_digits_split
 from sim import operands
-from sim.network import QuantNetwork
+from sim.network.quant_network import QuantNetwork
 from sim.operands import ALL, Operands, file_names, mixture, sample_layers
 from tests.command import run_main
 from tests.sim.nets import NETS
@@ -89,7 +89,7 @@ def test_every_multiplication_is_equally_likely(net):
 def test_batches_do_not_change_the_sample(net, monkeypatch):
     network, images = net
     together = sample_layers(network, images, beats=500)
-    monkeypatch.setattr("sim.network.MAX_BATCH", 2)
+    monkeypatch.setattr("sim.network.quant_network.MAX_BATCH", 2)
     for one, other in zip(together, sample_layers(network, images, beats=500), strict=True):
         np.testing.assert_array_equal(triples(one), triples(other))
 

@@ -11,8 +11,8 @@ from hw.config import BankConfig, Design
 from hw.isa import Opcode
 from hw.multipliers import get
 from models.data import load_digits_split
-from sim.machine import execute, multiply_by_tables
-from sim.network import QuantNetwork
+from sim.machine.instructions import execute, multiply_by_tables
+from sim.network.quant_network import QuantNetwork
 from tests.programs import layers_with_rows
 
 DIGITS = Path(__file__).parents[2] / "models" / "zoo" / "digits.onnx"

@@ -13,14 +13,14 @@ from hw.multipliers import get
 from models.data import load_digits_split
 from sim import evaluate
 from sim.compensation import fit
-from sim.evaluator import Evaluator
 from sim.lowrank import low_rank_products
-from sim.network import QuantNetwork
+from sim.network.evaluator import Evaluator
+from sim.network.quant_network import QuantNetwork
 from sim.tables import pe_table
 from sim.torch_backend import TorchProducts
 from tests.sim import forms
 from tests.sim.array_reference import table_sums
-from tests.sim.test_lowering import SHAPES, images, layer
+from tests.sim.network.test_lowering import SHAPES, images, layer
 
 ROUGH = get("mul8s_booth_abe1_c8")  # wrong often, and not commutative
 MILD, EXACT = get("mul8s_booth_abe1_c4"), get("mul8s_exact")

@@ -6,8 +6,8 @@ import pytest
 from hw.common.errors import InputError
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
-from hw.multipliers.exact import exact
-from sim.array_model import tile_products
+from hw.multipliers.families.exact import exact
+from sim.machine.array_model import tile_products
 from sim.tables import (
     SignedTable,
     code_table,

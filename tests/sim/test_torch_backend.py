@@ -15,7 +15,7 @@ from hw.multipliers import get
 from models.data import load_digits_split
 from sim.kernels import TableProduct
 from sim.kernels.oracle import lut_matmul_oracle
-from sim.network import QuantNetwork
+from sim.network.quant_network import QuantNetwork
 from sim.tables import code_table, code_values
 from sim.torch_backend import Method, TorchProduct, TorchProducts, torch_device
 from sim.torch_backend import sums as torch_sums

@@ -263,9 +263,16 @@ def _ppa(*arguments: str) -> str:
 
 
 def _again(path: Path) -> None:
+    from hw.multipliers import resolve
+
     multiplier = files.load(path)
+    settings = Settings.of(multiplier)
+    try:  # before a process is started
+        settings.evolution(resolve(settings.start).netlist)
+    except (InputError, OSError) as error:
+        raise InputError(f"{path}: {error}") from None
     with tempfile.TemporaryDirectory(prefix="autoapprox-") as folder:
-        [result] = _side_by_side({Path(folder) / "state.json": Settings.of(multiplier)}, 1)
+        [result] = _side_by_side({Path(folder) / "state.json": settings}, 1)
     if result.digest != multiplier.digest:
         raise InputError(f"{path}: evolution must give netlist {multiplier.digest[:12]}, not "
                          f"{result.digest[:12]}")

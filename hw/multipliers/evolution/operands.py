@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -89,10 +91,10 @@ def load(path: Path, *, signed: bool = False) -> OperandStream:
     operands must be -128 to 127. Raises InputError when the file is not one.
     """
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             columns = {key: _patterns(content[key], key, signed=signed)
                        for key in ("act", "next_act", "weight")}
-    except (ValueError, KeyError, EOFError, OSError) as error:
+    except (ValueError, KeyError, EOFError, OSError, BadZipFile, zlib.error) as error:
         if isinstance(error, FileNotFoundError):
             raise
         reason = f"{error.args[0]}" if error.args else type(error).__name__

@@ -90,5 +90,5 @@ class Settings:
                                   price=float(values["price"])),
                 seed=int(values["seed"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"Multiplier {multiplier.name!r} must hold the settings of an "
-                             f"evolution, but {error} is missing or wrong") from None
+            raise InputError(f"{multiplier.subject} must hold the settings of an evolution "
+                             f"(missing or wrong: {error})") from None

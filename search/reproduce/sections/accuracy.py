@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import sqrt
 
-from search.certify import supported_margin
+from search.certify.paired_test import supported_margin
 from search.reproduce.networks import NETWORKS, Network
 from search.reproduce.results import Outcome, Results
 from search.reproduce.sections.text import DASH, percent

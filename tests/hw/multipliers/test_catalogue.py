@@ -13,7 +13,6 @@ import pytest
 from hw.common.errors import InputError
 from hw.multipliers import EXACT, catalogue, get
 from hw.multipliers.__main__ import catalogue_cells, markdown
-from hw.multipliers.approximate_booth import ENCODERS
 from hw.multipliers.base import operand_values
 from hw.multipliers.catalog import (
     BOOTH_CITATIONS,
@@ -23,7 +22,8 @@ from hw.multipliers.catalog import (
     SIGNED_ENTRIES,
     SIGNED_EXACT,
 )
-from hw.multipliers.compressor42 import COMPRESSORS
+from hw.multipliers.families.approximate_booth import ENCODERS
+from hw.multipliers.families.compressor42 import COMPRESSORS
 from hw.multipliers.metrics import error_metrics
 from tests.hw.multipliers import formulas
 from tests.hw.multipliers.test_faults import inverted

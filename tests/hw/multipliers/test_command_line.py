@@ -125,7 +125,7 @@ def test_show_of_another_width_is_refused(monkeypatch, tmp_path):
     path = tmp_path / "small.blif"
     path.write_text(".model m\n.inputs a0 a1 b0 b1\n.outputs o\n.names a0 b0 o\n11 1\n")
     run(monkeypatch, "import", path, "--name", "small", "--unsigned", "-o", tmp_path / "m.json")
-    with pytest.raises(InputError, match=r"^Multiplier 'small' must be 8x8 for error figures"):
+    with pytest.raises(InputError, match=r"m\.json: multiplier 'small' must be 8x8 for error "):
         run(monkeypatch, "show", tmp_path / "m.json", "-o", tmp_path / "map.png")
     assert not (tmp_path / "map.png").exists()
 
@@ -144,8 +144,8 @@ def test_show_of_what_it_cannot_draw_shows_the_circuit(monkeypatch, capsys, tmp_
     printed = capsys.readouterr()
     width = f"{act_width}x{weight_width}"
     assert stopped.value.code == 2
-    assert printed.err == ("error: Multiplier 'wide' must be 8x8 for error figures and a heat map, "
-                           f"not {width}\n")
+    assert printed.err == (f"error: {path}: multiplier 'wide' must be 8x8 for error figures and a "
+                           f"heat map, not {width}\n")
     assert f"\nwidth        {width}\ngates        1 (1 AND)\n" in printed.out
     assert not (tmp_path / "map.png").exists()
 

@@ -2,7 +2,7 @@
 
 from hw.multipliers.base import Multiplier
 from hw.netlist import NetlistBuilder
-from hw.ppa.mapped import ALWAYS, MappedFlop, MappedGate, MappedNetlist
+from hw.ppa.mapping.mapped import ALWAYS, MappedFlop, MappedGate, MappedNetlist
 
 
 def pipeline():

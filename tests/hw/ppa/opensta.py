@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from hw.ppa.mapped import FIRST_NET, MappedNetlist
-from hw.ppa.mapped_verilog import mapped_verilog, net_name
-from hw.ppa.technology import Technology
-from hw.ppa.timing import CLOCK_SLEW_PS, INPUT_SLEW_PS, loads
+from hw.ppa.library.technology import Technology
+from hw.ppa.mapping.mapped import FIRST_NET, MappedNetlist
+from hw.ppa.mapping.mapped_verilog import mapped_verilog, net_name
+from hw.ppa.mapping.timing import CLOCK_SLEW_PS, INPUT_SLEW_PS, loads
 
 PERIOD_PS = 100_000.0
 

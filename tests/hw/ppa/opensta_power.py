@@ -18,9 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from hw.ppa.mapped import MappedNetlist
-from hw.ppa.mapped_verilog import mapped_verilog
-from hw.ppa.technology import Technology
+from hw.ppa.library.technology import Technology
+from hw.ppa.mapping.mapped import MappedNetlist
+from hw.ppa.mapping.mapped_verilog import mapped_verilog
 from tests.hw.ppa.opensta import PERIOD_PS, constraints
 
 DUTY_STEPS = 16  # two digits are printed of a probability of independent inputs of 1/2

@@ -13,11 +13,11 @@ from hw.layer_streams import Codes, LayerStream, save_layer_streams
 from hw.multipliers import files, get
 from hw.multipliers.base import Multiplier
 from hw.ppa import load_pe
-from hw.ppa.alone_cache import map_alone
-from hw.ppa.report import correlations, figures, to_dict
-from hw.ppa.synthesis import SPEED
-from hw.ppa.technology import load_technology
-from tests.hw.ppa.test_published import HEADER
+from hw.ppa.library.technology import load_technology
+from hw.ppa.mapping.synthesis import SPEED
+from hw.ppa.reports.alone_cache import map_alone
+from hw.ppa.reports.pe_report import correlations, figures, to_dict
+from tests.hw.ppa.reports.test_published import HEADER
 from tests.hw.ppa.tiny import LIBRARY
 
 ROOT = Path(__file__).parents[3]

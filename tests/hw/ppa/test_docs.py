@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hw.multipliers import get
 from hw.ppa import load_pe
-from hw.ppa.report import figures, table
+from hw.ppa.reports.pe_report import figures, table
 
 PAGE = Path(__file__).parents[3] / "docs" / "ppa.md"
 COMMAND = "python -m hw.ppa report "

@@ -10,11 +10,11 @@ import pytest
 
 from hw.multipliers import get
 from hw.ppa import load_pe
-from hw.ppa.energy import EnergyModel
-from hw.ppa.glitches import TimedModel
-from hw.ppa.mapped import CONST1, MappedNetlist
-from hw.ppa.report import reference_samples
-from hw.ppa.stream import beats
+from hw.ppa.energy.glitches import TimedModel
+from hw.ppa.energy.netlist_energy import EnergyModel
+from hw.ppa.energy.stream_energy import beats
+from hw.ppa.mapping.mapped import CONST1, MappedNetlist
+from hw.ppa.reports.pe_report import reference_samples
 from tests.hw.ppa.timed_verilog import one_delay_per_path, transitions
 
 LANES = 1024

@@ -9,9 +9,9 @@ import pytest
 
 from hw.multipliers import get
 from hw.ppa import load_pe
-from hw.ppa.cell_library import cell_library
-from hw.ppa.technology import load_technology
-from hw.ppa.timing import analyse, hold_slack_ps
+from hw.ppa.library.technology import load_technology
+from hw.ppa.library.write_liberty import cell_library
+from hw.ppa.mapping.timing import analyse, hold_slack_ps
 from tests.hw.ppa.opensta import analyse_all
 
 NAMES = ("mul8u_exact", "mul8u_trunc_c4", "mul8u_trunc_c8", "mul8u_drum_k4", "mul8u_bam_h2v6",

@@ -10,10 +10,10 @@ import pytest
 
 from hw.multipliers import get
 from hw.ppa import load_pe
-from hw.ppa.cell_library import cell_library
-from hw.ppa.energy import EnergyModel
-from hw.ppa.report import reference_samples
-from hw.ppa.stream import beats
+from hw.ppa.energy.netlist_energy import EnergyModel
+from hw.ppa.energy.stream_energy import beats
+from hw.ppa.library.write_liberty import cell_library
+from hw.ppa.reports.pe_report import reference_samples
 from tests.hw.ppa.opensta_power import GateEnergy, energies
 
 NAMES = ("mul8u_exact", "mul8u_trunc_c4", "mul8u_trunc_c8", "mul8u_drum_k4", "mul8u_bam_h2v6",

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hw.ppa.activity import Words
-from hw.ppa.glitches import TimedModel
-from hw.ppa.mapped import CONST1, MappedNetlist
-from hw.ppa.technology import Technology
+from hw.ppa.energy.activity import Words
+from hw.ppa.energy.glitches import TimedModel
+from hw.ppa.library.technology import Technology
+from hw.ppa.mapping.mapped import CONST1, MappedNetlist
 
 SETTLE_PS = 20_000
 RISE, FALL = 1, 0

@@ -17,7 +17,7 @@ INV 0.3 / 0.1; NAND from A 0.4 / 0.2, from B 0.6 / 0.2, input-only A 0.05 / 0.07
 import gzip
 from functools import lru_cache
 
-from hw.ppa.characterise import characterise
+from hw.ppa.library.characterise import characterise
 
 TABLE = """{kind} (grid) {{
   index_1 ("0, 100");

@@ -10,7 +10,7 @@ import pytest
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.rtl.boards.plan import Plan, tile_sums
-from sim.array_model import BankInputs, BankModel, tile_products
+from sim.machine.array_model import BankInputs, BankModel, tile_products
 from tests.rtl.boards.selftests import design, small_plan
 from tests.rtl.circuits import NIBBLE, SKEWED
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from hw.rtl.accelerator import accelerator_kind
 from hw.rtl.emit import modules_of
-from sim.verilator import compile_model
+from sim.machine.verilator import compile_model
 from tests.rtl.mutation.machine import (
     BANK,
     CONFIG,

@@ -20,7 +20,7 @@ from hw.accelerator import (
 from hw.config import BankConfig, fallback_array
 from hw.isa import Instruction, Opcode, Register
 from hw.multipliers import get
-from sim.array_model import tile_products
+from sim.machine.array_model import tile_products
 from sim.tables import code_values, pe_table
 from tests.rtl.circuits import NIBBLE, SKEWED
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.array_model import tile_products
+from sim.machine.array_model import tile_products
 from tests.rtl.mutation.machine import (
     BANK,
     FALLBACK,

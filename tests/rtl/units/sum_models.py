@@ -13,7 +13,7 @@ from hw.rtl.commands import activate_layout, landing_layout, span_layout
 from hw.rtl.requantise_lane import LANE_CYCLES, Constants
 from hw.rtl.requantiser import DRAIN_CYCLES
 from hw.rtl.weight_loader import CONSTANT_BEATS
-from sim.requantize import Requantizer
+from sim.network.requantize import Requantizer
 from tests.rtl.units.duts import BANK, CONFIG, pack, unpack
 
 BANK_ROWS, COLS = CONFIG.bank_rows, BANK.cols

@@ -6,11 +6,11 @@ import pytest
 
 from hw.common.errors import ToolError
 from hw.multipliers import get
-from sim import verilator
 from sim.bench import verilated
 from sim.bench.problem import Problem, is_right
 from sim.bench.shapes import LayerShape
 from sim.bench.verilated import Verilated
+from sim.machine import verilator
 
 SMALL = get("mul8u_optrunc_a5w4")  # few gates compile fast, and it is not commutative
 # k = 27 and n = 5 fill no 2x2 array; a zero point makes activations negative.

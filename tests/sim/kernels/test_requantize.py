@@ -5,7 +5,7 @@ import pytest
 
 from sim.kernels.requantize import HALF_BITS, LANES
 from sim.kernels.sink import put
-from sim.requantize import RequantizedTensor, Requantizer
+from sim.network.requantize import RequantizedTensor, Requantizer
 
 EXTREMES = [-2**31, -2**31 + 1, -1, 0, 1, 2**31 - 2, 2**31 - 1]
 

@@ -155,7 +155,7 @@ def test_seeds_are_compared_by_their_mapped_pes(tmp_path):
      "short.npz: act, next_act and weight must be equally long"),
     (["--name", "m", "--limit", "mae=1", "--mutants", "3"], "Mutants must be at least 200, not 3"),
     (["--name", "m", "--limit", "mae=1", "--jobs", "0"], "--jobs must be at least 1, not 0"),
-    (["--again", "family.json"], "Multiplier 'mul8u_drum_k4' must hold the settings"),
+    (["--again", "family.json"], "family.json: multiplier 'mul8u_drum_k4' must hold"),
     (["--again", "none.json"], "none.json: No such file"),
 ])
 def test_bad_input_is_refused_before_anything_is_written(tmp_path, monkeypatch, capsys,

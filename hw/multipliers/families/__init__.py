@@ -1,0 +1,1 @@
+"""Families of multipliers, a file each: builders of netlists."""

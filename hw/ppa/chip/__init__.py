@@ -1,0 +1,1 @@
+"""From PEs to arrays, and from arrays to a chip."""

@@ -1,0 +1,160 @@
+"""From a PE to an array: area, delay, and the energy of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hw.accelerator import SUM_BYTES, AcceleratorConfig
+from hw.common.errors import InputError
+from hw.compiler import OUTPUT_HALVES, QuantisedLayer
+from hw.config import BankConfig
+from hw.ppa.energy.stream_energy import StreamEnergy
+from hw.ppa.mapping.pe import MappedPe
+
+NW_PS_TO_FJ = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayCost:
+    """Cost of one array.
+
+    Parameters
+    ----------
+    area_um2 : float
+        `rows * cols` PEs. Synthesis of a whole 16 x 16 array differs by 0.2 %; skew registers,
+        buffers, accumulators and the clock tree are not part of it.
+    delay_ps : float
+        Shortest clock period. A bank runs at that of its slowest array.
+    leakage_nw : float
+    """
+
+    area_um2: float
+    delay_ps: float
+    leakage_nw: float
+
+
+def array_cost(pe: MappedPe, *, rows: int, cols: int) -> ArrayCost:
+    """Return the cost of a `rows` x `cols` array: that of the PE, times their number."""
+    return ArrayCost(area_um2=rows * cols * pe.area_um2, delay_ps=pe.delay_ps,
+                     leakage_nw=rows * cols * pe.leakage_nw)
+
+
+def pass_rows(layer: QuantisedLayer, config: AcceleratorConfig) -> int:
+    """Return the most activation rows that pass between two loads of a tile's weights.
+
+    They must fit a bank of accumulators, half of the activation buffer, and as results half of
+    the output buffer, which holds a sum that is not requantised byte by byte.
+    """
+    result_rows = SUM_BYTES if layer.requantizer is None else 1
+    return min(config.bank_rows, config.act_rows // 2,
+               config.output_rows // OUTPUT_HALVES // result_rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerEnergy:
+    """Energy of the arrays for one layer and one inference, nJ.
+
+    Parameters
+    ----------
+    data_nj : float
+        Logic, its glitches and registers of the running array, while beats pass.
+    glitches_nj : float
+        The glitches among `data_nj`.
+    weights_nj : float
+        Loading weights.
+    clock_nj : float
+        Clock of the running array, in every cycle.
+    leakage_nj : float
+        Of all arrays of the bank, the idle ones included.
+    cycles : float
+        Clock cycles of the bank per inference.
+    pe_cycles : float
+        PE-beats per inference, those of padding included: what `data_nj` was multiplied by.
+    """
+
+    data_nj: float
+    glitches_nj: float
+    weights_nj: float
+    clock_nj: float
+    leakage_nj: float
+    cycles: float
+    pe_cycles: float
+
+    @property
+    def total_nj(self) -> float:
+        """Sum of the parts; `data_nj` has the glitches."""
+        return self.data_nj + self.weights_nj + self.clock_nj + self.leakage_nj
+
+
+def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank: BankConfig, *,
+                 batch: int, clock_ps: float, idle: Sequence[MappedPe] = (),
+                 config: AcceleratorConfig | None = None) -> LayerEnergy:
+    """Return the energy of one layer on one array of a bank, per inference.
+
+    With rows R, columns C, and per image P positions of a k x n product in G groups:
+
+        pes     = R * C
+        tiles   = ceil(k / R) * ceil(n / C) * G
+        beats   = P * batch                  activation rows per tile
+        passes  = ceil(beats / pass_rows)    times a tile's weights are loaded
+        cycles  = route_cycles + sum over all tile passes of tile_cycles(beats of the pass),
+                  the last one taking only its beats
+        data    = pes * tiles * ((beats - passes) * (logic + glitches + registers)
+                                 + passes * (swap - clock))
+        weights = pes * tiles * passes * (R + 1) / 2 * load
+        clock   = pes * cycles * clock
+        leakage = pes * (leakage of pe + of each idle PE) * cycles * clock_ps
+
+    `swap` is the whole energy of the beat in which new weights take over. A word of weights
+    moves down to its row, so a PE shifts (R + 1) / 2 times per tile on average. Idle arrays
+    are clock-gated at the root and see constant operands: they leak and do nothing else.
+
+    Parameters
+    ----------
+    pe : MappedPe
+        Of the array the layer is routed to.
+    energy : StreamEnergy
+        Of this PE on this layer, with the bank's rows and columns.
+    layer : QuantisedLayer
+        `k`, `n` (per group), `groups`, `positions`; whether it is requantised.
+    bank : BankConfig
+    batch : int
+        Images per weight loading.
+    clock_ps : float
+        Clock period of the bank: that of its slowest array, or longer.
+    idle : sequence of MappedPe
+        PEs of the other arrays of the bank.
+    config : AcceleratorConfig, optional
+        Its memories bound the rows of a pass.
+
+    Raises
+    ------
+    InputError
+        The batch is not positive, or the clock is too fast for the PE.
+    """
+    if batch < 1:
+        raise InputError(f"Batch must be at least 1, not {batch}")
+    if clock_ps < pe.delay_ps * (1 - 1e-9):
+        raise InputError(f"Clock period must be at least the {pe.delay_ps:.1f} ps of "
+                         f"{pe.multiplier.name!r}, not {clock_ps:.1f} ps")
+    pes = bank.rows * bank.cols
+    tiles = -(-layer.k // bank.rows) * -(-layer.n // bank.cols) * layer.groups
+    beats = layer.positions * batch
+    full = pass_rows(layer, config or AcceleratorConfig())
+    passes = -(-beats // full)
+    last = beats - (passes - 1) * full
+    cycles = bank.route_cycles + last + (
+        tiles * ((passes - 1) * bank.tile_cycles(full) + bank.tile_cycles(last))
+        - bank.tile_cycles(last))
+    data = tiles * ((beats - passes) * energy.data_fj
+                    + passes * (energy.swap_fj - energy.clock_fj))
+    glitches = tiles * ((beats - passes) * energy.glitches_fj + passes * energy.swap_glitches_fj)
+    weights = tiles * passes * (bank.rows + 1) / 2 * energy.load_fj
+    leakage_nw = pe.leakage_nw + sum(other.leakage_nw for other in idle)
+    scale = pes * 1e-6 / batch  # fJ to nJ, per inference
+    return LayerEnergy(
+        data_nj=data * scale, glitches_nj=glitches * scale, weights_nj=weights * scale,
+        clock_nj=cycles * energy.clock_fj * scale,
+        leakage_nj=leakage_nw * cycles * clock_ps * NW_PS_TO_FJ * scale,
+        cycles=cycles / batch, pe_cycles=tiles * beats * pes / batch)

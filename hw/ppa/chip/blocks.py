@@ -1,0 +1,249 @@
+"""From a bank of arrays to a chip: what its memories, requantiser, skew and control add.
+
+Every part says where its figure comes from:
+
+- **measured**: mapped PEs on the operands of the layer;
+- **modelled**: counted from the program or the RTL's registers, times figures of mapped PEs;
+- **copied**: counted accesses or operations, times published figures (`hw.ppa.chip.literature`).
+
+Leakage of memories, the clock tree above the PEs and the host are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hw.accelerator import CODE_BITS, SUM_BITS, AcceleratorConfig
+from hw.common.errors import InputError, unknown_name
+from hw.config import OPERAND_BITS, BankConfig
+from hw.ppa.chip.array import LayerEnergy
+from hw.ppa.chip.literature import JOUPPI_2017, NODES, NodeFigures
+from hw.ppa.chip.workload import LayerWork
+from hw.ppa.energy.stream_energy import StreamEnergy
+from hw.ppa.mapping.mapped import ALWAYS
+from hw.ppa.mapping.pe import MappedPe
+
+MEASURED, MODELLED, COPIED = "measured", "modelled", "copied"
+OPERAND_WIDTH = OPERAND_BITS + 1  # sign and magnitude
+REQUANTISE_MULTIPLIERS = 32 * 31 / 64  # 8x8 multipliers that a lane's 32x31 one is worth
+PJ_TO_NJ = FJ_TO_PJ = 1e-3
+UM2_TO_MM2 = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChipPreset:
+    """What surrounds a bank.
+
+    Parameters
+    ----------
+    name : str
+    node : NodeFigures
+        Of memories and wide arithmetic.
+    dram : str
+        Kind of memory off the chip, one of the node's.
+    control_share : float
+        Of the chip's area and energy.
+    sram_efficiency : float
+        Share of a memory macro that is bit cells.
+    utilisation : float
+        Share of the placed area that is cells.
+    mxu_share : float, optional
+        If given, the rest of the chip is not added up: it is what remains when the exact array
+        has this share of area and energy, and it stays when the array changes.
+    """
+
+    name: str
+    node: NodeFigures
+    dram: str
+    control_share: float = 0.02
+    sram_efficiency: float = 0.5
+    utilisation: float = 0.7
+    mxu_share: float | None = None
+
+
+PRESETS: Mapping[str, ChipPreset] = {preset.name: preset for preset in (
+    ChipPreset(name="7nm", node=NODES["7nm"], dram="hbm2"),
+    ChipPreset(name="7nm-ddr4", node=NODES["7nm"], dram="ddr4"),
+    ChipPreset(name="45nm", node=NODES["45nm"], dram="ddr3"),
+    # Jain et al., DATE 2022: the matrix unit is 20 % of a TPUv3.
+    ChipPreset(name="tpuv3-share", node=NODES["7nm"], dram="hbm2", mxu_share=0.2))}
+
+
+def get_preset(name: str) -> ChipPreset:
+    """Return a preset; InputError, suggesting the nearest name, when there is none."""
+    if name not in PRESETS:
+        raise unknown_name("chip preset", name, PRESETS)
+    return PRESETS[name]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the chip: its energy in nJ, or area in um2, and where that comes from."""
+
+    name: str
+    value: float
+    origin: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChipEnergy:
+    """Energy of one layer and one inference.
+
+    on_chip : parts, the array first. dram_nj : off the chip. cycles : of the accelerator.
+    """
+
+    name: str
+    on_chip: Sequence[Part] = field(repr=False)
+    dram: Part
+    cycles: float
+
+    @property
+    def array_nj(self) -> float:
+        """The matrix unit: the arrays with their skew registers left out."""
+        return self.on_chip[0].value
+
+    @property
+    def chip_nj(self) -> float:
+        """Everything on the chip."""
+        return sum(part.value for part in self.on_chip)
+
+    @property
+    def system_nj(self) -> float:
+        """The chip and its traffic to DRAM."""
+        return self.chip_nj + self.dram.value
+
+
+def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: StreamEnergy,
+                bank: BankConfig, *, batch: int, preset: ChipPreset,
+                config: AcceleratorConfig | None = None) -> ChipEnergy:
+    """Return the energy of the chip on one layer, per inference.
+
+    Parameters
+    ----------
+    work : LayerWork
+        Of the program, for the whole batch.
+    array : LayerEnergy
+        Of the bank on this layer.
+    pe, stream : MappedPe, StreamEnergy
+        Of the array the layer runs on: registers outside the arrays are like its own.
+    bank, config : BankConfig, AcceleratorConfig
+    batch : int
+    preset : ChipPreset
+        One without `mxu_share`; see `shared_energy`.
+    """
+    if preset.mxu_share is not None:
+        raise InputError(f"Chip preset {preset.name!r} gives a share; it needs the exact array")
+    config = config or AcceleratorConfig()
+    node, rows, cols = preset.node, bank.rows, bank.cols
+    waiting = max(0.0, work.clocked / batch - array.cycles)
+    pes = rows * cols
+
+    def sram(row_bits: int, memory_rows: int, reads_and_writes: int) -> float:
+        bits = row_bits * memory_rows
+        return reads_and_writes * row_bits * node.sram_pj_per_bit(bits) * PJ_TO_NJ / batch
+
+    register_fj = _register_fj(pe, stream)
+    adds = work.accumulated_beats * cols * node.int32_add_pj.value
+    requantised = work.requantised_rows * cols * (
+        node.int32_multiply_pj.value + 2 * node.int32_add_pj.value)
+    counted = "accesses of the program"
+    parts = [
+        Part("array", array.total_nj, MEASURED, "mapped PEs on the layer's operands"),
+        Part("array waiting", waiting * pes * stream.clock_fj * 1e-6, MODELLED,
+             "clock of the array while it fills, drains and takes weights"),
+        Part("skew and router", skew_bits(bank) * work.beats / batch * register_fj * 1e-6, MODELLED,
+             "registers of the RTL, each like one of the PE's"),
+        Part("activation buffer", sram(rows * CODE_BITS, config.act_rows,
+                                       work.rows_in + work.beats), COPIED,
+             f"{counted}; {node.sram_source}"),
+        Part("weight FIFO", sram(cols * OPERAND_WIDTH, config.weight_fifo_rows,
+                                 2 * work.weight_rows), COPIED, f"{counted}; {node.sram_source}"),
+        Part("accumulators", sram(cols * SUM_BITS, config.bank_rows,
+                                  work.beats + work.accumulated_beats + work.sum_rows)
+             + adds * PJ_TO_NJ / batch, COPIED, f"{counted}; {node.sram_source}"),
+        Part("requantiser", requantised * PJ_TO_NJ / batch, COPIED,
+             f"operations of the program; {node.int32_multiply_pj.source}"),
+        Part("output buffer", sram(cols * CODE_BITS, config.output_rows,
+                                   work.result_rows + work.rows_out), COPIED,
+             f"{counted}; {node.sram_source}"),
+    ]
+    so_far = sum(part.value for part in parts)
+    parts.append(Part("control", so_far * preset.control_share / (1 - preset.control_share),
+                      MODELLED, f"its share of the area of TPU v1; {JOUPPI_2017}"))
+    dram = node.dram_access_pj[preset.dram]
+    traffic_bits = CODE_BITS * (work.rows_in * rows + work.rows_out * cols
+                                + work.weight_rows * cols)
+    return ChipEnergy(
+        name=work.name, on_chip=tuple(parts), cycles=work.cycles / batch,
+        dram=Part("DRAM", traffic_bits / 64 * dram.value * PJ_TO_NJ / batch, COPIED,
+                  f"im2col rows, weights and results; {dram.source}"))
+
+
+def shared_energy(name: str, array_nj: float, exact_nj: float, cycles: float,
+                  preset: ChipPreset) -> ChipEnergy:
+    """Return the energy of a chip of which the exact array is a given share."""
+    assert preset.mxu_share is not None
+    rest = exact_nj * (1 - preset.mxu_share) / preset.mxu_share
+    share = f"the exact array is {preset.mxu_share:.0%} of the chip; Jain et al., DATE 2022"
+    return ChipEnergy(
+        name=name, cycles=cycles, dram=Part("DRAM", 0.0, MODELLED, "part of the rest"),
+        on_chip=(Part("array", array_nj, MEASURED, "mapped PEs on the layer's operands"),
+                 Part("rest", rest, MODELLED, share)))
+
+
+def _register_fj(pe: MappedPe, stream: StreamEnergy) -> float:
+    """Return the energy of one bit of a register per beat: the PE's clocked ones, on average."""
+    clocked = sum(flop.domain == ALWAYS for flop in pe.netlist.flops)
+    return (stream.clock_fj + stream.registers_fj) / clocked
+
+
+def skew_bits(bank: BankConfig) -> int:
+    """Return the register bits around the arrays: skew, deskew, operand and output registers.
+
+    Row r of activations and swap tokens waits r cycles, column c of weights c cycles and
+    column c of the sums cols - c cycles, as in `hw.rtl.bank`.
+    """
+    rows, cols = bank.rows, bank.cols
+    return ((rows * (rows - 1) // 2 + rows) * (OPERAND_WIDTH + 1)
+            + (cols * (cols - 1) // 2 + cols) * OPERAND_WIDTH
+            + (cols * (cols - 1) // 2 + cols) * bank.psum_width)
+
+
+def chip_area(pes: Sequence[MappedPe], bank: BankConfig, preset: ChipPreset,
+              config: AcceleratorConfig | None = None, *,
+              reference: MappedPe) -> tuple[Part, ...]:
+    """Return the areas of a chip with an array of each PE, um2; their sum is the die's.
+
+    reference : the exact PE, whose cells stand for logic outside the arrays.
+    """
+    config = config or AcceleratorConfig()
+    count, node, first = bank.rows * bank.cols, preset.node, reference
+    arrays = sum(pe.area_um2 for pe in pes) * count / preset.utilisation
+    if preset.mxu_share is not None:
+        exact = first.area_um2 * count / preset.utilisation
+        return (Part("array", arrays, MEASURED, "cells of the mapped PEs, at the utilisation"),
+                Part("rest", exact * (1 - preset.mxu_share) / preset.mxu_share, MODELLED,
+                     f"the exact array is {preset.mxu_share:.0%} of the chip"))
+    flop = first.technology.flop.area_um2
+    bits = (bank.rows * CODE_BITS * config.act_rows + bank.cols * (
+        SUM_BITS * config.accumulator_rows + CODE_BITS * config.output_rows
+        + OPERAND_WIDTH * config.weight_fifo_rows))
+    adder = (first.area_um2 - first.multiplier_area_um2) / first.psum_width * SUM_BITS
+    logic = "cells of the mapped PE; "
+    parts = [
+        Part("array", arrays, MEASURED, "cells of the mapped PEs, at the utilisation"),
+        Part("skew and router", skew_bits(bank) * flop / preset.utilisation, MODELLED,
+             f"{logic}registers of the RTL"),
+        Part("memories", bits * node.bitcell_um2.value / preset.sram_efficiency, COPIED,
+             f"bit cells at {preset.sram_efficiency:.0%} of the macro; {node.bitcell_um2.source}"),
+        Part("accumulator adders", bank.cols * adder / preset.utilisation, MODELLED,
+             f"{logic}bits of its partial sum"),
+        Part("requantiser", config.requantise_lanes * REQUANTISE_MULTIPLIERS
+             * first.multiplier_area_um2 / preset.utilisation, MODELLED,
+             f"{logic}a lane is {REQUANTISE_MULTIPLIERS:g} multipliers"),
+    ]
+    so_far = sum(part.value for part in parts)
+    return (*parts, Part("control", so_far * preset.control_share / (1 - preset.control_share),
+                         MODELLED, f"its share of the area of TPU v1; {JOUPPI_2017}"))

@@ -1,0 +1,1 @@
+"""Energy of mapped netlists on operand streams: switching, glitches, PEs on layers."""

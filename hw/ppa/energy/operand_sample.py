@@ -1,0 +1,225 @@
+"""PE-cycles of an array, drawn at random, with the operands around them.
+
+In a weight-stationary array the whole state is known in closed form: PE (r, c) of the tile at
+(k0, n0), when activation row m passes, multiplies `acts[m, k0 + r]` by `weights[k0 + r, n0 + c]`
+and adds the partial sum of the rows above. So every (tile, r, c, m) is one lane that can be
+simulated by itself, and a random sample of lanes estimates the mean over all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.common.errors import InputError
+from hw.ppa.energy.activity import LANES_PER_WORD
+
+DEFAULT_LANES = 4096
+LARGEST = 255  # magnitude of an operand
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OperandSample:
+    """Operands of sampled PE-cycles, the same for every multiplier.
+
+    Parameters
+    ----------
+    rows, cols : int
+        Of the array.
+    row : int64[lanes]
+        Row of the sampled PE.
+    acts : int16[4, rows, lanes]
+        What the rows of its column see in the beat before the sampled one, in it, and in the
+        two that follow.
+    weights : int16[rows, lanes]
+        Of its column.
+    passing : int16[3, lanes]
+        Weights of the column that pass one after another while a tile is loaded.
+    seed : int
+    """
+
+    rows: int
+    cols: int
+    row: Ints
+    acts: npt.NDArray[np.int16]
+    weights: npt.NDArray[np.int16]
+    passing: npt.NDArray[np.int16]
+    seed: int
+
+    @property
+    def lanes(self) -> int:
+        """Number of sampled PE-cycles."""
+        return self.row.size
+
+    @cached_property
+    def limits(self) -> tuple[int, int]:
+        """The smallest and the largest operand."""
+        every = (self.acts, self.weights, self.passing)
+        return min(int(one.min()) for one in every), max(int(one.max()) for one in every)
+
+    @cached_property
+    def digest(self) -> str:
+        """BLAKE2 of everything in it."""
+        found = hashlib.blake2b(f"{self.rows} {self.cols} {self.lanes} {self.seed}".encode(),
+                                digest_size=32)
+        for values in (self.row, self.acts, self.weights, self.passing):
+            found.update(np.ascontiguousarray(values).data)
+        return found.hexdigest()
+
+    def first(self, lanes: int) -> OperandSample:
+        """Return the first lanes of this sample."""
+        return OperandSample(rows=self.rows, cols=self.cols, row=self.row[:lanes],
+                             acts=self.acts[:, :, :lanes], weights=self.weights[:, :lanes],
+                             passing=self.passing[:, :lanes], seed=self.seed)
+
+    def act(self, beat: int) -> npt.NDArray[np.int16]:
+        """Return the activation of the sampled PE, int16[lanes]; `beat` is 0 to 3."""
+        values: npt.NDArray[np.int16] = self.acts[beat, self.row, np.arange(self.lanes)]
+        return values
+
+    @property
+    def weight(self) -> npt.NDArray[np.int16]:
+        """Weight of the sampled PE, int16[lanes]."""
+        values: npt.NDArray[np.int16] = self.weights[self.row, np.arange(self.lanes)]
+        return values
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PeCycles:
+    """PE-cycles of an array drawn on one stream of activations, for any weights of one shape.
+
+    Parameters
+    ----------
+    rows, cols : int
+        Of the array.
+    weights_shape : tuple of int
+        groups, k and n.
+    row : int64[lanes]
+    group, column : int64[lanes]
+    depth : int64[rows, lanes]
+        Where in the matrix each row of the sampled column lies; its edge where `inside` is false.
+    inside : bool[rows, lanes]
+    passing_row : int64[3, lanes]
+    acts : int16[4, rows, lanes]
+        As in `OperandSample`.
+    seed : int
+    """
+
+    rows: int
+    cols: int
+    weights_shape: tuple[int, ...]
+    row: Ints
+    group: Ints
+    column: Ints
+    depth: Ints
+    inside: npt.NDArray[np.bool_]
+    passing_row: Ints
+    acts: npt.NDArray[np.int16]
+    seed: int
+
+    def with_weights(self, weights: npt.NDArray[Any]) -> OperandSample:
+        """Return the operands of these cycles; weights are int[k, n] or int[groups, k, n].
+
+        Raises
+        ------
+        InputError
+            Weights of another shape, or none that an array can hold.
+        """
+        weights = _grouped(weights)
+        if weights.shape != self.weights_shape:
+            raise InputError(f"Weights must be {list(self.weights_shape)}, "
+                             f"not {list(weights.shape)}")
+        weights = _in_range("Weights", weights)
+        # The array beyond the matrix holds zeros.
+        seen = np.where(self.inside, weights[self.group, self.depth, self.column],
+                        0).astype(np.int16)
+        return OperandSample(rows=self.rows, cols=self.cols, row=self.row, acts=self.acts,
+                             weights=seen, seed=self.seed,
+                             passing=seen[self.passing_row, np.arange(self.row.size)])
+
+
+def draw_cycles(acts: npt.NDArray[Any], weights_shape: Sequence[int], *, rows: int, cols: int,
+                lanes: int = DEFAULT_LANES, seed: int = 0) -> PeCycles:
+    """Draw PE-cycles of an array, all equally likely.
+
+    Parameters
+    ----------
+    acts : int[m, k] or int[groups, m, k]
+        In streaming order, -255 to 255.
+    weights_shape : sequence of int
+        Of weights [k, n] or [groups, k, n].
+    rows, cols : int
+        Of the array.
+    lanes : int
+        How many; rounded up to a multiple of 64.
+    seed : int
+
+    Raises
+    ------
+    InputError
+        An array without PEs, too few lanes, or operands that do not fit each other or the array.
+    """
+    given, acts = np.shape(acts), _grouped(acts)
+    shape = (1, *weights_shape)[-3:]
+    if acts.ndim != 3 or len(weights_shape) not in (2, 3) or 0 in (*acts.shape, *shape) \
+            or (acts.shape[0], acts.shape[2]) != shape[:2]:
+        raise InputError("Operands must be acts [m, k] and weights [k, n], not "
+                         f"{list(given)} and {list(weights_shape)}")
+    acts = _in_range("Activations", acts)
+    if rows < 1 or cols < 1:
+        raise InputError(f"Array must have rows and cols of at least 1, not {rows} x {cols}")
+    if lanes < 2 * LANES_PER_WORD:
+        raise InputError(f"Lanes must be at least {2 * LANES_PER_WORD}, not {lanes}")
+    groups, beats, k = acts.shape
+    n = shape[2]
+    count = -(-lanes // LANES_PER_WORD) * LANES_PER_WORD
+    random = np.random.default_rng(seed)
+    group = random.integers(0, groups, count)
+    k0 = random.integers(0, -(-k // rows), count) * rows
+    column = random.integers(0, -(-n // cols), count) * cols + random.integers(0, cols, count)
+    row = random.integers(0, rows, count)
+    beat = random.integers(0, beats, count)
+    passing_row = random.integers(0, rows, (3, count))
+    depth = k0 + np.arange(rows)[:, None]
+    # After the last beat comes the next tile's stream; its operands are like this one's. The
+    # array beyond the matrix sees zeros.
+    fed, depth = depth < k, np.minimum(depth, k - 1)
+    seen = np.stack([np.where(fed, acts[group, (beat + offset) % beats, depth], 0)
+                     for offset in (-1, 0, 1, 2)])
+    return PeCycles(rows=rows, cols=cols, weights_shape=shape, row=row, group=group,
+                    column=np.minimum(column, n - 1), depth=depth, inside=fed & (column < n),
+                    passing_row=passing_row, acts=seen.astype(np.int16), seed=seed)
+
+
+def sample_operands(acts: npt.NDArray[Any], weights: npt.NDArray[Any], *, rows: int, cols: int,
+                    lanes: int = DEFAULT_LANES, seed: int = 0) -> OperandSample:
+    """Draw PE-cycles of an array, all equally likely, with the operands around them.
+
+    Parameters and errors as in `draw_cycles` and `PeCycles.with_weights`.
+    """
+    drawn = draw_cycles(acts, np.shape(weights), rows=rows, cols=cols, lanes=lanes, seed=seed)
+    return drawn.with_weights(weights)
+
+
+def _grouped(operands: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return operands with a group axis."""
+    operands = np.asarray(operands)
+    return operands[None] if operands.ndim == 2 else operands
+
+
+def _in_range(label: str, operands: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return operands that an array can take, or raise InputError."""
+    if not np.issubdtype(operands.dtype, np.integer):
+        raise InputError(f"{label} must be integers, not {operands.dtype}")
+    if int(operands.max()) > LARGEST or int(operands.min()) < -LARGEST:
+        raise InputError(f"{label} must be -{LARGEST} to {LARGEST}, not "
+                         f"{operands.min()} to {operands.max()}")
+    return operands

@@ -1,0 +1,35 @@
+"""The kernel of zero-delay simulation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from hw.ppa.energy.activity import MAX_CELL_INPUTS
+
+
+def settle_python(nets: Any, inputs: Any, arity: Any, truth: Any, outputs: Any) -> None:
+    """Evaluate all gates in order by folding their truth tables, highest input first.
+
+    nets : uint64[nets, words], in place. The others are those of `GateArrays`.
+    """
+    fold = np.zeros(1 << MAX_CELL_INPUTS, np.uint64)
+    ones = np.uint64(0xFFFFFFFFFFFFFFFF)
+    zero = np.uint64(0)
+    for gate in range(outputs.size):
+        count = arity[gate]
+        table = truth[gate]
+        for word in range(nets.shape[1]):
+            for case in range(1 << count):
+                fold[case] = ones if (table >> np.uint32(case)) & np.uint32(1) else zero
+            for position in range(count - 1, -1, -1):
+                bits = nets[inputs[gate, position], word]
+                half = 1 << position
+                for case in range(half):
+                    fold[case] = (fold[case + half] & bits) | (fold[case] & ~bits)
+            nets[outputs[gate], word] = fold[0]
+
+
+settle = numba.njit(cache=True, nogil=True)(settle_python)

@@ -1,0 +1,275 @@
+"""Energy of a PE on the operand stream of a layer.
+
+Sampled PE-cycles (`hw.ppa.energy.operand_sample`) are clocked gate by gate through the PE's ports,
+and every partial sum must equal the table's. What gate delays add is measured on the first of them
+and scaled by the logic's energy on all.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.common.errors import InputError
+from hw.config import OPERAND_BITS
+from hw.operands import operand_limits
+from hw.ppa.energy.activity import LANES_PER_WORD, Simulator, Words, pack_lanes
+from hw.ppa.energy.glitches import TimedModel
+from hw.ppa.energy.netlist_energy import CycleEnergy, EnergyModel
+from hw.ppa.energy.operand_sample import DEFAULT_LANES, Ints, OperandSample, sample_operands
+from hw.ppa.mapping.pe import MappedPe
+
+CHANGE_LANES = 1024  # for what happens once per tile
+GLITCH_LANES = 1024  # for the share that glitches add; on fewer words the interval would be loose
+SWAP_GLITCH_LANES = 256  # of a beat that most layers see once in hundreds
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamEnergy:
+    """Mean energy per PE-cycle over a stream: one PE, one activation beat.
+
+    Parameters
+    ----------
+    logic_fj : float
+        Multiplier, sign logic (of an unsigned one) and adder with their nets, as if gates had no
+        delay.
+    glitches_fj : float
+        What their delays add to it (`hw.ppa.energy.glitches`).
+    registers_fj : float
+        Data side of the registers and the nets that they drive.
+    clock_fj : float
+        Clock pins, clock gates and the PE's share of the clock tree; spent in every cycle.
+    leakage_fj : float
+        In one cycle at the PE's own shortest clock period.
+    half_width_fj : float
+        95 % confidence half-width of `mean_fj` from sampling lanes. Other uncertainties are
+        far larger; see `docs/ppa.md`.
+    glitches_half_width_fj : float
+        The part of it that comes from simulating delays in fewer lanes.
+    multiplier_fj, multiplier_glitches_fj : float
+        The multiplier mapped alone, on the same operand pairs: all of it, and what delays add.
+    load_fj : float
+        Beyond an idle cycle: shifting one weight into the shadow register.
+    swap_fj, swap_glitches_fj : float
+        `logic + glitches + registers + clock` of the beat in which a new tile's weight becomes
+        active, and the glitches among it.
+    lanes, seed : int
+        How it was sampled.
+    """
+
+    logic_fj: float
+    glitches_fj: float
+    registers_fj: float
+    clock_fj: float
+    leakage_fj: float
+    half_width_fj: float
+    glitches_half_width_fj: float
+    multiplier_fj: float
+    multiplier_glitches_fj: float
+    load_fj: float
+    swap_fj: float
+    swap_glitches_fj: float
+    lanes: int
+    seed: int
+
+    @property
+    def data_fj(self) -> float:
+        """What the operands cost: logic, glitches and registers."""
+        return self.logic_fj + self.glitches_fj + self.registers_fj
+
+    @property
+    def mean_fj(self) -> float:
+        """Sum of the five parts."""
+        return self.data_fj + self.clock_fj + self.leakage_fj
+
+
+def stream_energy(pe: MappedPe, acts: npt.NDArray[Any], weights: npt.NDArray[Any], *, rows: int,
+                  cols: int, lanes: int = DEFAULT_LANES, seed: int = 0) -> StreamEnergy:
+    """Return the mean energy of a PE of a `rows` x `cols` array on one layer.
+
+    Parameters
+    ----------
+    pe : MappedPe
+    acts : int16[m, k] or int16[groups, m, k]
+        Activations `q - zero_point`, in the order in which they stream; -255 to 255, or -128 to
+        127 for a signed multiplier.
+    weights : int16[k, n] or int16[groups, k, n]
+        In the same range.
+    rows, cols : int
+        Of the array. Where k and n do not fill it, PEs see zero operands, as in hardware.
+    lanes : int
+        Sampled PE-cycles, rounded up to whole words of 64.
+    seed : int
+        Equal arguments give equal results; equal seeds sample the same PE-cycles for every
+        multiplier, so differences between multipliers are sharper than the interval.
+
+    Raises
+    ------
+    InputError
+        Shapes or operand range do not fit.
+    AssertionError
+        The gates do not compute what the multiplier's table says.
+    """
+    return sample_energy(pe, sample_operands(acts, weights, rows=rows, cols=cols, lanes=lanes,
+                                             seed=seed))
+
+
+def sample_energy(pe: MappedPe, sample: OperandSample) -> StreamEnergy:
+    """Return `stream_energy` of operands drawn before: one sample serves many multipliers."""
+    _check_range(pe, sample)
+    states, alone_states = beats(pe, sample)
+    beat = pe.energy_model.between(*states)
+    share, share_half_width = glitch_share(pe.energy_model, pe.timed_model, *states)
+    logic = _mean(beat.logic)
+    sampled = _half_width((1 + share) * beat.logic + beat.registers)
+    alone = _mean(pe.multiplier_energy_model.between(*alone_states).total)
+    alone_share, _ = glitch_share(pe.multiplier_energy_model, pe.multiplier_timed_model,
+                                  *alone_states)
+    alone_glitches = alone_share * _mean(pe.multiplier_energy_model.logic(*alone_states))
+    load, swap, swap_glitches = _tile_changes(pe, sample.first(CHANGE_LANES))
+    return StreamEnergy(
+        logic_fj=logic, glitches_fj=share * logic, registers_fj=_mean(beat.registers),
+        clock_fj=_mean(beat.clock), leakage_fj=pe.leakage_nw * pe.delay_ps * 1e-6,
+        half_width_fj=math.hypot(sampled, share_half_width * logic),
+        glitches_half_width_fj=share_half_width * logic,
+        multiplier_fj=alone + alone_glitches, multiplier_glitches_fj=alone_glitches,
+        load_fj=_mean(load.total) - pe.energy_model.clock_base_fj,
+        swap_fj=_mean(swap.total) + swap_glitches, swap_glitches_fj=swap_glitches,
+        lanes=sample.lanes, seed=sample.seed)
+
+
+def _check_range(pe: MappedPe, sample: OperandSample) -> None:
+    low, high = operand_limits(signed=pe.multiplier.signed)
+    smallest, largest = sample.limits
+    if smallest < low or largest > high:
+        raise InputError(f"Operands of signed multiplier {pe.multiplier.name!r} must be {low} to "
+                         f"{high}, not {smallest} to {largest}")
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean())
+
+
+def _half_width(values: Floats) -> float:
+    """Return the 95 % half-width of the mean of words (Student's t: there may be few)."""
+    from scipy.special import stdtrit  # takes longer than energies that are kept
+
+    deviation = float(np.std(values, ddof=1))
+    return float(stdtrit(values.size - 1, 0.975)) * deviation / math.sqrt(values.size)
+
+
+def glitch_share(model: EnergyModel, timed: TimedModel, before: Words, after: Words,
+                 lanes: int = GLITCH_LANES) -> tuple[float, float]:
+    """Return what delays add to the logic's energy, as a share of it, and its half-width."""
+    words = lanes // LANES_PER_WORD
+    before, after = before[:, :words], after[:, :words]
+    logic, glitches = model.logic(before, after), timed.glitches(before, after)
+    mean = _mean(logic)
+    if mean == 0.0:  # nothing switches
+        return 0.0, 0.0
+    share = _mean(glitches) / mean
+    return share, _half_width(glitches - share * logic) / mean
+
+
+def _psum(pe: MappedPe, sample: OperandSample, beat: int) -> Ints:
+    """Return the partial sum that comes from the rows above the PE, int64[lanes]."""
+    products = pe.products(sample.acts[beat], sample.weights)
+    above = np.arange(sample.rows)[:, None] < sample.row
+    total: Ints = np.where(above, products, 0).sum(axis=0, dtype=np.int64)
+    return total
+
+
+def _token(on: bool, words: int) -> Words:
+    return np.full((1, words), np.uint64(0xFFFFFFFFFFFFFFFF) if on else np.uint64(0))
+
+
+def beats(pe: MappedPe, sample: OperandSample) -> tuple[tuple[Words, Words],
+                                                        tuple[Words, Words]]:
+    """Return the nets in a beat and in the next one of a tile: of the PE, the multiplier alone."""
+    simulator = pe.simulator
+    words = sample.lanes // LANES_PER_WORD
+    weight = pe.operand_planes(sample.weight)
+    acts = [pe.operand_planes(sample.act(beat)) for beat in range(4)]
+    psums = [_psum(pe, sample, beat) for beat in range(3)]
+    psum_planes = [pack_lanes(psum, pe.psum_width) for psum in psums]
+    off, on = _token(False, words), _token(True, words)
+
+    nets = simulator.reset(words)
+    _cycle(simulator, nets, load_in=on, swap_in=off, weight_in=weight)
+    _cycle(simulator, nets, load_in=off, swap_in=on, act_in=acts[0])
+    _cycle(simulator, nets, swap_in=off, act_in=acts[1], psum_in=psum_planes[0])
+    simulator.apply(nets, {"act_in": acts[2], "psum_in": psum_planes[1]})
+    before = nets.copy()
+    simulator.clock_edge(nets)
+    simulator.apply(nets, {"act_in": acts[3], "psum_in": psum_planes[2]})
+    for state, beat in ((before, 0), (nets, 1)):
+        _check(pe, state, psums[beat] + pe.products(sample.act(beat), sample.weight))
+
+    alone = pe.multiplier_simulator
+    states = []
+    for act in acts[1:3]:
+        state = alone.reset(words)
+        alone.apply(state, {"act": act[:OPERAND_BITS], "weight": weight[:OPERAND_BITS]})
+        states.append(state)
+    return (before, nets), (states[0], states[1])
+
+
+def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, CycleEnergy, float]:
+    """Return the energy of shifting a weight in, of the beat in which it takes over, its glitches.
+
+    Operands are held while weights pass. The weight that takes over is one of the column's, and
+    the activation changes with it, as at the start of a tile.
+    """
+    simulator = pe.simulator
+    words = sample.lanes // LANES_PER_WORD
+    operand = pe.operand_planes
+    passing = [operand(weight) for weight in sample.passing]
+    old_psum, new_psum = (_psum(pe, sample, beat) for beat in (1, 2))
+    off, on = _token(False, words), _token(True, words)
+
+    nets = simulator.reset(words)
+    _cycle(simulator, nets, load_in=on, swap_in=off, weight_in=operand(sample.weight))
+    _cycle(simulator, nets, load_in=off, swap_in=on, act_in=operand(sample.act(1)))
+    _cycle(simulator, nets, swap_in=off, psum_in=pack_lanes(old_psum, pe.psum_width))
+    _cycle(simulator, nets, load_in=on, weight_in=passing[0])
+    simulator.apply(nets, {"weight_in": passing[1]})
+    before, opened = nets.copy(), simulator.open_gates(nets)
+    simulator.clock_edge(nets)
+    simulator.apply(nets, {"weight_in": passing[2]})
+    load = pe.energy_model.between(before, nets, opened)
+
+    simulator.clock_edge(nets)
+    simulator.apply(nets, {"load_in": off, "swap_in": on, "act_in": operand(sample.act(2))})
+    before, opened = nets.copy(), simulator.open_gates(nets)
+    simulator.clock_edge(nets)
+    simulator.apply(nets, {"swap_in": off, "psum_in": pack_lanes(new_psum, pe.psum_width)})
+    swap = pe.energy_model.between(before, nets, opened)
+    share, _ = glitch_share(pe.energy_model, pe.timed_model, before, nets, SWAP_GLITCH_LANES)
+    glitches = share * _mean(swap.logic)
+    simulator.clock_edge(nets)
+    simulator.apply(nets, {})
+    _check(pe, nets, new_psum + pe.products(sample.act(2), sample.passing[2]))
+    return load, swap, glitches
+
+
+def _cycle(simulator: Simulator, nets: Words, **inputs: Words) -> None:
+    simulator.apply(nets, inputs)
+    simulator.clock_edge(nets)
+
+
+def _check(pe: MappedPe, nets: Words, expected: Ints) -> None:
+    """Compare the partial sums of the gates with the table's, lane for lane."""
+    half = 1 << (pe.psum_width - 1)
+    wrapped = (expected + half) % (2 * half) - half
+    found = pe.simulator.output(nets, "psum_out", signed=True)
+    wrong = np.flatnonzero(found != wrapped)
+    if wrong.size:
+        lane = int(wrong[0])
+        raise AssertionError(f"Mapped PE of {pe.multiplier.name!r} must compute its table: partial "
+                             f"sum {found[lane]} in lane {lane}, not {wrapped[lane]}")

@@ -1,0 +1,1 @@
+"""Cell libraries: Liberty files, and the figures that are kept of them."""

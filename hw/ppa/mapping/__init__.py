@@ -1,0 +1,1 @@
+"""Technology mapping: Yosys, mapped netlists, their timing, and PEs that are stored."""

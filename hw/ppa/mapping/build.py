@@ -1,0 +1,95 @@
+"""Mapping the catalogue: Verilog from `hw.rtl`, netlists into the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from hw.common.progress import task
+from hw.multipliers.base import Multiplier
+from hw.ppa.library.technology import Technology
+from hw.ppa.mapping.emitted import emit_verilog
+from hw.ppa.mapping.pe import MappedPe, operand_width
+from hw.ppa.mapping.stored_pes import is_current, result_path, save_pe
+from hw.ppa.mapping.synthesis import AREA, Recipe, map_multiplier, map_pe
+from hw.ppa.reports.selection import check_size
+
+JOBS = 2  # Yosys processes side by side
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult:
+    """How many PEs were mapped and how many stored results were still valid."""
+
+    mapped: int
+    kept: int
+
+
+def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Path, *,
+          psum_width: int = 24, recipe: Recipe = AREA, force: bool = False, jobs: int = JOBS,
+          quiet: bool = False) -> BuildResult:
+    """Map PEs and store them; one that is stored and current is not mapped again.
+
+    Each result is written as soon as it is there, so an interrupted build goes on where it
+    stopped. Two multipliers with one netlist are mapped once.
+
+    Parameters
+    ----------
+    multipliers : sequence of Multiplier
+        Of the catalogue or not.
+    technology : Technology
+    folder : Path
+        For the results.
+    psum_width : int
+    recipe : Recipe
+    force : bool
+        Map also what is current.
+    jobs : int
+        Yosys processes side by side.
+    quiet : bool
+        Show no progress.
+
+    Raises
+    ------
+    InputError
+        A multiplier cannot be used in a PE.
+    ToolError
+        Yosys or Amaranth is missing or failed.
+    """
+    for multiplier in multipliers:
+        check_size(multiplier)
+    unique = list({multiplier.digest: multiplier for multiplier in multipliers}.values())
+    verilog = emit_verilog(unique, psum_width, quiet=quiet)
+    label = recipe.label
+    waiting = [multiplier for multiplier in unique if force or not is_current(
+        result_path(folder, multiplier, psum_width), recipe=label, technology=technology,
+        verilog_sha256=_sha256(verilog[multiplier.digest]))]
+
+    def map_one(multiplier: Multiplier) -> str:
+        text = verilog[multiplier.digest]
+        pe = MappedPe(multiplier=multiplier, psum_width=psum_width, technology=technology,
+                      netlist=map_pe(text, psum_width, technology, recipe,
+                                     operand_width=operand_width(signed=multiplier.signed)),
+                      multiplier_netlist=map_multiplier(text, technology, recipe),
+                      recipe=label, verilog_sha256=_sha256(text))
+        save_pe(pe, folder)
+        return multiplier.name
+
+    if waiting:
+        with (task("mapping PEs", len(waiting), quiet=quiet) as progress,
+              ThreadPoolExecutor(jobs) as pool):
+            futures = [pool.submit(map_one, multiplier) for multiplier in waiting]
+            try:
+                for future in as_completed(futures):
+                    progress.advance(note=future.result())
+            finally:
+                for future in futures:
+                    future.cancel()
+    return BuildResult(mapped=len(waiting), kept=len(unique) - len(waiting))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,120 @@
+"""Mapping any module once, array tile, router or requantiser: kept by what it is made of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hw.common.cache import DAMAGED, keep, read_kept
+from hw.common.files import write_json_gz
+from hw.common.progress import task
+from hw.ppa.library.technology import Technology
+from hw.ppa.mapping.mapped import MappedNetlist
+from hw.ppa.mapping.synthesis import Recipe, map_circuit
+from hw.ppa.mapping.timing import Timing, analyse, hold_slack_ps
+from hw.ppa.mapping.yosys import Yosys
+
+FORMAT = "autoapprox-mapped-module/1"
+DEFAULT_FOLDER = Path("build/mapped_modules")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MappedModule:
+    """A mapped module and its figures.
+
+    Parameters
+    ----------
+    netlist : MappedNetlist
+    technology : Technology
+    recipe : Recipe
+    mapped_by : str
+        The Yosys that did it.
+    from_cache : bool
+        It was there already.
+    """
+
+    netlist: MappedNetlist
+    technology: Technology
+    recipe: Recipe
+    mapped_by: str
+    from_cache: bool
+
+    @cached_property
+    def timing(self) -> Timing:
+        """Static timing; input ports switch at time 0."""
+        return analyse(self.netlist, self.technology)
+
+    @cached_property
+    def cell_counts(self) -> Counter[str]:
+        """Instances by cell; a full adder is one."""
+        return self.netlist.cell_counts(self.technology)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as JSON."""
+        netlist, technology = self.netlist, self.technology
+        hold = hold_slack_ps(netlist, technology)
+        return {"module": netlist.name, "technology": technology.name,
+                "technology_sha256": technology.digest, "corner": technology.corner,
+                "recipe": self.recipe.label, "mapped_by": self.mapped_by,
+                "area_um2": netlist.area_um2(technology), "delay_ps": self.timing.delay_ps,
+                "hold_slack_ps": hold if hold < float("inf") else None,
+                "leakage_nw": netlist.leakage_nw(technology),
+                "registers": len(netlist.flops), "clock_gates": len(netlist.clock_gates),
+                "cells": dict(self.cell_counts.most_common())}
+
+    def text(self) -> str:
+        """Return the figures for reading."""
+        netlist, technology, figures = self.netlist, self.technology, self.to_dict()
+        hold = figures["hold_slack_ps"]
+        kind = "clock to clock, set-up included" if netlist.flops else "input to output"
+        source = "kept from before, " if self.from_cache else ""
+        lines = [
+            f"{netlist.name}: {technology.name}, {technology.corner}; recipe {self.recipe.name}, "
+            f"{source}mapped by {self.mapped_by}",
+            f"area     {figures['area_um2']:12.2f} um2, without wires between cells",
+            f"delay    {figures['delay_ps']:12.0f} ps, {kind}; inputs at time 0",
+            *([f"hold     {hold:12.0f} ps to spare"] if hold is not None else []),
+            f"leakage  {figures['leakage_nw']:12.2f} nW, mean over states",
+            f"cells    {self.cell_counts.total():12d}, {len(netlist.flops)} registers, "
+            f"{len(netlist.clock_gates)} clock gates"]
+        return "\n".join([*lines, *(f"{count:21d}  {cell}" for cell, count
+                                    in self.cell_counts.most_common())])
+
+
+def map_module(verilog: str, top: str, technology: Technology, recipe: Recipe, yosys: Yosys, *,
+               flatten: bool = False, folder: Path = DEFAULT_FOLDER,
+               quiet: bool = False) -> MappedModule:
+    """Return a mapped module; one that is in `folder` for equal inputs is not mapped again.
+
+    Parameters are those of `synthesis.map_circuit`, which says what is raised.
+    """
+    key = {"format": FORMAT, "verilog_sha256": hashlib.sha256(verilog.encode()).hexdigest(),
+           "top": top, "flatten": flatten, "technology_sha256": technology.digest,
+           "recipe": recipe.label, "mapped_by": yosys.name}
+    name = hashlib.sha256("\n".join(map(str, key.values())).encode()).hexdigest()[:24]
+    path = folder / f"{name}.json.gz"
+    netlist = _read(path, key)
+    from_cache = netlist is not None
+    if netlist is None:
+        with task(f"mapping {top} with {yosys.name}", 1, quiet=quiet) as progress:
+            netlist = map_circuit(verilog, top, technology, recipe, flatten=flatten, yosys=yosys)
+            progress.advance()
+        content = key | {"netlist": netlist.to_dict()}
+        keep(folder, lambda: write_json_gz(path, content))
+    return MappedModule(netlist=netlist, technology=technology, recipe=recipe,
+                        mapped_by=yosys.name, from_cache=from_cache)
+
+
+def _read(path: Path, key: dict[str, Any]) -> MappedNetlist | None:
+    """Return the netlist that was kept, None when there is none or the file is damaged."""
+    try:
+        content = read_kept(path)
+        if {name: content[name] for name in key} != key:
+            return None
+        return MappedNetlist.from_dict(content["netlist"])
+    except DAMAGED:
+        return None

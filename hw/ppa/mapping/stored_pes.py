@@ -1,0 +1,160 @@
+"""Stored results: mapped netlists by multiplier digest, so that nobody else needs synthesis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from hw.common.errors import InputError, ToolError
+from hw.common.files import read_json, write_json_gz
+from hw.common.records import Limits, record, without_format
+from hw.multipliers import default_bank, names
+from hw.multipliers.base import Multiplier
+from hw.ppa.library.technology import Technology, load_technology
+from hw.ppa.mapping.mapped import MappedNetlist
+from hw.ppa.mapping.pe import NEIGHBOURS, MappedPe
+from hw.ppa.reports.selection import check_size, for_mapping
+
+RESULT_FORMAT = "autoapprox-mapped-pe/1"
+PREFIX_DIGITS = 16  # of the netlist digest, in the file name; the file holds all 64
+DEFAULT_PSUM_WIDTH = 24  # 128 rows of products and a sign
+WIDE_PSUM_WIDTH = 25  # 256 rows
+
+
+def results_folder(technology: str = "asap7") -> Path:
+    """Return the folder that comes with the project for results in one technology."""
+    return Path(str(resources.files("hw.ppa"))) / "results" / technology
+
+
+def result_path(folder: Path, multiplier: Multiplier, psum_width: int) -> Path:
+    """Return where the result of a multiplier belongs."""
+    suffix = "" if psum_width == DEFAULT_PSUM_WIDTH else f"-{psum_width}"
+    return folder / f"{multiplier.digest[:PREFIX_DIGITS]}{suffix}.json.gz"
+
+
+def shipped() -> Mapping[int, Sequence[Multiplier]]:
+    """Return which PEs come with the project, by the width of their partial sums.
+
+    All 8x8 netlists of the catalogue; those of the default bank also for arrays of 256 rows.
+    """
+    return {DEFAULT_PSUM_WIDTH: for_mapping([]), WIDE_PSUM_WIDTH: for_mapping(default_bank())}
+
+
+def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
+            technology: str | Technology = "asap7", *,
+            folder: Path | None = None) -> MappedPe:
+    """Return the stored PE of a multiplier.
+
+    Parameters
+    ----------
+    multiplier : Multiplier
+        Found by the digest of its netlist, whatever it is called.
+    psum_width : int
+    technology : str or Technology
+        Name of one that comes with the project, or one of your own.
+    folder : Path, optional
+        Of results; by default the one that comes with the project.
+
+    Raises
+    ------
+    InputError
+        The multiplier cannot be used in a PE, the technology is unknown, or the stored file is
+        malformed.
+    ToolError
+        There is no result for this netlist; the message says how to make it.
+    """
+    check_size(multiplier)
+    known = load_technology(technology) if isinstance(technology, str) else technology
+    path = result_path(folder or results_folder(known.name), multiplier, psum_width)
+    arguments = multiplier.name if multiplier.name in names() else "FILE.json"
+    if psum_width != DEFAULT_PSUM_WIDTH:
+        arguments += f" --psum-width {psum_width}"
+    if known.name != "asap7":
+        arguments += " --technology FILE"
+    if folder is not None:
+        arguments += f" -o {folder}"
+    command = f"make ppa ARGS='{arguments}'"
+    if not path.exists():
+        raise ToolError(f"No synthesis result for {multiplier.name!r} with {psum_width}-bit "
+                        f"partial sums in {known.name} (netlist {multiplier.digest[:12]}); "
+                        f"run: {command}")
+    content = read_json(path)
+    try:
+        pe = _from_dict(content, multiplier, known)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; run: {command}") from None
+    if pe.psum_width != psum_width:
+        raise InputError(f"{path}: must hold {psum_width}-bit partial sums, not {pe.psum_width}")
+    return pe
+
+
+def save_pe(pe: MappedPe, folder: Path) -> Path:
+    """Write a result atomically and return its path; equal results give equal bytes."""
+    path = result_path(folder, pe.multiplier, pe.psum_width)
+    write_json_gz(path, {
+        "format": RESULT_FORMAT, "multiplier": pe.multiplier.name,
+        "netlist_sha256": pe.multiplier.digest, "psum_width": pe.psum_width,
+        "technology": pe.technology.name, "technology_sha256": pe.technology.digest,
+        "recipe": pe.recipe, "verilog_sha256": pe.verilog_sha256,
+        # For readers of the file; every program computes them from the netlists.
+        "figures": {"area_um2": round(pe.area_um2, 5), "delay_ps": round(pe.delay_ps, 3),
+                    "leakage_nw": round(pe.leakage_nw, 4),
+                    "multiplier_area_um2": round(pe.multiplier_area_um2, 5),
+                    "multiplier_delay_ps": round(pe.multiplier_delay_ps, 3)},
+        "pe": pe.netlist.to_dict(), "multiplier_alone": pe.multiplier_netlist.to_dict()})
+    return path
+
+
+def is_current(path: Path, *, recipe: str, technology: Technology, verilog_sha256: str) -> bool:
+    """Return whether a stored result was made from the same Verilog, recipe and technology."""
+    try:
+        content = read_json(path)
+    except (OSError, InputError):
+        return False
+    return isinstance(content, dict) and (
+        content.get("format"), content.get("recipe"), content.get("technology_sha256"),
+        content.get("verilog_sha256")
+    ) == (RESULT_FORMAT, recipe, technology.digest, verilog_sha256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PeFile:
+    """What the file of a mapped PE holds beside its format."""
+
+    multiplier: str
+    netlist_sha256: str
+    psum_width: Annotated[int, Limits(1, 32)]
+    technology: str
+    technology_sha256: str
+    recipe: str
+    verilog_sha256: str
+    figures: Any
+    pe: Any
+    multiplier_alone: Any
+
+
+def _from_dict(content: Any, multiplier: Multiplier, technology: Technology) -> MappedPe:
+    """Return the PE; raises ValueError when it is malformed, or of something else."""
+    read = record(_PeFile, without_format(content, RESULT_FORMAT))
+    if read.netlist_sha256 != multiplier.digest:
+        raise ValueError(f"must be of netlist {multiplier.digest[:12]}, not "
+                         f"{read.netlist_sha256[:12]}")
+    if read.technology_sha256 != technology.digest:
+        raise ValueError(f"must be made with the present {technology.name} figures")
+    netlists = []
+    for place, part in (("pe", read.pe), ("multiplier_alone", read.multiplier_alone)):
+        try:
+            netlists.append(MappedNetlist.from_dict(part))
+            netlists[-1].check_cells(technology)
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from None
+    ports = netlists[0]
+    for port, driver in NEIGHBOURS.items():
+        if not 0 < len(ports.inputs.get(port, ())) == len(ports.outputs.get(driver, ())):
+            raise ValueError(f"ports {port} and {driver} must have equal widths")
+    return MappedPe(multiplier=multiplier, psum_width=read.psum_width, technology=technology,
+                    netlist=netlists[0], multiplier_netlist=netlists[1], recipe=read.recipe,
+                    verilog_sha256=read.verilog_sha256)

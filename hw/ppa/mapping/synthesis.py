@@ -1,0 +1,175 @@
+"""Technology mapping with Yosys and ABC: of a PE, of a multiplier, of any module.
+
+Every circuit is mapped by the same recipe in a folder of its own under fixed file names: equal
+Verilog gives equal netlists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hw.common.errors import InputError
+from hw.ppa.library.technology import Technology
+from hw.ppa.library.write_liberty import cell_library
+from hw.ppa.mapping.mapped import MappedNetlist, from_yosys
+from hw.ppa.mapping.techmap import RIPPLE, TEMPLATES, clock_gate_map, full_adder_map, interfaces
+from hw.ppa.mapping.yosys import Yosys, choose_yosys
+
+PE_TOP, MULTIPLIER_TOP = "mapped_pe", "multiplier"
+MEMORY_WORDS = 128  # deeper memories are macros, not registers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a circuit is mapped.
+
+    Parameters
+    ----------
+    name : str
+    abc : tuple of str
+        Commands of ABC between reading the logic and writing the mapped netlist.
+    full_adders : bool
+        Look for full adders and use the library's cell for them.
+    """
+
+    name: str
+    abc: tuple[str, ...]
+    full_adders: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that change with the recipe."""
+        text = "\n".join([*PREPARE, *CLOCK_GATES, *CELLS, TEMPLATES, PE_WRAPPER, *self.abc,
+                          *(FULL_ADDERS if self.full_adders else ())])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def label(self) -> str:
+        """Name and digest."""
+        return f"{self.name} {self.digest}"
+
+    def with_full_adders(self) -> Recipe:
+        """Return the recipe that uses full-adder cells."""
+        return replace(self, name=f"{self.name}-fa", full_adders=True)
+
+
+AREA = Recipe(
+    name="area",
+    abc=("strash", "ifraig", "scorr", "dc2", "dc2", "strash", "&get -n", "&dch -f",
+         "&nf -R 1000 -F 20 -a", "&put", "buffer -c", "topo", "upsize", "dnsize"))
+SPEED = Recipe(
+    name="speed",
+    abc=("strash", "ifraig", "scorr", "dc2", "dc2", "strash", "&get -n", "&dch -f",
+         "&nf", "&put", "buffer -c -N 10", "topo", "upsize", "dnsize"))
+RECIPES = {recipe.name: recipe for recipe in (AREA, SPEED)}
+
+# The clock enable of a whole array is one gate at the root of its clock tree, not a
+# multiplexer in front of every register: inside a PE it is 1. Widths are replaced by the PE's.
+PE_WRAPPER = f"""\
+module {PE_TOP}(
+  input clk, swap_in, load_in,
+  input [8:0] act_in, weight_in,
+  input [PSUM_MSB:0] psum_in,
+  output swap_out, load_out,
+  output [8:0] act_out, weight_out,
+  output [PSUM_MSB:0] psum_out
+);
+  pe pe(.clk(clk), .en(1'b1),
+        .act_in(act_in), .act_out(act_out), .swap_in(swap_in), .swap_out(swap_out),
+        .load_in(load_in), .load_out(load_out), .weight_in(weight_in), .weight_out(weight_out),
+        .psum_in(psum_in), .psum_out(psum_out));
+endmodule
+"""
+
+# Initial values of registers are dropped: a cell that starts at a known value does not exist.
+PREPARE = ("setattr -unset init w:*", "opt -full", "memory -nomap",
+           f"select -assert-none t:$mem_v2 r:SIZE>{MEMORY_WORDS} %i", "memory_map", "opt",
+           "alumacc", "opt")
+FULL_ADDERS = ("techmap -map ripple.v", "opt", "techmap t:$fa %n", "opt -fast",
+               "simplemap t:$fa %n", "extract_fa -fa", "opt_clean", "techmap -map full_adder.v",
+               "techmap", "opt -fast", "simplemap")
+PLAIN = ("techmap", "opt -fast", "simplemap")
+CLOCK_GATES = ("dfflegalize -cell $_DFF_P_ x -cell $_DFFE_PP_ x", "opt_clean",
+               "techmap -map clock_gate.v", "opt_merge -share_all", "opt_clean")
+CELLS = ("dfflegalize -cell $_DFF_P_ x", "dfflibmap -liberty cells.lib", "opt -fast")
+
+
+def map_pe(verilog: str, psum_width: int, technology: Technology, recipe: Recipe = AREA, *,
+           operand_width: int = 9) -> MappedNetlist:
+    """Return the mapped PE of Verilog that defines modules `pe` and `multiplier`.
+
+    operand_width : bits of its operand ports, `hw.ppa.mapping.pe.operand_width`.
+
+    The array's clock enable is taken as 1. Raises as `map_circuit` does.
+    """
+    wrapper = PE_WRAPPER.replace("PSUM_MSB", str(psum_width - 1)).replace(
+        "[8:0]", f"[{operand_width - 1}:0]")
+    return map_circuit(verilog + "\n" + wrapper, PE_TOP, technology, recipe)
+
+
+def map_multiplier(verilog: str, technology: Technology, recipe: Recipe = AREA) -> MappedNetlist:
+    """Return the mapped module `multiplier` alone; raises as `map_circuit` does."""
+    return map_circuit(verilog, MULTIPLIER_TOP, technology, recipe)
+
+
+def map_circuit(verilog: str, top: str, technology: Technology, recipe: Recipe = AREA, *,
+                flatten: bool = True, yosys: Yosys | None = None) -> MappedNetlist:
+    """Return one module of Verilog text mapped to the cells of a technology.
+
+    Parameters
+    ----------
+    verilog : str
+    top : str
+        Its clock port, if any, must be called `clk`.
+    technology : Technology
+    recipe : Recipe
+    flatten : bool
+        Map as one circuit; otherwise each module by itself, once, before they are put together.
+    yosys : Yosys, optional
+        By default the one in the sandbox.
+
+    Raises
+    ------
+    ToolError
+        Yosys is not installed or did not finish.
+    InputError
+        Yosys rejects the Verilog, or the technology lacks what the recipe needs.
+    """
+    return map_by_recipes(verilog, top, technology, [recipe], flatten=flatten, yosys=yosys)[0]
+
+
+def map_by_recipes(verilog: str, top: str, technology: Technology, recipes: Sequence[Recipe], *,
+                   flatten: bool = True, yosys: Yosys | None = None) -> list[MappedNetlist]:
+    """Return a module mapped by each recipe, with one start of Yosys; raises as `map_circuit`."""
+    tool = yosys or choose_yosys()
+    files = {"circuit.v": verilog, "cells.lib": cell_library(technology),
+             "interfaces.v": interfaces(technology), "ripple.v": RIPPLE}
+    if technology.clock_gate is not None:
+        files["clock_gate.v"] = clock_gate_map(technology.clock_gate)
+    if technology.full_adder is not None:
+        files["full_adder.v"] = full_adder_map(technology, technology.full_adder)
+    script = ["read_verilog circuit.v", f"hierarchy -check -top {top}", "proc",
+              *["flatten"] * flatten, *PREPARE, "read_verilog -lib interfaces.v",
+              "design -save prepared"]
+    for number, recipe in enumerate(recipes):
+        if recipe.full_adders and technology.full_adder is None:
+            raise InputError(f"Technology {technology.name!r} must have a full adder for recipe "
+                             f"{recipe.name!r}")
+        script += ["design -load prepared", *(FULL_ADDERS if recipe.full_adders else PLAIN),
+                   *(CLOCK_GATES if technology.clock_gate is not None else ()), *CELLS,
+                   f"abc -liberty cells.lib -script recipe{number}.abc",
+                   *["flatten"] * (not flatten), "opt_clean -purge",
+                   f"write_json mapped{number}.json"]
+        files[f"recipe{number}.abc"] = "\n".join([*recipe.abc, ""])
+    try:
+        designs = tool.run("\n".join([*script, ""]), files,
+                           [f"mapped{number}.json" for number in range(len(recipes))],
+                           f"module {top!r}")
+    except InputError as error:
+        if "Assertion failed" in str(error):
+            raise InputError(f"Module {top!r} must have memories of {MEMORY_WORDS} words at most; "
+                             "deeper ones are macros, not registers") from None
+        raise
+    return [from_yosys(design["modules"][top], top, technology) for design in designs]

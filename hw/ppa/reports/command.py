@@ -1,0 +1,217 @@
+"""`python -m hw.ppa report`, `figure4`, `sensitivity`, `chip`: energies of PEs and of chips."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from hw.common.errors import InputError, ToolError
+from hw.common.files import write_bytes, write_text
+from hw.common.outputs import OutputFolder
+from hw.config import Design
+from hw.layer_streams import LayerStream, load_layer_streams
+from hw.multipliers import EXACT
+from hw.multipliers.base import Multiplier
+from hw.operands import check_operands
+from hw.ppa.chip.blocks import PRESETS, get_preset
+from hw.ppa.energy.pe_energies import DEFAULT_FOLDER
+from hw.ppa.library.chosen import add_technology_options, chosen_technology
+from hw.ppa.library.technology import Technology
+from hw.ppa.mapping.pe import MappedPe
+from hw.ppa.mapping.stored_pes import load_pe
+from hw.ppa.reports.selection import for_pes
+
+MULTIPLIERS = ("multiplier of the catalogue or multiplier file (.json) "
+               "(default: all unsigned ones of the catalogue)")
+PICTURES = (".svg", ".png")
+Commands = Any  # argparse's own type is private
+
+
+def add_commands(commands: Commands) -> None:
+    """Declare the commands."""
+    report = commands.add_parser("report", help="print the figures of stored PEs")
+    report.add_argument("names", nargs="*", metavar="NAME_OR_FILE", help=MULTIPLIERS)
+    report.add_argument("--layer-stats", type=Path, metavar="FILE",
+                        help="layers and operands that python -m sim.layer_streams wrote "
+                        "(default: two reference streams)")
+    report.add_argument("--size", type=int, default=16, metavar="N",
+                        help="rows and columns of the array (default: %(default)s)")
+    report.add_argument("--csv", type=Path, metavar="FILE", help="also write a line per figure")
+    report.add_argument("--plot", type=Path, metavar="FILE",
+                        help="also draw the parts (.svg or .png)")
+
+    figure = commands.add_parser("figure4", help="array energy against multiplier energy: "
+                                 "picture and table")
+    figure.add_argument("names", nargs="*", metavar="NAME_OR_FILE", help=MULTIPLIERS)
+    figure.add_argument("--layer-stats", type=Path, metavar="FILE", help="as for report")
+    figure.add_argument("--size", type=int, default=16, metavar="N", help="as for report")
+    figure.add_argument("-o", "--output", type=Path, action=OutputFolder, required=True,
+                        metavar="DIR",
+                        help="folder for figure4.svg, .png and .csv")
+
+    sensitivity = commands.add_parser(
+        "sensitivity", help="energies of PEs under other assumptions about wires and glitches")
+    sensitivity.add_argument("names", nargs="+", metavar="NAME_OR_FILE",
+                             help="multiplier of the catalogue or multiplier file (.json)")
+
+    chip = commands.add_parser("chip", help="array energy and chip energy of a design")
+    chip.add_argument("design", type=Path, metavar="DESIGN.json", help="design of a search")
+    layers = chip.add_mutually_exclusive_group(required=True)
+    layers.add_argument("--layer-stats", type=Path, metavar="FILE",
+                        help="layers and operands that python -m sim.layer_streams wrote")
+    layers.add_argument("--network", type=Path, metavar="MODEL.onnx",
+                        help="network, with --data; runs python -m sim.layer_streams")
+    chip.add_argument("--data", metavar="DATA", help="images of --network")
+    chip.add_argument("--preset", default="7nm", metavar="NAME",
+                      help=f"what surrounds the arrays: {', '.join(PRESETS)} "
+                      "(default: %(default)s)")
+    chip.add_argument("--sizes", nargs="+", type=int, metavar="N",
+                      help="rows and columns of the arrays, 1 to 256 (default: the design's)")
+    chip.add_argument("--batch", type=int, default=1, metavar="N",
+                      help="images per loading of weights (default: %(default)s)")
+    chip.add_argument("--csv", type=Path, metavar="FILE", help="also write a line per size")
+    for command in (report, figure, chip, sensitivity):
+        command.add_argument("-i", "--input", type=Path, metavar="DIR",
+                             help="folder of mapped PEs (default: the store of the project)")
+        add_technology_options(command)
+    for command in (report, figure, chip):
+        command.add_argument("--energies", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
+                             help="folder in which energies are kept (default: %(default)s)")
+    for command in (report, chip):
+        command.add_argument("--json", action="store_true", help="machine-readable")
+
+
+def run_report(options: argparse.Namespace) -> None:
+    """Print figures of PEs; write and draw them where asked."""
+    from hw.ppa.reports.pe_report import correlations, table, to_csv, to_dict
+
+    if options.plot is not None:
+        _check_picture(options.plot)
+    rows = _figures(options, for_pes(options.names), quiet=options.json)
+    if options.csv is not None:
+        write_text(options.csv, to_csv(rows))
+    if options.plot is not None:
+        from hw.ppa.reports.figures import draw_parts
+
+        write_bytes(options.plot, draw_parts(rows, options.plot.suffix))
+    if options.json:
+        print(json.dumps(to_dict(rows), indent=2))
+        return
+    print(table(rows))
+    if found := correlations(rows):
+        print("correlation of the multiplier alone with the PE: "
+              + ", ".join(f"{value:.3f} ({stream})" for stream, value in found.items()))
+
+
+def run_figure4(options: argparse.Namespace) -> None:
+    """Draw array energy against multiplier energy and write the points."""
+    from hw.ppa.reports.figures import draw_figure4, figure4_csv
+    from hw.ppa.reports.pe_report import correlations
+
+    multipliers = for_pes(options.names)
+    if EXACT not in (multiplier.name for multiplier in multipliers):
+        multipliers = [*for_pes([EXACT]), *multipliers]
+    rows = _figures(options, multipliers, quiet=False)
+    for suffix in PICTURES:
+        write_bytes(options.output / f"figure4{suffix}", draw_figure4(rows, suffix))
+    write_text(options.output / "figure4.csv", figure4_csv(rows))
+    for stream, value in correlations(rows).items():
+        print(f"{stream}: correlation {value:.3f} over {len(rows)} multipliers")
+    print("\n".join(str(options.output / f"figure4{suffix}") for suffix in (*PICTURES, ".csv")))
+
+
+def run_sensitivity(options: argparse.Namespace) -> None:
+    """Print the figures of PEs on the reference streams, case by case."""
+    from hw.ppa.reports.pe_report import reference_samples
+    from hw.ppa.reports.sensitivity import CASES, outcome, table
+
+    technology = _technology(options, quiet=False)
+    for multiplier in for_pes(options.names):
+        pe = load_pe(multiplier, technology=technology, folder=options.input)
+        samples = reference_samples(int8=multiplier.signed)
+        print(table(multiplier.name, [outcome(pe, samples, case) for case in CASES]))
+
+
+def _figures(options: argparse.Namespace, multipliers: Sequence[Multiplier], *,
+             quiet: bool) -> list[Any]:
+    from hw.ppa.reports.pe_report import figures, layer_samples
+
+    if not 1 <= options.size <= 256:
+        raise InputError(f"--size must be 1 to 256, not {options.size}")
+    if options.layer_stats is None and options.size != 16:
+        raise InputError("--size must be 16 for the reference streams; name --layer-stats")
+    technology = _technology(options, quiet=quiet)
+    samples = None
+    if options.layer_stats is not None:
+        layers = load_layer_streams(options.layer_stats)
+        for layer, multiplier in product(layers, multipliers):
+            check_operands(layer, signed=multiplier.signed, multiplier=multiplier.name)
+        samples = layer_samples(layers, rows=options.size, cols=options.size)
+    pes = [load_pe(multiplier, technology=technology, folder=options.input)
+           for multiplier in multipliers]
+    return figures(pes, samples, folder=options.energies, quiet=quiet)
+
+
+def _technology(options: argparse.Namespace, *, quiet: bool) -> Technology:
+    technology = chosen_technology(options, quiet=quiet)
+    technology.require_energy()
+    return technology
+
+
+def _check_picture(path: Path) -> None:
+    if path.suffix not in PICTURES:
+        raise InputError(f"{path}: must end in {' or '.join(PICTURES)}")
+
+
+def run_chip(options: argparse.Namespace) -> None:
+    """Print array and chip energy of a design by size."""
+    from hw.ppa.chip.report import compare, resized, table, to_csv, to_dict
+
+    preset, design = get_preset(options.preset), Design.load(options.design)
+    sizes = options.sizes or [None]
+    for size in sizes:
+        if size is not None and not 1 <= size <= 256:
+            raise InputError(f"--sizes must be 1 to 256, not {size}")
+    technology = _technology(options, quiet=options.json)
+    layers = _layers(options)
+
+    def load(multiplier: Multiplier, psum_width: int) -> MappedPe:
+        return load_pe(multiplier, psum_width, technology, folder=options.input)
+
+    pairs = [compare(design if size is None else resized(design, size), layers, load,
+                     preset=preset, batch=options.batch, folder=options.energies,
+                     quiet=options.json) for size in sizes]
+    rows, runs = zip(*pairs, strict=True)
+    if options.csv is not None:
+        write_text(options.csv, to_csv(rows))
+    if options.json:
+        print(json.dumps(to_dict(rows, runs, {
+            "design": design.name, "preset": preset.name, "batch": options.batch,
+            "technology": technology.name}), indent=2))
+    else:
+        print(table(rows, runs[-1], preset))
+
+
+def _layers(options: argparse.Namespace) -> tuple[LayerStream, ...]:
+    """Return the layers of the file, or of the network: the simulator is a program of its own."""
+    if options.layer_stats is not None:
+        return load_layer_streams(options.layer_stats)
+    if options.data is None:
+        raise InputError("--network must come with --data, the images that it sees")
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "layers.npz"
+        process = subprocess.run(
+            [sys.executable, "-m", "sim.layer_streams", str(options.network), "--data",
+             options.data, "-o", str(path)], capture_output=True, text=True, check=False)
+        if process.returncode:
+            reason = (process.stderr.strip() or "no message").splitlines()[-1]
+            kind = InputError if process.returncode == 2 else ToolError
+            raise kind(reason.removeprefix("error: "))
+        return load_layer_streams(path)

@@ -1,0 +1,257 @@
+"""The certificate: whether accuracy is kept on images that nothing else has touched.
+
+"Not significantly different" is no evidence of no loss, so the question is put the other way
+round (non-inferiority): is the 95 % lower bound of the accuracy difference above -margin?
+
+The comparison is paired: of n images, `lost` are right with the exact network only, `gained`
+with the approximate one only. The bound is **exact and unconditional**: candidates for the
+difference are tested with Tango's score statistic (Statist. Med. 17:891, 1998), whose null
+distribution is summed over the trinomial instead of being taken as normal, at the least
+favourable discordance rate (Hsueh, Liu & Chen, Biometrics 57:478, 2001). Wald's interval has
+width zero when no image differs, and Tango's own is anticonservative at the handful of
+discordances that a good design leaves; this one holds its level there. The discordance rate
+is searched inside a Clopper-Pearson interval of level 1 - GAMMA, GAMMA being added to the
+p-value (Berger & Boos, JASA 89:1012, 1994).
+
+Several designs are certified in a fixed sequence, stopping at the first failure. Each is then
+tested at the full level and the chance that any certificate of the sequence is false stays at 5 %.
+
+Where several networks share a bank, a design is certified only if every network is, each at the
+full level on its own images. No correction is needed (an intersection-union test; Berger,
+Technometrics 24:295, 1982): for the claim to be false one network at least must lose its margin,
+and the claim is not made unless that very network passes, which happens at most once in twenty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import bdtr, betaincinv, gammaln, xlog1py, xlogy
+
+from hw.common.errors import InputError
+from search.report.record import Certificate
+
+ALPHA = 0.05
+SCORE_AT_ALPHA = 1.6449  # of a standard normal
+GAMMA = 1e-4
+NUISANCE_POINTS = 64
+BOUND_TOLERANCE = 1e-6
+# Discordance assumed when a margin is derived from a number of images: one image in a hundred.
+EXPECTED_DISCORDANCE = 0.01
+POWER_FACTOR = 8.57  # (z_0.95 + z_0.90)**2: 90 % power of a one-sided 95 % test
+ONE_LOST = 4.8  # upper 95 % bound of a Poisson mean after a count of 1, rounded up
+
+# What "zero-loss" may still be said at: margins of some tenths, or those of many images.
+SMALL_MARGIN, LARGEST_MARGIN = 0.003, 0.01
+
+EXACT_WORDING = "zero-loss (exact array, the same network)"
+
+T = TypeVar("T")
+Float = npt.NDArray[np.float64]
+
+
+def supported_margin(n: int) -> float:
+    """Return the margin that n images support, a fraction rounded to a tenth of a point.
+
+    sqrt(8.57 p_d / n): what a design without any loss is told from with 90 % power by the
+    normal formula (78 % by the exact bound at n = 800) when p_d = one image in a hundred
+    changes sides. 0.010 for 800 images, 0.003 for 10,000. With few images it is what a single
+    lost one still passes. A function of n alone: fixed before any image has been looked at.
+    """
+    if n < 1:
+        raise InputError(f"Certificate must have at least 1 image, not {n}")
+    margin = max(float(np.sqrt(POWER_FACTOR * EXPECTED_DISCORDANCE / n)), ONE_LOST / n)
+    return min(0.5, max(0.001, round(margin, 3)))
+
+
+def score(lost: npt.ArrayLike, gained: npt.ArrayLike, n: int, difference: float) -> Float:
+    """Return Tango's score statistic of the hypothesis p_gained - p_lost = `difference`.
+
+    Large values speak for a greater difference.
+    """
+    lost, gained = np.asarray(lost, float), np.asarray(gained, float)
+    spread = difference * (1 - difference)
+    b = (2 * n - gained + lost) * difference - lost - gained
+    root = np.sqrt(np.maximum(b * b + 8 * n * lost * spread, 0))
+    p_lost = (root - b) / (4 * n)  # maximum likelihood under the hypothesis
+    variance = n * (2 * p_lost + spread)
+    distance = gained - lost - n * difference
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(variance > 0, distance / np.sqrt(np.maximum(variance, 0)),
+                        np.where(np.abs(distance) < 1e-12, 0.0, np.copysign(np.inf, distance)))
+
+
+def p_value(lost: int, gained: int, n: int, difference: float) -> float:
+    """Return the exact p-value of "the true difference is at most `difference`".
+
+    The chance, at the least favourable discordance rate, of a score at least as large as the
+    one observed.
+    """
+    if not -1 < difference < 1:
+        return 0.0 if difference <= -1 else 1.0
+    discordant = lost + gained
+    low = float(betaincinv(discordant, n - discordant + 1, GAMMA / 2)) if discordant else 0.0
+    high = (float(betaincinv(discordant + 1, n - discordant, 1 - GAMMA / 2))
+            if discordant < n else 1.0)
+    low = max(low, abs(difference))
+    if low > high:
+        return GAMMA
+    rates = np.linspace(low, high, NUISANCE_POINTS)[:, None]
+    totals = _likely_totals(n, low, high)
+    most_lost = _tail(totals, n, difference, float(score(lost, gained, n, difference)))
+    # Given the number of discordant images, those lost are binomial.
+    share = np.clip((rates - difference) / (2 * rates), 0, 1) if low > 0 else np.full_like(
+        rates, 0.5)
+    inside = np.where(most_lost < 0, 0.0, bdtr(np.maximum(most_lost, 0), totals, share))
+    chance = (_binomial_pmf(totals, n, rates) * inside).sum(axis=1).max()
+    return min(1.0, float(chance) + GAMMA)
+
+
+def _likely_totals(n: int, low: float, high: float) -> npt.NDArray[np.int64]:
+    """Return the numbers of discordant images with any weight, int64[m]."""
+    def reach(rate: float) -> float:
+        return 7 * float(np.sqrt(n * rate * (1 - rate))) + 20
+    first = max(0, int(n * low - reach(low)))
+    return np.arange(first, min(n, int(n * high + reach(high))) + 1)
+
+
+def _tail(totals: npt.NDArray[np.int64], n: int, difference: float, observed: float
+          ) -> npt.NDArray[np.int64]:
+    """Return for each total the most lost images that still score as high, -1 for none.
+
+    For a fixed total the score falls as more of it is lost, so bisection finds the edge.
+    """
+    good, bad = np.full_like(totals, -1), totals + 1
+    while (bad - good > 1).any():
+        middle = (good + bad) // 2
+        # Ties belong to the tail: rounding may not drop them.
+        passes = (middle < 0) | (score(middle, totals - middle, n, difference)
+                                 >= observed - 1e-9)
+        good, bad = np.where(passes, middle, good), np.where(passes, bad, middle)
+    return good
+
+
+def _binomial_pmf(k: npt.NDArray[np.int64], n: int, p: Float) -> Float:
+    log = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + xlogy(k, p) + xlog1py(n - k, -p)
+    return np.asarray(np.exp(log))
+
+
+def lower_bound(lost: int, gained: int, n: int, *, margin: float | None = None) -> float:
+    """Return the one-sided 95 % lower confidence bound of p_gained - p_lost, a fraction.
+
+    margin : with it, the bound is at least -margin exactly if the test at -margin rejects.
+    """
+    if n < 1 or lost < 0 or gained < 0 or lost + gained > n:
+        raise ValueError(f"Paired counts must fit in {n} images, not {lost} lost, {gained} gained")
+    rejected, kept = -1.0, (gained - lost) / n
+    if margin is not None and -margin < kept:
+        if p_value(lost, gained, n, -margin) <= ALPHA:
+            rejected = -margin
+        else:
+            kept = -margin - BOUND_TOLERANCE
+    while kept - rejected > BOUND_TOLERANCE:
+        middle = (rejected + kept) / 2
+        if p_value(lost, gained, n, middle) <= ALPHA:
+            rejected = middle
+        else:
+            kept = middle
+    return rejected
+
+
+def mcnemar_p(lost: int, gained: int) -> float:
+    """Return the two-sided exact p-value of McNemar's test of no difference at all."""
+    total = lost + gained
+    if total == 0:
+        return 1.0
+    return min(1.0, 2 * float(bdtr(min(lost, gained), total, 0.5)))
+
+
+def compare(exact_right: npt.NDArray[np.bool_], approx_right: npt.NDArray[np.bool_], *,
+            margin: float, separate: bool = False) -> Certificate:
+    """Return the paired comparison of two networks on the same images.
+
+    Parameters
+    ----------
+    exact_right, approx_right : bool[n]
+        Whether each network classifies image i correctly.
+    margin : float
+        Largest loss still called none, a fraction of the images; above 0.
+    separate : bool
+        The comparison stands beside the certified sequence (another method's design): its
+        bound holds for itself alone, and the wording says so.
+    """
+    if exact_right.shape != approx_right.shape or exact_right.ndim != 1:
+        raise ValueError("Certificate must compare the same images, not "
+                         f"{exact_right.shape} and {approx_right.shape}")
+    if not 0 < margin < 1:
+        raise InputError(f"Margin must be a fraction between 0 and 1, not {margin:g}")
+    n, right = exact_right.size, int(exact_right.sum())
+    lost = int((exact_right & ~approx_right).sum())
+    gained = int((approx_right & ~exact_right).sum())
+    bound = lower_bound(lost, gained, n, margin=margin)
+    # A network that has no more right than it may lose has nothing to certify.
+    certified = bound >= -margin and right > margin * n
+    return Certificate(
+        n=n, exact_right=right, approx_right=int(approx_right.sum()),
+        lost=lost, gained=gained, margin=margin, lower_bound=bound, certified=certified,
+        wording=wording(certified=certified, difference=gained - lost, margin=margin, n=n,
+                        separate=separate))
+
+
+def identical(right: npt.NDArray[np.bool_], *, margin: float) -> Certificate:
+    """Return the certificate of the exact network itself: no loss, and not an estimate."""
+    n = right.size
+    return Certificate(n=n, exact_right=int(right.sum()), approx_right=int(right.sum()), lost=0,
+                       gained=0, margin=margin, lower_bound=0.0, certified=True,
+                       wording=EXACT_WORDING)
+
+
+def wording(*, certified: bool, difference: int, margin: float, n: int, separate: bool = False
+            ) -> str:
+    """Return what may be said of a design; the only place where it is phrased.
+
+    "Zero-loss" is said of what is certified at a margin that n images support by default or that
+    is at most 0.3 points, and at most one point in either case; elsewhere the margin is called
+    what it is, a loss.
+    """
+    points = f"{points_of(margin)} points"
+    if separate:
+        return (f"separate comparison ({'within' if certified else 'not shown to be within'} "
+                f"{points}, 95 %, no correction for comparing methods)")
+    if not certified:
+        return "not certified" + " (point estimate: no loss)" * (difference >= 0)
+    small = min(LARGEST_MARGIN, max(SMALL_MARGIN, supported_margin(n)))
+    return (f"zero-loss (certified, margin {points}, 95 %)" if margin <= small + 1e-9
+            else f"at most {points} lost (certified, 95 %)")
+
+
+def points_of(margin: float) -> str:
+    """Return a fraction in points, never rounded to a smaller promise: 0.01 is `1.0`."""
+    short = f"{100 * margin:.1f}"
+    return short if abs(float(short) - 100 * margin) < 1e-9 else f"{100 * margin:.6g}"
+
+
+def certify_in_sequence(designs: Sequence[T], judge: Callable[[T], Sequence[Certificate]]
+                        ) -> list[tuple[T, Sequence[Certificate]]]:
+    """Judge designs in the order given, and stop at the first failure.
+
+    judge : a design -> the certificate of each network; all must hold.
+
+    Returns the judged designs with their certificates: all of them certified but perhaps the
+    last. The order must not depend on the images that `judge` looks at.
+    """
+    judged = []
+    for design in designs:
+        certificates = judge(design)
+        judged.append((design, certificates))
+        if not holds(certificates):
+            break
+    return judged
+
+
+def holds(certificates: Sequence[Certificate]) -> bool:
+    """Return whether the accuracy of every network is certified."""
+    return all(certificate.certified for certificate in certificates)

@@ -1,0 +1,124 @@
+"""A network on one split, on all cores.
+
+The kernels of one network scale poorly over threads at the size of a split, so the images are
+cut into one shard per core, each with its own evaluator. The logits do not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from hw.common.errors import InputError
+from hw.multipliers import Multiplier
+from models.data import Labelled
+from sim.data import LabelledImages
+from sim.network.evaluator import Constants, Evaluator
+from sim.network.quant_network import QuantNetwork
+from sim.network.trie import Done, unheard
+
+MIN_SHARD = 32  # images; smaller shards cost more than they save
+KEPT_BYTES = 2**29  # of activations, per split
+
+T = TypeVar("T")
+
+
+class Workers:
+    """Copies of a network, one per thread, and the threads.
+
+    From here on the process computes its matrix products on one thread each: the shards keep
+    all cores busy, and threads of theirs would only wait for each other.
+    """
+
+    def __init__(self, network: QuantNetwork, count: int) -> None:
+        threadpool_limits(limits=1, user_api="blas")
+        self.networks = [QuantNetwork(network.model, source=network.source, threads=1)
+                         for _ in range(count)]
+        self.pool = ThreadPoolExecutor(count)
+        self.interrupted = Event()
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt once the main thread was interrupted; asked before every layer.
+
+        Python waits for its threads before it ends.
+        """
+        if self.interrupted.is_set():
+            raise KeyboardInterrupt
+
+
+class SplitRuns:
+    """A network on the images of one split.
+
+    Parameters
+    ----------
+    workers : Workers
+    multipliers : mapping of str to Multiplier
+        What mappings may name.
+    data : Labelled or LabelledImages
+        Images float32[n, c, h, w], read or not, and labels int64[n].
+    name : str
+        Of the split or its file, for messages.
+    constants : callable, optional
+        What each layer has on each multiplier, as for `sim.network.evaluator.Evaluator`.
+    prefix : str
+        Of the layers of this network in mappings; others are those of other networks.
+    """
+
+    def __init__(self, workers: Workers, multipliers: Mapping[str, Multiplier],
+                 data: Labelled | LabelledImages, *, name: str, constants: Constants | None = None,
+                 prefix: str = "") -> None:
+        self.labels, self._workers, self._name = data.labels, workers, name
+        self._prefix = prefix
+        shards = max(1, min(len(workers.networks), len(data.labels) // MIN_SHARD))
+        edges = np.linspace(0, len(data.labels), shards + 1).astype(int)
+        self._evaluators = [
+            Evaluator(network, data.images[first:last], data.labels[first:last],
+                      multipliers=multipliers, constants=constants, check=workers.check,
+                      kept_bytes=KEPT_BYTES // shards)
+            for network, first, last in zip(workers.networks, edges[:-1], edges[1:],
+                                            strict=False)]
+
+    def logits(self, mapping: Mapping[str, str], *, done: Done = unheard
+               ) -> npt.NDArray[np.float32]:
+        """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact.
+
+        done : told of images, from several threads.
+        """
+        own = self._own(mapping)
+        return np.concatenate(self._everywhere(
+            lambda evaluator: evaluator.logits(own, done=done)))
+
+    def prepare(self, mappings: Sequence[Mapping[str, str]], *, done: Done = unheard
+                ) -> None:
+        """Compute the logits of many mappings together; `logits` then has them.
+
+        done : as for `logits`, of the images of every mapping.
+        """
+        own = [self._own(mapping) for mapping in mappings]
+        self._everywhere(lambda evaluator: evaluator.prepare(own, done=done))
+
+    def _own(self, mapping: Mapping[str, str]) -> dict[str, str]:
+        """Return the mapping of this network's layers, by their own names."""
+        return {layer[len(self._prefix):]: name for layer, name in mapping.items()
+                if layer.startswith(self._prefix)}
+
+    def _everywhere(self, work: Callable[[Evaluator], T]) -> list[T]:
+        """Return what `work` returns for each shard."""
+        try:
+            return list(self._workers.pool.map(work, self._evaluators))
+        except InputError as error:
+            raise InputError(f"{self._name}: {error}") from None
+        except KeyboardInterrupt:
+            self._workers.interrupted.set()
+            raise
+
+    def right(self, mapping: Mapping[str, str], *, done: Done = unheard
+              ) -> npt.NDArray[np.bool_]:
+        """Return which images are classified correctly, bool[n]; done : as for `logits`."""
+        return np.asarray(self.logits(mapping, done=done).argmax(axis=1) == self.labels)

@@ -1,0 +1,84 @@
+"""Every multiplier in every layer alone, measured (Figure 9 of the paper).
+
+The study replaces the predictions of `search.measure.calibration`. Small damages are mostly noise
+of the few images they are measured on, and an optimiser picks what noise makes look harmless. So
+each measurement is drawn towards its prediction, on a logarithmic scale:
+
+    log s = log p + m_i + (log x - log p - m_i) v / (v + e)
+
+x measured, p predicted, m_i the mean of log x / p over the layer, v the variance of what is left,
+e that of measuring, taken from how the two halves of the images differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from search.measure.calibration import suffix_shares
+from search.measure.probes import Notes, Runs
+from sim.network.layer import MappedLayer
+from sim.network.trie import Done, unheard
+
+Float = npt.NDArray[np.float64]
+
+
+def study(layers: Sequence[str], multipliers: Sequence[str], runs: Runs, *,
+          notes: Notes, done: Done = unheard) -> Float:
+    """Return the measured damage of every multiplier in every layer alone, float64[2, N, K].
+
+    The two halves of the images are told apart; their mean is the damage on all of them.
+    notes : keeps each layer for a run that is resumed. done : told of images, those of every
+    multiplier in every layer.
+    """
+    exact = runs.logits({})
+    damage = np.zeros((2, len(layers), len(multipliers)))
+    for row, layer in enumerate(layers):
+        name = f"sensitivity:{layer}"
+        known = notes.note(name)
+        if known is None or len(known[0]) != len(multipliers):
+            mappings = [{layer: name} for name in multipliers]
+            # The exact layers before this one are computed once.
+            runs.prepare(mappings, done=done)
+            known = [_halves(runs.logits(mapping), exact) for mapping in mappings]
+            known = np.array(known).T.tolist()
+            notes.keep_note(name, known)
+        else:
+            done(len(multipliers) * len(runs.labels))
+        damage[:, row] = known
+    return damage
+
+
+def study_charge(layers: Sequence[MappedLayer], multipliers: int, images: float) -> float:
+    """Return the evaluations that a study costs; images as a fraction of the search images."""
+    return images * (1 + (multipliers - 1) * float(suffix_shares(layers).sum()))
+
+
+def shrunk(halves: Float, predicted: Float) -> Float:
+    """Return float64[N, K] between measured and predicted, by how well it was measured.
+
+    halves : float64[2, N, K] of `study`. predicted : float64[N, K]. Zero where either is.
+    """
+    measured = halves.mean(axis=0)
+    result = np.where(predicted > 0, measured, 0.0)
+    for row in range(len(measured)):
+        usable = (halves[:, row] > 0).all(axis=0) & (predicted[row] > 0)
+        if usable.sum() < 3:  # too few to tell noise from difference
+            continue
+        logs = np.log(halves[:, row, usable])
+        ratio = np.log(measured[row, usable]) - np.log(predicted[row, usable])
+        rest = ratio - ratio.mean()
+        noise = float(((logs[0] - logs[1]) ** 2).mean() / 4)  # of the mean of two halves
+        real = max(float((rest ** 2).mean()) - noise, 0.0)
+        kept = real / (real + noise) if real + noise > 0 else 1.0
+        result[row, usable] = predicted[row, usable] * np.exp(ratio.mean() + kept * rest)
+    return result
+
+
+def _halves(logits: npt.NDArray[np.float32], exact: npt.NDArray[np.float32]) -> list[float]:
+    """Return the damage on each half of the images, relative to the variance over all."""
+    change = (logits.astype(np.float64) - exact) ** 2
+    middle, whole = len(exact) // 2, max(float(exact.astype(np.float64).var()), 1e-30)
+    return [float(part.mean()) / whole for part in (change[:middle], change[middle:])]

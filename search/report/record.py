@@ -1,0 +1,384 @@
+"""What a run found, as plain data: written to `run.json`, read by the report.
+
+Everything a reader can see in the report is in this file, so two runs can be compared and
+a report can be drawn again without running anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from hw.common.errors import InputError
+from hw.common.files import write_json
+from hw.common.records import Amount, Count, Positive, Size, Text, read_record
+from hw.common.wording import counted, times_a_round
+from search.certify.accuracy import shortfall
+from search.report.consistency import check_run
+from sim.network.outside import Outside
+
+RUN_FORMAT = "autoapprox-run/5"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkFacts:
+    """One network of the run.
+
+    name : its layers are called `name/layer` where there are several networks. model, data : as a
+    reader would name them. inferences : how often it runs in a round of the workload. layers : how
+    many of the run's are its own, in the order of the networks.
+
+    doubt : why the exact network may know nothing of its images, empty where it does. repeated :
+    file or split -> images of it that are the same as an earlier one and were left out;
+    relabelled : those of them that had another label. earlier_runs : in the same folder, that were
+    judged on some of its certify images; earlier_images : how many of these they looked at.
+    outside : products that no array runs.
+    """
+
+    name: Text
+    model: str
+    data: str
+    inferences: Size
+    layers: Size
+    doubt: str = ""
+    repeated: Mapping[str, Count] = field(default_factory=dict)
+    relabelled: Count = 0
+    earlier_runs: Count = 0
+    earlier_images: Count = 0
+    outside: Sequence[Outside] = ()
+
+    @property
+    def times(self) -> str:
+        """How often it runs, in words."""
+        return times_a_round(self.inferences)
+
+    @property
+    def repetition(self) -> str:
+        """What was left out, in words; empty where nothing was."""
+        if not self.repeated:
+            return ""
+        counts = " and ".join(f"{count:,} of {name}" for name, count in self.repeated.items())
+        other = f"; {self.relabelled:,} had another label" if self.relabelled else ""
+        return f"{counts} are the same as an earlier image and were left out{other}"
+
+    @property
+    def budget(self) -> str:
+        """How far its certify images are used up, in words; empty where they are new."""
+        if not self.earlier_runs:
+            return ""
+        return (f"{counted(self.earlier_runs, 'earlier run')} in this folder looked at "
+                f"{self.earlier_images:,} of the certify images; 95 % hold for each run, not for "
+                "the best of several")
+
+    @property
+    def reservations(self) -> dict[str, str]:
+        """What a reader of its figures must know, in words: kind -> text."""
+        found = {"doubt": self.doubt and f"exact network {self.doubt}",
+                 "repeated": self.repetition, "budget": self.budget}
+        return {name: text for name, text in found.items() if text}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerFacts:
+    """One mapped layer, in execution order.
+
+    kind : `conv`, `depthwise` or `linear`; k, n : shape of the weight matrix per group;
+    positions : output positions per image; macs : multiplications per image.
+    """
+
+    name: Text
+    kind: str
+    k: Size
+    n: Size
+    groups: Size
+    positions: Size
+    macs: Size
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiplierFacts:
+    """One multiplier of the searched bank: error, cost of its PE, energy on the real streams.
+
+    mae, wce and bias are in percent of the full scale (2**16 - 1), mre in percent of the exact
+    product, ep in percent of the operand pairs; energies are femtojoules per PE and cycle,
+    averaged over the layers of the network by their PE-cycles.
+    """
+
+    name: Text
+    family: str
+    digest: str
+    mae_percent: Amount
+    wce_percent: Amount
+    ep_percent: Amount
+    mre_percent: Amount
+    bias_percent: float
+    pe_area_um2: Positive
+    multiplier_area_um2: Amount
+    pe_delay_ps: Positive
+    pe_energy_fj: Positive
+    multiplier_energy_fj: Amount
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One evaluated design.
+
+    mapping : layer name -> multiplier name. energy and area are relative to the exact-only
+    array on the same networks (exact = 1). Each network classifies `right` of the `images` of its
+    search split correctly; their sums are for figures, and decide nothing.
+    """
+
+    mapping: Mapping[str, str]
+    energy: Positive
+    area: Positive
+    right: tuple[Count, ...]
+    images: tuple[Size, ...]
+    evaluation: Count  # how many full evaluations the method had spent when it measured this
+
+    def keeps(self, needed: Sequence[int]) -> bool:
+        """Return whether every network has as many images right as it needs."""
+        return shortfall(self.right, needed) <= 0
+
+    @property
+    def top1(self) -> tuple[float, ...]:
+        """Fraction right on the search split of each network."""
+        return tuple(right / n for right, n in zip(self.right, self.images, strict=True))
+
+    @property
+    def search_right(self) -> int:
+        """Images classified correctly, of all networks."""
+        return sum(self.right)
+
+    @property
+    def search_n(self) -> int:
+        """Images of the search splits of all networks."""
+        return sum(self.images)
+
+    @property
+    def search_top1(self) -> float:
+        """Fraction right on the search split, of the images of all networks."""
+        return self.search_right / self.search_n
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The multipliers used, each needing an array."""
+        return tuple(dict.fromkeys(self.mapping.values()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """Paired comparison with the exact network on images that nothing else has touched.
+
+    Parameters
+    ----------
+    n : int
+        Images.
+    exact_right, approx_right : int
+        Correct answers of each network.
+    lost, gained : int
+        Images that only the exact (approximate) network gets right.
+    margin : float
+        Non-inferiority margin as a fraction (0.01 = one point).
+    lower_bound : float
+        One-sided 95 % lower confidence bound of the accuracy difference, a fraction.
+    certified : bool
+        `lower_bound >= -margin`.
+    wording : str
+        The sentence to print.
+    """
+
+    n: int
+    exact_right: int
+    approx_right: int
+    lost: int
+    gained: int
+    margin: float
+    lower_bound: float
+    certified: bool
+    wording: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodResult:
+    """What one method found at its budget.
+
+    Parameters
+    ----------
+    evaluations : float
+        Full passes of the search split, compensation and calibration included.
+    accepted : Candidate or None
+        The cheapest design that kept the accuracy on the search split within the area limit.
+    best : Candidate or None
+        The design that is kept: the cheapest that passed on the certify split as well.
+    history : sequence of Candidate
+        Every candidate measured, in order.
+    certificates : tuple of Certificate
+        Of `best`, one for each network; without it, of the first design that failed. Empty where
+        none was judged.
+    """
+
+    method: Text
+    evaluations: Amount
+    seconds: Amount
+    accepted: Candidate | None
+    best: Candidate | None
+    history: Sequence[Candidate]
+    certificates: tuple[Certificate, ...] = ()
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The one that decides: of the network whose bound is closest to failing its margin."""
+        return min(self.certificates, default=None,
+                   key=lambda certificate: certificate.lower_bound + certificate.margin)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationFacts:
+    """How well predicted damage ranks: Spearman's correlation with measured damage.
+
+    additive, pairwise : over random designs, without and with pairs of layers; None where they do
+    not differ. searched : over the designs that methods measured. pairs_used, studied : whether
+    methods were given pairs of layers, and a study of every (layer, multiplier). Of several
+    networks, `additive` and `pairwise` are those of the one that is predicted worst.
+    charge : evaluations that it cost.
+    """
+
+    additive: float | None
+    pairwise: float | None
+    pairs_used: bool
+    studied: bool
+    searched: float | None
+    searched_designs: Count
+    charge: Amount
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompensationFacts:
+    """What free compensation does for the kept design, on the search split.
+
+    layers : layer -> which constants it has, `none` for its own. corrected of pairs : how many
+    (layer, multiplier) were given other constants. right, damage : with them, of all networks;
+    plain : without.
+    charge : evaluations that fitting cost, as many passes of the calibration images.
+    """
+
+    kind: str
+    passes: Amount
+    charge: Amount
+    corrected: Count
+    pairs: Count
+    layers: Mapping[str, str]
+    right: Count
+    plain_right: Count
+    damage: Amount
+    plain_damage: Amount
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """A whole run.
+
+    Parameters
+    ----------
+    name : str
+    chosen : str
+        Method whose design was written to `design.json`.
+    networks : sequence of NetworkFacts
+        What was searched.
+    exact : Candidate
+        The exact-only design: energy 1, area 1.
+    sensitivity : mapping of layer to mapping of multiplier to float
+        Damage of that multiplier in that layer alone: mean squared change of the logits
+        over the calibration images, divided by the variance of the exact logits. Measured if
+        `calibration.studied`, else predicted; empty when no method asked for it.
+    calibration, compensation : facts, None when there was none
+    layer_energy_pj : mapping of layer to mapping of multiplier to float
+        Array energy of the layer per inference or round of the workload, picojoules.
+    configuration : mapping
+        Every option of the run, defaults included.
+    versions, hashes : mapping of str to str
+        Of the software and of the files used.
+    """
+
+    name: Text
+    chosen: str
+    networks: Sequence[NetworkFacts]
+    layers: Sequence[LayerFacts]
+    multipliers: Sequence[MultiplierFacts]
+    exact: Candidate
+    methods: Sequence[MethodResult]
+    calibration: CalibrationFacts | None
+    compensation: CompensationFacts | None
+    sensitivity: Mapping[str, Mapping[str, Amount]]
+    layer_energy_pj: Mapping[str, Mapping[str, Positive]]
+    exact_area_um2: Positive
+    clock_ps: Amount
+    configuration: Mapping[str, Any]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    seconds: Amount = 0.0
+
+    @property
+    def winner(self) -> MethodResult:
+        """The method whose design was kept."""
+        return next(method for method in self.methods if method.method == self.chosen)
+
+    @property
+    def kept(self) -> Candidate:
+        """The design that was kept, the exact one where none was found."""
+        return self.winner.best or self.exact
+
+    @property
+    def joint(self) -> bool:
+        """Whether several networks share the bank."""
+        return len(self.networks) > 1
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of one inference, or of one round of the workload."""
+        layers = iter(self.layers)
+        return sum(network.inferences * sum(layer.macs for layer in islice(layers, network.layers))
+                   for network in self.networks)
+
+    @property
+    def network(self) -> str:
+        """The model that was searched, or all of them."""
+        return ", ".join(network.model for network in self.networks)
+
+    def save(self, path: Path) -> None:
+        """Write `run.json` atomically."""
+        write_json(path, {"format": RUN_FORMAT, **asdict(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> RunResult:
+        """Read `run.json`; raises InputError naming the file and the place in it that is wrong."""
+        run = read_record(path, cls, RUN_FORMAT)
+        try:
+            check_run(run)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        return run
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedNetwork:
+    """What is known of the accuracy of one network under the design that was kept."""
+
+    network: NetworkFacts
+    search_right: int
+    exact_search_right: int
+    search_n: int
+    certificate: Certificate | None
+
+
+def judged_networks(run: RunResult) -> list[JudgedNetwork]:
+    """Return the accuracy of each network under the design that was kept."""
+    best, certificates = run.kept, run.winner.certificates
+    return [JudgedNetwork(
+        network=network, search_right=best.right[index], search_n=best.images[index],
+        exact_search_right=run.exact.right[index],
+        certificate=certificates[index] if certificates else None)
+        for index, network in enumerate(run.networks)]

@@ -1,0 +1,109 @@
+"""Two runs side by side, each value with what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from search.report.record import (
+    Certificate,
+    JudgedNetwork,
+    RunResult,
+    judged_networks,
+)
+
+T = TypeVar("T")
+Rows = Sequence[tuple[str, Callable[[T], float | None], str]]
+
+# What is compared: name, value, how it is written. Energy and area are relative to the exact array.
+ROWS: Rows[RunResult] = (
+    ("array energy", lambda run: run.kept.energy, "{:.4f}"),
+    ("array area", lambda run: run.kept.area, "{:.4f}"),
+    ("arrays", lambda run: len(run.kept.arrays), "{:.0f}"),
+    ("exact array, um2", lambda run: run.exact_area_um2, "{:,.0f}"),
+    ("clock, ps", lambda run: run.clock_ps, "{:.0f}"),
+    ("evaluations", lambda run: run.winner.evaluations, "{:.1f}"),
+    ("seconds", lambda run: run.seconds, "{:.0f}"),
+)
+NETWORK_ROWS: Rows[JudgedNetwork] = (
+    ("top-1 search, %", lambda one: 100 * one.search_right / one.search_n, "{:.2f}"),
+    ("top-1 held out, %", lambda one: _of(one, lambda c: 100 * c.approx_right / c.n), "{:.2f}"),
+    ("lost", lambda one: _of(one, lambda c: c.lost), "{:.0f}"),
+    ("gained", lambda one: _of(one, lambda c: c.gained), "{:.0f}"),
+    ("lower bound, points", lambda one: _of(one, lambda c: 100 * c.lower_bound), "{:+.2f}"),
+    ("margin, points", lambda one: _of(one, lambda c: 100 * c.margin), "{:.2f}"),
+)
+
+
+def _of(one: JudgedNetwork, value: Callable[[Certificate], float]) -> float | None:
+    return None if one.certificate is None else value(one.certificate)
+
+
+def compare_runs(one: RunResult, other: RunResult) -> list[str]:
+    """Return the comparison as lines of text: results, methods, mapping, what differs in set-up."""
+    return [*_results(one, other), *_methods(one, other), *_mapping(one, other),
+            *_setup(one, other)]
+
+
+def _results(one: RunResult, other: RunResult) -> Iterator[str]:
+    yield f"{'':22}{one.name:>14}{other.name:>14}{'change':>12}"
+    yield f"{'method':22}{one.chosen:>14}{other.chosen:>14}"
+    yield from _rows(ROWS, one, other)
+    judged = judged_networks(one), judged_networks(other)
+    for first, second in zip(*judged, strict=False):
+        if one.joint or other.joint:
+            yield f"{'network':22}{first.network.name:>14}{second.network.name:>14}"
+        yield from _rows(NETWORK_ROWS, first, second)
+    for run, networks in zip((one, other), judged, strict=True):
+        for network in networks:
+            if network.certificate:
+                of = f", {network.network.name}" if run.joint else ""
+                yield f"{run.name}{of}: {network.certificate.wording}"
+
+
+def _rows(rows: Rows[T], one: T, other: T) -> Iterator[str]:
+    for name, value, form in rows:
+        values = value(one), value(other)
+        texts = ["-" if number is None else form.format(number) for number in values]
+        first, second = values
+        change = ("" if first is None or second is None or first == second
+                  else f"{100 * (second / first - 1):+.1f} %" if first and "points" not in name
+                  else f"{second - first:+.3g}")
+        yield f"{name:22}{texts[0]:>14}{texts[1]:>14}{change:>12}"
+
+
+def _methods(one: RunResult, other: RunResult) -> Iterator[str]:
+    energies = [{method.method: method.best.energy for method in run.methods if method.best}
+                for run in (one, other)]
+    both = [name for name in energies[0] if name in energies[1]]
+    if both:
+        yield "energy of each method's kept design:"
+    for name in both:
+        yield f"  {name:20}{energies[0][name]:>14.4f}{energies[1][name]:>14.4f}"
+
+
+def _mapping(one: RunResult, other: RunResult) -> Iterator[str]:
+    mappings = [run.kept.mapping for run in (one, other)]
+    shared = [layer for layer in mappings[0] if layer in mappings[1]]
+    if not shared:
+        yield "no layer in common"
+        return
+    changed = [layer for layer in shared if mappings[0][layer] != mappings[1][layer]]
+    yield f"{len(changed)} of {len(shared)} common layers run on another multiplier"
+    for layer in changed:
+        yield f"  {layer:20}{mappings[0][layer]} -> {mappings[1][layer]}"
+
+
+def _setup(one: RunResult, other: RunResult) -> Iterator[str]:
+    for title, first, second in (("options", one.configuration, other.configuration),
+                                 ("hashes", one.hashes, other.hashes),
+                                 ("versions", one.versions, other.versions)):
+        names = [name for name in {**first, **second}
+                 if first.get(name) != second.get(name) and name != "command"]
+        for name in names:
+            yield f"{title}: {name} {_short(first.get(name))} -> {_short(second.get(name))}"
+
+
+def _short(value: object) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,1 @@
+"""The hardware as software sees it: tile model, instruction level, compiled Verilog."""

@@ -1,0 +1,1 @@
+"""Quantised networks as layers for the arrays and operators between them."""

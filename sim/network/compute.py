@@ -1,0 +1,104 @@
+"""A mapped layer computed: from the codes that it reads to its sums or the codes that it writes.
+
+`TableProduct` gathers windows and requantises sums while they are in the caches; any other
+`Product` gets its rows written out. The bits are the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.kernels import TableProduct
+from sim.kernels.pack import PackedWeights
+from sim.kernels.rows import Rows
+from sim.kernels.sink import Matrix
+from sim.network.depthwise import each_sums
+from sim.network.layer import MappedLayer
+from sim.network.requantize import RequantizedTensor, requantize_planes
+from sim.product import Product
+
+Bytes = npt.NDArray[np.uint8]
+Int32 = npt.NDArray[np.int32]
+Shape = tuple[int, ...]
+
+
+def layer_sums(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Product, *,
+               threads: int) -> tuple[Int32, Shape]:
+    """Return the accumulators before bias, int32[m, groups * n], and the shape of the output.
+
+    codes : stored bytes that the layer reads, [n, c, h, w], [n, c, w] or [..., k].
+    """
+    stored = codes.view(np.uint8)
+    if not isinstance(product, TableProduct):
+        written_out, shape = layer.act_rows(stored)
+        return layer.accumulate(written_out, product, threads=threads), shape
+    shape = layer.output_shape(codes.shape)
+    if layer.is_depthwise:
+        sums = np.empty((shape[0], int(np.prod(shape[1:-1])), layer.groups), np.int32)
+
+        def put(image: int, first: int, some: Int32) -> None:
+            sums[image, :, first:first + len(some)] = some.T
+
+        each_sums(layer, stored, product, put, threads=threads)
+        return sums.reshape(-1, layer.groups), shape
+    parts = []
+    for rows, weights in gather(layer, stored, threads=threads):
+        sink = Matrix(rows.count, layer.n)
+        product.multiply(rows, weights, sink, threads=threads)
+        parts.append(sink.values)
+    return parts[0] if layer.groups == 1 else np.concatenate(parts, axis=1), shape
+
+
+def layer_output(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Product, *,
+                 threads: int) -> npt.NDArray[np.generic]:
+    """Return the tensor that a layer writes, `layer.finish` of its sums."""
+    requantizer = layer.requantizer
+    if requantizer is None or not isinstance(product, TableProduct):
+        return layer.finish(*layer_sums(layer, codes, product, threads=threads))
+    stored = codes.view(np.uint8)
+    shape = layer.output_shape(codes.shape)
+    channels = layer.groups * layer.n
+    images = shape[0] if layer.window is not None else int(np.prod(shape[:-1]))
+    positions = int(np.prod(shape)) // (images * channels)
+    tensor = RequantizedTensor.empty(layer.requantize_constants, images, channels, positions)
+    if layer.is_depthwise:
+        def requantize(image: int, first: int, some: Int32) -> None:
+            own = slice(first, first + len(some))
+            requantize_planes(some, layer.bias[own], requantizer.multiplier[own],
+                              requantizer.shift[own], requantizer.zero_point, requantizer.low,
+                              requantizer.high, tensor.codes[image, own])
+
+        each_sums(layer, stored, product, requantize, threads=threads)
+    else:
+        for group, (rows, weights) in enumerate(gather(layer, stored, threads=threads)):
+            product.multiply(rows, weights, tensor.of_channels(group * layer.n, layer.n),
+                             threads=threads)
+    values = tensor.codes.view(np.int8) if requantizer.signed else tensor.codes
+    if layer.window is None:
+        return values.reshape(shape)
+    return values.reshape((images, channels, *shape[1:-1]))
+
+
+def explain(layer: MappedLayer, product: Product, images: int) -> str:
+    """Return in words how `layer_sums` computes a layer for so many images at a time."""
+    if not isinstance(product, TableProduct):
+        return type(product).__name__
+    if layer.is_depthwise:
+        return "depthwise: one look-up per product, three taps at a time"
+    best = product.plans(layer.positions * images, layer.k, layer.n)[0]
+    return f"{best.describe()}, about {best.cycles * layer.groups / 1e6:.1f} Mcycles"
+
+
+def gather(layer: MappedLayer, codes: Bytes, *,
+           threads: int) -> list[tuple[Rows, PackedWeights]]:
+    """Return the rows and the weights of each group, terms in the same order."""
+    if layer.window is not None:
+        image = codes[:, :, None] if codes.ndim == 3 else codes
+        found = layer.window.gather(image, layer.padding_code, layer.groups, threads=threads)
+        if found is not None:
+            return list(zip(found, layer.gathered_weights, strict=True))
+    rows, _shape = layer.act_rows(codes)
+    return [(Rows.of_matrix(part), weights)
+            for part, weights in zip(rows, layer.packed_weights, strict=True)]
+

@@ -1,0 +1,220 @@
+"""One layer that the arrays run: its operands, its sums, its requantisation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.operands import Range
+from sim.kernels import PackedWeights, TableProduct
+from sim.kernels.requantize import RequantizeConstants
+from sim.network.requantize import Requantizer
+from sim.network.windows import Window
+from sim.product import Product
+from sim.tables import SignedTable, Table, code_table, code_values, patterns
+
+Bytes = npt.NDArray[np.uint8]
+MAX_ROWS_BYTES = 2**28  # of im2col held at a time
+PRODUCTS_KEPT = 256  # prepared kernels, about 1 MB each
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MappedLayer:
+    """A convolution or matrix product with constant weights, on stored bytes.
+
+    Parameters
+    ----------
+    name : str
+        Name of the node in the ONNX file; the name in every mapping.
+    kind : str
+        `conv`, `depthwise` or `linear`.
+    input, output : str
+        Tensors read and written.
+    weight_codes : uint8[groups, k, n]
+        Stored bytes of the weights.
+    weights : int16[groups, k, n]
+        The values they stand for.
+    weight_signed, act_signed : bool
+        Bytes are int8.
+    act_zero_point, weight_zero_point : int
+        Stored codes of the value 0.
+    bias : int32[groups * n]
+        Added to the accumulators, in units of act_scale * weight_scale.
+    sum_scale : float64[groups * n]
+        act_scale * weight_scale: the value of one unit of the accumulator.
+    window : Window or None
+        Geometry of a convolution; None for a matrix product.
+    requantizer : Requantizer or None
+        None when the network wants the sums themselves.
+    sums_as_int32 : bool
+        Without a requantiser the output is the sums, int32; otherwise they are scaled to float32.
+    positions : int
+        Output positions per image.
+    """
+
+    name: str
+    kind: str
+    input: str
+    output: str
+    weight_codes: Bytes = field(repr=False)
+    weights: npt.NDArray[np.int16] = field(repr=False)
+    weight_signed: bool
+    act_signed: bool
+    act_zero_point: int
+    bias: npt.NDArray[np.int32] = field(repr=False)
+    sum_scale: npt.NDArray[np.float64] = field(repr=False)
+    window: Window | None
+    requantizer: Requantizer | None = field(repr=False)
+    weight_zero_point: int = 0
+    sums_as_int32: bool = False
+    positions: int = 0
+
+    @property
+    def groups(self) -> int:
+        """Independent products; the depth for a depthwise convolution."""
+        return int(self.weights.shape[0])
+
+    @property
+    def k(self) -> int:
+        """Length of the inner product."""
+        return int(self.weights.shape[1])
+
+    @property
+    def n(self) -> int:
+        """Output channels per group."""
+        return int(self.weights.shape[2])
+
+    @property
+    def macs(self) -> int:
+        """Multiplications per image."""
+        return self.positions * self.groups * self.k * self.n
+
+    @cached_property
+    def act_values(self) -> npt.NDArray[np.int16]:
+        """Value of each activation byte, int16[256]."""
+        return code_values(self.act_zero_point, signed=self.act_signed)
+
+    @cached_property
+    def weight_values(self) -> npt.NDArray[np.int16]:
+        """Value of each weight byte, int16[256]; the zero point is that of `weights`."""
+        return code_values(self.weight_zero_point, signed=self.weight_signed)
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether every channel is convolved alone, into one."""
+        if self.window is None or self.n != 1:
+            return False
+        return self.k == self.window.kernel[0] * self.window.kernel[1]
+
+    @property
+    def padding_code(self) -> int:
+        """The stored byte that stands for 0."""
+        return int(np.array(self.act_zero_point).astype(np.uint8))  # int8 -1 is byte 255
+
+    @cached_property
+    def requantize_constants(self) -> RequantizeConstants:
+        """The requantisation, bias included, for the compiled loops."""
+        assert self.requantizer is not None, self.name
+        return self.requantizer.constants(self.bias)
+
+    @cached_property
+    def packed_weights(self) -> list[PackedWeights]:
+        """Weights of each group, in the order of the file."""
+        return [PackedWeights(codes) for codes in self.weight_codes]
+
+    @cached_property
+    def depthwise_weights(self) -> Bytes:
+        """Weights of a depthwise layer, uint8[channels, k]."""
+        return np.require(self.weight_codes[:, :, 0], None, ["C", "W"])
+
+    @cached_property
+    def gathered_weights(self) -> list[PackedWeights]:
+        """Weights of each group, in the order of `Window.gather`."""
+        assert self.window is not None, self.name
+        return [PackedWeights(self.window.gather_order(codes)) for codes in self.weight_codes]
+
+    def output_shape(self, codes: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the output, channels last, for codes of that shape.
+
+        Raises ValueError for codes of other channels than the weights have.
+        """
+        channels, wanted = ((codes[-1], self.k) if self.window is None else (
+            codes[1], self.groups * self.k // math.prod(self.window.kernel)))
+        if channels != wanted:
+            raise ValueError(f"layer {self.name!r} must have {wanted} input channels, "
+                             f"not {channels}")
+        if self.window is None:
+            return (*codes[:-1], self.n)
+        height, width = codes[2:] if len(codes) == 4 else (1, codes[2])
+        size = self.window.size(height, width)
+        return (codes[0], *size[4 - len(codes):], self.groups * self.n)
+
+    @cached_property
+    def weight_range(self) -> Range:
+        """Smallest and largest weight."""
+        return int(self.weights.min()), int(self.weights.max())
+
+    def product(self, table: Table) -> TableProduct:
+        """Return the kernel for a multiplier's table.
+
+        Layers whose bytes stand for the same values share it.
+        """
+        return _product(np.ascontiguousarray(patterns(table), np.int32).tobytes(),
+                        isinstance(table, SignedTable),
+                        (self.act_zero_point, self.act_signed),
+                        (self.weight_zero_point, self.weight_signed))
+
+    def act_rows(self, codes: Bytes) -> tuple[Bytes, tuple[int, ...]]:
+        """Return what enters the array, uint8[groups, m, k], and the shape of the output.
+
+        codes : stored bytes of the input, [n, c, h, w], [n, c, w] or [..., k].
+        """
+        shape = self.output_shape(codes.shape)
+        if self.window is None:
+            return np.ascontiguousarray(codes.reshape(1, -1, self.k)), shape
+        image = codes[:, :, None] if codes.ndim == 3 else codes  # one row high
+        rows, _size = self.window.rows(image, self.padding_code, self.groups)
+        return rows, shape
+
+    def accumulate(self, rows: Bytes, product: Product, *,
+                   threads: int) -> npt.NDArray[np.int32]:
+        """Return the accumulators before bias, int32[m, groups * n]."""
+        parts = [product.matmul(rows[group], self.weight_codes[group], threads=threads)
+                 for group in range(self.groups)]
+        return parts[0] if self.groups == 1 else np.concatenate(parts, axis=1)
+
+    def finish(self, acc: npt.NDArray[np.int32],
+               shape: tuple[int, ...]) -> npt.NDArray[np.generic]:
+        """Return the layer's output tensor: codes, or the sums without a requantiser."""
+        total = acc + self.bias
+        return self.tensor(total if self.requantizer is None else self.requantizer.apply(total),
+                           shape)
+
+    def tensor(self, values: npt.NDArray[np.generic],
+               shape: tuple[int, ...]) -> npt.NDArray[np.generic]:
+        """Return the output tensor of stored codes [m, groups * n].
+
+        values : without a requantiser the sums with bias, int32. shape : of the output,
+        channels last.
+        """
+        if self.requantizer is None and not self.sums_as_int32:
+            values = (np.asarray(values, np.float64) * self.sum_scale).astype(np.float32)
+        values = values.reshape(shape)
+        if self.window is None:
+            return values
+        return np.ascontiguousarray(np.moveaxis(values, -1, 1))  # channels first
+
+
+@lru_cache(maxsize=PRODUCTS_KEPT)
+def _product(products: bytes, signed: bool, act: tuple[int, bool],
+             weight: tuple[int, bool]) -> TableProduct:
+    """Return the kernel of a table for operands of these zero points and signs."""
+    act_values, weight_values = (code_values(zero, signed=signed) for zero, signed in (act, weight))
+    square = np.frombuffer(products, np.int32).reshape(256, 256)
+    table: Table = SignedTable(square) if signed else square
+    return TableProduct(code_table(table, act_values, weight_values), act_values,
+                        weight_values)

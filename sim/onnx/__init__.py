@@ -1,0 +1,1 @@
+"""ONNX files from anywhere: read, checked, freed of their batch, quantised."""

@@ -1,0 +1,57 @@
+"""What a kept result depends on: code, whichever module it is in, and nothing but code."""
+
+import pytest
+
+from hw.common import code
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A package in which `a` uses `b` inside a function, and `b` uses `c`."""
+    files = {"hw/__init__.py": "", "hw/common/__init__.py": "", "hw/common/say.py": "x = 1\n",
+             "hw/a.py": '"""A."""\nfrom hw.common import say\ndef f():\n    "f"\n    import hw.b\n',
+             "hw/b.py": "from hw import c\n", "hw/c.py": "import os\nvalue = 3  # three\n",
+             "hw/other.py": "value = 4\n"}
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(code, "ROOT", tmp_path)
+
+    def digest():
+        code.code_digest.cache_clear()
+        code._tree.cache_clear()
+        return code.code_digest("hw.a")
+
+    yield tmp_path / "hw", digest
+    code.code_digest.cache_clear()
+    code._tree.cache_clear()
+
+
+def test_closure_is_what_is_imported_anywhere(tree):
+    assert code.closure("hw.a") == {"hw", "hw.a", "hw.b", "hw.c"}
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("c.py", "import os\nvalue = 5\n"), ("b.py", "from hw import other\n"), ("__init__.py", "x=1")])
+def test_an_edit_anywhere_in_the_closure_changes_the_digest(tree, name, text):
+    folder, digest = tree
+    before = digest()
+    (folder / name).write_text(text)
+    assert digest() != before
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("c.py", 'import os\n\nvalue = (3)  # drei\n'), ("other.py", "value = 5\n"),
+    ("common/say.py", "x = 2\n"),
+    ("a.py", "from hw.common import say\ndef f():\n    'g'\n    import hw.b\n")])
+def test_prose_and_other_modules_do_not(tree, name, text):
+    folder, digest = tree
+    before = digest()
+    (folder / name).write_text(text)
+    assert digest() == before
+
+
+def test_lowering_decides_about_fits_and_timing_about_energies():
+    assert "sim.network.lowering" in code.closure("sim.compensation.calibration")
+    assert "hw.ppa.mapping.timing" in code.closure("hw.ppa.energy.stream_energy")

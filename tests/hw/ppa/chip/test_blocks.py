@@ -1,0 +1,203 @@
+"""The chip around the arrays: counts by hand, directions, and what is labelled how."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hw.accelerator import AcceleratorConfig
+from hw.common.errors import InputError
+from hw.compiler import compile_program
+from hw.config import BankConfig, Design
+from hw.cycles import accelerator_cycles
+from hw.layer_streams import Codes, LayerStream
+from hw.multipliers import get
+from hw.ppa import layer_energy, load_pe, sample_operands, stream_energies
+from hw.ppa.chip.blocks import (
+    COPIED,
+    MEASURED,
+    MODELLED,
+    PRESETS,
+    chip_area,
+    chip_energy,
+    get_preset,
+    skew_bits,
+)
+from hw.ppa.chip.literature import NODES
+from hw.ppa.chip.report import compare, exact_design, resized, table, to_csv, to_dict
+from hw.ppa.chip.workload import work_of
+
+NAMES = ("mul8u_exact", "mul8u_trunc_c8")
+CODES = Codes(0, 0, 255)
+
+
+def stream(name, *, k=40, n=24, positions=64, requantizer=CODES):
+    random = np.random.default_rng(len(name))
+    acts = np.maximum(0, random.normal(0, 50, (1, 128, k))).astype(np.int16)
+    return LayerStream(name=name, positions=positions, act_zero_point=0, act_signed=False,
+                       requantizer=requantizer, acts=np.minimum(acts, 255),
+                       weights=random.integers(-127, 128, (1, k, n)).astype(np.int16))
+
+
+@pytest.fixture(scope="module")
+def layers():
+    return [stream("conv"), stream("classifier", positions=1, requantizer=None)]
+
+
+@pytest.fixture(scope="module")
+def design():
+    return Design(name="small", bank=BankConfig(rows=16, cols=8, arrays=NAMES),
+                  multipliers={name: get(name) for name in NAMES},
+                  mapping={"conv": 1, "classifier": 0})
+
+
+def load(multiplier, psum_width):
+    return load_pe(multiplier, psum_width)
+
+
+@pytest.fixture(scope="module")
+def compared(design, layers, tmp_path_factory):
+    return compare(design, layers, load, preset=get_preset("7nm"), batch=4, quiet=True,
+                   folder=tmp_path_factory.mktemp("energies"))
+
+
+def test_work_by_hand(design, layers):
+    """conv: 256 rows, 3 slices of 16, 3 column tiles of 8. classifier: 4 rows, as bytes."""
+    program = compile_program(layers, design, batch=4)
+    (conv, classifier), cycles = work_of(program)
+    assert (conv.array, classifier.array) == (1, 0)
+    assert (conv.beats, conv.accumulated_beats) == (9 * 256, 6 * 256)
+    assert (conv.sum_rows, conv.requantised_rows, conv.result_rows) == (3 * 256,) * 3
+    assert (conv.rows_in, conv.rows_out, conv.weight_rows) == (3 * 256, 3 * 256, 9 * 16)
+    assert (classifier.requantised_rows, classifier.result_rows) == (0, 4 * 3 * 4)
+    assert cycles == accelerator_cycles(program).cycles
+    assert 9 * 256 < conv.cycles < cycles
+    assert conv.cycles + classifier.cycles <= cycles
+
+
+def test_parts_by_hand(design, layers):
+    """Buffers, FIFO and requantiser from the counts and the published figures."""
+    bank, preset, node = design.bank, get_preset("7nm"), NODES["7nm"]
+    (work, _), _ = work_of(compile_program(layers, design, batch=4))
+    pe = load_pe(get(NAMES[1]))
+    energy, = stream_energies(pe, [sample_operands(layers[0].acts, layers[0].weights, rows=16,
+                                                   cols=8, lanes=256)])
+    array = layer_energy(pe, energy, layers[0], bank, batch=4, clock_ps=2000)
+    found = chip_energy(work, array, pe, energy, bank, batch=4, preset=preset)
+    parts = {part.name: part for part in found.on_chip}
+    config = AcceleratorConfig()
+    access = node.sram_pj_per_bit(16 * 8 * config.act_rows)
+    assert parts["activation buffer"].value == pytest.approx(
+        (3 * 256 + 9 * 256) * 16 * 8 * access * 1e-3 / 4)
+    assert parts["requantiser"].value == pytest.approx(3 * 256 * 8 * (1.48 + 0.06) * 1e-3 / 4)
+    assert parts["weight FIFO"].value == pytest.approx(
+        2 * 9 * 16 * 8 * 9 * 7.5 / 64 * 1e-3 / 4)  # less than the smallest published memory
+    assert parts["array"].value == array.total_nj
+    assert parts["control"].value == pytest.approx(0.02 * found.chip_nj)
+    assert found.dram.value == pytest.approx(
+        (3 * 256 * 16 + 3 * 256 * 8 + 9 * 16 * 8) * 8 / 64 * 350 * 1e-3 / 4)
+    assert found.system_nj == pytest.approx(found.chip_nj + found.dram.value)
+
+
+@pytest.mark.parametrize(("capacity_kb", "access_pj"), [
+    (1, 7.5), (8, 7.5), (16, (7.5 * 8.5) ** 0.5), (32, 8.5), (1024, 14.0), (4096, 28.0)])
+def test_memory_energy_by_capacity(capacity_kb, access_pj):
+    assert NODES["7nm"].sram_pj_per_bit(capacity_kb * 8192) == pytest.approx(access_pj / 64)
+
+
+def test_skew_registers_by_hand():
+    """Two rows, three columns: acts wait 0 and 1, weights 0 to 2, sums 2 to 0, one more each."""
+    bank = BankConfig(rows=2, cols=3, psum_width=24)
+    assert skew_bits(bank) == (1 + 2) * 10 + (1 + 2 + 3) * 9 + (3 + 2 + 1) * 24
+
+
+def test_chip_saves_less_than_the_arrays(compared):
+    row, run = compared
+    assert row.array_nj < 0.85 * row.exact_array_nj
+    saved = [1 - after / before for before, after in (
+        (row.exact_array_nj, row.array_nj), (row.exact_chip_nj, row.chip_nj),
+        (row.exact_system_nj, row.system_nj))]
+    assert saved == sorted(saved, reverse=True)
+    assert row.die_mm2 > row.exact_die_mm2  # two arrays instead of one
+    assert 0 < row.mxu_energy_share < 1
+    assert run.chip_nj == pytest.approx(sum(part.value for part in run.parts[:-1]))
+
+
+def test_every_figure_says_where_it_comes_from(compared):
+    _, run = compared
+    origins = {part.name: part.origin for part in (*run.parts, *run.area)}
+    assert origins["array"] == MEASURED
+    assert origins["skew and router"] == MODELLED
+    assert origins["DRAM"] == origins["memories"] == origins["accumulators"] == COPIED
+    for part in (*run.parts, *run.area):
+        assert part.source
+        assert part.value > 0 or part.name == "array waiting"
+
+
+def test_share_preset_keeps_the_rest(design, layers, tmp_path):
+    row, _ = compare(design, layers, load, preset=get_preset("tpuv3-share"), batch=4, quiet=True,
+                     folder=tmp_path)
+    assert row.mxu_energy_share == pytest.approx(0.2)
+    assert row.mxu_area_share == pytest.approx(0.2)
+    assert row.exact_chip_nj - row.chip_nj == pytest.approx(row.exact_array_nj - row.array_nj)
+
+
+def test_older_memories_cost_more(design, layers, compared, tmp_path):
+    _, old = compare(design, layers, load, preset=get_preset("45nm"), batch=4, quiet=True,
+                     folder=tmp_path)
+    for name in ("activation buffer", "accumulators", "requantiser", "DRAM"):
+        now, then = (next(part.value for part in run.parts if part.name == name)
+                     for run in (compared[1], old))
+        assert then > now
+
+
+def test_batches_share_the_weights(design, layers, compared, tmp_path):
+    _, one = compare(design, layers, load, preset=get_preset("7nm"), batch=1, quiet=True,
+                     folder=tmp_path)
+    fifo = [next(part.value for part in run.parts if part.name == "weight FIFO")
+            for run in (compared[1], one)]
+    assert fifo[1] == pytest.approx(4 * fifo[0])
+
+
+def test_reports_hold_the_same_figures(compared):
+    row, run = compared
+    header, line = to_csv([row]).splitlines()
+    assert dict(zip(header.split(","), map(float, line.split(",")), strict=True)) == pytest.approx(
+        vars(row))
+    content = to_dict([row], [run], {"preset": "7nm"})["sizes"][0]
+    assert content["chip_nj"] == row.chip_nj
+    assert sum(part["value"] for part in content["energy_nj"]) == pytest.approx(row.system_nj)
+    assert "copied" in table([row], run, PRESETS["7nm"])
+
+
+def test_larger_arrays_get_wider_sums(design):
+    assert resized(design, 128).bank.psum_width == 24
+    assert resized(design, 256).bank.psum_width == 25
+    assert resized(design, 256).bank.rows == 256
+
+
+def test_exact_design_is_one_exact_array(design):
+    found = exact_design(design)
+    assert (found.bank.arrays, set(found.mapping.values())) == (("mul8u_exact",), {0})
+    assert found.mapping.keys() == design.mapping.keys()
+
+
+def test_area_is_the_sum_of_arrays_and_the_rest(design):
+    pes = [load_pe(multiplier) for multiplier in design.arrays]
+    parts = {part.name: part.value for part in chip_area(
+        pes, design.bank, get_preset("7nm"), reference=pes[0])}
+    assert parts["array"] == pytest.approx(128 * (pes[0].area_um2 + pes[1].area_um2) / 0.7)
+    bits = 4096 * (16 * 8 + 8 * 32 + 8 * 8) + 32 * 8 * 9
+    assert parts["memories"] == pytest.approx(bits * 0.027 / 0.5)
+
+
+def test_unknown_preset_is_refused():
+    with pytest.raises(InputError, match=r"^Unknown chip preset '7mn'; did you mean '7nm'\?$"):
+        get_preset("7mn")
+
+
+def test_share_preset_needs_the_exact_array(design, layers):
+    (work, _), _ = work_of(compile_program(layers, design))
+    preset = replace(get_preset("7nm"), name="x", mxu_share=0.5)
+    with pytest.raises(InputError, match="gives a share; it needs the exact array"):
+        chip_energy(work, None, None, None, design.bank, batch=1, preset=preset)

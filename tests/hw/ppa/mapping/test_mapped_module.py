@@ -1,0 +1,85 @@
+"""Modules that are mapped once."""
+
+import pytest
+
+from hw.common.errors import ToolError
+from hw.ppa.library.technology import load_technology
+from hw.ppa.mapping.mapped_module import map_module
+from hw.ppa.mapping.synthesis import AREA, SPEED
+from hw.ppa.mapping.yosys import Yosys, choose_yosys
+
+VERILOG = """
+module half(input clk, input en, input [3:0] d, output reg [3:0] q);
+  always @(posedge clk) if (en) q <= d;
+endmodule
+module whole(input clk, input en, input [3:0] d, output [3:0] q);
+  wire [3:0] between;
+  half first(.clk(clk), .en(en), .d(d), .q(between));
+  half second(.clk(clk), .en(en), .d(between + 4'd3), .q(q));
+endmodule
+"""
+BROKEN = Yosys(name=choose_yosys().name, command=("/bin/false",))  # must not be started
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("modules")
+
+
+@pytest.fixture(scope="module")
+def whole(folder):
+    return map_module(VERILOG, "whole", load_technology(), AREA, choose_yosys(), folder=folder,
+                      quiet=True)
+
+
+def test_modules_are_mapped_and_put_together(whole):
+    assert not whole.from_cache
+    assert len(whole.netlist.flops) == 8
+    assert len(whole.netlist.clock_gates) == 2  # one in each instance of `half`
+    figures = whole.to_dict()
+    assert figures["cells"]["DFFHQNx1_ASAP7_75t_R"] == figures["registers"] == 8
+    assert figures["hold_slack_ps"] > 0
+    assert figures["delay_ps"] > 0
+
+
+def test_flat_module_shares_a_clock_gate(whole, folder):
+    flat = map_module(VERILOG, "whole", load_technology(), AREA, choose_yosys(), flatten=True,
+                      folder=folder, quiet=True)
+    assert len(flat.netlist.clock_gates) == 1
+    assert flat.to_dict()["area_um2"] < whole.to_dict()["area_um2"]
+
+
+def test_nothing_is_mapped_twice(whole, folder):
+    again = map_module(VERILOG, "whole", load_technology(), AREA, BROKEN, folder=folder,
+                       quiet=True)
+    assert again.from_cache
+    assert again.netlist == whole.netlist
+    assert again.to_dict() == whole.to_dict()
+
+
+@pytest.mark.parametrize(("verilog", "top", "recipe", "yosys"), [
+    (VERILOG + "// changed", "whole", AREA, BROKEN.name),
+    (VERILOG, "half", AREA, BROKEN.name),
+    (VERILOG, "whole", SPEED, BROKEN.name),
+    (VERILOG, "whole", AREA, "another Yosys"),
+])
+def test_other_inputs_are_mapped_again(whole, folder, verilog, top, recipe, yosys):
+    tool = Yosys(name=yosys, command=("/no/such/program",))
+    with pytest.raises(ToolError, match=r"^/no/such/program: cannot be run"):
+        map_module(verilog, top, load_technology(), recipe, tool, folder=folder, quiet=True)
+
+
+def test_damaged_result_is_made_again(whole, tmp_path, folder):
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes()[:50])
+    again = map_module(VERILOG, "whole", load_technology(), AREA, choose_yosys(), folder=tmp_path,
+                       quiet=True)
+    assert not again.from_cache
+    assert again.netlist == whole.netlist
+
+
+def test_text_says_what_ran_and_where_it_came_from(whole, folder):
+    assert "recipe area, mapped by sandboxed Yosys 0." in whole.text().splitlines()[0]
+    again = map_module(VERILOG, "whole", load_technology(), AREA, BROKEN, folder=folder,
+                       quiet=True)
+    assert "kept from before, mapped by" in again.text().splitlines()[0]

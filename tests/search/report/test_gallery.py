@@ -1,0 +1,56 @@
+"""Places on the front, and cards: right numbers beside the right pictures."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hw.multipliers.base import exact_products
+from search.report.gallery import cards, places
+from search.report.pictures import heat_map
+from search.report.plots import reference
+from tests.search.runs import made_up_bank, made_up_run
+
+
+def with_figures(*figures):
+    """Return a made-up run with these (mean error, PE energy), exact first, and their names."""
+    run = made_up_run()
+    kept = [replace(facts, mae_percent=mae, pe_energy_fj=energy)
+            for facts, (mae, energy) in zip(run.multipliers, figures, strict=False)]
+    mapping = {layer.name: kept[-1].name for layer in run.layers}
+    best = replace(run.winner.best, mapping=mapping)
+    methods = [replace(method, best=best) for method in run.methods]
+    return replace(run, multipliers=kept, methods=methods)
+
+
+def test_front_by_hand():
+    run = with_figures((0, 10), (3, 6), (1, 8), (2, 8.8), (4, 6.6), (5, 5))
+    located = {place.facts.name: place for place in places(run)}
+    names = [facts.name for facts in run.multipliers]
+    assert [located[name].number for name in names] == [1, 4, 2, 3, 5, 6]
+    assert [located[name].on_front for name in names] == [True, True, True, False, False, True]
+    assert [located[name].above_front for name in names] == pytest.approx([0, 0, 0, 0.1, 0.1, 0])
+
+
+def test_layers_are_those_of_the_kept_design():
+    run = with_figures((0, 10), (3, 6), (1, 8))
+    assert [list(place.layers) for place in places(run)] == [
+        [], [layer.name for layer in run.layers], []]
+
+
+def test_the_circuit_with_no_error_is_on_the_front_and_first():
+    first = places(made_up_run())[0]
+    assert (first.facts.name, first.on_front, first.above_front) == ("mul8u_exact", True, 0)
+
+
+def test_each_card_shows_its_own_circuit():
+    run, bank = made_up_run(), made_up_bank()
+    shown = cards(run, bank, reference(run))
+    assert [card.place.number for card in shown] == list(range(1, len(bank) + 1))
+    for card in shown:
+        errors = bank[card.place.facts.name].table - exact_products()
+        assert card.heat_map == heat_map(errors)
+        assert card.energy == card.place.facts.pe_energy_fj / 300
+        assert card.area == card.place.facts.pe_area_um2 / 90
+    assert len({card.heat_map for card in shown}) > len(bank) // 2
+    assert np.isfinite([card.place.above_front for card in shown]).all()

@@ -1,0 +1,244 @@
+"""The report: self-contained, escaped, and telling what the run holds."""
+
+import csv
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+
+from hw.common.errors import InputError
+from search.circuits import load_bank, save_bank
+from search.report import gallery, plots
+from search.report import page as report
+from search.report.page import layer_rows, render, write_report
+from search.report.record import RunResult
+from search.report.series import SERIES
+from search.report.two_runs import compare_runs
+from sim.network.outside import Outside
+from tests.search.runs import made_up_bank, made_up_run
+
+
+@pytest.fixture(scope="module")
+def html():
+    return render(made_up_run(), made_up_bank())
+
+
+class _Checker(HTMLParser):
+    """Collects every address that a browser would fetch, and checks that tags close."""
+
+    VOID = frozenset({"meta", "br", "path", "rect", "use", "link", "img", "image"})
+
+    def __init__(self):
+        super().__init__()
+        self.addresses, self.open, self.scripts = [], [], 0
+
+    def handle_starttag(self, tag, attrs):
+        self.scripts += tag == "script"
+        self.addresses += [value for name, value in attrs
+                           if name in ("src", "href", "xlink:href", "data", "srcset")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def test_report_fetches_nothing_and_runs_nothing(html):
+    checker = _Checker()
+    checker.feed(html)
+    assert all(address.startswith(("#", "data:image/png;base64,")) for address in checker.addresses)
+    assert checker.scripts == 0
+    assert not checker.open
+    assert not re.search(r"@import|url\((?!#)", html)
+
+
+def test_names_from_user_files_are_escaped(html):
+    assert "<script>alert" not in html
+    assert "a<b>" not in html
+    assert "a&lt;b&gt;&amp;$x_1$" in html
+
+
+def test_headline_is_the_chosen_methods_design(html):
+    run = made_up_run()
+    best = run.winner.best
+    assert f"−{100 * (1 - best.energy):.1f} %" in html
+    assert f"{best.energy:.3f} of the exact array" in html
+    assert run.winner.certificate.wording in html
+    assert "n = 800, 3 lost" in html
+
+
+def test_what_takes_from_a_certificate_stands_beside_it(html, tmp_path):
+    assert "earlier run" not in html
+    plain = made_up_run()
+    network, = plain.networks
+    run = replace(plain, networks=[replace(
+        network, doubt="has 30 of 300 search images right, as guessing among 10 classes would",
+        repeated={"search": 1, "certify": 9960}, relabelled=2, earlier_runs=1,
+        earlier_images=700)])
+    run.save(tmp_path / "run.json")
+    html = render(RunResult.load(tmp_path / "run.json"), made_up_bank())
+    for text in (
+            "exact network has 30 of 300 search images right, as guessing among 10 classes would",
+            "1 of search and 9,960 of certify are the same as an earlier image and were left out; "
+            "2 had another label",
+            "1 earlier run in this folder looked at 700 of the certify images; 95 % hold for"):
+        assert text in html
+
+
+def test_every_layer_and_method_has_its_row(html):
+    run = made_up_run()
+    assert html.count('class="bar"') == len(run.layers)
+    for method in run.methods:
+        assert f'<td class="l">{method.method}</td>' in html
+
+
+def test_every_multiplier_has_its_card_and_every_link_its_target(html):
+    for card in gallery.cards(made_up_run(), made_up_bank(), plots.reference(made_up_run())):
+        assert html.count(card.heat_map) >= 1
+        assert f'<code>{card.place.facts.name}</code></h3>' in html
+    numbers = re.findall(r'<article class="circuit[^"]*" id="m(\d+)">', html)
+    assert numbers == [str(number + 1) for number in range(len(made_up_bank()))]
+    targets = set(re.findall(r'(?<!:)href="(#[^"]+)"', html)) | set(
+        re.findall(r'<a xlink:href="(#[^"]+)"', html))
+    assert {f"#m{number}" for number in numbers} <= targets
+    assert all(f'id="{target[1:]}"' in html for target in targets)
+
+
+def test_a_bank_without_any_error_is_drawn():
+    """Nothing is more or less sensitive to multipliers that are all exact."""
+    run = made_up_run()
+    names = [facts.name for facts in run.multipliers]
+    harmless = replace(
+        run, sensitivity={layer.name: dict.fromkeys(names, 0.0) for layer in run.layers},
+        multipliers=[replace(facts, mae_percent=0.0, wce_percent=0.0)
+                     for facts in run.multipliers])
+    assert "No multiplier changes any output" in render(harmless, made_up_bank())
+
+
+@pytest.mark.parametrize(("percent", "text"), [
+    (0, "0"), (-0.0, "0"), (0.012345, "0.0123"), (-1.5, "−1.5"), (0.0000123, "1.2e−05"),
+    (12.345, "12.3")])
+def test_errors_have_three_digits(percent, text):
+    assert report.error_text(percent) == text
+
+
+def test_layer_rows_show_the_mapping_of_the_design():
+    run = made_up_run()
+    rows = layer_rows(run)
+    assert {row.layer.name: row.multiplier for row in rows} == dict(run.winner.best.mapping)
+    for row in rows:
+        assert row.energy_pj == run.layer_energy_pj[row.layer.name][row.multiplier]
+        assert row.share == row.energy_pj / run.layer_energy_pj[row.layer.name]["mul8u_exact"]
+
+
+def test_a_run_that_found_nothing_says_so():
+    html = render(made_up_run(found=False), made_up_bank())
+    assert "no design kept the accuracy" in html
+    assert "±0 %" in html
+
+
+def test_same_run_same_bytes(html):
+    assert render(made_up_run(), made_up_bank()) == html
+
+
+def test_run_survives_a_round_trip_and_draws_the_same_report(tmp_path, html, monkeypatch, capsys):
+    made_up_run().save(tmp_path / "run.json")
+    save_bank(tmp_path, made_up_bank())
+    run = RunResult.load(tmp_path / "run.json")
+    assert render(run, load_bank(tmp_path, run)) == html
+    monkeypatch.setattr("sys.argv", ["report", str(tmp_path)])
+    assert report.main() == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text() == html
+
+
+@pytest.mark.parametrize("content", ["{}", '{"format": "autoapprox-run/2"}', "nonsense"])
+def test_files_that_are_no_run_are_refused_by_name(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(InputError, match=r"run\.json: "):
+        RunResult.load(tmp_path / "run.json")
+
+
+def test_report_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("search.report.page.render", lambda run, bank: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_report(made_up_run(), made_up_bank(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_figure_is_a_file_with_its_data(tmp_path):
+    run = made_up_run()
+    write_report(run, made_up_bank(), tmp_path)
+    for name in SERIES:
+        svg = ElementTree.parse(tmp_path / "figures" / f"{name}.svg").getroot()
+        assert svg.tag.endswith("svg")
+        rows = rows_of(tmp_path, name)
+        assert rows
+        assert all(None not in row.values() for row in rows)
+    measured = sum(len(method.history) for method in run.methods)
+    assert len(rows_of(tmp_path, "pareto")) == measured
+    assert len(rows_of(tmp_path, "sensitivity")) == len(run.layers) * len(run.multipliers)
+    for method in run.methods:
+        energies = [float(row["energy"]) for row in rows_of(tmp_path, "convergence")
+                    if row["method"] == method.method]
+        assert energies == sorted(energies, reverse=True)
+        assert energies[-1] == pytest.approx(method.accepted.energy, abs=1e-6)
+
+
+def rows_of(folder, name):
+    text = (folder / "figures" / f"{name}.csv").read_text()
+    return list(csv.DictReader(text.splitlines()))
+
+
+def test_compensation_and_calibration_are_told(html):
+    assert "given to 30 of 39 pairs" in html
+    assert "93.33 %" in html  # 280 of 300, without compensation
+    assert "<td>0.970</td><td>0.980</td>" in html
+    bare = replace(made_up_run(), calibration=None, compensation=None, sensitivity={})
+    html = render(bare, made_up_bank())
+    assert "Free compensation" not in html
+    assert "No method asked for it." in html
+
+
+def test_our_rows_stand_beside_the_papers(html):
+    assert "AutoApprox L (paper)" in html
+    assert "milp (this run)" in html
+
+
+def test_two_runs_are_compared(tmp_path, monkeypatch, capsys):
+    one, other = made_up_run(), replace(made_up_run(seed=2), name="other", seconds=84.0)
+    for run in (one, other):
+        (tmp_path / run.name).mkdir()
+        run.save(tmp_path / run.name / "run.json")
+    monkeypatch.setattr("sys.argv", ["report", str(tmp_path / one.name),
+                                     str(tmp_path / other.name)])
+    report.main()
+    text = capsys.readouterr().out
+    assert f"{one.winner.best.energy:.4f}" in text
+    assert f"{other.winner.best.energy:.4f}" in text
+    assert "+100.0 %" in text  # of the seconds
+    changed = [layer for layer in one.winner.best.mapping
+               if one.winner.best.mapping[layer] != other.winner.best.mapping[layer]]
+    assert f"{len(changed)} of {len(one.layers)} common layers run on another" in text
+    for layer in changed:
+        assert f"{one.winner.best.mapping[layer]} -> {other.winner.best.mapping[layer]}" in text
+
+
+def test_a_run_compared_with_itself_shows_no_change():
+    lines = compare_runs(made_up_run(), made_up_run())
+    assert not [line for line in lines if " -> " in line or line.endswith("%")]
+
+
+def test_products_outside_the_arrays_are_on_the_page_and_survive_a_round_trip(tmp_path):
+    outside = (Outside(name="fc<b>", reason="Einsum has no quantised form", share=0.031),
+               Outside(name="cell", reason="LSTM multiplies step by step", share=None))
+    run = made_up_run()
+    run = replace(run, networks=[replace(run.networks[0], outside=outside)])
+    run.save(tmp_path / "run.json")
+    assert tuple(RunResult.load(tmp_path / "run.json").networks[0].outside) == outside
+    page = render(run, made_up_bank())
+    assert ("fc&lt;b&gt;: Einsum has no quantised form, 3.1 % of multiplications; cell: LSTM "
+            "multiplies step by step, multiplications unknown.") in page
