@@ -10,9 +10,8 @@ from sim.data.presets import PRESETS
 
 NO_LUCK = 0.01  # chance to have so many images right, below which it is not luck
 MOSTLY = 0.95  # of the answers, which are then called one and the same
-REMEDY = ("labels or preprocessing may not be its own; what it expects of pixels is stated in "
-          "MODEL.json beside it, {\"input\": {\"preset\": NAME}}, with a NAME of "
-          f"{', '.join(PRESETS)} (docs/data.md)")
+REMEDY = ('check labels and preprocessing: {"input": {"preset": NAME}} in MODEL.json beside it, '
+          f"NAME of {', '.join(PRESETS)} (docs/data.md)")
 
 
 def doubt(answers: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], classes: int, *,

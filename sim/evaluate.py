@@ -131,7 +131,7 @@ def say_doubt(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], *,
     found = doubt(logits.argmax(axis=1), labels, logits.shape[1])
     if found:
         multipliers = "approximate multipliers may be too coarse, or " * approximate
-        print(f"warning: the network {found}: {multipliers}{REMEDY}; --preset NAME says the same",
+        print(f"warning: the network {found}: {multipliers}{REMEDY}, or --preset NAME",
               file=sys.stderr)
     return found
 

@@ -322,7 +322,7 @@ def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, 
                  "--compare", "none", "--output", tmp_path, "--name", "run", "--json") == 0
     captured = capsys.readouterr()
     assert re.search(r"warning: the exact network has 0 of 50 search images right, as guessing "
-                     r"among 10 classes would: labels", captured.err)
+                     r"among 10 classes would: check labels", captured.err)
     assert '"doubt": "exact network has 0 of 50 search images right' in captured.out
     run = RunResult.load(tmp_path / "run" / "run.json")
     assert run.winner.certificate.wording == "zero-loss (exact array, the same network)"

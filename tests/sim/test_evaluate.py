@@ -96,7 +96,7 @@ def test_a_network_that_guesses_is_doubted_and_the_presets_are_named(monkeypatch
     captured = capsys.readouterr()
     reason = "has 0 of 300 images right, as guessing among 10 classes would"
     assert json.loads(captured.out)["doubt"] == reason
-    assert f"warning: the network {reason}: labels or preprocessing" in captured.err
+    assert f"warning: the network {reason}: check labels and preprocessing" in captured.err
     assert "--preset NAME" in captured.err
     assert "imagenet-statistics" in captured.err
 
@@ -105,7 +105,7 @@ def test_multipliers_that_leave_nothing_are_doubted_themselves(monkeypatch, caps
                                                                tmp_path):
     np.save(tmp_path / "zero.npy", np.zeros((256, 256), np.int32))
     assert run(monkeypatch, DIGITS, "--data", pixels, "--table", tmp_path / "zero.npy") == 0
-    assert "approximate multipliers may be too coarse, or labels" in capsys.readouterr().err
+    assert "approximate multipliers may be too coarse, or check labels" in capsys.readouterr().err
 
 
 def test_what_is_known_is_not_doubted(monkeypatch, capsys):
