@@ -109,7 +109,7 @@ class Stages:
                         # What is hopeless in one network may be harmless in another.
                         hopeless=max((one.hopeless for one in self.calibrations),
                                      default=math.inf),
-                        prospects=certification.prospects, constraint=options.constraint),
+                        forecast=certification.forecast, constraint=options.constraint),
                     self.oracle, charge=charge, progress=progress))
         plans = [certification.plan(result, self.needed, self._measured) for result in found]
         passes = sum(1 + len(plan) for plan in plans)  # with that of the exact network

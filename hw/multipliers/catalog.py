@@ -138,8 +138,7 @@ ENTRIES: dict[str, Entry] = {
        for n, d in ((0, 0), (0, 8), (1, 0), (1, 6), (2, 0))},
 }
 
-# Two's complement, for layers with operands from -128 to 127. The search uses unsigned circuits
-# only: energies are of PEs that multiply magnitudes.
+# Two's complement, for layers with operands from -128 to 127 (`search.run --symmetric`).
 SIGNED_EXACT = "mul8s_exact"
 SIGNED_ENTRIES: dict[str, Entry] = {
     SIGNED_EXACT: Entry("baugh_wooley", baugh_wooley, {}),

@@ -16,7 +16,7 @@ ROUGHLY = 400  # imagined splits, where a chance to a few per cent will do
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prospects:
+class CertificateForecast:
     """The certificate that designs will be put to.
 
     Parameters

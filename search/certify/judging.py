@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hw.common.pareto import pareto_front
-from search.certify.expected import Prospects
+from search.certify.expected import CertificateForecast
 from search.certify.paired_test import certify_in_sequence, compare, holds, identical
 from search.certify.sequence import plan_sequence
 from search.measure.evaluation import SplitRuns
 from search.measure.oracle import Measured
 from search.report.record import Candidate, Certificate, MethodResult
-from sim.network.trie import Done, unheard
+from sim.network.trie import Done, ignore_progress
 
 Measure = Callable[[Sequence[Candidate]], Sequence[Measured]]
 
@@ -33,14 +33,14 @@ class Certification:
                  margins: Sequence[float], announce: Callable[[], None] = lambda: None) -> None:
         self.margins, self._runs, self._exact = margins, runs, exact
         self.announce = announce  # to be called before the first look at the certify split
-        self.prospects = Prospects(
+        self.forecast = CertificateForecast(
             exact_right=exact.right, searched=exact.images, margins=margins,
             certified=[len(one.labels) for one in runs])
 
     @property
     def images(self) -> int:
         """Images of all networks that one design is judged on."""
-        return sum(self.prospects.certified)
+        return sum(self.forecast.certified)
 
     def plan(self, result: MethodResult, needed: Sequence[int], measure: Measure
              ) -> list[Candidate]:
@@ -48,11 +48,11 @@ class Certification:
 
         measure : candidates -> what was measured of them on the search split.
         """
-        return sequence(result.history, measure(result.history), self._exact, self.prospects,
+        return sequence(result.history, measure(result.history), self._exact, self.forecast,
                         needed=needed)
 
     def judge(self, result: MethodResult, designs: Sequence[Candidate], *, chosen: bool,
-              done: Done = unheard) -> MethodResult:
+              done: Done = ignore_progress) -> MethodResult:
         """Return the result with the cheapest of the designs that passed, and its certificates.
 
         When nothing passes, the chosen method falls back on the exact array, the same networks as
@@ -84,7 +84,7 @@ class Certification:
 
 
 def sequence(history: Sequence[Candidate], answers: Sequence[Measured], exact: Candidate,
-             prospects: Prospects, *, needed: Sequence[int]) -> list[Candidate]:
+             forecast: CertificateForecast, *, needed: Sequence[int]) -> list[Candidate]:
     """Return the designs to judge, in order; nothing but the search split decides.
 
     Parameters
@@ -101,7 +101,7 @@ def sequence(history: Sequence[Candidate], answers: Sequence[Measured], exact: C
     designs = [entry for entry in front if entry[0].energy < exact.energy]
     if not designs:
         return first or [candidate for candidate, _ in front[-1:]]
-    passes = prospects.passes(answers, [answer for _, answer in designs])
+    passes = forecast.passes(answers, [answer for _, answer in designs])
     saved = [exact.energy - candidate.energy for candidate, _ in designs]
     return [*first, *(designs[index][0] for index in plan_sequence(passes, saved))]
 

@@ -26,7 +26,7 @@ from search.measure.damage import Damage
 from search.measure.probes import Notes, Probes, Runs, probe
 from search.problem.space import Problem
 from sim.network.layer import MappedLayer
-from sim.network.trie import Done, unheard
+from sim.network.trie import Done, ignore_progress
 
 Float = npt.NDArray[np.float64]
 # Probed is the multiplier at this rank of error power: strong enough to rise above the noise
@@ -73,7 +73,7 @@ def suffix_shares(layers: Sequence[MappedLayer]) -> Float:
 
 
 def calibrate(problem: Problem, power: Float, runs: Runs, *, seed: int,
-              notes: Notes, name: str = "probes", done: Done = unheard) -> Calibration:
+              notes: Notes, name: str = "probes", done: Done = ignore_progress) -> Calibration:
     """Return the surrogate: one probe per layer for the gains, random designs for the check.
 
     Parameters

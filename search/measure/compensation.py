@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.multipliers import Multiplier
-from search.measure.stored_fits import KeptFits
+from search.measure.stored_fits import StoredFits
 from search.methods.base import Counter
 from sim.compensation import Calibration, Correction, LayerFit
 from sim.network.layer import MappedLayer
@@ -81,7 +81,7 @@ def compensate(network: QuantNetwork, images: Images, multipliers: Mapping[str, 
     """
     fitted, _passes = KINDS[kind]
     tables = {name: pe_table(multiplier) for name, multiplier in multipliers.items()}
-    kept = KeptFits(folder, network, images, fitted, tables)
+    kept = StoredFits(folder, network, images, fitted, tables)
     fits = {layer.name: kept.read(layer.name) for layer in network.layers}
     missing = {layer: {name: table for name, table in tables.items() if name not in row}
                for layer, row in fits.items() if len(row) < len(tables)}

@@ -21,7 +21,7 @@ from models.data import Labelled
 from sim.data import LabelledImages
 from sim.network.evaluator import Constants, Evaluator
 from sim.network.quant_network import QuantNetwork
-from sim.network.trie import Done, unheard
+from sim.network.trie import Done, ignore_progress
 
 MIN_SHARD = 32  # images; smaller shards cost more than they save
 KEPT_BYTES = 2**29  # of activations, per split
@@ -84,7 +84,7 @@ class SplitRuns:
             for network, first, last in zip(workers.networks, edges[:-1], edges[1:],
                                             strict=False)]
 
-    def logits(self, mapping: Mapping[str, str], *, done: Done = unheard
+    def logits(self, mapping: Mapping[str, str], *, done: Done = ignore_progress
                ) -> npt.NDArray[np.float32]:
         """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact.
 
@@ -94,7 +94,7 @@ class SplitRuns:
         return np.concatenate(self._everywhere(
             lambda evaluator: evaluator.logits(own, done=done)))
 
-    def prepare(self, mappings: Sequence[Mapping[str, str]], *, done: Done = unheard
+    def prepare(self, mappings: Sequence[Mapping[str, str]], *, done: Done = ignore_progress
                 ) -> None:
         """Compute the logits of many mappings together; `logits` then has them.
 
@@ -118,7 +118,7 @@ class SplitRuns:
             self._workers.interrupted.set()
             raise
 
-    def right(self, mapping: Mapping[str, str], *, done: Done = unheard
+    def right(self, mapping: Mapping[str, str], *, done: Done = ignore_progress
               ) -> npt.NDArray[np.bool_]:
         """Return which images are classified correctly, bool[n]; done : as for `logits`."""
         return np.asarray(self.logits(mapping, done=done).argmax(axis=1) == self.labels)

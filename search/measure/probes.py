@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sim.network.trie import Done, unheard
+from sim.network.trie import Done, ignore_progress
 
 Float = npt.NDArray[np.float64]
 Logits = npt.NDArray[np.float32]
@@ -28,7 +28,7 @@ class Runs(Protocol):
     def logits(self, mapping: Mapping[str, str]) -> Logits:
         """Return float32[n, classes]; layers that are not named run exactly."""
 
-    def prepare(self, mappings: Sequence[Mapping[str, str]], *, done: Done = unheard
+    def prepare(self, mappings: Sequence[Mapping[str, str]], *, done: Done = ignore_progress
                 ) -> None:
         """Compute the logits of many mappings together, telling `done` of the images of each."""
 
@@ -72,7 +72,7 @@ def relative_damage(logits: Logits, exact: Logits) -> float:
 
 
 def probe(single: Sequence[Mapping[str, str]], others: Sequence[Mapping[str, str]], runs: Runs, *,
-          notes: Notes, name: str, done: Done = unheard) -> Probes:
+          notes: Notes, name: str, done: Done = ignore_progress) -> Probes:
     """Return what mappings do: `single`, between whose changes the cosines are, then `others`.
 
     Parameters

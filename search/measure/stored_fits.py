@@ -24,7 +24,7 @@ FITTED_BY = "sim.compensation.calibration"  # the module whose code decides abou
 NAME_DIGITS = 24
 
 
-class KeptFits:
+class StoredFits:
     """The fits of one network, images and kind, for some tables.
 
     folder : None to keep nothing. tables : by the names that they are asked for.

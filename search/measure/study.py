@@ -20,13 +20,13 @@ import numpy.typing as npt
 from search.measure.calibration import suffix_shares
 from search.measure.probes import Notes, Runs
 from sim.network.layer import MappedLayer
-from sim.network.trie import Done, unheard
+from sim.network.trie import Done, ignore_progress
 
 Float = npt.NDArray[np.float64]
 
 
 def study(layers: Sequence[str], multipliers: Sequence[str], runs: Runs, *,
-          notes: Notes, done: Done = unheard) -> Float:
+          notes: Notes, done: Done = ignore_progress) -> Float:
     """Return the measured damage of every multiplier in every layer alone, float64[2, N, K].
 
     The two halves of the images are told apart; their mean is the damage on all of them.

@@ -59,7 +59,7 @@ def _objectives(task: SearchTask, designs: list[Assignment], known: dict[Assignm
 
 
 def _ranks(values: Objectives) -> npt.NDArray[np.float64]:
-    """Return place in NSGA-II's order: by front, then by how lonely a design is on it."""
+    """Return place in NSGA-II's order: by front, then by crowding distance."""
     no_worse = (values[:, None] <= values[None]).all(axis=2)  # [one, other]
     better = np.asarray(no_worse & (values[:, None] < values[None]).any(axis=2))
     front = np.full(len(values), -1)
@@ -68,16 +68,16 @@ def _ranks(values: Objectives) -> npt.NDArray[np.float64]:
         left = front < 0
         front[left & ~better[left].any(axis=0)] = level
         level += 1
-    lonely = np.zeros(len(values))
+    crowding = np.zeros(len(values))
     for depth in range(level):
         members = np.flatnonzero(front == depth)
         for column in values[members].T:
             order = np.argsort(column, kind="stable")
             span = float(np.ptp(column)) or 1.0
-            lonely[members[order[[0, -1]]]] = np.inf
-            lonely[members[order[1:-1]]] += (column[order[2:]] - column[order[:-2]]) / span
+            crowding[members[order[[0, -1]]]] = np.inf
+            crowding[members[order[1:-1]]] += (column[order[2:]] - column[order[:-2]]) / span
     places = np.empty(len(values))
-    places[np.lexsort((-lonely, front))] = np.arange(len(values))
+    places[np.lexsort((-crowding, front))] = np.arange(len(values))
     return places
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from search.certify.accuracy import shortfall
-from search.certify.expected import Prospects
+from search.certify.expected import CertificateForecast
 from search.measure.damage import Damage
 from search.measure.oracle import Measured, Oracle
 from search.problem.space import Assignment, Problem
@@ -54,7 +54,7 @@ class SearchTask:
         Predicted, for methods that ask for calibration.
     hopeless : float
         Damage from which on no design that calibration measured kept the accuracy.
-    prospects : Prospects, optional
+    forecast : CertificateForecast, optional
         What tells the chances of measured designs to be certified, for methods that care.
     constraint : str
         How methods that leave the choice treat accuracy and area: `barrier` adds exponential
@@ -68,7 +68,7 @@ class SearchTask:
     images: tuple[int, ...]
     damage: Damage | None = None
     hopeless: float = math.inf
-    prospects: Prospects | None = None
+    forecast: CertificateForecast | None = None
     constraint: Literal["barrier", "native"] = "barrier"
 
     def accepts(self, measured: Measured) -> bool:

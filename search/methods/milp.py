@@ -54,7 +54,7 @@ FILLING = 12  # measurements that refinement leaves for it, or a third of a smal
 # The prediction is trusted to a factor of about two per layer, a measurement to 20 %.
 PRIOR_SPREAD, MEASUREMENT_SPREAD = 1.0, 0.2
 FACTOR_RANGE = (0.1, 10.0)
-CONCERN_GROWTH, MOST_CONCERN = 1.5, 1e3  # of a network that missed its accuracy, against the rest
+WEIGHT_GROWTH, MOST_WEIGHT = 1.5, 1e3  # of a network that missed its accuracy, against the rest
 ANY_ENERGY = 1e3  # relative: no design comes near
 MAX_PASSED_OVER = 20
 
@@ -81,7 +81,7 @@ class _State:
         self.model: AssignmentModel | BankModel = (BankModel if few else AssignmentModel)(
             task.problem, relative_gap=RELATIVE_GAP, damage_gap=DAMAGE_GAP)
         self.beliefs = _Beliefs(task.calibrated_damage, task.problem.networks)
-        self.concern = _Concern(task)
+        self.network_weights = _NetworkWeights(task)
         self.measured: dict[Assignment, Measured] = {}
         exact = self.problem.exact
         self.best = exact if self.problem.fits(exact) else None
@@ -90,7 +90,7 @@ class _State:
     def damage(self) -> npt.NDArray[np.float64]:
         """Damage of each (layer, multiplier) as now believed and weighed, near the best design."""
         near = self.beliefs.near(self.problem.exact if self.best is None else self.best)
-        return self.concern.of_layers[:, None] * near
+        return self.network_weights.of_layers[:, None] * near
 
     @property
     def best_energy(self) -> float:
@@ -102,7 +102,7 @@ class _State:
         if design not in self.measured:
             self.measured[design] = yield from ask(design)
             self.beliefs.add(design, self.measured[design].damages)
-            self.concern.add(self.measured[design])
+            self.network_weights.add(self.measured[design])
         accepted = self.task.accepts(self.measured[design])
         if accepted and self.problem.relative_energy(design) < self.best_energy:
             self.best = design
@@ -110,9 +110,9 @@ class _State:
 
     def chances(self) -> dict[float, float]:
         """Return energy -> chance to be certified, of what no cheaper design is as harmless as."""
-        if self.task.prospects is None:
+        if self.task.forecast is None:
             return {}
-        chances = self.task.prospects.chances(list(self.measured.values()))
+        chances = self.task.forecast.chances(list(self.measured.values()))
         points = [(self.problem.relative_energy(design), answer.damage)
                   for design, answer in self.measured.items()]
         return {points[index][0]: float(chances[index]) for index in pareto_front(points)}
@@ -260,7 +260,7 @@ class _Beliefs:
         self._factors = lsq_linear(left, right, bounds=FACTOR_RANGE).x
 
 
-class _Concern:
+class _NetworkWeights:
     """How much the damage of each network counts; on average 1."""
 
     def __init__(self, task: SearchTask) -> None:
@@ -271,8 +271,8 @@ class _Concern:
         """Learn from a design: those that missed their accuracy while others kept theirs."""
         missed = np.array(measured.right) < np.array(self._needed)
         if missed.any() and not missed.all():
-            self._weights[missed] *= CONCERN_GROWTH
-            self._weights = np.maximum(self._weights, self._weights.max() / MOST_CONCERN)
+            self._weights[missed] *= WEIGHT_GROWTH
+            self._weights = np.maximum(self._weights, self._weights.max() / MOST_WEIGHT)
             self._weights /= self._weights.mean()
 
     @property

@@ -25,7 +25,7 @@ from search.trials.backends import (
     open_journal,
     patiently,
 )
-from search.trials.worker_pool import Crew
+from search.trials.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     import optuna
@@ -83,7 +83,7 @@ class TrialStore:
         try:
             self._study = patiently(self._open_study)
             self._check(fingerprint)
-            self.crew = None if self._database is None else Crew(self._database, study_name)
+            self.pool = None if self._database is None else WorkerPool(self._database, study_name)
             self._trials = self._finished()
         except BaseException:
             self.close()
@@ -123,16 +123,16 @@ class TrialStore:
 
     def known(self) -> dict[str, Measured]:
         """Return every measurement of earlier runs and other workers, by `oracle.key`."""
-        found = {} if self.crew is None else self.crew.known()
+        found = {} if self.pool is None else self.pool.known()
         return found | {_identity(trial)[1]: Measured.read(trial.user_attrs)
                         for trial in self._trials}
 
     def shared(self, evaluate: Evaluate) -> Evaluate:
         """Return `evaluate`, done together with other workers where there may be some."""
-        if self.crew is None:
+        if self.pool is None:
             return evaluate
-        crew = self.crew
-        return lambda mappings: crew.measure(mappings, evaluate)
+        pool = self.pool
+        return lambda mappings: pool.measure(mappings, evaluate)
 
     def add(self, method: str, candidate: Candidate, measured: Measured, *, shortfall: int
             ) -> None:
@@ -140,7 +140,7 @@ class TrialStore:
         import optuna
 
         identity = (method, key(candidate.mapping))
-        if self.crew is not None and identity not in self._kept:  # others add to it, too
+        if self.pool is not None and identity not in self._kept:  # others add to it, too
             self._kept = {_identity(trial) for trial in self._finished()}
         if identity in self._kept:
             return

@@ -28,7 +28,7 @@ SHARE = 4  # candidates claimed at a time, so that others find some left
 Evaluate = Callable[[Sequence[Mapping[str, str]]], Sequence[Measured]]
 
 
-class Crew:
+class WorkerPool:
     """The claims on one study."""
 
     def __init__(self, storage: Any, study_name: str) -> None:

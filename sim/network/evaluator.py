@@ -14,7 +14,7 @@ from hw.multipliers import EXACT, Multiplier, get
 from sim.data import Images
 from sim.network.layer import MappedLayer
 from sim.network.quant_network import QuantNetwork, State
-from sim.network.trie import Done, chunk_logits, unheard
+from sim.network.trie import Done, chunk_logits, ignore_progress
 from sim.tables import Table, pe_table
 
 KEPT_BYTES = 2**30  # of activations
@@ -65,7 +65,7 @@ class Evaluator:
         self._lock = threading.Lock()  # batches run side by side
         self.layer_runs = 0  # layers computed so far, times batches: what reuse saves
 
-    def logits(self, mapping: Mapping[str, str], *, done: Done = unheard
+    def logits(self, mapping: Mapping[str, str], *, done: Done = ignore_progress
                ) -> npt.NDArray[np.float32]:
         """Return float32[n, classes] under layer -> multiplier name; unnamed layers are exact.
 
@@ -90,7 +90,7 @@ class Evaluator:
         return self._logits[names]
 
     def prepare(self, mappings: Iterable[Mapping[str, str]], *,
-                done: Done = unheard) -> None:
+                done: Done = ignore_progress) -> None:
         """Compute the logits of many mappings; `logits` then has them.
 
         The mappings are walked as a trie, one chunk of images after the other: layers that

@@ -17,7 +17,7 @@ Names = tuple[str, ...]  # multiplier of every layer, in order
 Done = Callable[[int], None]  # told of images
 
 
-def unheard(images: int) -> None:
+def ignore_progress(images: int) -> None:
     """Take no notice of images that are done."""
 
 
@@ -25,7 +25,7 @@ def chunk_logits(network: QuantNetwork, images: Images,
                  mappings: Mapping[Names, Mapping[str, Table]], *,
                  views: Mapping[Names, QuantNetwork] | None = None,
                  check: Callable[[], None] = lambda: None,
-                 done: Done = unheard
+                 done: Done = ignore_progress
                  ) -> tuple[dict[Names, npt.NDArray[np.float32]], int]:
     """Return the logits float32[n, classes] under each mapping, and how many layers were run.
 

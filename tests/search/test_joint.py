@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search.certify.expected import Prospects
+from search.certify.expected import CertificateForecast
 from search.certify.judging import Certification, sequence
 from search.certify.paired_test import compare
 from search.measure.damage import Damage
@@ -16,7 +16,7 @@ from search.methods.base import SearchTask, run_method
 from search.problem.costs import Costs, join_costs
 from search.report.record import Candidate, MethodResult
 from search.trials.study_store import TrialStore
-from sim.network.trie import unheard
+from sim.network.trie import ignore_progress
 from tests.search.synthetic import MadeUpNetwork, every_design, made_up_damage, made_up_problem
 
 INFERENCES = (2, 3)
@@ -226,7 +226,7 @@ class Split:
     def __init__(self, lost=0, gained=0):
         self.labels, self.lost, self.gained = np.zeros(CERTIFIED), lost, gained
 
-    def right(self, mapping, *, done=unheard):
+    def right(self, mapping, *, done=ignore_progress):
         right = np.arange(CERTIFIED) >= 20
         if mapping.get("a/layer") == "bold":
             right[20:20 + self.lost] = False
@@ -286,7 +286,7 @@ def test_a_network_that_nothing_harms_does_not_change_the_plan():
         both.append(Measured(right=(297, 290), lost=(index, 0), damages=(harm, 0), seconds=0))
     single = [replace(one, right=(297,), images=(300,)) for one in history]
     plans = [
-        sequence(tried, answers, exact, Prospects(
+        sequence(tried, answers, exact, CertificateForecast(
             exact_right=exact.right, searched=exact.images, certified=[CERTIFIED] * networks,
             margins=[MARGIN] * networks), needed=[290] * networks)
         for networks, tried, answers, exact in ((1, single, alone, single[0]),

@@ -37,9 +37,9 @@ class _Judged:
                         damages=(total(self.damage, assignment),), seconds=0.01)
 
 
-def search(problem, damage, accepts, *, evaluations, prospects=None):
+def search(problem, damage, accepts, *, evaluations, forecast=None):
     task = SearchTask(problem=problem, needed=(PERFECT,), images=(PERFECT,), seed=0,
-                      evaluations=evaluations, damage=Damage(alone=damage), prospects=prospects)
+                      evaluations=evaluations, damage=Damage(alone=damage), forecast=forecast)
     oracle = Oracle(problem, _Judged(problem, damage, accepts), images=(PERFECT,))
     return run_method(METHODS["milp"], task, oracle)
 
@@ -84,7 +84,7 @@ def test_between_sure_and_hopeless_certificates_it_is_filled_with_the_safest_des
     problem = made_up_problem(layers=5, leakage_uw=SMALL_LEAKAGE_UW)
     damage = made_up_damage(problem)
     result = search(problem, damage, lambda a: total(damage, a) <= 0.8, evaluations=300,
-                    prospects=_Chances())
+                    forecast=_Chances())
     dominated = np.flatnonzero(AssignmentModel(problem, relative_gap=milp.RELATIVE_GAP).dominated(
         damage))
     designs = {a: (problem.relative_energy(a), total(damage, a)) for a in every_design(problem)
@@ -106,13 +106,13 @@ def test_refining_ends_where_no_certificate_would_pass():
     problem = made_up_problem(layers=8, multipliers=16, leakage_uw=SMALL_LEAKAGE_UW)
     damage = made_up_damage(problem)
     few = search(problem, damage, lambda a: total(damage, a) < 3, evaluations=24,
-                 prospects=_Chances())
+                 forecast=_Chances())
     hopeful = sum(total(damage, problem.from_mapping(one.mapping)) < 1 - milp.BOLD
                   for one in few.history)
     assert hopeful >= 12
     # What is left goes into cheaper designs all the same.
     many, blind = (search(problem, damage, lambda a: total(damage, a) < 3, evaluations=300,
-                          prospects=one) for one in (_Chances(), None))
+                          forecast=one) for one in (_Chances(), None))
     assert many.best.energy == pytest.approx(blind.best.energy, rel=0.01)
 
 

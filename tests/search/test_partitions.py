@@ -98,7 +98,7 @@ class Prepared:
             task = SearchTask(problem=self.problem, needed=needed, images=(SEARCHED,), seed=number,
                               evaluations=EVALUATIONS, damage=self.calibration.damage,
                               hopeless=self.calibration.hopeless,
-                              prospects=certification.prospects)
+                              forecast=certification.forecast)
             result = run_method(METHODS[name], task, oracle)
             designs = certification.plan(result, needed, measure)
             found[name] = certification.judge(result, designs, chosen=True).best.energy

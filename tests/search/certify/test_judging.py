@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from search.certify import expected as prospects
-from search.certify.expected import Prospects
+from search.certify import expected as forecast
+from search.certify.expected import CertificateForecast
 from search.certify.forecast import imagine
 from search.certify.judging import Certification, sequence
 from search.certify.paired_test import ALPHA, p_value
@@ -23,8 +23,8 @@ def candidate(name, energy, right=EXACT_RIGHT):
 
 
 EXACT = candidate("mul8u_exact", 1.0)
-PROSPECTS = Prospects(exact_right=EXACT.right, searched=EXACT.images, certified=[CERTIFIED],
-                      margins=[MARGIN])
+FORECAST = CertificateForecast(exact_right=EXACT.right, searched=EXACT.images,
+                               certified=[CERTIFIED], margins=[MARGIN])
 
 
 def answered(harm, *, right=EXACT_RIGHT, lost=0):
@@ -32,7 +32,7 @@ def answered(harm, *, right=EXACT_RIGHT, lost=0):
 
 
 def planned(history, answers):
-    return sequence(history, answers, EXACT, PROSPECTS, needed=[EXACT_RIGHT])
+    return sequence(history, answers, EXACT, FORECAST, needed=[EXACT_RIGHT])
 
 
 def test_only_designs_that_nothing_cheaper_equals_are_judged():
@@ -86,7 +86,7 @@ def rejects(lost, gained):
 @pytest.mark.parametrize("overlap", [False, True], ids=["independent", "same images"])
 def test_false_certificates_of_planned_sequences_are_within_five_percent(monkeypatch, overlap):
     """2,000 runs, searched, planned and certified; half of the designs truly lose the margin."""
-    monkeypatch.setattr(prospects, "imagine", lambda *given, splits, seed: imagine(
+    monkeypatch.setattr(forecast, "imagine", lambda *given, splits, seed: imagine(
         *given, splits=50, seed=seed))
     runs, false, true = 2000, 0, 0
     generator = np.random.default_rng(5)

@@ -18,7 +18,7 @@ from hw.common.errors import ToolError
 from search.measure.oracle import Measured
 from search.trials import worker_pool as module
 from search.trials.backends import close_database, open_database, patiently
-from search.trials.worker_pool import Crew
+from search.trials.worker_pool import WorkerPool
 from tests.search.synthetic import made_up_problem
 from tests.search.trials.test_study_store import open_store, search
 
@@ -74,13 +74,13 @@ def database(request, tmp_path):
 
 
 @pytest.fixture
-def crew():
+def pool():
     """Return a function that opens the claims of a study."""
     opened = []
 
     def found(url, name):
         opened.append(open_database(url))
-        return Crew(opened[-1], name)
+        return WorkerPool(opened[-1], name)
 
     yield found
     for storage in opened:
@@ -96,18 +96,18 @@ def answer(mapping):
     return Measured(right=(number,), lost=(number % 3,), damages=(number / 7,), seconds=0.5)
 
 
-def test_what_one_has_measured_the_others_know(database, crew):
-    first, second = crew(database, "known"), crew(database, "known")
+def test_what_one_has_measured_the_others_know(database, pool):
+    first, second = pool(database, "known"), pool(database, "known")
     assert first.measure(mappings(3), lambda some: [answer(m) for m in some]) == [
         answer(m) for m in mappings(3)]
     assert second.measure(mappings(3), None) == [answer(m) for m in mappings(3)]
     assert len(second.known()) == 3
 
 
-def test_two_workers_divide_what_is_asked_for(postgresql, crew, monkeypatch):
+def test_two_workers_divide_what_is_asked_for(postgresql, pool, monkeypatch):
     monkeypatch.setattr(module, "POLL_S", 0.02)
     done, found = {"a": [], "b": []}, {}
-    crews = {name: crew(postgresql, "divided") for name in done}
+    crews = {name: pool(postgresql, "divided") for name in done}
 
     def work(name):
         def evaluate(some):
@@ -130,14 +130,14 @@ def test_two_workers_divide_what_is_asked_for(postgresql, crew, monkeypatch):
     assert len(done["a"]) + len(done["b"]) <= 18
 
 
-def test_an_interrupted_worker_gives_its_claims_back(database, crew):
+def test_an_interrupted_worker_gives_its_claims_back(database, pool):
     def interrupted(some):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        crew(database, "interrupted").measure(mappings(2), interrupted)
+        pool(database, "interrupted").measure(mappings(2), interrupted)
     started = time.monotonic()
-    crew(database, "interrupted").measure(mappings(2), lambda some: [answer(m) for m in some])
+    pool(database, "interrupted").measure(mappings(2), lambda some: [answer(m) for m in some])
     assert time.monotonic() - started < 5
 
 
