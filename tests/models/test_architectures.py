@@ -86,9 +86,9 @@ def test_node_names_are_unique(name):
     ({"name": "resnet5"}, r"^Unknown architecture 'resnet5'; did you mean 'resnet5[06]'"),
     ({"image": 100}, r"^Image size must be a multiple of 32, not 100$"),
     ({"image": 0}, r"^Image size must be a multiple of 32, not 0$"),
-    ({"classes": 0}, r"^Classes must be at least 1, not 0$"),
-    ({"width": 0.0}, r"^Width must be positive, not 0.0$"),
-    ({"width": float("nan")}, r"^Width must be positive, not nan$"),
+    ({"classes": 0}, r"^Classes must be 1 to 100,000, not 0$"),
+    ({"width": 0.0}, r"^Width must be positive and at most 8, not 0.0$"),
+    ({"width": float("nan")}, r"^Width must be positive and at most 8, not nan$"),
     ({"weights": -1}, r"^Seed of the weights must not be negative, not -1$"),
 ])
 def test_impossible_networks_are_refused(options, message):

@@ -97,7 +97,7 @@ def evolve_one(settings: Settings, state: Path) -> Multiplier:
     for stage in evolution.run():
         if stage % SAVE_EVERY == 0:
             evolution.save(state)
-    return settings.multiplier(f"seed {settings.seed}", evolution.best)
+    return settings.multiplier(f"seed_{settings.seed}", evolution.best)
 
 
 def _limits(texts: list[str]) -> Limits:

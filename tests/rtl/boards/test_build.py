@@ -62,7 +62,7 @@ def test_bad_arguments(arguments, message, tmp_path):
 def test_design_file_that_is_none(tmp_path):
     path = tmp_path / "design.json"
     path.write_text("{}")
-    with pytest.raises(InputError, match=rf"^{path}: Design must be a JSON object"):
+    with pytest.raises(InputError, match=rf"^{path}: must be a JSON object with "):
         main(["build", "ulx3s", str(path)])
 
 

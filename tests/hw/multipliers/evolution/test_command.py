@@ -46,7 +46,7 @@ def test_best_of_two_seeds_is_written_and_can_be_made_again(tmp_path):
     assert start.family in mine.citation or start.name in mine.citation
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"start {start.name}: ")
-    assert [line.partition(":")[0] for line in lines[1:3]] == ["seed 1", "seed 2"]
+    assert [line.partition(":")[0] for line in lines[1:3]] == ["seed_1", "seed_2"]
     assert lines[-1] == "mul8u_mine.json"
     again = evolve("--again", "mul8u_mine.json", cwd=tmp_path)
     assert again.stdout == f"mul8u_mine.json: the same netlist again, {mine.digest[:12]}\n"
@@ -56,7 +56,7 @@ def test_results_are_compared_as_mapped_pes(tmp_path):
     done = evolve("--name", "m", "--limit", "mae=0.1", "--start", "mul8u_exact", "--mutants", 4000,
                   "--jobs", 1, cwd=tmp_path)
     lines = done.stdout.splitlines()
-    assert [line.partition(": ")[0] for line in lines[:2]] == ["start mul8u_exact", "seed 1"]
+    assert [line.partition(": ")[0] for line in lines[:2]] == ["start mul8u_exact", "seed_1"]
     energies = [float(re.search(r"([\d.]+) fJ per cycle of the mapped PE", line)[1])
                 for line in lines[:2]]
     assert energies[0] > energies[1] > 0
