@@ -157,6 +157,34 @@ def test_large_biases_are_kept_to_the_last_unit(tmp_path):
     np.testing.assert_array_equal(network.layers[0].bias, facts.bias)
 
 
+def test_pruned_filters_keep_their_bias_at_any_scale(tmp_path):
+    """A filter of zeros may have been given any scale, here one in which its bias does not fit."""
+    facts = layer("conv", per_channel=True, bias=False)
+    facts.codes[1] = 0
+    facts.scale[1] = 1.2e-9
+    model = forms.qdq(facts)
+    [node] = [node for node in model.graph.node if node.name == "layer"]
+    node.input.append("bias")
+    bias = np.array([0.5, 7.1, -3.1, 0.0, 1.1, 2.1], np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(bias, "bias"))
+    network = QuantNetwork.load(forms.save(model, tmp_path / "net.onnx"))
+    x = images(facts)
+    np.testing.assert_array_equal(network.run(x).reshape(3, 6, -1)[:, 1],
+                                  runtime.logits(model, x).reshape(3, 6, -1)[:, 1])
+    assert runtime.check_layers(network, model, x) < 0.01
+
+
+def test_biases_beyond_the_accumulators_stay_outside(tmp_path):
+    facts = layer("conv", per_channel=True, bias=False)
+    facts.scale[1] = 1.2e-9
+    model = forms.qdq(facts)
+    [node] = [node for node in model.graph.node if node.name == "layer"]
+    node.input.append("bias")
+    model.graph.initializer.append(numpy_helper.from_array(np.full(6, 7, np.float32), "bias"))
+    with pytest.raises(InputError, match=r"layer: its biases do not fit in int32 accumulators$"):
+        QuantNetwork.load(forms.save(model, tmp_path / "net.onnx"))
+
+
 def test_unnamed_products_are_named_by_their_output(tmp_path):
     model = forms.qdq(layer(), named=False)
     network = QuantNetwork.load(forms.save(model, tmp_path / "net.onnx"))

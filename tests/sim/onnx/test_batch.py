@@ -123,6 +123,21 @@ def test_batch_that_cannot_be_freed_is_kept(batch, tmp_path):
     assert network.layers[0].positions == 4
 
 
+def test_axis_that_mixes_images_is_not_freed(tmp_path):
+    """In a batch of one the mean over the batch is the image itself."""
+    net = NetBuilder((3, 8, 8))
+    net.conv(3, 5, 8, name="conv")
+    scores = net.tensor
+    net.add("ReduceMax", axes=[0], keepdims=1)
+    net.add("Sub", scores)
+    net.add("Add", scores)
+    path, x = saved(net, tmp_path, 1), pictures()
+    network = QuantNetwork.load(path, x)
+    assert network.fixed_batch == 1
+    expected = in_batches(path, x, 1)
+    assert np.abs(network.run(x) - expected).max() < 0.05 * np.abs(expected).max()
+
+
 def test_free_batch_with_a_fixed_reshape_is_mended(tmp_path):
     path, x = saved(by_reshape(1), tmp_path, 1), pictures(6)
     model = onnx.load(path)
