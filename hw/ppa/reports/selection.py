@@ -13,14 +13,14 @@ def check_size(multiplier: Multiplier) -> None:
     """Raise InputError for a multiplier without a netlist, or with operands not of 8 bits."""
     netlist = multiplier.netlist
     if (netlist.act_width, netlist.weight_width) != (8, 8):
-        raise InputError(f"Multiplier {multiplier.name!r} must have operands of 8 bits, not "
+        raise InputError(f"{multiplier.subject} must have operands of 8 bits, not "
                          f"{netlist.act_width} and {netlist.weight_width}")
 
 
 def check_unsigned(multiplier: Multiplier) -> None:
     """Raise InputError for a multiplier that is signed, or as `check_size` does."""
     if multiplier.signed:
-        raise InputError(f"Multiplier {multiplier.name!r} must be unsigned, as those that it is "
+        raise InputError(f"{multiplier.subject} must be unsigned, as those that it is "
                          "compared with")
     check_size(multiplier)
 

@@ -18,9 +18,9 @@ TABLE_ONLY = Multiplier(name="products", family="test",
                         source=ProductTable.of(np.zeros((256, 256), int)))
 NARROW = Multiplier(name="narrow", family="test",
                     source=NetlistBuilder(act_width=4, weight_width=8).build([2]))
-SIGNED = "^Multiplier 'test_signed' must be unsigned, as those that it is compared with$"
+SIGNED = r"unfit\.json: multiplier 'test_signed' must be unsigned, as those that it is "
 PRODUCTS = r"unfit\.json: multiplier 'products' must have a netlist"
-WIDTH = "^Multiplier 'narrow' must have operands of 8 bits, not 4 and 8$"
+WIDTH = r"unfit\.json: multiplier 'narrow' must have operands of 8 bits, not 4 and 8$"
 
 
 def test_names_and_files_in_the_order_given(tmp_path):
