@@ -9,6 +9,7 @@ from scipy.special import bdtrc
 from sim.data.presets import PRESETS
 
 NO_LUCK = 0.01  # chance to have so many images right, below which it is not luck
+FEWEST = 16  # images that say anything
 MOSTLY = 0.95  # of the answers, which are then called one and the same
 REMEDY = ('check labels and preprocessing: {"input": {"preset": NAME}} in MODEL.json beside it, '
           f"NAME of {', '.join(PRESETS)} (docs/data.md)")
@@ -28,7 +29,7 @@ def doubt(answers: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], classes
         The images, as readers know them.
     """
     n, right = len(labels), int((answers == labels).sum())
-    if n == 0:
+    if n < FEWEST:
         return ""
     has = f"has {right:,} of {n:,} {what} right"
     if may_be_luck(right, n, 1 / classes):

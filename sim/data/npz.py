@@ -30,6 +30,7 @@ from sim.data.pictures import decode, pixels_of
 
 STREAMS = ("jpeg", "png", "webp")  # names of packed files, cut by `offset`
 READ_BYTES = 1 << 20  # at once: a large read would be held twice
+MOST_NAMED, MOST_SHOWN = 6, 120  # arrays that a message names, and its letters for them
 TILE = 32  # pixels of a side of the images on a sheet
 OBJECT_BYTES = 512  # of memory that a packed file takes beside its content
 _DAMAGE = (BadZipFile, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, OSError,
@@ -59,7 +60,8 @@ def read(request: Request) -> Content:
             stream = next((name for name in STREAMS if {name, "offset"} <= names), None)
             labelled = request.labelled or (stream is not None and "y" in names)
             if (labelled and "y" not in names) or ("x" not in names and stream is None):
-                raise InputError(f"{path}: {what}")
+                found = ", ".join(sorted(names)[:MOST_NAMED]) or "none"
+                raise InputError(f"{path}: {what}; it has {found[:MOST_SHOWN]}")
             if "x" in names:
                 return _arrays(archive, request)
             assert stream is not None

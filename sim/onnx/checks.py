@@ -64,6 +64,9 @@ def check_content(model: onnx.ModelProto, path: Path) -> None:
         subject = f"{path}: {node.op_type} {node.name or next(iter(node.output), '')!r}"
         if node.op_type in WINDOWED:
             _check_window(node, subject)
+        if _in_training(node, constants):
+            raise InputError(f"{subject} must not be in training mode, in which images of a batch "
+                             "change each other: export the network after model.eval()")
         for place in SCALES.get(node.op_type, ()):
             name = node.input[place] if len(node.input) > place else ""
             if name in constants:
@@ -79,6 +82,14 @@ def check_content(model: onnx.ModelProto, path: Path) -> None:
             values = constants.get(name)
             if values is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
                 raise InputError(f"{subject} must have finite weights, but {name!r} are not")
+
+
+def _in_training(node: onnx.NodeProto, constants: Mapping[str, np.ndarray]) -> bool:
+    """Return whether batch statistics or chance decide what an operator gives."""
+    if node.op_type == "BatchNormalization":
+        return bool(attribute(node, "training_mode", 0))
+    name = node.input[2] if node.op_type == "Dropout" and len(node.input) > 2 else ""
+    return name in constants and bool(constants[name].any())
 
 
 def _check_window(node: onnx.NodeProto, subject: str) -> None:

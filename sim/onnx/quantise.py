@@ -90,7 +90,7 @@ def quantise(model: onnx.ModelProto, calibration: npt.NDArray[np.float32],
                                         for file in ("float.onnx", "folded.onnx", "int8.onnx"))
             onnx.save(model, source)
             _fold(source, prepared)
-            onnx.save(_flat_biases(_named_as(model, onnx.load(prepared))), prepared)
+            onnx.save(_flat_biases(_own_weights(_named_as(model, onnx.load(prepared)))), prepared)
             options: dict[str, Any] = {"ActivationSymmetric": symmetric}
             if ranges:
                 options["TensorQuantOverrides"] = _overrides(prepared, ranges)
@@ -110,6 +110,23 @@ def load_ranges(path: Path) -> dict[str, Range]:
     if not content:
         raise InputError(f"{path}: ranges must be an object of TENSOR: [SCALE, ZERO_POINT]")
     return {tensor: Range(*entry) for tensor, entry in content.items()}
+
+
+def _own_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with weights that several products share, copied for each of them.
+
+    Tied weights are scaled along another axis where they are transposed.
+    """
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    seen: set[str] = set()
+    for node in model.graph.node:
+        name = node.input[1] if node.op_type in PRODUCTS and len(node.input) > 1 else ""
+        if name in stored and name in seen:
+            copy = model.graph.initializer.add()
+            copy.CopyFrom(stored[name])
+            copy.name = node.input[1] = f"{name}/{node.name}"
+        seen.add(name)
+    return model
 
 
 def _flat_biases(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -197,3 +197,16 @@ def unchecked(net):
                                                        ["n", *net.shape])],
         [helper.make_tensor_value_info(net.tensor, TensorProto.FLOAT, None)], net.constants),
         opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("op", ["BatchNormalization", "Dropout"])
+def test_networks_in_training_mode_are_refused(op):
+    net = NetBuilder((3, 8, 8))
+    if op == "Dropout":
+        net.add(op, net.given(0.5), net.given(True, bool), name="node")
+    else:
+        net.add(op, *[net.given(np.ones(3)) for _ in range(4)], name="node", training_mode=1)
+        net.nodes[-1].output.extend(["mean", "variance"])
+    with pytest.raises(InputError, match=rf"^net.onnx: {op} 'node' must not be in training mode, "
+                                         r".* export the network after model.eval\(\)$"):
+        check_content(net.model(), PATH)

@@ -196,3 +196,20 @@ def test_ranges_that_no_float32_holds_are_refused(tmp_path, entry):
     (tmp_path / "r.json").write_text(json.dumps({"t": entry}))
     with pytest.raises(InputError, match=r"r\.json: \['t'\](\[\d\])? must be "):
         load_ranges(tmp_path / "r.json")
+
+
+@pytest.mark.parametrize("width", [5, 8, 12])
+def test_tied_weights_are_scaled_by_the_channels_of_each_layer(width, tmp_path):
+    """A decoder that multiplies by the encoder's weights, transposed."""
+    net = NetBuilder((8,))
+    weights = net.constant((width, 8), 0.4)
+    net.add("Gemm", weights, name="encoder", transB=1)
+    net.add("Relu")
+    net.add("MatMul", weights, name="decoder")
+    onnx.save(net.model(), tmp_path / "net.onnx")
+    x = np.random.default_rng(2).standard_normal((32, 8)).astype(np.float32)
+    network = QuantNetwork.load(tmp_path / "net.onnx", x)
+    assert [layer.name for layer in network.layers] == ["encoder", "decoder"]
+    assert network.unmapped == {}
+    expected = runtime.logits(net.model(), x)
+    assert np.abs(network.run(x) - expected).max() < 0.05 * np.abs(expected).max()
