@@ -13,7 +13,7 @@ from pathlib import Path
 from hw.accelerator import AcceleratorConfig
 from hw.common.errors import InputError, run_command_line, unknown_name
 from hw.common.files import write_text
-from hw.common.outputs import OutputFile, check_output
+from hw.common.outputs import OutputFile
 from hw.compiler import Program, compile_program
 from hw.config import Design
 from hw.cycles import accelerator_cycles
@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="network, quantised; a float one needs --calibration")
     parser.add_argument("-o", "--output", type=Path, action=OutputFile, default="program.json",
                         metavar="FILE", help="program (default: %(default)s)")
-    parser.add_argument("--listing", type=Path, metavar="FILE",
+    parser.add_argument("--listing", type=Path, action=OutputFile, metavar="FILE",
                         help="write the program as text too, a line an instruction")
     parser.add_argument("--batch", type=int, default=1, metavar="N",
                         help="images per pass (default %(default)s)")
@@ -55,10 +55,8 @@ def _network(arguments: argparse.Namespace) -> QuantNetwork:
 def main() -> None:
     """Command line of the module."""
     arguments = _parser().parse_args()
-    if arguments.listing:
-        check_output(arguments.listing)
-        if arguments.listing.absolute() == arguments.output.absolute():
-            raise InputError(f"{arguments.listing}: --listing must not be the program's file")
+    if arguments.listing and arguments.listing.absolute() == arguments.output.absolute():
+        raise InputError(f"{arguments.listing}: --listing must not be the program's file")
     if not 1 <= arguments.batch <= MAX_BATCH:
         raise InputError(f"--batch must be 1 to {MAX_BATCH}, not {arguments.batch}")
     design = Design.load(arguments.design)

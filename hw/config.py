@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
-from hw.common.files import read_json, write_json
-from hw.common.records import record, without_format
+from hw.common.files import write_json
+from hw.common.records import read_as, record, without_format
 from hw.multipliers.base import Multiplier, exact_products
 from hw.netlist import Netlist
 
@@ -218,11 +218,7 @@ class Design:
     @classmethod
     def load(cls, path: Path) -> Design:
         """Read a design file; every error names the file."""
-        content = read_json(path)
-        try:
-            return cls.from_dict(content)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
+        return read_as(path, cls.from_dict)
 
     def save(self, path: Path) -> None:
         """Write the design file atomically."""

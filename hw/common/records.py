@@ -18,7 +18,7 @@ dataclass itself refuses, by InputError or ValueError, is told with its place.
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -58,11 +58,15 @@ def read_record(path: Path, kind: type[T], file_format: str | None = None) -> T:
 
     Raises InputError naming the file and the place in it.
     """
+    return read_as(path, lambda content: record(kind, content if file_format is None else
+                                                without_format(content, file_format)))
+
+
+def read_as(path: Path, parse: Callable[[Any], T]) -> T:
+    """Return what `parse` makes of a JSON file; its InputError is told with the file's name."""
     content = read_json(path)
     try:
-        if file_format is not None:
-            content = without_format(content, file_format)
-        return record(kind, content)
+        return parse(content)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

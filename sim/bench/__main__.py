@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hw.common.errors import InputError, ToolError, run_command_line, unknown_name
 from hw.common.files import write_json, write_text
-from hw.common.outputs import OutputFile, check_output
+from hw.common.outputs import OutputFile
 from hw.common.progress import task
 from sim.bench.contenders import BASELINE, CONTENDERS, HARD, TYPICAL
 from sim.bench.machine import describe
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="report an earlier run instead of measuring")
     parser.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE.json",
                         help="write all measurements")
-    parser.add_argument("--plot", type=Path, metavar="FILE.svg",
+    parser.add_argument("--plot", type=Path, action=OutputFile, metavar="FILE.svg",
                         help="draw time per multiplication, logarithmic")
     parser.add_argument("--markdown", type=Path, metavar="PAGE.md",
                         help="put the tables between the markers of a page")
@@ -106,9 +106,6 @@ def run(arguments: argparse.Namespace) -> Results:
 def main() -> int:
     """Command line of the module; status 1 when a result was not bit-exact."""
     arguments = _parser().parse_args()
-    for path in (arguments.output, arguments.plot):
-        if path is not None:
-            check_output(path)
     if arguments.plot and arguments.plot.suffix != ".svg":
         raise InputError(f"{arguments.plot}: --plot must end in .svg")
     if arguments.markdown:

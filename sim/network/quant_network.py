@@ -100,7 +100,7 @@ class QuantNetwork:
         path = Path(path)
         model = load_model(path, shape if calibration is None else calibration.shape[1:])
         if calibration is not None:
-            _check_images(calibration, network_input(model)[1], f"{path}: i")
+            _check_images(calibration, network_input(model)[1], f"{path}: images")
         if not has_products(model):
             raise InputError(f"{path}: {NO_LAYER}")
         model, outputs = free_batch(model, calibration, path)
@@ -380,13 +380,13 @@ def _quantised(path: Path, model: onnx.ModelProto, calibration: Images | None,
         raise InputError(f"{path}: cannot be quantised ({reason(error)})") from None
 
 
-def _check_images(images: Images, shape: tuple[int | None, ...], subject: str = "I") -> None:
-    """Refuse images that the network cannot take; subject : what `mages` follows in messages."""
+def _check_images(images: Images, shape: tuple[int | None, ...], subject: str = "Images") -> None:
+    """Refuse images that the network cannot take; subject : what messages call them."""
     wanted = list(shape[1:])
     fits = images.ndim == len(shape) and all(
         dim is None or dim == size for dim, size in zip(wanted, images.shape[1:], strict=True))
     if not fits or not len(images):
-        raise InputError(f"{subject}mages must have shape [n, {', '.join(map(str, wanted))}], "
+        raise InputError(f"{subject} must have shape [n, {', '.join(map(str, wanted))}], "
                          f"not {list(images.shape)}")
     if images.dtype != np.float32:
-        raise InputError(f"{subject}mages must be float32, not {images.dtype}")
+        raise InputError(f"{subject} must be float32, not {images.dtype}")

@@ -8,6 +8,7 @@ Where they do not, the network runs in batches of the file's size.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,18 +50,26 @@ def free_batch(model: onnx.ModelProto, images: Images | None, path: Path) -> Bat
     size = declared or 1
     trial = _trial(images, -(-TRIED // size) * size, shape)
     free = _with_batch(model, None)
-    wanted, squeezed = _rows(free if declared is None else model, trial, size, path)
+    own = free if declared is None else model
+    session, wanted, squeezed = _rows(own, trial, size, path)
     if images is not None and (np.isnan(wanted) | np.isposinf(wanted)).any():
         raise InputError(f"{path}: network output must be finite, but is not on the first images")
-    for candidate in (free, _opened(model, size, squeezed=squeezed)):
-        found = _tried(candidate, trial[:TRIED])
+    for candidate in _candidates(model, free, size, squeezed=squeezed):
+        found = _tried(candidate, trial[:TRIED], session if candidate is own else None)
         # Where the file leaves the axis open, what it makes of a batch is right by definition.
         if found is not None and len(found) == TRIED and (
-                (candidate is free and declared is None) or _agree(found, wanted[:TRIED])):
+                candidate is own or _agree(found, wanted[:TRIED])):
             return Batched(candidate, wanted.shape[1:])
     if squeezed:
         raise _no_rows(model, wanted.shape[1:], size, path)
     return Batched(_with_batch(model, size), wanted.shape[1:])
+
+
+def _candidates(model: onnx.ModelProto, free: onnx.ModelProto, size: int, *, squeezed: bool
+                ) -> Iterator[onnx.ModelProto]:
+    """Yield networks that may take any batch; the second is made only when it is asked for."""
+    yield free
+    yield _opened(model, size, squeezed=squeezed)
 
 
 def _with_batch(model: onnx.ModelProto, size: int | None) -> onnx.ModelProto:
@@ -81,19 +90,19 @@ def _trial(images: Images | None, count: int, shape: list[int | None]) -> Images
 
 
 def _rows(model: onnx.ModelProto, trial: Images, size: int, path: Path
-          ) -> tuple[npt.NDArray[Any], bool]:
+          ) -> tuple[Any, npt.NDArray[Any], bool]:
     """Return the output for images in batches of the file's size, one row each, or InputError.
 
-    And whether the file has squeezed a batch of 1 away, so that a row is all that it gives.
+    Before it the session that made it, behind it whether the file has squeezed a batch of 1 away,
+    so that a row is all that it gives.
     """
-    subject = f"{path}: network"
     output = model.graph.output[0].name
     try:
         session = new_session(model)
         parts = [_run(session, output, trial[first:first + size])
                  for first in range(0, len(trial), size)]
     except InputError as error:
-        raise InputError(f"{subject} does not run on images of {list(trial.shape[1:])} "
+        raise InputError(f"{path}: network does not run on images of {list(trial.shape[1:])} "
                          f"({error})") from None
     squeezed = size == 1 and parts[0].ndim == 1 and len(parts[0]) > 1
     if squeezed:
@@ -101,7 +110,7 @@ def _rows(model: onnx.ModelProto, trial: Images, size: int, path: Path
     for part in parts:
         if not part.ndim or len(part) != size or part.dtype.kind not in "fiu":
             raise _no_rows(model, part.shape, size, path)
-    return np.concatenate(parts), squeezed
+    return session, np.concatenate(parts), squeezed
 
 
 def _no_rows(model: onnx.ModelProto, shape: tuple[int, ...], size: int, path: Path) -> InputError:
@@ -109,10 +118,14 @@ def _no_rows(model: onnx.ModelProto, shape: tuple[int, ...], size: int, path: Pa
                       f"an image, not shape {list(shape)} for a batch of {size}")
 
 
-def _tried(model: onnx.ModelProto, trial: Images) -> npt.NDArray[Any] | None:
-    """Return the output for images in one batch, None where the network does not take them."""
+def _tried(model: onnx.ModelProto, trial: Images, session: Any | None
+           ) -> npt.NDArray[Any] | None:
+    """Return the output for images in one batch, None where the network does not take them.
+
+    session : of the network, where there is one already.
+    """
     try:
-        return _run(new_session(model), model.graph.output[0].name, trial)
+        return _run(session or new_session(model), model.graph.output[0].name, trial)
     except InputError:
         return None
 

@@ -17,6 +17,7 @@ from onnx import numpy_helper
 from hw.common.errors import InputError
 from hw.common.memory import require_memory, shown
 from sim.onnx.graph import all_nodes, attribute, copy_constants, network_input, set_input_shape
+from sim.onnx.side import subgraphs
 
 MAX_NODES = 10_000
 MAX_TRIPS = 10_000  # of a loop, those around it included
@@ -173,11 +174,9 @@ def _check_trips(nodes: Iterable[onnx.NodeProto], constants: Mapping[str, np.nda
             if trips > MAX_TRIPS:
                 raise InputError(f"{path}: Loop {node.name or node.output[0]!r} must have at most "
                                  f"{MAX_TRIPS:,} trips in all, not {trips:,}")
-        for entry in node.attribute:
-            for graph in (*([entry.g] if entry.HasField("g") else []), *entry.graphs):
-                inner = {tensor.name: numpy_helper.to_array(tensor)
-                         for tensor in graph.initializer}
-                _check_trips(graph.node, {**constants, **inner}, trips, path)
+        for graph in subgraphs(node):
+            inner = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+            _check_trips(graph.node, {**constants, **inner}, trips, path)
 
 
 class _Inferred:

@@ -15,7 +15,8 @@ from onnx import TensorProto
 from hw.common.errors import InputError
 from hw.common.memory import require_memory
 from sim.onnx.container import COPIES, MAX_BYTES
-from sim.onnx.graph import all_nodes, subgraphs
+from sim.onnx.graph import all_nodes
+from sim.onnx.side import subgraphs
 
 
 def read_external(model: onnx.ModelProto, path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from sim.onnx.side import fold, reads
+from sim.onnx.side import fold, reads, subgraphs
 
 Array = np.ndarray[Any, np.dtype[Any]]
 # What an array might run; these nodes get names.
@@ -105,14 +105,6 @@ def attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
         if entry.name == name:
             return onnx.helper.get_attribute_value(entry)
     return default
-
-
-def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """Yield the graphs that a node holds: branches of If, bodies of Loop and Scan."""
-    for entry in node.attribute:
-        if entry.HasField("g"):
-            yield entry.g
-        yield from entry.graphs
 
 
 def all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:

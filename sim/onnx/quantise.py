@@ -134,8 +134,9 @@ def _flat_biases(model: onnx.ModelProto) -> onnx.ModelProto:
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
         bias = stored.get(node.input[2]) if node.op_type == "Gemm" and len(node.input) > 2 else None
-        readers = [one for one in model.graph.node if bias is not None and bias.name in one.input]
-        if bias is not None and len(bias.dims) == 2 and bias.dims[0] == 1 and len(readers) == 1:
+        if bias is None or len(bias.dims) != 2 or bias.dims[0] != 1:
+            continue
+        if sum(bias.name in one.input for one in model.graph.node) == 1:
             del bias.dims[0]
     return model
 

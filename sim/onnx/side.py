@@ -5,7 +5,7 @@ Nothing is fused, so every operator rounds as the file says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,14 +91,21 @@ def fold(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto],
     return dict(zip(outputs, first_run(step.session, outputs, {}), strict=True))
 
 
+def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """Yield the graphs that a node holds: branches of If, bodies of Loop and Scan."""
+    for entry in node.attribute:
+        if entry.HasField("g"):
+            yield entry.g
+        yield from entry.graphs
+
+
 def reads(node: onnx.NodeProto) -> list[str]:
     """Return the tensors a node reads: its inputs, and what its subgraphs take from outside."""
     names = [name for name in node.input if name]
-    for entry in node.attribute:
-        for graph in (*([entry.g] if entry.HasField("g") else []), *entry.graphs):
-            inside = {value.name for value in (*graph.input, *graph.initializer)}
-            for inner in graph.node:
-                names += [name for name in reads(inner) if name not in inside]
-                inside.update(inner.output)
-            names += [value.name for value in graph.output if value.name not in inside]
+    for graph in subgraphs(node):
+        inside = {value.name for value in (*graph.input, *graph.initializer)}
+        for inner in graph.node:
+            names += [name for name in reads(inner) if name not in inside]
+            inside.update(inner.output)
+        names += [value.name for value in graph.output if value.name not in inside]
     return list(dict.fromkeys(names))

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from hw.common.errors import InputError, unknown_name
-from hw.common.files import read_json, write_json_gz
-from hw.common.records import Limits, Positive, Text, record, without_format
+from hw.common.files import write_json_gz
+from hw.common.records import Limits, Positive, Text, read_as, record, without_format
 from hw.ppa.library.cells import Arc, Cell, ClockGate, EdgeEnergy, Flop, FullAdder, Pin
 from hw.ppa.library.table import Table
 
@@ -118,11 +118,7 @@ class Technology:
     @classmethod
     def load(cls, path: Path) -> Technology:
         """Read a technology file; every error names the file."""
-        content = read_json(path)
-        try:
-            return cls.from_dict(content)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
+        return read_as(path, cls.from_dict)
 
     def save(self, path: Path) -> None:
         """Write the technology file; equal figures give equal bytes."""
