@@ -34,7 +34,7 @@ test-long: $(FULL) check-build-tools ## what takes minutes to hours
 	$(PY) -m pytest -m long -q $(ARGS)
 
 sim: $(FULL) check-build-tools ## cocotb benches of the emitted Verilog against the golden model
-	$(PY) -m pytest tests/rtl -m "not long" -n $(JOBS) -v $(ARGS)
+	$(PY) -m pytest tests/hw/rtl -m "not long" -n $(JOBS) -v $(ARGS)
 
 cosim: $(FULL) check-build-tools ## a whole network on the emitted RTL, against the golden model
 	@$(PY) -m sim.cosim $(DESIGN) $(ARGS)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hw.accelerator import AcceleratorConfig
 from hw.common.errors import InputError, run_command_line, unknown_name
 from hw.common.files import write_text
 from hw.common.outputs import OutputFile
-from hw.compiler import Program, compile_program
-from hw.config import Design
-from hw.cycles import accelerator_cycles
-from hw.isa import Opcode
+from hw.machine.accelerator import AcceleratorConfig
+from hw.machine.compiler import Program, compile_program
+from hw.machine.cycles import accelerator_cycles
+from hw.machine.design import Design
+from hw.machine.isa import Opcode
 from sim.compensation.correction import Correction
 from sim.network.quant_network import QuantNetwork
 from sim.options import add_options, load_network, preprocessing

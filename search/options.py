@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import hw
 from hw.common.errors import InputError, unknown_name
-from hw.config import MAX_ARRAYS, BankConfig
+from hw.machine.design import MAX_ARRAYS, BankConfig
 from search.certify.paired_test import supported_margin
 from search.measure.compensation import KINDS, NONE
 from search.methods import METHODS, get_method

@@ -12,8 +12,8 @@ from typing import Any
 from hw.common.errors import ToolError
 from hw.common.files import read_json, write_bytes, write_json, write_text
 from hw.common.pareto import pareto_front
-from hw.compiler import compile_program
-from hw.config import BankConfig, Design
+from hw.machine.compiler import compile_program
+from hw.machine.design import BankConfig, Design
 from hw.multipliers import Multiplier
 from search.circuits import save_bank
 from search.options import ROOT

@@ -20,8 +20,8 @@ import numpy as np
 
 from hw.common.errors import InputError, ToolError
 from hw.common.progress import task
-from hw.compiler import check_batch
-from hw.config import BankConfig
+from hw.machine.compiler import check_batch
+from hw.machine.design import BankConfig
 from hw.multipliers import EXACT, Multiplier
 from hw.ppa import MappedPe, load_pe
 from hw.ppa.chip.array import array_cost

@@ -19,10 +19,10 @@ from pathlib import Path
 from hw.common.errors import InputError, run_command_line
 from hw.common.memory import add_memory_option
 from hw.common.wording import HelpWithDefaults, counted
+from search.dry_run import plan
 from search.methods import METHODS
 from search.options import Options
 from search.pipeline import Finished, run
-from search.plan import plan
 from search.problem.workload import SPLITS, Workload, read_workload, single
 from search.report.record import JudgedNetwork, judged_networks
 

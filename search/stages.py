@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.progress import task
-from hw.config import BankConfig
+from hw.machine.design import BankConfig
 from hw.multipliers import Multiplier
 from hw.ppa import MappedPe
 from search.certify.judging import Certification

@@ -20,11 +20,11 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.progress import task
-from sim.choice import add_multiplier_options, check_choice, chosen_tables
+from sim.accuracy.doubt import REMEDY, doubt
+from sim.accuracy.labels import accepts_labels
+from sim.accuracy.mapping_options import add_multiplier_options, check_choice, chosen_tables
 from sim.compensation import Compensation
 from sim.data import Images, Preprocessing, labelled_images, load_images
-from sim.doubt import REMEDY, doubt
-from sim.network.labels import accepts_labels
 from sim.network.outside import Outside
 from sim.network.quant_network import QuantNetwork
 from sim.options import DATA_HELP, add_options, check_counts, load_network, preprocessing
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     add_multiplier_options(parser)
     parser.add_argument("--limit", type=int, metavar="N", help="first N images (default: all)")
     parser.add_argument("--compensation", type=Path, metavar="FILE",
-                        help="corrections that python -m sim.compensate fitted to the same "
+                        help="corrections that python -m sim.compensation fitted to the same "
                         "network and multipliers (default: none)")
     parser.add_argument("--device", default=CPU, metavar="NAME",
                         help="what computes: cpu, torch-cpu, cuda or cuda:N, all bit-exact "

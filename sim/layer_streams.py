@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import OutputFile
-from hw.layer_streams import Codes, LayerStream, save_layer_streams
+from hw.machine.layer_streams import Codes, LayerStream, save_layer_streams
 from sim.data import load_images
 from sim.network.quant_network import QuantNetwork
 from sim.options import DATA_HELP, add_options, load_network, preprocessing

@@ -2,7 +2,8 @@
 
 An unsigned multiplier's table is indexed by magnitudes, a signed one's by two's complement
 patterns. Networks store codes: uint8 or int8 with a zero point. `code_table` folds zero point and
-signs into the index once, so that kernels look up raw bytes.
+signs into the index once, so that kernels look up raw bytes. A `Product` is a table prepared to
+compute a layer's sums, which every backend offers.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -86,7 +88,7 @@ def pe_products(table: Table, acts: Int16, weights: Int16) -> Products:
     table : of the PE's multiplier. acts, weights : int16, broadcastable, in [-255, 255]. An
     unsigned multiplier gives `s * table[|act|, |weight|]`, s = -1 where exactly one operand is
     negative: zero counts as positive. A signed one takes operands modulo 256, as 8 bits hold
-    them: `hw.operands.check_operands` says whether a layer stays within [-128, 127].
+    them: `hw.machine.operands.check_operands` says whether a layer stays within [-128, 127].
     """
     if isinstance(table, SignedTable):
         wrapped: Products = table.products[acts & 255, weights & 255]
@@ -155,3 +157,15 @@ def _read_table(path: Path) -> Products:
                          + " (python -m hw.multipliers import reads signed tables)"
                          * bool(values.min() < 0))
     return values.astype(np.int32)
+
+
+class Product(Protocol):
+    """A product table prepared for many matrices of stored bytes.
+
+    `sim.kernels.TableProduct` (the default) and `sim.torch_backend.TorchProduct` give the same
+    bits; `sim.lowrank.LowRankProduct` is the paper's approximation of them.
+    """
+
+    def matmul(self, acts: npt.NDArray[np.uint8], weights: npt.NDArray[np.uint8], *,
+               threads: int = 1) -> npt.NDArray[np.int32]:
+        """Return int32[m, n] for acts uint8[m, k] and weights uint8[k, n]."""

@@ -24,7 +24,7 @@ def shift_and_add(dropped_act_bits: int = 0) -> Multiplier:
 
 def small_design(*, rows=4, cols=3, drops=(0, 2, 4), mapping=None, psum_width=24):
     """Return a small design whose arrays drop different numbers of activation bits."""
-    from hw.config import BankConfig, Design
+    from hw.machine.design import BankConfig, Design
 
     circuits = [shift_and_add(drop) for drop in drops]
     bank = BankConfig(rows=rows, cols=cols, psum_width=psum_width,

@@ -12,20 +12,13 @@ ROOT = Path(__file__).parents[1]
 # Longest matching prefix decides what a module may import of ours; itself always.
 GROUND = ("hw.common",)
 CIRCUITS = (*GROUND, "hw.netlist", "hw.multipliers")
-DESCRIPTION = (*CIRCUITS, "hw.config", "hw.operands", "hw.isa",
-               "hw.accelerator", "hw.compiler", "hw.cycles", "hw.layer_streams")
+DESCRIPTION = (*CIRCUITS, "hw.machine")
 ALLOWED = {
     "hw.common": (),
     "hw.netlist": (),
     "hw.multipliers": CIRCUITS,
-    "hw.config": CIRCUITS,
-    "hw.isa": GROUND,
-    "hw.operands": DESCRIPTION,
-    "hw.accelerator": (*GROUND, "hw.config", "hw.isa"),
-    "hw.compiler": DESCRIPTION,
-    "hw.cycles": DESCRIPTION,
+    "hw.machine": CIRCUITS,
     "hw.compile": (*DESCRIPTION, "models", "sim"),  # a command line; nothing imports it
-    "hw.layer_streams": (*GROUND, "hw.operands"),
     "hw.rtl": DESCRIPTION,
     "hw.ppa": DESCRIPTION,
     "models": GROUND,

@@ -15,20 +15,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from hw.accelerator import AcceleratorConfig
 from hw.common.errors import InputError, run_command_line
 from hw.common.files import staging_folder, write_text
 from hw.common.outputs import check_output
 from hw.common.progress import task
-from hw.config import BankConfig, Design
+from hw.machine.accelerator import AcceleratorConfig
+from hw.machine.design import BankConfig, Design
 from hw.multipliers.base import Multiplier
-from hw.rtl.accelerator import accelerator_kind
-from hw.rtl.bank import bank_kind
+from hw.rtl.accelerator.handover import companions
+from hw.rtl.accelerator.top import accelerator_kind
+from hw.rtl.array.bank import bank_kind
+from hw.rtl.array.multiplier import multiplier_kind
+from hw.rtl.array.pe import pe_kind
+from hw.rtl.array.weight_loader import CONSTANT_BEATS
 from hw.rtl.emit import modules_of, modules_together
-from hw.rtl.handover import companions
-from hw.rtl.multiplier import multiplier_kind
-from hw.rtl.pe import pe_kind
-from hw.rtl.weight_loader import CONSTANT_BEATS
 
 PRESET_ROWS = PRESET_COLS = 4
 PRESET_PSUM_WIDTH = 24

@@ -21,7 +21,7 @@ from search.certify.sequence import plan_sequence
 from search.measure.evaluation import SplitRuns
 from search.measure.oracle import Measured
 from search.report.record import Candidate, Certificate, MethodResult
-from sim.network.trie import Done, ignore_progress
+from sim.accuracy.trie import Done, ignore_progress
 
 Measure = Callable[[Sequence[Candidate]], Sequence[Measured]]
 

@@ -25,8 +25,8 @@ from scipy.stats import spearmanr
 from search.measure.damage import Damage
 from search.measure.probes import Notes, Probes, Runs, probe
 from search.problem.space import Problem
+from sim.accuracy.trie import Done, ignore_progress
 from sim.network.layer import MappedLayer
-from sim.network.trie import Done, ignore_progress
 
 Float = npt.NDArray[np.float64]
 # Probed is the multiplier at this rank of error power: strong enough to rise above the noise

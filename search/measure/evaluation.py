@@ -18,10 +18,10 @@ from threadpoolctl import threadpool_limits
 from hw.common.errors import InputError
 from hw.multipliers import Multiplier
 from models.data import Labelled
+from sim.accuracy.evaluator import Constants, Evaluator
+from sim.accuracy.trie import Done, ignore_progress
 from sim.data import LabelledImages
-from sim.network.evaluator import Constants, Evaluator
 from sim.network.quant_network import QuantNetwork
-from sim.network.trie import Done, ignore_progress
 
 MIN_SHARD = 32  # images; smaller shards cost more than they save
 KEPT_BYTES = 2**29  # of activations, per split
@@ -65,7 +65,7 @@ class SplitRuns:
     name : str
         Of the split or its file, for messages.
     constants : callable, optional
-        What each layer has on each multiplier, as for `sim.network.evaluator.Evaluator`.
+        What each layer has on each multiplier, as for `sim.accuracy.evaluator.Evaluator`.
     prefix : str
         Of the layers of this network in mappings; others are those of other networks.
     """

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.progress import task
-from hw.config import BankConfig
+from hw.machine.design import BankConfig
 from hw.multipliers import EXACT, Multiplier
 from hw.ppa import MappedPe
 from hw.ppa.energy.pe_energies import DEFAULT_FOLDER as ENERGIES
@@ -31,7 +31,7 @@ from search.problem.space import Problem
 from search.problem.workload import SPLITS
 from search.report.record import LayerFacts
 from search.trials.study_store import TrialStore
-from sim.doubt import REMEDY, doubt
+from sim.accuracy.doubt import REMEDY, doubt
 
 STREAM_IMAGES = 32  # whose operands are sampled for energy and histograms
 

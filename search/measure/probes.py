@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sim.network.trie import Done, ignore_progress
+from sim.accuracy.trie import Done, ignore_progress
 
 Float = npt.NDArray[np.float64]
 Logits = npt.NDArray[np.float32]

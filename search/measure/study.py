@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from search.measure.calibration import suffix_shares
 from search.measure.probes import Notes, Runs
+from sim.accuracy.trie import Done, ignore_progress
 from sim.network.layer import MappedLayer
-from sim.network.trie import Done, ignore_progress
 
 Float = npt.NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hw.config import BankConfig
+from hw.machine.design import BankConfig
 from hw.multipliers import Multiplier
 from hw.multipliers.metrics import error_metrics
 from hw.ppa import (
@@ -31,7 +31,7 @@ from hw.ppa import (
 from search.methods.base import Counter
 from search.problem.space import Problem
 from search.report.record import MultiplierFacts
-from sim.network.evaluator import Constants
+from sim.accuracy.evaluator import Constants
 from sim.network.layer import MappedLayer
 
 LANES = 4096  # sampled PE-cycles per (layer, multiplier)

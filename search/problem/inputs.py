@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError, unknown_name
-from hw.config import BankConfig, Design
+from hw.machine.design import BankConfig, Design
+from hw.machine.operands import LayerOperands, check_operands
 from hw.multipliers import EXACT, Multiplier, catalogue, default_bank, get, names, resolve
-from hw.operands import LayerOperands, check_operands
 from models.data import Labelled
 from search.problem.repeated_images import Index, Looks, look_at, originals
 from search.problem.workload import DEFAULT_MODEL, SPLITS, NetworkSource
+from sim.accuracy.labels import accepts_labels
 from sim.data import (
     Images,
     LabelledImages,
@@ -27,7 +28,6 @@ from sim.data import (
     open_images,
 )
 from sim.data.content import check_bytes
-from sim.network.labels import accepts_labels
 from sim.network.quant_network import QuantNetwork
 
 # Of one file: shares of the images, and what more images would hardly improve.

@@ -14,8 +14,8 @@ from pathlib import Path
 from hw.common.errors import InputError, ToolError, run_command_line
 from hw.common.outputs import OutputFile
 from hw.common.wording import HelpWithDefaults
+from search.reproduce.all_steps import DEFAULT_BUDGET, all_steps
 from search.reproduce.page import publish, write_page
-from search.reproduce.plan import DEFAULT_BUDGET, all_steps
 from search.reproduce.results import Results
 from search.reproduce.runner import open_work, run_all
 from search.reproduce.selection import select

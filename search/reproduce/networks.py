@@ -55,7 +55,7 @@ class Network:
     ends : (str, str)
         First and last layer, which stay exact where the paper's 36 multipliers are tried.
     searches : tuple of str
-        Variants of `search.reproduce.plan` that are run.
+        Variants of `search.reproduce.all_steps` that are run.
     published_top1, published_by : optional
         Of the float network, percent; by whom.
     ranges : str, optional

@@ -14,7 +14,7 @@ from hw.common.errors import InputError, ToolError, run_command_line, unknown_na
 from hw.common.files import write_json, write_text
 from hw.common.outputs import OutputFile
 from hw.common.progress import task
-from sim.bench.contenders import BASELINE, CONTENDERS, HARD, TYPICAL
+from sim.bench.contenders.all import BASELINE, CONTENDERS, HARD, TYPICAL
 from sim.bench.machine import describe
 from sim.bench.report import around, markdown, update_page
 from sim.bench.results import Results

@@ -24,8 +24,8 @@ from hw.common.errors import InputError, ToolError, run_command_line
 from hw.multipliers import get
 from models.architectures import build
 from sim.bench.timing import Spread
+from sim.network.onnx.quantise import quantise
 from sim.network.quant_network import QuantNetwork
-from sim.onnx.quantise import quantise
 from sim.tables import magnitude_table
 
 CALIBRATION_IMAGES = 8

@@ -9,7 +9,7 @@ from typing import Any
 
 from hw.common.errors import ToolError
 from hw.common.progress import Task
-from sim.bench.contenders import CONTENDERS
+from sim.bench.contenders.all import CONTENDERS
 from sim.bench.machine import thread_limit
 from sim.bench.problem import Contender, Job, Problem, is_right
 from sim.bench.shapes import LayerShape

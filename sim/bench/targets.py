@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hw.common.wording import counted
-from sim.bench.contenders import BASELINE
+from sim.bench.contenders.all import BASELINE
 from sim.bench.results import Results
 from sim.bench.timing import Spread
 

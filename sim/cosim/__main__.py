@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from hw.accelerator import AcceleratorConfig
 from hw.common.errors import InputError, run_command_line, unknown_name
 from hw.common.progress import task
 from hw.common.wording import counted
-from hw.config import BankConfig, Design
+from hw.machine.accelerator import AcceleratorConfig
+from hw.machine.design import BankConfig, Design
 from hw.multipliers import get
 from models import ZOO
 from sim.cosim.accelerator import RtlError, SimulatedAccelerator

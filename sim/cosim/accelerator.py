@@ -14,10 +14,10 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from hw.accelerator import AcceleratorConfig
-from hw.compiler import Program
-from hw.config import Design
-from hw.isa import Instruction, Opcode
+from hw.machine.accelerator import AcceleratorConfig
+from hw.machine.compiler import Program
+from hw.machine.design import Design
+from hw.machine.isa import Instruction, Opcode
 from sim.machine.host import OPERAND_WIDTH, Bytes, Host
 from sim.machine.verilator import compile_model, emit
 

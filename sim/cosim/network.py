@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from hw.accelerator import AcceleratorConfig
-from hw.compiler import Program, compile_program
-from hw.config import Design
-from hw.cycles import Timing, accelerator_cycles
-from hw.isa import Instruction, Opcode
+from hw.machine.accelerator import AcceleratorConfig
+from hw.machine.compiler import Program, compile_program
+from hw.machine.cycles import Timing, accelerator_cycles
+from hw.machine.design import Design
+from hw.machine.isa import Instruction, Opcode
 from sim.compensation.correction import Correction
 from sim.cosim.accelerator import RtlError, SimulatedAccelerator
 from sim.machine.host import Host, HostLayer
@@ -28,9 +28,9 @@ class LayerRun:
     """One layer of one batch on the RTL.
 
     array : multiplier name. instructions, cycles : of the layer, SYNC included. predicted : cycles
-    by `hw.cycles`. multiplying : cycles in which an activation entered the bank. values : outputs
-    compared. differing : of these, not equal to the golden model's. late : instructions that were
-    not issued in their predicted cycle.
+    by `hw.machine.cycles`. multiplying : cycles in which an activation entered the bank. values :
+    outputs compared. differing : of these, not equal to the golden model's. late : instructions
+    that were not issued in their predicted cycle.
     """
 
     name: str

@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError
 from models.data import Labelled, load_digits_split
-from sim.data import cifar, folder, idx, imagenet, npz
 from sim.data.content import Content, Request, check_bytes, max_bytes
 from sim.data.fit import check_fits
+from sim.data.formats import cifar, folder, idx, imagenet, npz
+from sim.data.formats.pictures import decode, strict
 from sim.data.parallel import for_each
-from sim.data.pictures import decode, strict
 from sim.data.preprocessing import Preprocessing
 from sim.data.source import Source, parse
 

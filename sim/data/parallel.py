@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from hw.common.progress import task
-from sim.data.pictures import strict
+from sim.data.formats.pictures import strict
 
 QUIET_BELOW = 512  # images that need no progress
 

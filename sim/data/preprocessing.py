@@ -16,9 +16,9 @@ from hw.common.errors import InputError, unknown_name
 from hw.common.files import read_json
 from sim.data.content import LARGEST, regular
 from sim.data.fit import Shape
-from sim.data.pictures import MAX_PIXELS, coloured, image_of, pixels_of, resized
+from sim.data.formats.pictures import MAX_PIXELS, coloured, image_of, pixels_of, resized
 from sim.data.presets import PRESETS
-from sim.onnx.file import input_shape
+from sim.network.onnx.file import input_shape
 
 Pixels = npt.NDArray[np.uint8]
 CHANNELS = ("rgb", "bgr", "grey")

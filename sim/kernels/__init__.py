@@ -1,7 +1,7 @@
 """Matrix products whose multiplications come from a table, bit-exact and fast."""
 
 from sim.kernels.pack import PackedWeights
-from sim.kernels.product import Kernel, TableProduct
 from sim.kernels.rows import Rows
+from sim.kernels.table_product import Kernel, TableProduct
 
 __all__ = ["Kernel", "PackedWeights", "Rows", "TableProduct"]

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sim.kernels.cheapest import group_size
 from sim.kernels.cpu import Cpu
 from sim.kernels.gather import Cut, Operand, gather_offsets, gather_panels
 from sim.kernels.gemm import gemm_tile
 from sim.kernels.lookup import look_up
 from sim.kernels.pack import PackedWeights, Tiling, act_ranges, combine_classes
-from sim.kernels.plan import group_size
 from sim.kernels.rowadd import DEPTH, UNIT, rowadd_tile, table_bytes
 from sim.kernels.rows import Rows
 from sim.kernels.schedule import Ranges, Schedule, schedule

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from sim.factor import factorise, rank_one
+from sim.kernels.factor import factorise, rank_one
 
 Int16 = npt.NDArray[np.int16]
 Int32 = npt.NDArray[np.int32]

@@ -14,7 +14,7 @@ from matplotlib.style import context
 
 from hw.common.errors import InputError
 from hw.common.files import write_bytes, write_text
-from sim.factor import exact_rank
+from sim.kernels.factor import exact_rank
 from sim.lowrank.svd import Reals, singular_values
 from sim.tables import Products, exact_table
 

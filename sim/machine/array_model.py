@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hw.config import BankConfig, fallback_array
+from hw.machine.design import BankConfig, fallback_array
 from sim.tables import Table, patterns, pe_products
 
 Int16 = npt.NDArray[np.int16]

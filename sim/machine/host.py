@@ -1,8 +1,8 @@
 """The host beside an accelerator: what it sends for a program, and what it makes of the results.
 
-It lays out im2col rows, weight tiles and requantiser constants as `hw.compiler.Program` says,
-and puts result rows together again. The instruction-level machine and the simulated RTL both
-talk to it.
+It lays out im2col rows, weight tiles and requantiser constants as `hw.machine.compiler.Program`
+says, and puts result rows together again. The instruction-level machine and the simulated RTL
+both talk to it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from hw.accelerator import (
+from hw.machine.accelerator import (
     BIAS_BITS,
     MULTIPLIER_BITS,
     SUM_BYTES,
     constant_beats,
 )
-from hw.compiler import Program
-from hw.config import OPERAND_BITS
-from hw.isa import Instruction
+from hw.machine.compiler import Program
+from hw.machine.design import OPERAND_BITS
+from hw.machine.isa import Instruction
 from sim.network.layer import MappedLayer
 from sim.network.requantize import Requantizer
 

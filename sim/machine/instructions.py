@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from hw.accelerator import SUM_BYTES
 from hw.common.errors import InputError
-from hw.compiler import Program
-from hw.isa import Instruction, Opcode, Register
+from hw.machine.accelerator import SUM_BYTES
+from hw.machine.compiler import Program
+from hw.machine.isa import Instruction, Opcode, Register
 from sim.machine.array_model import tile_products
 from sim.machine.host import Host, HostLayer
 from sim.tables import Table, code_values

@@ -17,7 +17,7 @@ import onnx
 from onnx import TensorProto
 
 from sim.kernels.scalar import map_bytes, map_pairs
-from sim.onnx.side import SideStep, reads
+from sim.network.onnx.side import SideStep, reads
 
 # Their float32 results are what IEEE 754 says, wherever in a tensor an element is.
 ELEMENTWISE = ("DequantizeLinear", "QuantizeLinear", "Add", "Sub", "Mul", "Relu", "Clip")

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import onnx
 
 from hw.common.errors import InputError
-from sim.onnx.graph import Graph, attribute
-from sim.onnx.movers import EIGHT_BITS, MOVERS
-from sim.onnx.side import fold
+from sim.network.onnx.graph import Graph, attribute
+from sim.network.onnx.movers import EIGHT_BITS, MOVERS
+from sim.network.onnx.side import fold
 
 
 class NotMappableError(Exception):

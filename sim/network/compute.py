@@ -16,7 +16,7 @@ from sim.kernels.sink import Matrix
 from sim.network.depthwise import each_sums
 from sim.network.layer import MappedLayer
 from sim.network.requantize import RequantizedTensor, requantize_planes
-from sim.product import Product
+from sim.tables import Product
 
 Bytes = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]

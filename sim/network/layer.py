@@ -9,13 +9,12 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from hw.operands import Range
+from hw.machine.operands import Range
 from sim.kernels import PackedWeights, TableProduct
 from sim.kernels.requantize import RequantizeConstants
 from sim.network.requantize import Requantizer
 from sim.network.windows import Window
-from sim.product import Product
-from sim.tables import SignedTable, Table, code_table, code_values, patterns
+from sim.tables import Product, SignedTable, Table, code_table, code_values, patterns
 
 Bytes = npt.NDArray[np.uint8]
 MAX_ROWS_BYTES = 2**28  # of im2col held at a time

@@ -19,9 +19,9 @@ from sim.network.codes import (
     weights,
 )
 from sim.network.layer import MappedLayer
+from sim.network.onnx.graph import Graph, attribute
 from sim.network.requantize import MAX_RATIO, Requantizer
 from sim.network.windows import Window
-from sim.onnx.graph import Graph, attribute
 
 CANDIDATES = ("Conv", "Gemm", "MatMul", "ConvInteger", "MatMulInteger")
 PRUNED_BIAS = 2.0**30  # accumulator units of a bias that stands alone

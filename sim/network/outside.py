@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import onnx
 
-from sim.onnx.graph import all_nodes, attribute, network_input
-from sim.onnx.runtime import first_run, new_session
-from sim.onnx.side import subgraphs
+from sim.network.onnx.graph import all_nodes, attribute, network_input
+from sim.network.onnx.runtime import first_run, new_session
+from sim.network.onnx.side import subgraphs
 
 Shape = tuple[int, ...]
 # Operators that multiply tensors with each other and are not lowered, and why.

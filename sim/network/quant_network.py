@@ -22,20 +22,19 @@ import numpy.typing as npt
 import onnx
 
 from hw.common.errors import InputError, unknown_name
-from hw.operands import check_operands
+from hw.machine.operands import check_operands
 from sim.data import Images as UnreadImages
 from sim.kernels.workers import available, run_all
 from sim.network.compute import explain, layer_output, layer_sums
 from sim.network.layer import MAX_ROWS_BYTES, MappedLayer
+from sim.network.onnx.batch import free_batch
+from sim.network.onnx.file import load_model
+from sim.network.onnx.graph import has_products, is_quantised, network_input
+from sim.network.onnx.quantise import load_ranges, quantise
+from sim.network.onnx.runtime import reason
 from sim.network.outside import Outside, listed, outside
 from sim.network.steps import cut
-from sim.onnx.batch import free_batch
-from sim.onnx.file import load_model
-from sim.onnx.graph import has_products, is_quantised, network_input
-from sim.onnx.quantise import load_ranges, quantise
-from sim.onnx.runtime import reason
-from sim.product import Product
-from sim.tables import SignedTable, Table, exact_table, table_key
+from sim.tables import Product, SignedTable, Table, exact_table, table_key
 
 Images = npt.NDArray[np.float32]
 State = dict[str, npt.NDArray[Any]]  # live tensors between two steps

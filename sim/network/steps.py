@@ -13,11 +13,11 @@ from sim.network.bytewise import ByteStep, dequantised_by_readers, tabulated
 from sim.network.codes import NotMappableError
 from sim.network.layer import MappedLayer
 from sim.network.lowering import CANDIDATES, lower
+from sim.network.onnx.graph import Graph, constants_folded, network_input
+from sim.network.onnx.movers import codes_moved
+from sim.network.onnx.qoperator import expand
+from sim.network.onnx.side import SideStep, reads, side_step
 from sim.network.outside import OTHER_PRODUCTS, inner_products, product_name
-from sim.onnx.graph import Graph, constants_folded, network_input
-from sim.onnx.movers import codes_moved
-from sim.onnx.qoperator import expand
-from sim.onnx.side import SideStep, reads, side_step
 
 Step = MappedLayer | SideStep | ByteStep
 

@@ -7,7 +7,7 @@ from collections import Counter
 from hw.common.wording import counted
 from sim.network.layer import MappedLayer
 from sim.tables import Table, code_table
-from sim.torch_backend.product import TorchProduct, torch_device
+from sim.torch_backend.torch_product import TorchProduct, torch_device
 
 
 class TorchProducts:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.factor import Factors
+from sim.kernels.factor import Factors
 from sim.torch_backend.terms import Int8Terms, int8_terms
 
 FLOAT32_EXACT, FLOAT64_EXACT = 2**24, 2**53  # integers below are exact

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sim.factor import RANK_LIMIT, Factors, factorise
+from sim.kernels.factor import RANK_LIMIT, Factors, factorise
 
 Integers = npt.NDArray[np.int64]
 INT32_MAX = 2**31 - 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hw.compiler import Program, routes
+from hw.machine.compiler import Program, routes
 from tests.circuits import small_design
 
 DIGITS = Path(__file__).parents[2] / "models" / "zoo" / "digits.onnx"

@@ -1,11 +1,11 @@
-"""docs/isa.md states the instruction set that hw/isa.py has."""
+"""docs/isa.md states the instruction set that hw/machine/isa.py has."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from hw.isa import OPERANDS, Opcode
+from hw.machine.isa import OPERANDS, Opcode
 
 PAGE = (Path(__file__).parents[2] / "docs" / "isa.md").read_text()
 

@@ -16,7 +16,7 @@ from search.methods.base import SearchTask, run_method
 from search.problem.costs import Costs, join_costs
 from search.report.record import Candidate, MethodResult
 from search.trials.study_store import TrialStore
-from sim.network.trie import ignore_progress
+from sim.accuracy.trie import ignore_progress
 from tests.search.synthetic import MadeUpNetwork, every_design, made_up_damage, made_up_problem
 
 INFERENCES = (2, 3)

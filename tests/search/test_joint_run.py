@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError
-from hw.compiler import Program, compile_program, routes
-from hw.config import Design
+from hw.machine.compiler import Program, compile_program, routes
+from hw.machine.design import Design
 from hw.multipliers import get
 from models.data import load_digits_split
 from search import pipeline

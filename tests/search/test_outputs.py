@@ -6,7 +6,7 @@ import time
 import pytest
 
 from hw.common.errors import ToolError
-from hw.config import BankConfig, Design
+from hw.machine.design import BankConfig, Design
 from hw.multipliers import get
 from search.outputs import Verilog, best_measured, make_design
 from search.report.record import Candidate

@@ -5,7 +5,7 @@ from statistics import mean
 import numpy as np
 import pytest
 
-from hw.config import BankConfig
+from hw.machine.design import BankConfig
 from hw.multipliers import EXACT
 from models.data import Labelled, load_digits_split
 from search.certify.judging import Certification

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError, ToolError
-from hw.compiler import Program, routes
-from hw.config import Design
+from hw.machine.compiler import Program, routes
+from hw.machine.design import Design
 from hw.multipliers import files, get
 from hw.multipliers.base import Multiplier
 from models.data import load_digits_split

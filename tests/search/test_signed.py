@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError
-from hw.config import BankConfig, Design
+from hw.machine.design import BankConfig, Design
 from hw.multipliers import get
 from models.data import load_digits_split
 from search.measure.compensation import compensate

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from sim.network.lowering import lower
-from sim.onnx.graph import Graph
+from sim.network.onnx.graph import Graph
 from tests.sim import forms, runtime
 
 CASES = 150

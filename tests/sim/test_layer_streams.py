@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from hw.layer_streams import load_layer_streams
+from hw.machine.layer_streams import load_layer_streams
 from models.data import load_digits_split
 from sim.cosim.__main__ import DIGITS
 from sim.layer_streams import layer_streams, spread

@@ -10,7 +10,7 @@ import pytest
 from hw.common.errors import InputError
 from hw.multipliers import get
 from models.data import load_digits_split
-from sim.factor import exact_rank
+from sim.kernels.factor import exact_rank
 from sim.kernels.oracle import lut_matmul_oracle
 from sim.lowrank import (
     LowRankProduct,

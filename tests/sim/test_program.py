@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw.compiler import compile_program, routes
-from hw.config import BankConfig, Design
-from hw.isa import Opcode
+from hw.machine.compiler import compile_program, routes
+from hw.machine.design import BankConfig, Design
+from hw.machine.isa import Opcode
 from hw.multipliers import get
 from models.data import load_digits_split
 from sim.machine.instructions import execute, multiply_by_tables

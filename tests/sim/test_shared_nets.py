@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from sim.network.onnx.file import load_model
 from sim.network.quant_network import QuantNetwork
-from sim.onnx.file import load_model
 from tests.sim import runtime
 
 DATA = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[3] / "shared" / "data"))

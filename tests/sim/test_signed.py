@@ -12,9 +12,9 @@ from hw.common.errors import InputError
 from hw.multipliers import get
 from models.data import load_digits_split
 from sim import evaluate
+from sim.accuracy.evaluator import Evaluator
 from sim.compensation import fit
 from sim.lowrank import low_rank_products
-from sim.network.evaluator import Evaluator
 from sim.network.quant_network import QuantNetwork
 from sim.tables import pe_table
 from sim.torch_backend import TorchProducts

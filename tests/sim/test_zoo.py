@@ -8,8 +8,8 @@ import onnx
 import pytest
 
 from models.architectures import ARCHITECTURES, build
+from sim.network.onnx.graph import PRODUCTS
 from sim.network.quant_network import QuantNetwork
-from sim.onnx.graph import PRODUCTS
 from tests.sim import runtime
 
 SLOW = ("densenet121", "efficientnet-b0", "vit-tiny")  # to quantise

@@ -20,12 +20,12 @@ from hw.multipliers.importing import (
     meaning,
     ports,
     tables,
-    verilog,
-    yosys_json,
 )
 from hw.multipliers.importing.circuit import MAX_TABLE_BITS, Circuit, Port, to_netlist
 from hw.multipliers.importing.expectation import Expectation, check
 from hw.multipliers.importing.source import Source, shown
+from hw.multipliers.importing.verilog import reader as verilog
+from hw.multipliers.importing.verilog import yosys_json
 from hw.multipliers.metrics import ErrorMetrics, error_metrics
 from hw.netlist import Netlist
 

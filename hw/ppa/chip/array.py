@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hw.accelerator import SUM_BYTES, AcceleratorConfig
 from hw.common.errors import InputError
-from hw.compiler import OUTPUT_HALVES, QuantisedLayer
-from hw.config import BankConfig
+from hw.machine.accelerator import SUM_BYTES, AcceleratorConfig
+from hw.machine.compiler import OUTPUT_HALVES, QuantisedLayer
+from hw.machine.design import BankConfig
 from hw.ppa.energy.stream_energy import StreamEnergy
 from hw.ppa.mapping.pe import MappedPe
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hw.accelerator import CODE_BITS, SUM_BITS, AcceleratorConfig
 from hw.common.errors import InputError, unknown_name
-from hw.config import OPERAND_BITS, BankConfig
+from hw.machine.accelerator import CODE_BITS, SUM_BITS, AcceleratorConfig
+from hw.machine.design import OPERAND_BITS, BankConfig
 from hw.ppa.chip.array import LayerEnergy
 from hw.ppa.chip.literature import JOUPPI_2017, NODES, NodeFigures
 from hw.ppa.chip.workload import LayerWork
@@ -203,7 +203,7 @@ def skew_bits(bank: BankConfig) -> int:
     """Return the register bits around the arrays: skew, deskew, operand and output registers.
 
     Row r of activations and swap tokens waits r cycles, column c of weights c cycles and
-    column c of the sums cols - c cycles, as in `hw.rtl.bank`.
+    column c of the sums cols - c cycles, as in `hw.rtl.array.bank`.
     """
     rows, cols = bank.rows, bank.cols
     return ((rows * (rows - 1) // 2 + rows) * (OPERAND_WIDTH + 1)

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hw.accelerator import AcceleratorConfig
 from hw.common.progress import task
-from hw.compiler import Program, compile_program
-from hw.config import BankConfig, Design
-from hw.layer_streams import LayerStream
+from hw.machine.accelerator import AcceleratorConfig
+from hw.machine.compiler import Program, compile_program
+from hw.machine.design import BankConfig, Design
+from hw.machine.layer_streams import LayerStream
 from hw.multipliers import EXACT, get
 from hw.multipliers.base import Multiplier
 from hw.ppa.chip.array import layer_energy

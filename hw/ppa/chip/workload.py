@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hw.accelerator import SUM_BYTES
-from hw.compiler import Program
-from hw.cycles import accelerator_cycles
-from hw.isa import Opcode
+from hw.machine.accelerator import SUM_BYTES
+from hw.machine.compiler import Program
+from hw.machine.cycles import accelerator_cycles
+from hw.machine.isa import Opcode
 
 
 @dataclass(kw_only=True)

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
-from hw.config import OPERAND_BITS
-from hw.operands import operand_limits
+from hw.machine.design import OPERAND_BITS
+from hw.machine.operands import operand_limits
 from hw.ppa.energy.activity import LANES_PER_WORD, Simulator, Words, pack_lanes
 from hw.ppa.energy.glitches import TimedModel
 from hw.ppa.energy.netlist_energy import CycleEnergy, EnergyModel

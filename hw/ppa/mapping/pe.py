@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from hw.config import OPERAND_BITS
+from hw.machine.design import OPERAND_BITS
+from hw.machine.operands import operand_limits
 from hw.multipliers.base import OPERANDS, Multiplier
-from hw.operands import operand_limits
 from hw.ppa.energy.activity import Simulator, Words, pack_lanes
 from hw.ppa.energy.glitches import TimedModel
 from hw.ppa.energy.netlist_energy import EnergyModel
@@ -100,7 +100,7 @@ class MappedPe:
 
     def products(self, acts: npt.NDArray[np.int16],
                  weights: npt.NDArray[np.int16]) -> npt.NDArray[np.int32]:
-        """Return what the table adds for operands within `hw.operands.operand_limits`."""
+        """Return what the table adds for operands within `hw.machine.operands.operand_limits`."""
         low, _ = operand_limits(signed=self.multiplier.signed)
         return self._products[acts.astype(np.intp) - low, weights.astype(np.intp) - low]
 

@@ -15,11 +15,11 @@ from typing import Any
 from hw.common.errors import InputError, ToolError
 from hw.common.files import write_bytes, write_text
 from hw.common.outputs import OutputFolder
-from hw.config import Design
-from hw.layer_streams import LayerStream, load_layer_streams
+from hw.machine.design import Design
+from hw.machine.layer_streams import LayerStream, load_layer_streams
+from hw.machine.operands import check_operands
 from hw.multipliers import EXACT
 from hw.multipliers.base import Multiplier
-from hw.operands import check_operands
 from hw.ppa.chip.blocks import PRESETS, get_preset
 from hw.ppa.energy.pe_energies import DEFAULT_FOLDER
 from hw.ppa.library.chosen import add_technology_options, chosen_technology

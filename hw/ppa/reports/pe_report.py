@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.progress import task
-from hw.layer_streams import LayerStream
+from hw.machine.layer_streams import LayerStream
 from hw.ppa.energy.operand_sample import OperandSample, sample_operands
 from hw.ppa.energy.pe_energies import energy_table
 from hw.ppa.energy.stream_energy import StreamEnergy

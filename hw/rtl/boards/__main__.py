@@ -8,11 +8,11 @@ from pathlib import Path
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import OutputFolder
-from hw.config import Design
+from hw.machine.design import Design
 from hw.rtl.boards.build import REPORT, Build, build
 from hw.rtl.boards.listen import read_run
-from hw.rtl.boards.plan import Plan
-from hw.rtl.boards.report_text import differences
+from hw.rtl.boards.serial.report_text import differences
+from hw.rtl.boards.stored_tiles import Plan
 from hw.rtl.boards.targets import BOARDS, get_board, resized
 
 

@@ -13,10 +13,10 @@ from typing import Any
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_bytes, write_json
 from hw.common.progress import task
-from hw.config import Design
+from hw.machine.design import Design
 from hw.rtl.boards.capacity import check_fits, check_placed
-from hw.rtl.boards.plan import Plan
-from hw.rtl.boards.report_text import expected_report
+from hw.rtl.boards.serial.report_text import expected_report
+from hw.rtl.boards.stored_tiles import Plan
 from hw.rtl.boards.targets import Board
 from hw.rtl.boards.tools import ToolRunError
 from hw.rtl.boards.top import Top

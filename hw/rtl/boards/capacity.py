@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hw.common.errors import InputError
-from hw.config import Design
+from hw.machine.design import Design
 from hw.netlist import Netlist
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.rtl.boards.decimal import DecimalCounter
-from hw.rtl.boards.plan import Plan
+from hw.rtl.array.router import ROUTE_BITS
 from hw.rtl.boards.rom import rom, sums_word
-from hw.rtl.router import ROUTE_BITS
+from hw.rtl.boards.serial.decimal import DecimalCounter
+from hw.rtl.boards.stored_tiles import Plan
 
 CYCLE_DIGITS = 5
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hw.common.errors import InputError, ToolError
-from hw.rtl.boards.report_text import ALL_EQUAL, HEADER_START, MISMATCH, NO_ANSWER
+from hw.rtl.boards.serial.report_text import ALL_EQUAL, HEADER_START, MISMATCH, NO_ANSWER
 
 SPEED = termios.B115200
 ENDS = (ALL_EQUAL, MISMATCH, NO_ANSWER)

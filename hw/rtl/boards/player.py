@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.rtl.boards.plan import Plan
+from hw.rtl.array.operand import operands
+from hw.rtl.array.router import ROUTE_BITS
 from hw.rtl.boards.rom import operand_word, rom
-from hw.rtl.operand import operands
-from hw.rtl.router import ROUTE_BITS
+from hw.rtl.boards.stored_tiles import Plan
 
 
 class Player(wiring.Component):

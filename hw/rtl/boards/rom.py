@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from amaranth.hdl import Module, Value
 from amaranth.lib import memory
 
-from hw.config import OPERAND_BITS
-from hw.rtl.operand import OPERAND_WIDTH
+from hw.machine.design import OPERAND_BITS
+from hw.rtl.array.operand import OPERAND_WIDTH
 
 
 def operand_word(values: Iterable[int]) -> int:

@@ -6,12 +6,12 @@ from amaranth.hdl import Module
 from amaranth.lib import fifo, wiring
 from amaranth.lib.wiring import Out
 
-from hw.rtl.bank import bank_kind
+from hw.rtl.array.bank import bank_kind
 from hw.rtl.boards.checker import Checker, Verdict
-from hw.rtl.boards.plan import Plan
 from hw.rtl.boards.player import Player
-from hw.rtl.boards.reporter import Reporter
-from hw.rtl.boards.uart import UartTransmitter
+from hw.rtl.boards.serial.reporter import Reporter
+from hw.rtl.boards.serial.uart import UartTransmitter
+from hw.rtl.boards.stored_tiles import Plan
 from hw.rtl.hierarchy import ModuleKind, Place, inline
 from hw.rtl.verilog import module_suffixes
 

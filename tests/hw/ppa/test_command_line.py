@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw.config import BankConfig, Design
-from hw.layer_streams import Codes, LayerStream, save_layer_streams
+from hw.machine.design import BankConfig, Design
+from hw.machine.layer_streams import Codes, LayerStream, save_layer_streams
 from hw.multipliers import files, get
 from hw.multipliers.base import Multiplier
 from hw.ppa import load_pe

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw.config import BankConfig
+from hw.machine.design import BankConfig
 from hw.multipliers import get
 from models.data import load_digits_split
 from search.measure.compensation import KINDS, compensate, compensation_passes

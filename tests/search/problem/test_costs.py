@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.common.errors import ToolError
-from hw.config import BankConfig
+from hw.machine.design import BankConfig
 from hw.multipliers import Multiplier, get
 from hw.multipliers.metrics import error_metrics
 from hw.netlist import CONST0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError
-from hw.config import BankConfig
+from hw.machine.design import BankConfig
 from hw.multipliers import EXACT, catalogue, default_bank, files, get
 from hw.multipliers.base import Multiplier, ProductTable
 from hw.netlist import CONST1, NetlistBuilder

@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from hw.common.errors import InputError
-from hw.config import Design
+from hw.machine.design import Design
 from models import ZOO
 from search.circuits import save_bank
 from search.reproduce import prepare
+from search.reproduce.all_steps import all_steps
 from search.reproduce.designs import write_designs
 from search.reproduce.float_accuracy import float_accuracy
 from search.reproduce.networks import CIFAR10, IMAGENET, NETWORKS
-from search.reproduce.plan import all_steps
 from search.reproduce.selection import select
 from sim.data import Preprocessing, load_data
 from tests.search.runs import made_up_bank, made_up_run

@@ -13,8 +13,8 @@ import pytest
 
 from hw.common.errors import InputError, run_command_line
 from search.reproduce import __main__ as command
+from search.reproduce.all_steps import all_steps
 from search.reproduce.page import publish, render
-from search.reproduce.plan import all_steps
 from search.reproduce.results import Results
 from search.reproduce.runner import open_work
 from search.reproduce.steps import DONE, FAILED, Record, Step, digests

@@ -10,8 +10,9 @@ from hw.common.errors import InputError, ToolError
 from hw.common.files import write_json
 from hw.common.progress import task
 from hw.multipliers import default_bank, get
-from sim.bench import contenders, stack
-from sim.bench.contenders import CONTENDERS, HARD, RANK_1, TYPICAL
+from sim.bench import stack
+from sim.bench.contenders import all as contenders
+from sim.bench.contenders.all import CONTENDERS, HARD, RANK_1, TYPICAL
 from sim.bench.machine import thread_limit
 from sim.bench.results import Results
 from sim.bench.shapes import LayerShape

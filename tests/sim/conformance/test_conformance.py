@@ -17,8 +17,8 @@ import onnx.inliner
 import pytest
 
 from hw.common.errors import InputError
+from sim.network.onnx.graph import all_nodes
 from sim.network.quant_network import QuantNetwork
-from sim.onnx.graph import all_nodes
 from tests.sim import runtime
 
 FOLDER = Path(__file__).parent

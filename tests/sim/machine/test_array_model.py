@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hw.config import BankConfig
+from hw.machine.design import BankConfig
 from hw.multipliers import get
 from sim.machine.array_model import BankInputs, BankModel, tile_products
 from sim.tables import SignedTable, pe_table

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError
-from hw.compiler import compile_program
-from hw.config import BankConfig, Design
-from hw.isa import Instruction, Opcode
+from hw.machine.compiler import compile_program
+from hw.machine.design import BankConfig, Design
+from hw.machine.isa import Instruction, Opcode
 from hw.multipliers import get
 from sim.machine.array_model import tile_products
 from sim.machine.instructions import execute, multiply_by_tables

@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from sim.network.bytewise import ByteStep, dequantised_by_readers, tabulated
-from sim.onnx.side import SideStep, side_step
+from sim.network.onnx.side import SideStep, side_step
 
 KINDS = {np.dtype(np.uint8): TensorProto.UINT8, np.dtype(np.int8): TensorProto.INT8}
 

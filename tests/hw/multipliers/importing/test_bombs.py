@@ -119,7 +119,8 @@ BOMBS = {
 def test_bomb_is_refused_in_seconds_without_yosys(tmp_path, monkeypatch, name):
     if name.endswith(".v"):
         pytest.importorskip("pyslang", reason="needs the extra `synthesis`")
-    monkeypatch.setattr("hw.multipliers.importing.yosys.prepare", lambda: pytest.fail("Yosys"))
+    monkeypatch.setattr("hw.multipliers.importing.verilog.yosys.prepare",
+                        lambda: pytest.fail("Yosys"))
     text, message = BOMBS[name]
     path = tmp_path / name
     path.write_text(text)

@@ -9,9 +9,15 @@ import pytest
 from hw.common.errors import InputError
 from hw.multipliers import get
 from hw.multipliers.importing import import_file, truth
-from hw.multipliers.importing.cells import BITWISE, REDUCING, SIMPLE, checked_cells, circuit_of
 from hw.multipliers.importing.circuit import Port, to_netlist
 from hw.multipliers.importing.ports import joined
+from hw.multipliers.importing.verilog.cells import (
+    BITWISE,
+    REDUCING,
+    SIMPLE,
+    checked_cells,
+    circuit_of,
+)
 from hw.netlist import NetlistBuilder
 from tests.hw.multipliers.importing import writers
 

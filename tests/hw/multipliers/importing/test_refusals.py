@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from hw.common.errors import InputError
 from hw.multipliers import get
-from hw.multipliers.importing import blif, cgp, import_file, tables, yosys_json
+from hw.multipliers.importing import blif, cgp, import_file, tables
 from hw.multipliers.importing.source import MAX_BYTES, Source
+from hw.multipliers.importing.verilog import yosys_json
 from tests.hw.multipliers.importing import writers
 
 EXACT = get("mul8u_exact").netlist

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from hw.accelerator import ROWS_PER_BANK
 from hw.common.errors import InputError
-from hw.compiler import compile_program
-from hw.config import BankConfig
+from hw.machine.accelerator import ROWS_PER_BANK
+from hw.machine.compiler import compile_program
+from hw.machine.design import BankConfig
 from hw.multipliers import get
 from hw.ppa import StreamEnergy, array_cost, layer_energy, load_pe, stream_energy
 from hw.ppa.reports.pe_report import relu_stream

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.accelerator import AcceleratorConfig
 from hw.common.errors import InputError
-from hw.compiler import compile_program
-from hw.config import BankConfig, Design
-from hw.cycles import accelerator_cycles
-from hw.layer_streams import Codes, LayerStream
+from hw.machine.accelerator import AcceleratorConfig
+from hw.machine.compiler import compile_program
+from hw.machine.cycles import accelerator_cycles
+from hw.machine.design import BankConfig, Design
+from hw.machine.layer_streams import Codes, LayerStream
 from hw.multipliers import get
 from hw.ppa import layer_energy, load_pe, sample_operands, stream_energies
 from hw.ppa.chip.blocks import (

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from hw.layer_streams import LayerStream
+from hw.machine.layer_streams import LayerStream
 from hw.multipliers import get
 from hw.ppa import load_pe
 from hw.ppa.reports.figures import draw_figure4, draw_parts, figure4_csv, relative

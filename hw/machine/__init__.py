@@ -1,0 +1,1 @@
+"""The accelerator as data: bank, design, operands, instructions and their timing."""

@@ -1,0 +1,1 @@
+"""The accelerator around the bank: memories, requantiser, sequencer."""

@@ -1,0 +1,1 @@
+"""How many images a mapping gets right."""

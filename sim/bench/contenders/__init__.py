@@ -1,0 +1,1 @@
+"""What is timed: this simulator and the ways of others."""

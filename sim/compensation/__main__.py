@@ -1,0 +1,134 @@
+"""Command line: fit free compensations, and say what each of them is worth.
+
+`python -m sim.compensation MODEL.onnx --data DATA --calibration DATA
+(--multiplier NAME | --mapping FILE | --table FILE) [--kind KIND ...] [-o FILE]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hw.common.errors import InputError, run_command_line
+from hw.common.outputs import OutputFile
+from sim.accuracy.labels import accepts_labels
+from sim.accuracy.mapping_options import add_multiplier_options, check_choice, chosen_tables
+from sim.compensation import KINDS, Calibration, Compensation, logit_divergence
+from sim.compensation.calibration import JUDGE_TEMPERATURE
+from sim.data import load_data, load_images
+from sim.evaluate import evaluate, say_doubt, top_k
+from sim.network.quant_network import Images
+from sim.options import DATA_HELP, add_options, check_counts, load_network, preprocessing
+
+FIT_IMAGES = 256
+EXACT, PLAIN = "exact", "none"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sim.compensation", description="Correct approximate layers by constants "
+        "that the hardware has anyway: scale and bias of the requantiser, and weights.")
+    parser.add_argument("model", type=Path, help="ONNX file: float, or quantised")
+    parser.add_argument("--data", required=True, metavar="DATA",
+                        help=f"images and labels to report on: {DATA_HELP}")
+    add_multiplier_options(parser, required=True)
+    parser.add_argument("--kind", nargs="+", default=list(KINDS), metavar="KIND",
+                        choices=list(KINDS),
+                        help=f"what to try: {', '.join(KINDS)} (default: all)")
+    parser.add_argument("--fit", type=int, default=FIT_IMAGES, metavar="N",
+                        help="images of --calibration to fit on, every fourth of them held out "
+                        f"(default {FIT_IMAGES})")
+    parser.add_argument("--uniform", action="store_true",
+                        help="weight maps take all activations alike, as ALWANN does (default: as "
+                        "often as each layer sees them)")
+    parser.add_argument("--limit", type=int, metavar="N",
+                        help="first N images of --data (default: all)")
+    add_options(parser, images="--data")
+    parser.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE",
+                        help="JSON file for the kind that held-out images say is best, for "
+                        "python -m sim.evaluate --compensation")
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    return parser
+
+
+def best(found: Sequence[Compensation]) -> Compensation:
+    """Return the compensation of least divergence on held-out images, the first of equals."""
+    return min(found, key=lambda one: min(one.divergence, one.plain_divergence))
+
+
+def main() -> int:
+    """Command line of the module."""
+    arguments = _parser().parse_args()
+    if arguments.calibration is None:
+        raise InputError("--calibration must name images to fit on, other than those of --data")
+    if arguments.calibration == arguments.data:
+        raise InputError("--calibration must not be the images of --data: "
+                         "what is fitted is judged on others")
+    check_counts(arguments, "limit", "calibrate", "fit")
+    check_choice(arguments)
+    pixels = preprocessing(arguments, arguments.model)
+    data = load_data(arguments.data, pixels, limit=arguments.limit)
+    network = load_network(arguments, arguments.model, arguments.data, pixels, accepts=(
+        accepts_labels(arguments.model, [(arguments.data, data.labels)])))
+    tables = chosen_tables(arguments, network)
+    images: Images = load_images(arguments.calibration, pixels, limit=arguments.fit)
+    quiet = arguments.json
+    calibration = Calibration(network, images, quiet=quiet)
+    found = [calibration.fit(tables, kind, measured=not arguments.uniform, quiet=quiet)
+             for kind in dict.fromkeys(arguments.kind)]
+    chosen = best(found)
+    if arguments.output:  # before the report, which takes longer
+        chosen.save(arguments.output)
+    exact = evaluate(network, data.images, {}, quiet=quiet)
+    doubted = say_doubt(exact, data.labels, approximate=False)
+    n = len(data.labels)
+
+    def row(name: str, logits: Any, compensation: Compensation | None = None) -> dict[str, Any]:
+        return {"kind": name, "top1": top_k(logits, data.labels, 1) / n,
+                "divergence": logit_divergence(exact, logits),
+                "held_out": compensation and compensation.divergence,
+                "kept": compensation and compensation.kept}
+
+    plain = evaluate(network, data.images, tables, quiet=quiet)
+    rows = [row(EXACT, exact), {**row(PLAIN, plain), "held_out": found[0].plain_divergence}]
+    for one in found:
+        logits = evaluate(one.apply(network, tables), data.images, tables, quiet=quiet) \
+            if one.kept else plain
+        rows.append(row(one.kind, logits, one))
+    result = {"model": str(arguments.model), "data": arguments.data, "n": n,
+              "calibration": arguments.calibration, "fitted_images": chosen.fitted_images,
+              "held_out_images": chosen.held_out_images, "kinds": rows, "best": chosen.kind,
+              "doubt": doubted,
+              "layers": {name: {"kept": fit.kept, "plain_error": fit.plain_error,
+                                "error": fit.error} for name, fit in chosen.layers.items()},
+              "output": arguments.output and str(arguments.output)}
+    print(json.dumps(result, indent=2) if arguments.json else "\n".join(_report(result)))
+    return 0
+
+
+def _report(result: dict[str, Any]) -> Iterator[str]:
+    yield (f"logits against the exact network's: KL in nats per image, on {result['n']} images, "
+           f"and at temperature {JUDGE_TEMPERATURE:g} on the {result['held_out_images']} held out")
+    yield f"{'':16}{'top-1':>9}{'KL':>10}{'held out':>10}"
+    for row in result["kinds"]:
+        held_out = "" if row["held_out"] is None else f"{row['held_out']:.4f}"
+        line = (f"{row['kind']:16}{100 * row['top1']:>7.2f} %{row['divergence']:>10.4f}"
+                f"{held_out:>10}")
+        yield line + "  not kept, as it does not help" * (row["kept"] is False)
+    width = max(map(len, result["layers"]), default=0)
+    yield (f"layers of {result['best']}: mean squared error of the output codes, held out, "
+           "without and with")
+    for name, layer in result["layers"].items():
+        yield (f"  {name:{width}}  {layer['plain_error']:>9.3f}  {layer['error']:>9.3f}  "
+               f"{layer['kept']}")
+    if not result["layers"]:
+        yield "  none is approximate"
+    if result["output"]:
+        yield f"wrote {result['output']}"
+
+
+if __name__ == "__main__":
+    run_command_line(main)

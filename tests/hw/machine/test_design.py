@@ -1,0 +1,132 @@
+"""Bank and design descriptions: round trip and refusals."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from hw.common.errors import InputError
+from hw.machine.design import BankConfig, Design
+from hw.multipliers import get
+from hw.multipliers.base import Multiplier
+from hw.netlist import CONST1, NetlistBuilder
+from tests.circuits import shift_and_add, small_design
+from tests.mutations import check_reader
+
+
+def test_design_survives_a_round_trip_through_its_file(tmp_path):
+    constants = {"conv2": {"bias": [1, -2], "weight_map": None}}
+    design = replace(small_design(mapping={"conv1": 0, "conv2": 2}), constants=constants)
+    design.save(tmp_path / "design.json")
+    again = Design.load(tmp_path / "design.json")
+    assert again == design
+    assert [m.digest for m in again.arrays] == [m.digest for m in design.arrays]
+    assert again.multiplier_of("conv2").name == "test_drop4"
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"rows": 0}, "Bank rows must be an integer from 1 to 256, not 0"),
+    ({"cols": 2.5}, "Bank cols must be an integer from 1 to 256, not 2.5"),
+    ({"psum_width": True}, "Bank psum_width must be an integer from 1 to 32, not True"),
+    ({"arrays": ()}, "Bank must have 1 to 16 arrays, not 0"),
+    ({"arrays": ("a", "a")}, "Bank arrays must differ, not a, a"),
+])
+def test_impossible_banks_are_refused(change, message):
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        BankConfig(**change)
+
+
+def test_a_mapping_to_a_missing_array_is_refused():
+    with pytest.raises(InputError, match=r"^Layer 'conv1' must be mapped to an array below 3, not"):
+        small_design(mapping={"conv1": 3})
+
+
+def test_constants_of_no_mapped_layer_are_refused():
+    with pytest.raises(InputError, match=r"^Constants must belong to a mapped layer, not 'conv2'$"):
+        replace(small_design(mapping={"conv1": 0}), constants={"conv2": {}})
+
+
+def test_partial_sums_that_can_overflow_are_refused_with_the_numbers():
+    message = "Partial sums of 'test_exact' reach 260100 over 4 rows, which must fit in 18 bits"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}"):
+        small_design(psum_width=18)
+    small_design(psum_width=19)
+
+
+@pytest.mark.parametrize(("name", "bound", "over"), [
+    ("mul8s_exact", 16384, "largest"),  # -128 x -128; the smallest product is -16256
+    ("mul8s_bbm_v7", -16384, "smallest"),  # its largest is 16256
+])
+def test_partial_sums_of_signed_circuits_are_bounded_on_both_sides(name, bound, over):
+    def design(rows):
+        return Design(name="d", multipliers={name: get(name)},
+                      bank=BankConfig(arrays=(name,), rows=rows, psum_width=18))
+
+    limits = {"largest": 7, "smallest": 8}  # rows; -2**17 still fits, 2**17 does not
+    design(limits[over])
+    rows = limits[over] + 1
+    message = (f"Partial sums of {name!r} reach {bound * rows} over {rows} rows, which must fit "
+               "in 18 bits (-131072 to 131071)")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        design(rows)
+
+
+def test_a_design_of_both_kinds_survives_a_round_trip_through_its_file(tmp_path):
+    names = ("mul8u_exact", "mul8s_exact", "mul8s_bam_h2v6")
+    design = Design(name="mixed", multipliers={name: get(name) for name in names},
+                    bank=BankConfig(arrays=names), mapping={"conv1": 2})
+    design.save(tmp_path / "design.json")
+    again = Design.load(tmp_path / "design.json")
+    assert again == design
+    assert [multiplier.signed for multiplier in again.arrays] == [False, True, True]
+    assert again.multiplier_of("conv1").netlist == get("mul8s_bam_h2v6").netlist
+
+
+def _design_of(multiplier):
+    return Design(name="d", bank=BankConfig(arrays=(multiplier.name,)),
+                  multipliers={multiplier.name: multiplier})
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_circuit_that_does_not_keep_zero_is_refused(signed):
+    builder = NetlistBuilder()
+    product = {False: 1, True: -1}[signed]  # a single bit
+    circuit = Multiplier(name="m", family="test", source=builder.build([CONST1], signed=signed))
+    with pytest.raises(InputError, match=rf"^Multiplier 'm' must give 0 for 0 x 0, not {product}:"):
+        _design_of(circuit)
+
+
+def test_a_circuit_of_another_width_is_refused():
+    builder = NetlistBuilder(act_width=4, weight_width=8)
+    circuit = Multiplier(name="m", family="test", source=builder.build(builder.act))
+    with pytest.raises(InputError, match=r"^Multiplier 'm' must be 8x8 to sit in a PE, not 4x8"):
+        _design_of(circuit)
+
+
+def test_a_changed_gate_in_a_design_file_is_noticed(tmp_path):
+    content = small_design().to_dict()
+    content["multipliers"]["test_exact"]["netlist"]["gates"][0][0] = "OR"
+    path = tmp_path / "design.json"
+    path.write_text(json.dumps(content))
+    digest = shift_and_add().digest[:12]
+    message = rf"design\.json: Netlist of 'test_exact' must have.*{digest}"
+    with pytest.raises(InputError, match=message):
+        Design.load(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "autoapprox-design/1"}', "\x00\x01"])
+def test_files_that_are_no_design_are_refused_by_name(tmp_path, text):
+    path = tmp_path / "design.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"design\.json: "):
+        Design.load(path)
+
+
+def test_a_damaged_design_is_refused_by_name_or_whole(tmp_path):
+    names = ("mul8u_exact", "mul8u_trunc_c6")
+    design = Design(name="d", bank=BankConfig(rows=4, cols=4, arrays=names),
+                    multipliers={name: get(name) for name in names}, mapping={"a": 0, "b": 1},
+                    constants={"a": {"bias": [1]}}, provenance={"seed": 0})
+    check_reader(lambda path: Design.load(path).save(tmp_path / "again.json"), design.to_dict(),
+                 tmp_path / "design.json", most=200)

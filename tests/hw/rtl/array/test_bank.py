@@ -1,0 +1,84 @@
+# amaranth: UnusedElaboratable=no
+# A component whose arguments are refused is never elaborated.
+"""The bank in Amaranth's own simulator: every port of every cycle against the model.
+
+Unlike the cocotb benches this one offers anything at any time, in any order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from hw.machine.design import BankConfig
+from hw.rtl.array.bank import MxuBank
+from hw.rtl.array.systolic_array import BLOCK
+from sim.machine.array_model import BankInputs, BankModel
+from sim.tables import pe_table
+from tests.hw.rtl.bank_driver import encode
+from tests.hw.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
+
+
+# Blocks of 2 x 2 stand for those of large arrays, ragged ones at two edges.
+@pytest.mark.parametrize(("rows", "cols", "multipliers", "block"), [
+    (2, 3, (SKEWED, NIBBLE), BLOCK), (1, 1, (SKEWED, NIBBLE), BLOCK),
+    (2, 2, (NIBBLE, BROKEN_SIGNED), BLOCK), (3, 5, (SKEWED, BROKEN_SIGNED), 2)])
+def test_random_streams_match_the_model_in_every_cycle(rows, cols, multipliers, block,
+                                                       monkeypatch):
+    monkeypatch.setattr("hw.rtl.array.systolic_array.BLOCK", block)
+    config = BankConfig(rows=rows, cols=cols, arrays=("first", "second"), psum_width=20)
+    bank = MxuBank(config=config, netlists=[m.netlist for m in multipliers])
+    model = BankModel(config, [pe_table(m) for m in multipliers])
+    rng = np.random.default_rng(rows * 10 + cols)
+    results = 0
+
+    async def bench(ctx):
+        nonlocal results
+        for cycle in range(500):
+            inputs = BankInputs(
+                route=int(rng.integers(3)) if rng.random() < 0.05 else None,
+                weights=(rng.integers(-127, 128, cols).astype(np.int16)
+                         if rng.random() < 0.7 else None),
+                acts=(rng.integers(-255, 256, rows).astype(np.int16)
+                      if rng.random() < 0.7 else None),
+                first=bool(rng.random() < 0.4), results_ready=bool(rng.random() < 0.8))
+            drive(ctx, bank, inputs)
+            expected = model.outputs(inputs)
+            shown = (bool(ctx.get(bank.route.ready)), bool(ctx.get(bank.weights.ready)),
+                     bool(ctx.get(bank.acts.ready)), bool(ctx.get(bank.results.valid)),
+                     ctx.get(bank.selected), bool(ctx.get(bank.route_error)))
+            assert shown == (expected.route_ready, expected.weights_ready, expected.acts_ready,
+                             expected.results is not None, expected.selected,
+                             expected.route_error), f"cycle {cycle}"
+            if expected.results is not None:
+                results += 1
+                payload = ctx.get(bank.results.payload)
+                assert [payload[col] for col in range(cols)] == expected.results.tolist()
+            model.clock(inputs)
+            await ctx.tick()
+
+    simulator = Simulator(bank)
+    simulator.add_clock(1e-9)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert results > 50
+
+
+def drive(ctx, bank, inputs):
+    ctx.set(bank.route.valid, inputs.route is not None)
+    ctx.set(bank.route.payload, inputs.route or 0)
+    ctx.set(bank.weights.valid, inputs.weights is not None)
+    ctx.set(bank.acts.valid, inputs.acts is not None)
+    ctx.set(bank.acts.payload.first, inputs.first)
+    ctx.set(bank.results.ready, inputs.results_ready)
+    if inputs.weights is not None:
+        ctx.set(bank.weights.payload.as_value(), encode(inputs.weights))
+    if inputs.acts is not None:
+        ctx.set(bank.acts.payload.operands.as_value(), encode(inputs.acts))
+
+
+def test_number_of_netlists_must_match_the_configuration():
+    config = BankConfig(rows=2, cols=2, arrays=("a", "b"))
+    with pytest.raises(ValueError, match=r"^Bank must have one netlist per array \(2\), not 1$"):
+        MxuBank(config=config, netlists=[NIBBLE.netlist])

@@ -1,0 +1,269 @@
+"""The emitted text and the command line that writes it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from hw.common.errors import InputError
+from hw.machine.accelerator import AcceleratorConfig
+from hw.machine.design import BankConfig, Design
+from hw.multipliers import get
+from hw.rtl.verilog import (
+    emit_design,
+    emit_multiplier,
+    emit_pe,
+    emit_pes,
+    main,
+    module_suffixes,
+    preset,
+    write_folder,
+)
+from tests.hw.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
+
+KEYWORDS = {"array", "vector", "input", "output", "module", "table"}
+SYSTEM_VERILOG = re.compile(r"\b(logic|always_ff|always_comb|typedef|struct|enum|interface)\b")
+
+
+def small_design(**changes):
+    design = Design(name="small", bank=BankConfig(rows=2, cols=3, arrays=("nibble", "skewed")),
+                    multipliers={"nibble": NIBBLE, "skewed": SKEWED})
+    return replace(design, **changes)
+
+
+@pytest.fixture(scope="module")
+def files():
+    return emit_design(small_design())
+
+
+def code_of(files):
+    """Return all Verilog without comments."""
+    return "".join(re.sub(r"//.*", "", text) for name, text in files.items()
+                   if name.endswith(".v"))
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, "-m", "hw.rtl.verilog", *map(str, arguments)],
+                          capture_output=True, text=True, check=False)
+
+
+# --- text ---
+
+
+def test_file_list_names_every_file_and_each_holds_its_module(files):
+    listed = files["bank.f"].splitlines()
+    assert listed[0] == "bank.v"
+    assert listed == [name for name in files if name.endswith(".v")]
+    for name in listed:
+        assert re.findall(r"^module (\w+)", files[name], re.MULTILINE) == [name[:-2]]
+
+
+def test_every_instance_is_a_module_that_was_written(files):
+    modules = {name[:-2] for name in files}
+    for instance in re.findall(r"^  (\w+) (\w+) \($", code_of(files), re.MULTILINE):
+        assert instance[0] in modules
+
+
+def test_pe_is_emitted_once_per_multiplier_and_placed_in_every_column(files):
+    assert sorted(name for name in files if name.startswith("pe_")) == ["pe_nibble.v",
+                                                                        "pe_skewed.v"]
+    assert len(re.findall(r"^  pe_nibble pe_\d \(", files["row_nibble.v"], re.MULTILINE)) == 3
+    assert len(re.findall(r"^  row_nibble row_\d \(", files["array_nibble.v"], re.MULTILINE)) == 2
+
+
+def test_text_is_the_same_every_time(files):
+    assert emit_design(small_design()) == files
+
+
+def test_pe_has_the_same_text_beside_others():
+    """Yosys orders the operands of a gate by when it first met their names."""
+    many = [get(name) for name in ("mul8u_evo_umae8500", "mul8u_evo_umae74000",
+                                   "mul8u_evo_umae48000", "mul8u_exact")]
+    assert emit_pes(many, 24)[-1] == emit_pe(many[-1], 24)
+
+
+def test_prefix_changes_names_and_nothing_else(files):
+    prefixed = emit_design(small_design(), prefix="npu_")
+    assert [name.removeprefix("npu_") for name in prefixed] == list(files)
+    modules = "|".join(name[:-2] for name in files if name.endswith(".v"))
+    for name, text in files.items():
+        renamed = re.sub(rf"^(module |  )({modules})\b(?=[( ])", r"\1npu_\2", text,
+                         flags=re.MULTILINE)
+        if name.endswith(".v"):
+            assert prefixed[f"npu_{name}"] == renamed
+
+
+def test_text_is_plain_verilog_without_paths_or_keywords_as_names(files):
+    code = code_of(files)
+    assert not SYSTEM_VERILOG.search(code)
+    assert "/" not in code
+    assert "(*" not in code
+    assert not KEYWORDS & set(re.findall(r"^module (\w+)", code, re.MULTILINE))
+
+
+def test_header_names_design_and_netlists(files):
+    header = files["bank.v"].split("module")[0]
+    assert "Design small: 2 arrays of 2 rows x 3 columns" in header
+    for multiplier in (NIBBLE, SKEWED):
+        assert f"{multiplier.name}: netlist sha256 {multiplier.digest}" in header
+        assert multiplier.digest in files[f"multiplier_{multiplier.name}.v"]
+
+
+def test_each_gate_is_one_named_net():
+    text = emit_multiplier(NIBBLE)
+    first = NIBBLE.netlist.first_gate_net
+    assert set(re.findall(r"wire (n\d+);", text)) == {
+        f"n{first + index}" for index in range(len(NIBBLE.netlist.gates))}
+
+
+def test_changed_gate_and_swapped_operands_change_the_text():
+    swapped = replace(SKEWED, source=SKEWED.netlist.swapped())
+    _, mutant = next(SKEWED.netlist.mutants())
+    texts = {emit_multiplier(circuit)
+             for circuit in (SKEWED, swapped, replace(SKEWED, source=mutant))}
+    assert len(texts) == 3
+
+
+def test_standalone_pe_holds_modules_pe_and_multiplier():
+    text = emit_pe(get("mul8u_exact"), 24)
+    assert re.findall(r"^module (\w+)", text, re.MULTILINE) == ["pe", "multiplier"]
+    assert "[23:0] psum_out" in text
+    assert "rst" not in text
+
+
+def test_signed_pe_has_operands_of_eight_bits():
+    text = emit_pe(get("mul8s_exact"), 24)
+    assert text.startswith("// PE, 24-bit partial sum, two's complement operands\n")
+    for port in ("act_in", "act_out", "weight_in", "weight_out"):
+        assert re.search(rf"put \[7:0\] {port};", text)
+        assert re.search(rf"put \[8:0\] {port};", emit_pe(get("mul8u_exact"), 24))
+
+
+@pytest.fixture(scope="module")
+def mixed_files():
+    names = ("mul8s_exact", "nibble", "broken_signed")
+    circuits = {"nibble": NIBBLE, "broken_signed": BROKEN_SIGNED, "mul8s_exact": get("mul8s_exact")}
+    return emit_design(Design(name="mixed", bank=BankConfig(rows=2, cols=3, arrays=names),
+                              multipliers=circuits))
+
+
+def test_both_kinds_of_pe_are_emitted_once_each(mixed_files):
+    modules = re.findall(r"^module (\w+)", code_of(mixed_files), re.MULTILINE)
+    assert len(set(modules)) == len(modules)
+    assert sorted(name for name in modules if name.startswith("pe_")) == [
+        "pe_broken_signed", "pe_mul8s_exact", "pe_nibble"]
+    assert "ROUTE 0: array_mul8s_exact, two's complement inside" in mixed_files["bank.v"]
+    assert "ROUTE 1: array_nibble\n" in mixed_files["bank.v"]
+
+
+@pytest.mark.parametrize(("array", "converters"), [
+    ("mul8s_exact", 2 + 3), ("broken_signed", 2 + 3), ("nibble", 0)])
+def test_operands_are_converted_once_per_row_and_column(mixed_files, array, converters):
+    assert mixed_files[f"array_{array}.v"].count("  twos_complement ") == converters
+    assert "twos_complement" not in mixed_files[f"row_{array}.v"] + mixed_files[f"pe_{array}.v"]
+    assert ("twos_complement.v" in mixed_files["bank.f"].split())
+
+
+def test_suffixes_are_identifiers_and_never_collide():
+    suffixes = module_suffixes(["mul8u_a", "x-y", "x y", "été", "x_y_1", "endmodule", "--"])
+    assert all(re.fullmatch(r"_\w+", suffix, re.ASCII) for suffix in suffixes)
+    assert len(set(suffixes)) == len(suffixes)
+
+
+def test_name_with_a_line_break_stays_in_its_comment():
+    name = "nibble\nendmodule"
+    design = small_design(bank=BankConfig(rows=1, cols=1, arrays=(name,)),
+                          multipliers={name: replace(NIBBLE, name=name)})
+    for file, text in emit_design(design).items():
+        if file.endswith(".v"):
+            assert text.count("\nendmodule") == 1
+
+
+def test_sixteen_by_sixteen_with_three_arrays_takes_seconds():
+    names = ("mul8u_exact", "mul8u_bam_h2v6", "mul8u_drum_k4")
+    design = Design(name="large", bank=BankConfig(rows=16, cols=16, arrays=names),
+                    multipliers={name: get(name) for name in names})
+    started = sum(os.times()[:4])  # of this process and its children
+    files = emit_design(design)
+    assert sum(os.times()[:4]) - started < 20  # six here; a PE emitted 256 times takes minutes
+    assert sum(name.endswith(".v") for name in files) == 18
+
+
+# --- files and command line ---
+
+
+def test_folder_is_untouched_when_a_file_cannot_be_written(tmp_path, monkeypatch):
+    def full_disk(path, text):
+        if path.name == "pe.v":
+            raise OSError("No space left on device")
+        path.write_text(text)
+
+    monkeypatch.setattr("hw.rtl.verilog.write_text", full_disk)
+    (tmp_path / "bank.v").write_text("old")
+    with pytest.raises(OSError, match="No space left"):
+        write_folder(tmp_path, {"bank.v": "new", "pe.v": "new"})
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"bank.v": "old"}
+
+
+def test_preset_and_design_file_are_written(tmp_path, capsys):
+    main(["-o", str(tmp_path / "preset")])
+    wanted = emit_design(preset(), config=AcceleratorConfig())
+    assert {path.name: path.read_text() for path in (tmp_path / "preset").iterdir()} == wanted
+    small_design().save(tmp_path / "design.json")
+    main([str(tmp_path / "design.json"), "-o", str(tmp_path / "small"), "--prefix", "npu_"])
+    assert (tmp_path / "small" / "npu_accelerator.f").exists()
+    assert "top module `npu_accelerator`" in capsys.readouterr().out
+
+
+def test_all_pes_writes_one_file_per_multiplier(tmp_path, monkeypatch, capsys):
+    few = {name: get(name) for name in ("mul8u_exact", "mul8u_trunc_c2", "mul8s_exact")}
+    monkeypatch.setattr("hw.multipliers.catalogue", lambda: few)
+    main(["--all-pes", str(tmp_path), "--psum-width", "20"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"{name}.v" for name in few)
+    name = next(iter(few))
+    assert (tmp_path / f"{name}.v").read_text() == emit_pe(few[name], 20)
+    assert "3 files" in capsys.readouterr().out
+
+
+def test_single_pe_is_printed(capsys):
+    main(["--pe", "mul8u_exact"])
+    assert capsys.readouterr().out == emit_pe(get("mul8u_exact"), 24)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["missing.json"], r"^error: missing\.json: No such file"),
+    (["--pe", "mul8u_exakt"], r"^error: Unknown multiplier 'mul8u_exakt'; did you mean"),
+    (["--pe", "mul8u_exact", "--psum-width", "99"], r"^error: --psum-width must be 1 to 32"),
+    (["--prefix", "9x"], r"^error: --prefix must start with a letter"),
+])
+def test_bad_input_is_one_line_and_exit_2(arguments, message):
+    process = run(*arguments)
+    assert process.returncode == 2
+    assert process.stdout == ""
+    assert re.search(message, process.stderr)
+    assert process.stderr.count("\n") == 1
+
+
+def test_malformed_design_leaves_nothing_behind(tmp_path):
+    (tmp_path / "design.json").write_text('{"format": "autoapprox-design/1"}')
+    process = run(tmp_path / "design.json", "-o", tmp_path / "rtl")
+    assert process.returncode == 2
+    assert re.search(r"design\.json: must have a value for 'name'", process.stderr)
+    assert not (tmp_path / "rtl").exists()
+
+
+def test_output_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "rtl").write_text("")
+    process = run("-o", tmp_path / "rtl")
+    assert process.returncode == 2
+    assert "Traceback" not in process.stderr
+
+
+def test_negative_psum_width_is_an_input_error():
+    with pytest.raises(InputError):
+        main(["--pe", "mul8u_exact", "--psum-width", "-1"])
