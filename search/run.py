@@ -16,9 +16,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, run_command_line
 from hw.common.memory import add_memory_option
 from hw.common.wording import HelpWithDefaults, counted
+from hw.rtl.process import emitting_design
 from search.dry_run import plan
 from search.methods import METHODS
 from search.options import Options
@@ -78,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     search = parser.add_argument_group("search")
     search.add_argument("--method", default=DEFAULT_METHOD, help=f"one of {', '.join(METHODS)}; "
                         "'all' for milp with all others beside it")
+    search.add_argument("--method-option", action="append", default=[], metavar="NAME=VALUE",
+                        dest="method_options", help="constant of the method (`Settings` in its "
+                        "file), as often as wanted, such as patience=10")
     search.add_argument("--compare", default=",".join(COMPARED), metavar="NAME,...",
                         help="methods run beside it at the same budget; 'all', or 'none'")
     search.add_argument("--compensation", default="both", metavar="KIND",
@@ -110,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     output.add_argument("--dry-run", action="store_true",
                         help="only say what would be evaluated, and about how long it takes")
     add_memory_option(output)
+    add_cache_option(output)
     output.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser
 
@@ -141,7 +147,7 @@ def options_of(arguments: argparse.Namespace, command: str) -> Options:
         workload=_workload(arguments),
         multipliers=tuple(filter(None, arguments.multipliers.split(","))), method=method,
         compare=tuple(METHODS) if everything else tuple(filter(None, compared.split(","))),
-        quiet=arguments.json, command=command)
+        method_options=tuple(arguments.method_options), quiet=arguments.json, command=command)
 
 
 def summary(finished: Finished) -> dict[str, object]:
@@ -243,7 +249,7 @@ def main() -> int:
               else "\n".join(planned.lines()))
         return 0
     with library_output_aside():
-        finished = run(options)
+        finished = run(options, emitting_design)
     if arguments.json:
         print(json.dumps(summary(finished), indent=2))
     else:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -19,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError, run_command_line
-from hw.common.progress import task
-from sim.accuracy.doubt import REMEDY, doubt
-from sim.accuracy.labels import accepts_labels
+from sim.accuracy.doubt import warn_of_chance
+from sim.accuracy.labels import class_scores_check
+from sim.accuracy.logits import evaluate, top_k
 from sim.accuracy.mapping_options import add_multiplier_options, check_choice, chosen_tables
 from sim.compensation import Compensation
 from sim.data import Images, Preprocessing, labelled_images, load_images
@@ -40,25 +39,6 @@ UNIFORM, MEASURED = "uniform", "measured"
 OPERANDS = 256
 
 
-def top_k(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], k: int) -> int:
-    """Return how many labels are among the `k` largest logits, ties won by the lower class."""
-    order = np.argsort(-logits, axis=1, kind="stable")[:, :k]
-    return int((order == labels[:, None]).any(axis=1).sum())
-
-
-def evaluate(network: QuantNetwork, images: npt.NDArray[np.float32] | Images,
-             tables: Mapping[str, Table], *, quiet: bool) -> npt.NDArray[np.float32]:
-    """Return the logits, with progress; unread images are read batch by batch."""
-    with task("evaluating", len(images), quiet=quiet) as progress:
-
-        def logits(batch: npt.NDArray[np.float32] | Images) -> npt.NDArray[np.float32]:
-            found = network.run(np.asarray(batch), tables)
-            progress.advance(len(batch))
-            return found
-
-        return np.concatenate(network.each(list(network.batches(images)), logits))
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sim.evaluate", description="Accuracy of a network with any multiplier in "
@@ -75,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="what computes: cpu, torch-cpu, cuda or cuda:N, all bit-exact "
                         "(default cpu, the compiled kernels)")
     parser.add_argument("--explain", action="store_true",
-                        help="say how each layer's sums, and operators between layers, are found")
+                        help="print how layers' sums, and operators between layers, are computed")
     parser.add_argument("--mode", choices=(BIT_EXACT, LOW_RANK), default=BIT_EXACT,
                         help=f"{LOW_RANK}: beside the bit-exact run, emulate errors by a truncated "
                         f"SVD as the paper does, and say what that changes (default {BIT_EXACT})")
@@ -122,20 +102,6 @@ def _accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) ->
     return {f"top{k}": top_k(logits, labels, k) / len(labels) for k in (1, 5)}
 
 
-def say_doubt(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], *,
-              approximate: bool) -> str:
-    """Return why the network may know nothing of the images, and say it; empty where it does.
-
-    approximate : whether multipliers may be why.
-    """
-    found = doubt(logits.argmax(axis=1), labels, logits.shape[1])
-    if found:
-        multipliers = "approximate multipliers may be too coarse, or " * approximate
-        print(f"warning: the network {found}: {multipliers}{REMEDY}, or --preset NAME",
-              file=sys.stderr)
-    return found
-
-
 def _compare(arguments: argparse.Namespace, network: QuantNetwork,
              images: npt.NDArray[np.float32] | Images, tables: Mapping[str, Table],
              pixels: Preprocessing) -> Comparison:
@@ -158,8 +124,8 @@ def main() -> int:
     pixels = preprocessing(arguments, arguments.model)
     products = None if arguments.device == CPU else _torch_products(arguments.device)
     data = labelled_images(arguments.data, pixels, limit=arguments.limit)
-    network = load_network(arguments, arguments.model, arguments.data, pixels, accepts=(
-        accepts_labels(arguments.model, [(arguments.data, data.labels)])))
+    network = load_network(arguments, arguments.model, arguments.data, pixels, check_output=(
+        class_scores_check(arguments.model, [(arguments.data, data.labels)])))
     tables = chosen_tables(arguments, network)
     if compensation:
         try:
@@ -182,7 +148,7 @@ def main() -> int:
               "device": arguments.device, "products": products.explain() if products else [],
               "layers": [layer.name for layer in network.layers], "approximate": sorted(tables),
               "unmapped": [asdict(product) for product in network.outside],
-              "doubt": say_doubt(logits, data.labels, approximate=bool(tables))}
+              "doubt": warn_of_chance(logits, data.labels, approximate=bool(tables))}
     if arguments.explain:
         result["kernels"] = network.explain(tables)
         result["operators"] = network.explain_operators()

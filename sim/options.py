@@ -10,7 +10,7 @@ from hw.common.errors import InputError
 from hw.common.memory import add_memory_option
 from sim.data import PRESETS, Preprocessing, load_images
 from sim.data.preprocessing import CHANNELS, LAYOUTS
-from sim.network.quant_network import Accepts, QuantNetwork, accept_any
+from sim.network.quant_network import OutputCheck, QuantNetwork, any_output
 
 CALIBRATION_IMAGES = 128
 SETTINGS = ("scale", "mean", "std", "channels", "resize", "crop", "size", "layout")
@@ -89,13 +89,13 @@ def preprocessing(arguments: argparse.Namespace, model: Path) -> Preprocessing:
 
 
 def load_network(arguments: argparse.Namespace, model: Path, source: str, pixels: Preprocessing,
-                 *, accepts: Accepts = accept_any) -> QuantNetwork:
+                 *, check_output: OutputCheck = any_output) -> QuantNetwork:
     """Return the network, quantised on `--calibration` or else on `source`.
 
-    accepts : see `QuantNetwork.load`.
+    check_output : see `QuantNetwork.load`.
     """
     if arguments.calibrate < 1:
         raise InputError(f"--calibrate must be at least 1, not {arguments.calibrate}")
     images = load_images(arguments.calibration or source, pixels, limit=arguments.calibrate)
     return QuantNetwork.load(model, images, ranges=arguments.ranges,
-                             symmetric=arguments.symmetric, accepts=accepts)
+                             symmetric=arguments.symmetric, check_output=check_output)

@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
+from hw.machine.pe import kind_for
+from hw.machine.pe.kind import PeKind
 from hw.multipliers import Multiplier
 from hw.multipliers.base import exact_products
 from hw.multipliers.importing import conventions
@@ -71,6 +73,11 @@ def patterns(table: Table) -> Products:
     return table.products if isinstance(table, SignedTable) else table
 
 
+def pe_kind(table: Table) -> PeKind:
+    """Return the kind of the PE."""
+    return kind_for(signed=isinstance(table, SignedTable))
+
+
 def is_exact(table: Table) -> bool:
     """Whether every product of a table is right."""
     return np.array_equal(patterns(table), exact_products(signed=isinstance(table, SignedTable)))
@@ -85,16 +92,11 @@ def table_key(table: Table) -> bytes:
 def pe_products(table: Table, acts: Int16, weights: Int16) -> Products:
     """Return the products of operands as the PE forms them, int32, elementwise.
 
-    table : of the PE's multiplier. acts, weights : int16, broadcastable, in [-255, 255]. An
-    unsigned multiplier gives `s * table[|act|, |weight|]`, s = -1 where exactly one operand is
-    negative: zero counts as positive. A signed one takes operands modulo 256, as 8 bits hold
-    them: `hw.machine.operands.check_operands` says whether a layer stays within [-128, 127].
+    table : of the PE's multiplier. acts, weights : int16, broadcastable, in [-255, 255]. A signed
+    multiplier takes them modulo 256: `hw.machine.operands.check_operands` says whether a layer
+    stays within [-128, 127].
     """
-    if isinstance(table, SignedTable):
-        wrapped: Products = table.products[acts & 255, weights & 255]
-        return wrapped
-    products: Products = table[np.abs(acts), np.abs(weights)]
-    return np.where((acts < 0) != (weights < 0), -products, products)
+    return pe_kind(table).products(patterns(table), acts, weights)
 
 
 def code_values(zero_point: int, *, signed: bool) -> Int16:

@@ -22,6 +22,40 @@ def test_every_link_leads_to_a_file(page):
             assert (page.parent / target).exists(), target
 
 
+def anchors(page):
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_anchor_is_a_heading(page):
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+        assert anchor in anchors(page.parent / target if target else page), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_quoted_file_exists(page):
+    quotes = re.findall(r"\b(?:tests|hw|sim|search|models)/[a-z0-9_/]+\.py\b", page.read_text())
+    for quoted in quotes:
+        assert (ROOT / quoted).exists(), quoted
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_module_exists(page):
+    """`search.problem.space`, also with a name that the module has: `hw.machine.design.Design`."""
+    for name in re.findall(r"(?<![\w.])(?:hw|sim|search|models)(?:\.(?!md)\w+)+", page.read_text()):
+        parts = name.split(".")
+        while parts[1:] and not (ROOT.joinpath(*parts).is_dir()
+                                 or ROOT.joinpath(*parts).with_suffix(".py").exists()):
+            parts.pop()
+        path = ROOT.joinpath(*parts)
+        module = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        rest = name.split(".")[len(parts):]
+        assert parts[1:], name
+        assert not rest or re.search(rf"\b{rest[0]}\b", module.read_text()), name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_make_target_exists(page):
     for target in re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), re.MULTILINE):

@@ -13,10 +13,9 @@ import pytest
 
 from hw.multipliers.importing import import_file
 from models.data import load_digits_split
+from tests.outside_data import outside
 
 ROOT = Path(__file__).parents[1]
-DATA = Path(os.environ.get("AUTOAPPROX_DATA", ROOT.parent / "shared" / "data"))
-LIBRARY = DATA / "liberty" / "nangate45" / "nangate45_typ.lib.gz"
 PAGE = (ROOT / "docs" / "tutorial.md").read_text()
 
 
@@ -27,8 +26,7 @@ def blocks(language):
 @pytest.fixture
 def folder(tmp_path):
     """A folder with net.onnx, net.json, images.npz, mine.v and cells.lib.gz."""
-    if not LIBRARY.exists():
-        pytest.skip(f"nangate45 is not in {DATA} (set AUTOAPPROX_DATA)")
+    library = outside("liberty", "nangate45", "nangate45_typ.lib.gz")
     for suffix in ("onnx", "json"):
         shutil.copy(ROOT / "models" / "zoo" / f"digits.{suffix}", tmp_path / f"net.{suffix}")
     parts = [load_digits_split(name) for name in ("calibrate", "search", "certify")]
@@ -36,7 +34,7 @@ def folder(tmp_path):
              y=np.concatenate([part.labels for part in parts]))
     [verilog] = blocks("verilog")
     (tmp_path / "mine.v").write_text(verilog)
-    shutil.copy(LIBRARY, tmp_path / "cells.lib.gz")
+    shutil.copy(library, tmp_path / "cells.lib.gz")
     return tmp_path
 
 

@@ -37,10 +37,11 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 # --- writing --------------------------------------------------------------------------
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write `content` to `path` atomically: a killed run leaves the old file or none.
 
-    What killed runs have left of the same file is removed.
+    What killed runs have left of the same file is removed. durable : not even a power failure
+    leaves part of it; takes milliseconds.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +54,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
             temporary.chmod(0o644)
             temporary.replace(path)
     except BaseException as error:
@@ -91,6 +93,24 @@ def staging_folder(parent: Path, name: str) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Let one process at a time make `path`; others wait, unless nothing can be written there."""
+    lock, descriptor = path.with_name(f".{path.name}.lock"), None
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT)
+        while not _locked(descriptor):
+            os.close(descriptor)
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            lock.unlink(missing_ok=True)
+            os.close(descriptor)
 
 
 def _locked(descriptor: int) -> bool:

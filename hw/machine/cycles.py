@@ -12,13 +12,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from hw.machine.accelerator import ACCUMULATOR_BANKS, SUM_BYTES, constant_beats
+from hw.machine.accelerator import (
+    ACCUMULATOR_BANKS,
+    CONSTANT_BEATS,
+    DRAIN_CYCLES,
+    LANDING_QUEUE,
+    SUM_BYTES,
+)
 from hw.machine.compiler import Program
-from hw.machine.design import OPERAND_BITS
+from hw.machine.design import OUTPUT_CYCLES
 from hw.machine.isa import Instruction, Opcode
 
-REQUANTISE_DRAIN = 6  # last step of a row to its write
-LANDING_QUEUE = 4
 NEVER = -1
 
 
@@ -98,9 +102,7 @@ class _Timeline:
         self.bank_rows = program.config.bank_rows
         self.issues: list[int] = []
         self.multiplying = 0
-        # As many cycles as weights may travel; after reset too.
-        self.travel = self.bank.rows + self.bank.cols
-        self.clocked = [(0, self.travel)]
+        self.clocked = [(0, self.bank.travel_cycles)]  # after reset too
         self.routed = NEVER  # ROUTE accepted by the bank
         self.loaded = NEVER  # last beat that the weight loader passes on
         self.constants = NEVER  # last beat of constants
@@ -125,7 +127,7 @@ class _Timeline:
                 issue = max(ready, self.loaded + 1, self.entered + 1, self.routed + 1)
                 # The bank takes it once the last results have left.
                 self.routed = max(issue + 1, self._drained())
-                self._clock(self.routed, self.routed, self.travel)
+                self._clock(self.routed, self.routed, self.bank.travel_cycles)
             case Opcode.LOAD_WEIGHTS:
                 issue = self._load(ready, constants=bool(instruction.flag))
             case Opcode.MATMUL:
@@ -155,14 +157,14 @@ class _Timeline:
     def _load(self, ready: int, *, constants: bool) -> int:
         if constants:
             issue = max(ready, self.loaded, self.activate.last + 1)
-            self.loaded = self.constants = issue + constant_beats(OPERAND_BITS + 1)
+            self.loaded = self.constants = issue + CONSTANT_BEATS
             return issue
         issue = max(ready, self.loaded)
         # The first row may enter with the activation that takes over the tile before.
         first = max(issue + 1, self.routed + 1, self.tile_start)
         self.loaded = first + self.bank.rows - 1
         self.tile_ready, self.ahead = self.loaded + 1, True
-        self._clock(first, self.loaded, self.travel)
+        self._clock(first, self.loaded, self.bank.travel_cycles)
         return issue
 
     def _matmul(self, ready: int, instruction: Instruction) -> int:
@@ -182,7 +184,7 @@ class _Timeline:
                             done=lambda k: first + k - 1 if k else read)
         self.entered = first + beats - 1
         results = self.entered + self.bank.latency_cycles
-        self._clock(first, self.entered, self.bank.latency_cycles - 1)
+        self._clock(first, self.entered, self.bank.latency_cycles - OUTPUT_CYCLES)
         self.landing.append(results)
         self.landed[bank] = results + 1
         self.multiplying += beats
@@ -196,7 +198,7 @@ class _Timeline:
                     self.dma_out.clear_of(out, out + rows))
 
         def written(k: int) -> int:
-            return issue + (k + 1) * self.steps + REQUANTISE_DRAIN
+            return issue + (k + 1) * self.steps + DRAIN_CYCLES
 
         self.activate = _Rows(start=out, end=out + rows, last=written(rows - 1), done=written)
         self.activate_bank = bank

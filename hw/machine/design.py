@@ -15,16 +15,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hw.common.errors import InputError
+from hw.common.errors import InputError, unknown_name
 from hw.common.files import write_json
 from hw.common.records import read_as, record, without_format
+from hw.machine.pe import PE_KINDS, kind_for
+from hw.machine.pe.kind import Dataflow, Pe, PeKind
 from hw.multipliers.base import Multiplier, exact_products
 from hw.netlist import Netlist
 
 DESIGN_FORMAT = "autoapprox-design/1"
 MAX_ARRAYS = 16
 MAX_SUM = 2**31 - 1  # accumulators are int32
-OPERAND_BITS = 8  # magnitude of activation and weight; the sign travels beside it
+INPUT_CYCLES = 1  # accepted beat to the first skew lane
+OUTPUT_CYCLES = 1  # last column's partial sum to the results
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,19 +37,23 @@ class BankConfig:
     Parameters
     ----------
     rows : int
-        PEs in a column: the length of the inner-product slice done in one pass.
+        Terms of the inner-product slice done in one pass.
     cols : int
         PEs in a row: output channels computed side by side.
     arrays : tuple of str
         Multiplier name of each array; the position is the operand of ROUTE.
     psum_width : int
         Bits of the two's complement partial sum that travels down a column.
+    kinds : tuple of str
+        PE kind of each array (`hw.machine.pe.PE_KINDS`), all of one dataflow; none: what each
+        multiplier needs.
     """
 
     rows: int = 16
     cols: int = 16
     arrays: tuple[str, ...] = ("mul8u_exact",)
     psum_width: int = 24
+    kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for label, value, high in (("rows", self.rows, 256), ("cols", self.cols, 256),
@@ -57,27 +64,76 @@ class BankConfig:
             raise InputError(f"Bank must have 1 to {MAX_ARRAYS} arrays, not {len(self.arrays)}")
         if len(set(self.arrays)) != len(self.arrays):
             raise InputError(f"Bank arrays must differ, not {', '.join(self.arrays)}")
+        for kind in self.kinds:
+            if kind not in PE_KINDS:
+                raise unknown_name("PE kind", kind, PE_KINDS)
+        if self.kinds and len(self.kinds) != len(self.arrays):
+            raise InputError(f"Bank must have a PE kind for each of its {len(self.arrays)} arrays, "
+                             f"not {len(self.kinds)}")
+        if len({PE_KINDS[kind].dataflow for kind in self.kinds}) > 1:
+            raise InputError("Bank PE kinds must have one dataflow, not "
+                             f"{', '.join(self.kinds)}")
+        if self.rows % self.dataflow.macs:
+            raise InputError(f"Bank rows must be a multiple of {self.dataflow.macs}, the "
+                             f"multiplications of a PE, not {self.rows}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description; `hw.common.records` restores an equal bank."""
         return {"rows": self.rows, "cols": self.cols, "psum_width": self.psum_width,
-                "arrays": list(self.arrays)}
+                "arrays": list(self.arrays),
+                **({"kinds": list(self.kinds)} if self.kinds else {})}
+
+    @cached_property
+    def dataflow(self) -> Dataflow:
+        """How operands and sums pass through its arrays."""
+        return PE_KINDS[self.kinds[0]].dataflow if self.kinds else kind_for(signed=False).dataflow
+
+    @property
+    def pe_rows(self) -> int:
+        """Rows of PEs of an array."""
+        return self.rows // self.dataflow.macs
+
+    @property
+    def pes(self) -> int:
+        """PEs of an array."""
+        return self.pe_rows * self.cols
 
     # --- timing: the numbers the RTL, the cycle-true model and the energy model share ---
+
+    @cached_property
+    def act_delays(self) -> list[int]:
+        """Cycles of skew in front of each row of PEs: sums take that long to come down to it."""
+        return [row * self.dataflow.psum_hop_cycles for row in range(self.pe_rows)]
+
+    @cached_property
+    def weight_delays(self) -> list[int]:
+        """Cycles of skew above each column: its tokens come through the columns before it."""
+        return [col * self.dataflow.act_hop_cycles for col in range(self.cols)]
+
+    @property
+    def psum_delays(self) -> list[int]:
+        """Cycles from the foot of each column to the results: it waits for the last column."""
+        return [OUTPUT_CYCLES + delay for delay in reversed(self.weight_delays)]
 
     @property
     def fill_cycles(self) -> int:
         """Cycles to shift one weight tile into the shadow registers: one row per cycle."""
         return self.rows
 
-    @property
+    @cached_property
     def latency_cycles(self) -> int:
         """Cycles from an accepted act beat to its row of partial sums at the output.
 
-        One each for the input register, for every row and every column that the wave crosses,
-        and for the output register after the ROUTE multiplexer.
+        The input register, the hops to the last row, its product and sum, the hops to the last
+        column, and the output register after the ROUTE multiplexer.
         """
-        return self.rows + self.cols + 2
+        return (INPUT_CYCLES + self.act_delays[-1] + self.dataflow.psum_cycles
+                + self.weight_delays[-1] + OUTPUT_CYCLES)
+
+    @cached_property
+    def travel_cycles(self) -> int:
+        """Cycles that a row of weights travels at most, from the bank's input to the far corner."""
+        return INPUT_CYCLES + self.weight_delays[-1] + self.fill_cycles
 
     def tile_cycles(self, beats: int) -> int:
         """Cycles between the starts of consecutive tiles on one array, `beats` acts each.
@@ -150,7 +206,8 @@ class Design:
         for name in self.bank.arrays:
             if name not in self.multipliers:
                 raise InputError(f"Design {self.name!r} must embed the netlist of {name!r}")
-            self._check_multiplier(self.multipliers[name])
+        for multiplier in self.arrays:
+            self._check_multiplier(multiplier)
         for layer, array in self.mapping.items():
             if not isinstance(array, int) or not 0 <= array < len(self.bank.arrays):
                 raise InputError(f"Layer {layer!r} must be mapped to an array below "
@@ -160,18 +217,20 @@ class Design:
                 raise InputError(f"Constants must belong to a mapped layer, not {layer!r}")
 
     def _check_multiplier(self, multiplier: Multiplier) -> None:
-        netlist = multiplier.netlist
-        if (netlist.act_width, netlist.weight_width) != (OPERAND_BITS, OPERAND_BITS):
-            raise InputError(f"Multiplier {multiplier.name!r} must be 8x8 to sit in a PE, not "
-                             f"{netlist.act_width}x{netlist.weight_width}")
+        netlist, kind = multiplier.netlist, self.kinds[multiplier.name]
+        bits = kind.operand.bits
+        if (netlist.act_width, netlist.weight_width) != (bits, bits):
+            raise InputError(f"Multiplier {multiplier.name!r} must be {bits}x{bits} to sit in a "
+                             f"PE, not {netlist.act_width}x{netlist.weight_width}")
+        if netlist.signed != kind.signed:
+            raise InputError(f"Multiplier {multiplier.name!r} must be {kind.takes} for a "
+                             f"{kind.name} PE")
         if multiplier.table[0, 0] != 0:
             raise InputError(f"Multiplier {multiplier.name!r} must give 0 for 0 x 0, not "
                              f"{multiplier.table[0, 0]}: ragged tiles are padded with zeros")
         limit = 2 ** (self.bank.psum_width - 1)
-        largest = self.bank.rows * int(multiplier.table.max())
-        # The PE of an unsigned circuit subtracts where the signs differ.
-        smallest = self.bank.rows * int(multiplier.table.min()) if netlist.signed else -largest
-        bound = max(largest, smallest, key=abs)
+        smallest, largest = kind.product_range(multiplier.table)
+        bound = self.bank.rows * max(largest, smallest, key=abs)
         if not -limit <= bound < limit:
             raise InputError(f"Partial sums of {multiplier.name!r} reach {bound} over "
                              f"{self.bank.rows} rows, which must fit in "
@@ -181,6 +240,20 @@ class Design:
     def arrays(self) -> tuple[Multiplier, ...]:
         """The multiplier of each array, in ROUTE order."""
         return tuple(self.multipliers[name] for name in self.bank.arrays)
+
+    @cached_property
+    def kinds(self) -> dict[str, PeKind]:
+        """The PE kind of each array, by its multiplier."""
+        if self.bank.kinds:
+            return {name: PE_KINDS[kind]
+                    for name, kind in zip(self.bank.arrays, self.bank.kinds, strict=True)}
+        return {name: kind_for(signed=self.multipliers[name].signed) for name in self.bank.arrays}
+
+    @cached_property
+    def pes(self) -> tuple[Pe, ...]:
+        """What each array is made of, in ROUTE order."""
+        return tuple(Pe(kind=self.kinds[multiplier.name], netlist=multiplier.netlist,
+                        psum_width=self.bank.psum_width) for multiplier in self.arrays)
 
     def multiplier_of(self, layer: str) -> Multiplier:
         """Return the multiplier that `layer` is routed to."""

@@ -22,7 +22,7 @@ from hw.common.errors import InputError
 from hw.common.files import parse_json, read_bytes, write_bytes
 from hw.common.memory import memory_limit, require_memory
 from hw.common.records import Limits, Size, Text, record, without_format
-from hw.machine.operands import Range
+from hw.machine.pe.operand_format import Range
 
 FORMAT = "autoapprox-layer-streams/1"
 

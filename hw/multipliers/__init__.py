@@ -52,7 +52,7 @@ def catalogue() -> Mapping[str, Multiplier]:
 
 @cache
 def default_bank() -> tuple[str, ...]:
-    """Return the names that a search considers unless told otherwise, the exact one first.
+    """Return the names that a search considers by default, the exact one first.
 
     They lie near the front of PE energy against error, evenly spread (`docs/multipliers.md`).
     """

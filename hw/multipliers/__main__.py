@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from hw.common.errors import run_command_line
+from hw.common.errors import ToolError, run_command_line
 from hw.common.outputs import OutputFile
 from hw.multipliers import catalogue, resolve
 from hw.multipliers.base import Multiplier
@@ -168,6 +170,27 @@ def circuit_lines(multiplier: Multiplier) -> dict[str, str]:
     return {"gates": f"{len(netlist.gates)} ({gates})", "depth": f"{netlist.depth} gates"}
 
 
+def mapped_energies_fj(multipliers: Sequence[Multiplier]) -> dict[str, float]:
+    """Return the energy per cycle of the PE of each, mapped now, as `hw.ppa report` gives it.
+
+    On the stream like that after ReLU. Raises ToolError where they cannot be mapped.
+    """
+    from hw.ppa.library.technology import load_technology
+    from hw.ppa.mapping.build import build
+    from hw.ppa.mapping.stored_pes import load_pe
+    from hw.ppa.reports.pe_report import figures
+    from hw.rtl.process import emit_pes
+
+    technology = load_technology("asap7")
+    with tempfile.TemporaryDirectory(prefix="autoapprox-") as name:
+        try:
+            build(multipliers, technology, Path(name), emit_pes, quiet=True)
+        except ToolError as error:
+            raise ToolError(f"PEs cannot be mapped: {error} (or use --no-map)") from None
+        pes = [load_pe(multiplier, folder=Path(name)) for multiplier in multipliers]
+    return {row.name: row.streams["relu"].mean_fj for row in figures(pes, quiet=True)}
+
+
 def main() -> int:
     """Command line of the package."""
     parser = argparse.ArgumentParser(prog="python -m hw.multipliers",
@@ -195,7 +218,7 @@ def main() -> int:
     if arguments.command == "list":
         list_command(arguments.sort, arguments.form or "table")
     elif arguments.command == "evolve":
-        evolve_command.run(arguments)
+        evolve_command.run(arguments, mapped_energies_fj)
     elif arguments.command == "import":
         import_command.run(arguments)
     else:

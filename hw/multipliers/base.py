@@ -1,4 +1,4 @@
-"""What every multiplier is: a name, its origin, and the netlist or table that defines it."""
+"""A multiplier: a name, its origin, and the netlist or product table that defines it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def exact_products(*, signed: bool = False) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True, kw_only=True)
 class ProductTable:
-    """A multiplier of which only the products are known: it simulates, but has no hardware.
+    """A multiplier given by its products alone: it can be simulated, but has no hardware.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Multiplier:
     family : str
         The construction it is an instance of, e.g. `truncated`.
     source : Netlist or ProductTable
-        What defines it; a netlist unless somebody's file held products only.
+        What defines it; a product table only if it was read from a file of products.
     parameters : mapping of str to int, float or str
         What the family's builder was called with.
     citation : str
@@ -101,7 +101,7 @@ class Multiplier:
 
     @property
     def subject(self) -> str:
-        """What messages call it: its file where it is a user's."""
+        """Its name in messages: the file of a user's multiplier."""
         place = f"{self.file}: multiplier" if self.file else "Multiplier"
         return f"{place} {self.name!r}"
 

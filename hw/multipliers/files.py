@@ -91,7 +91,7 @@ class _MultiplierFile:
 
 
 def _unpacked(text: str) -> Any:
-    """Return the table of its text; never more than a table's size is unpacked."""
+    """Return the table of its text; at most a table's size is unpacked."""
     try:
         stream = zlib.decompressobj()
         values = stream.decompress(base64.b64decode(text, validate=True), TABLE_BYTES)

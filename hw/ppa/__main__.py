@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from hw.common.errors import InputError, run_command_line
+from hw.common.cache import add_cache_option
+from hw.common.errors import InputError, ToolError, run_command_line
 from hw.common.outputs import OutputFile, OutputFolder
+from hw.machine.layer_streams import LayerStream, load_layer_streams
 from hw.ppa.library.chosen import add_technology_options, chosen_technology
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.portfolio import PORTFOLIO
 from hw.ppa.mapping.recipe_options import add_recipe_options, chosen_recipe
 from hw.ppa.mapping.stored_pes import DEFAULT_PSUM_WIDTH, WIDE_PSUM_WIDTH, results_folder, shipped
 from hw.ppa.mapping.synthesis import AREA, RECIPES, Recipe
-from hw.ppa.reports.alone_cache import DEFAULT_FOLDER
 from hw.ppa.reports.command import add_commands as add_reports
 from hw.ppa.reports.command import run_chip, run_figure4, run_report, run_sensitivity
 from hw.ppa.reports.map_command import add_command as add_map
@@ -90,8 +95,8 @@ def _parser() -> argparse.ArgumentParser:
                              "area x power x delay (default: %(default)s)")
         command.add_argument("--clock-mhz", type=float, default=DEFAULT_CLOCK_MHZ, metavar="MHZ",
                              help="operations per microsecond for power (default: %(default)g)")
-        command.add_argument("--cache", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
-                             help="folder in which mappings are kept (default: %(default)s)")
+    for command in (mapping, alone, versus):
+        add_cache_option(command)
     choice = commands.add_parser(
         "choose-bank", help="choose the multipliers that a search considers by default")
     choice.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE",
@@ -118,7 +123,8 @@ def _characterise(options: argparse.Namespace) -> None:
 
 def _build(options: argparse.Namespace) -> None:
     from hw.ppa.mapping.build import build
-    from hw.ppa.reports.selection import for_mapping
+    from hw.ppa.mapping.selection import for_mapping
+    from hw.rtl.process import emit_pes
 
     width = options.psum_width
     if width is not None and not 17 <= width <= 32:
@@ -133,23 +139,22 @@ def _build(options: argparse.Namespace) -> None:
     wanted = shipped() if width is None and not options.names else {
         width or DEFAULT_PSUM_WIDTH: for_mapping(options.names)}
     for bits, multipliers in wanted.items():
-        result = build(multipliers, technology, folder, psum_width=bits, recipe=recipe,
-                       force=options.force)
+        result = build(multipliers, technology, folder, emit_pes, psum_width=bits,
+                       recipe=recipe, force=options.force)
         print(f"{folder}: {result.mapped} PEs of {bits} bits mapped, {result.kept} up to date")
 
 
 def _multiplier(options: argparse.Namespace) -> None:
-    from hw.ppa.reports.alone_cache import map_alone
+    from hw.ppa.mapping.selection import for_mapping
+    from hw.ppa.reports.alone_mapping import map_alone
     from hw.ppa.reports.alone_report import table, to_dict
     from hw.ppa.reports.multiplier_alone import best
-    from hw.ppa.reports.selection import for_mapping
 
     _check_clock(options)
     multipliers = for_mapping(options.names)
     technology = chosen_technology(options, quiet=options.json)
     technology.require_energy()
-    found = map_alone(multipliers, technology, _recipes(options), options.cache,
-                      quiet=options.json)
+    found = map_alone(multipliers, technology, _recipes(options), quiet=options.json)
     rows = [(multiplier.name, best(mappings, options.aim).figures)
             for multiplier, mappings in zip(multipliers, found, strict=True)]
     if options.json:
@@ -160,15 +165,14 @@ def _multiplier(options: argparse.Namespace) -> None:
 
 
 def _compare_published(options: argparse.Namespace) -> None:
+    from hw.ppa.mapping.selection import for_comparison
     from hw.ppa.reports.published import circuits_of, read_published
     from hw.ppa.reports.published_files import compare_all, text, write
-    from hw.ppa.reports.selection import for_comparison
 
     _check_clock(options)
     published, technology = read_published(options.figures), Technology.load(options.technology)
     ours = circuits_of(for_comparison(options.names, everything=options.all), technology,
-                       _recipes(options), aim=options.aim, clock_mhz=options.clock_mhz,
-                       folder=options.cache)
+                       _recipes(options), aim=options.aim, clock_mhz=options.clock_mhz)
     found = compare_all(ours, published)
     paths = write(options.output, found, ours, published, {
         "technology": technology.name, "corner": technology.corner,
@@ -177,6 +181,20 @@ def _compare_published(options: argparse.Namespace) -> None:
         "recipes": [f"{recipe.name} {recipe.digest}" for recipe in _recipes(options)]})
     print(text(found))
     print("\n" + "\n".join(map(str, paths)))
+
+
+def _streams(network: Path, data: str) -> tuple[LayerStream, ...]:
+    """Return the layers of a network: the simulator runs in a process of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "layers.npz"
+        process = subprocess.run(
+            [sys.executable, "-m", "sim.layer_streams", str(network), "--data", data, "-o",
+             str(path)], capture_output=True, text=True, check=False)
+        if process.returncode:
+            reason = (process.stderr.strip() or "no message").splitlines()[-1]
+            kind = InputError if process.returncode == 2 else ToolError
+            raise kind(reason.removeprefix("error: "))
+        return load_layer_streams(path)
 
 
 def _recipes(options: argparse.Namespace) -> Sequence[Recipe]:
@@ -190,8 +208,8 @@ def _check_clock(options: argparse.Namespace) -> None:
 
 def _choose_bank(options: argparse.Namespace) -> None:
     from hw.common.files import write_json
+    from hw.ppa.mapping.selection import for_pes
     from hw.ppa.reports.default_bank import candidates, choose_bank
-    from hw.ppa.reports.selection import for_pes
 
     names = choose_bank(candidates(for_pes([])))
     if options.output is None:
@@ -202,8 +220,8 @@ def _choose_bank(options: argparse.Namespace) -> None:
 
 
 def _fit_proxy(_options: argparse.Namespace) -> None:
+    from hw.ppa.mapping.selection import for_pes
     from hw.ppa.reports.fit_proxy import fit_proxy
-    from hw.ppa.reports.selection import for_pes
 
     families = [multiplier for multiplier in for_pes([]) if multiplier.family != "evolved"]
     fit = fit_proxy(families)
@@ -216,11 +234,12 @@ def _fit_proxy(_options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     options = _parser().parse_args(arguments)
-    run = {"characterise": _characterise, "build": _build, "report": run_report,
-           "figure4": run_figure4, "sensitivity": run_sensitivity, "chip": run_chip,
-           "multiplier": _multiplier, "map": run_map,
-           "compare-published": _compare_published, "choose-bank": _choose_bank,
-           "fit-proxy": _fit_proxy}
+    run: Mapping[str, Callable[[argparse.Namespace], None]] = {
+        "characterise": _characterise, "build": _build, "report": run_report,
+        "figure4": run_figure4, "sensitivity": run_sensitivity,
+        "chip": partial(run_chip, streams=_streams), "multiplier": _multiplier, "map": run_map,
+        "compare-published": _compare_published, "choose-bank": _choose_bank,
+        "fit-proxy": _fit_proxy}
     run[options.command](options)
 
 

@@ -1,4 +1,4 @@
-"""Module kinds to Verilog text: every kind of a hierarchy once."""
+"""Units to Verilog text: every module of a hierarchy once."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockDomain, Fragment, Module, Value
+from amaranth.hdl import ClockDomain, Fragment, Value
 
 from hw.common.errors import ToolError
-from hw.rtl.hierarchy import ModuleKind, Place, instantiate, port_name
+from hw.rtl.hierarchy import Emission, Unit, port_name
 
 # Registers with a clock enable become `if (en)`, aliases of nets disappear; nothing else changes.
 PASSES = ("proc -norom", "opt_clean", "opt_dff -simple-dffe", "clean -purge",
@@ -23,7 +22,7 @@ PASSES = ("proc -norom", "opt_clean", "opt_dff -simple-dffe", "clean -purge",
 MODULE = re.compile(r"^module (\w+)\(.*?^endmodule\n", re.MULTILINE | re.DOTALL)
 
 
-def modules_of(tops: Sequence[ModuleKind], *,
+def modules_of(tops: Sequence[Unit], *,
                prefixes: Sequence[str] | None = None) -> list[dict[str, str]]:
     """Return, for each hierarchy, its modules as Verilog-2001 by name, top first.
 
@@ -36,27 +35,47 @@ def modules_of(tops: Sequence[ModuleKind], *,
     ToolError
         The Yosys that comes with Amaranth did not run.
     """
-    hierarchies = [_texts([top], _prefixed(prefix))
+    hierarchies = [_texts(Emission(prefix), [top])
                    for top, prefix in zip(tops, prefixes or [""] * len(tops), strict=True)]
     # A run for each: Yosys orders the operands of some gates by when it first met their names.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(_verilog_modules, hierarchies))
 
 
-def modules_together(tops: Sequence[ModuleKind]) -> tuple[list[str], dict[str, str]]:
+def modules_together(tops: Sequence[Unit]) -> tuple[list[str], dict[str, str]]:
     """Return the module names of `tops`, and all modules of their hierarchies by name.
 
-    For hierarchies that are compiled together: a kind that several of them hold comes once, and
-    different kinds of one name are numbered. One Yosys run writes them all, so gates may come in
+    For hierarchies that are compiled together: a unit that several of them hold comes once, and
+    different ones of one name are numbered. One Yosys run writes them all, so gates may come in
     another order than alone. Raises ToolError as `modules_of` does.
     """
-    names = _DistinctNames()
-    modules = _verilog_modules(_texts(tops, names))
-    return [names(top) for top in tops], modules
+    emission = _Numbered()
+    modules = _verilog_modules(_texts(emission, tops))
+    return [emission.name_of(top) for top in tops], modules
+
+
+class _Numbered(Emission):
+    """Gives a unit its own name, with a number where another unit has that already."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._names: dict[tuple[object, ...], str] = {}
+
+    def name_of(self, unit: Unit) -> str:
+        """Return the name of the module of `unit`."""
+        identity = unit.identity
+        if identity not in self._names:
+            name, number = unit.module, 0
+            while name in self.units:
+                number += 1
+                name = f"{unit.module}_{number}"
+            self._names[identity] = name
+            self.units[name] = unit
+        return self._names[identity]
 
 
 class _Text(NamedTuple):
-    """A module as text, in RTLIL unless its kind has Verilog of its own."""
+    """A module as text, in RTLIL unless its unit has Verilog of its own."""
 
     text: str
     is_verilog: bool
@@ -73,65 +92,32 @@ def _verilog_modules(modules: Mapping[str, _Text]) -> dict[str, str]:
             for name, module in modules.items()}
 
 
-def _prefixed(prefix: str) -> Callable[[ModuleKind], str]:
-    return lambda kind: prefix + kind.name
-
-
-class _DistinctNames:
-    """The name of each kind: its own, with a number where another kind has that already."""
-
-    def __init__(self) -> None:
-        self._names: dict[ModuleKind, str] = {}
-        self._taken: set[str] = set()
-
-    def __call__(self, kind: ModuleKind) -> str:
-        if kind not in self._names:
-            name, number = kind.name, 0
-            while name in self._taken:
-                number += 1
-                name = f"{kind.name}_{number}"
-            self._names[kind] = name
-            self._taken.add(name)
-        return self._names[kind]
-
-
-def _texts(tops: Sequence[ModuleKind], name_of: Callable[[ModuleKind], str]) -> dict[str, _Text]:
-    """Return the text of `tops` and of every kind below them, each name once."""
+def _texts(emission: Emission, tops: Sequence[Unit]) -> dict[str, _Text]:
+    """Return the text of `tops` and of every unit below them, each module once."""
     modules: dict[str, _Text] = {}
-    waiting: list[ModuleKind] = []
-
-    def named(kind: ModuleKind) -> ModuleKind:
-        waiting.append(replace(kind, name=name_of(kind)))
-        return waiting[-1]
-
-    def place(m: Module, name: str, kind: ModuleKind) -> Any:
-        return instantiate(m, name, named(kind))
-
     for top in tops:
-        named(top)
-    while waiting:
-        kind = waiting.pop(0)
-        if kind.name not in modules:
-            modules[kind.name] = (_Text(_rtlil_module(kind, place), False)
-                                  if kind.verilog is None
-                                  else _Text(kind.verilog(kind.name), True))
+        emission.name_of(top)
+    while waiting := [name for name in emission.units if name not in modules]:
+        for name in waiting:
+            unit = emission.units[name]
+            text = unit.verilog(name)
+            modules[name] = _Text(text or _rtlil_module(unit, name, emission), text is not None)
     return modules
 
 
-def _rtlil_module(kind: ModuleKind, place: Place) -> str:
-    component = kind.build(place)
-    fragment = Fragment.get(component, platform=None)
+def _rtlil_module(unit: Unit, name: str, emission: Emission) -> str:
+    fragment = Fragment.get(unit, emission)
     ports = {}
-    if kind.clock:
-        domain = ClockDomain("sync", reset_less=not kind.reset)
+    if unit.clock:
+        domain = ClockDomain("sync", reset_less=not unit.reset)
         fragment.add_domains(domain)
         ports["clk"] = domain.clk
-        if kind.reset:
+        if unit.reset:
             ports["rst"] = domain.rst
-    for path, _, value in kind.signature.flatten(component):
+    for path, _, value in unit.signature.flatten(unit):
         ports[port_name(path)] = Value.cast(value)
     directed = {name: (value, None) for name, value in ports.items()}  # None: as it is driven
-    return str(rtlil.convert(fragment, name=kind.name, ports=directed, emit_src=False))
+    return str(rtlil.convert(fragment, name=name, ports=directed, emit_src=False))
 
 
 def _run_yosys(script: str) -> str:

@@ -1,77 +1,95 @@
+# amaranth: UnusedElaboratable=no
+# Units are made here as far as Amaranth can see; one that an instance stands for is not elaborated.
 """Module hierarchy: the same description is simulated inline or emitted as instances.
 
-A component that contains others does not build them; it asks a `Place` for them by
-`ModuleKind`. `inline` builds each one as a submodule, which Amaranth's simulator needs.
-The Verilog emitter (`hw.rtl.verilog`) answers with an `Instance` and emits every kind once:
-a 16x16 array of submodules takes minutes to convert, 256 instances of one module a second.
+Amaranth's simulator needs every part as a submodule. Verilog holds every kind of module once: a
+16x16 array of submodules takes minutes to convert, 256 instances of one module a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, cast, dataclass_transform
 
 from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Member
+
+Ports = dict[str, Member]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ModuleKind:
-    """A module that may be placed many times.
+@dataclass_transform(kw_only_default=True)
+class Unit(wiring.Component):
+    """A component that is a Verilog module of its own; its parameters are fields of a dataclass.
 
-    A kind equals itself alone. Functions that return one for the same arguments again and again
-    are cached, so that it is the same kind and need be emitted once (`hw.rtl.emit`).
-
-    Parameters
-    ----------
-    name : str
-        Verilog module name, unique within a design.
-    signature : wiring.Signature
-        Its ports, as the module itself sees them.
-    build : callable
-        Given a `Place` for its own contents, returns a new component.
-    clock, reset : bool
-        Whether the Verilog module has `clk` and `rst` ports.
-    verilog : callable, optional
-        Given the module name, returns its Verilog: for what Amaranth or Yosys would write at
-        great length. It must do what `build` does; the benches run it.
+    Units of one `identity` are one module, emitted once (`hw.rtl.emit`).
     """
 
-    name: str
-    signature: wiring.Signature
-    build: Callable[[Place], wiring.Component]
-    clock: bool = True
-    reset: bool = False
-    verilog: Callable[[str], str] | None = None
+    clock: ClassVar[bool] = True  # whether the Verilog module has a port `clk`, ...
+    reset: ClassVar[bool] = False  # ... and `rst`
+    if TYPE_CHECKING:
+        @property
+        def module(self) -> str:
+            """Verilog name, unique within a design: a constant, a property or a parameter."""
+
+    def __init_subclass__(cls) -> None:
+        dataclass(kw_only=True, eq=False, repr=False)(cls)  # Amaranth wants each placed once
+
+    def __new__(cls, **_parameters: Any) -> Any:
+        """Return an instance that Amaranth takes to be made in this file."""
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        super().__init__(self.ports())
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What the module depends on: class and parameters."""
+        return type(self), *(getattr(self, item.name) for item in fields(cast(Any, self)))
+
+    def ports(self) -> Ports:
+        """Return the ports, as the module itself sees them."""
+        raise NotImplementedError
+
+    def verilog(self, name: str) -> str | None:
+        """Return the module as Verilog called `name` where Amaranth or Yosys would write it at
+        great length. It must do what `elaborate` does; the benches run it.
+        """
+        return None
 
 
-class Place(Protocol):
-    """How to include one module in another."""
+class Emission:
+    """The platform of units that are being emitted: keeps what they contain by module name."""
 
-    def __call__(self, m: Module, name: str, kind: ModuleKind) -> Any:
-        """Put a module of `kind` into `m` as `name`; return an object with its ports."""
+    def __init__(self, prefix: str = "") -> None:
+        self.units: dict[str, Unit] = {}
+        self._prefix = prefix
+
+    def name_of(self, unit: Unit) -> str:
+        """Return the name of the module of `unit`, which belongs to what is emitted from now on."""
+        name = self._prefix + unit.module
+        assert self.units.setdefault(name, unit).identity == unit.identity, f"two modules {name}"
+        return name
 
 
-def inline(m: Module, name: str, kind: ModuleKind) -> wiring.Component:
-    """Place a module by building it as a submodule."""
-    component = kind.build(inline)
-    m.submodules[name] = component
-    return component
+def place(m: Module, name: str, unit: Unit, platform: object) -> Any:
+    """Put `unit` into `m` as `name`; return what has its ports.
 
-
-def instantiate(m: Module, name: str, kind: ModuleKind) -> Any:
-    """Place a module as an `Instance` of Verilog module `kind.name`."""
-    interface = kind.signature.create(path=(name,))
+    platform : of `elaborate`. None is the simulator; elsewhere an instance stands for the unit.
+    """
+    if platform is None:
+        m.submodules[name] = unit
+        return unit
+    module = platform.name_of(unit) if isinstance(platform, Emission) else unit.module
+    interface = unit.signature.create(path=(name,))
     ports = {port_name(path): ("i" if member.flow == In else "o", value)
-             for path, member, value in kind.signature.flatten(interface)}
-    if kind.clock:
+             for path, member, value in unit.signature.flatten(interface)}
+    if unit.clock:
         ports["clk"] = ("i", ClockSignal())
-    if kind.reset:
+    if unit.reset:
         ports["rst"] = ("i", ResetSignal())
     m.submodules[name] = Instance(
-        kind.name, **{f"{direction}_{port}": value for port, (direction, value) in ports.items()})
+        module, **{f"{direction}_{port}": value for port, (direction, value) in ports.items()})
     return interface
 
 

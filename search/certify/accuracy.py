@@ -17,8 +17,8 @@ def least_right(exact_right: int, images: int, loss: float) -> int:
 def shortfall(right: Sequence[int], needed: Sequence[int]) -> int:
     """Return how many images are missing: positive if a network misses some, else at most 0.
 
-    The sum over the networks that miss some, for one that has more than it needs makes up for
-    nothing; where none does, minus what the closest has to spare.
+    If some networks miss images, the sum of what they miss: another network's surplus does not
+    count. Otherwise minus the smallest surplus.
 
     right, needed : images that each network classifies, and must classify, correctly.
     """

@@ -1,10 +1,9 @@
-"""Which images designs were certified on: each look at them uses them up a little.
+"""A record of the images that runs were certified on; a look is one use of them.
 
-A certificate is false at most once in twenty, for each run. Whoever runs again with another seed,
-margin or option until one passes, on the same images, has it once in twenty for each try. Every run
-therefore leaves `certified.json` in its folder before it judges, whether it is finished afterwards
-or not, and later ones say how many there were and how many of their own images they looked at. A
-run that replaces another one (`--force`) goes on with its list.
+At most one certificate in twenty is false, for each run. With k runs on the same images the chance
+of a false one is only bounded by k/20. So every run writes `certified.json` to its folder before it
+judges, and later runs report how many looks there were and how many of their own images these used.
+A run that replaces another (`--force`) continues its record.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ Images = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What one run judged; images : uint64[n], ascending, of all its networks."""
+    """The certify images of one run; images : uint64[n], ascending, of all its networks."""
 
     run: str
     images: Images
@@ -40,25 +39,25 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What earlier runs saw of a certify split: how many of them, and how many of its images."""
+    """Earlier use of a certify split: the number of runs, and of its images that they used."""
 
     runs: int = 0
     images: int = 0
 
 
 def images_of(keys: Sequence[npt.NDArray[np.void]]) -> Images:
-    """Return what stands for the images of several splits, by their keys V16[n]."""
+    """Return short keys of the images of several splits, ascending; keys : V16[n] of each."""
     halves = [np.frombuffer(one.tobytes(), KEY)[::2] for one in keys]
     return np.unique(np.concatenate(halves))
 
 
 def looks(output: Path, name: str, *, resume: bool) -> tuple[list[Look], list[Look]]:
-    """Return what runs in a folder judged before: all of them, and those that `name` goes on with.
+    """Return the looks of the runs in a folder: all of them, and those that `name` continues.
 
-    The first are all but the look that an interrupted run has had itself, where it is resumed.
+    A resumed run does not count its own, interrupted look.
     """
     found, own = list[Look](), list[Look]()
-    # What an unfinished run is to replace is in its list already.
+    # An unfinished run already lists the looks of the run that it replaces.
     paths = {path.parent.name.removesuffix(UNFINISHED): path for path in sorted(
         output.glob(f"*/{FILE}"), key=lambda path: path.parent.name.endswith(UNFINISHED))}
     for run, path in sorted(paths.items()):
@@ -74,20 +73,20 @@ def looks(output: Path, name: str, *, resume: bool) -> tuple[list[Look], list[Lo
 
 
 def write(folder: Path, run: str, images: Images, before: Sequence[Look]) -> None:
-    """Say in a run's folder that it judges designs on images; before : what it goes on with."""
+    """Write the record of a run that is about to judge; before : the looks that it continues."""
     write_json(folder / FILE, {"format": FORMAT, "looks": [
         {"run": look.run, "images": base64.b64encode(look.images.astype(KEY).tobytes()).decode()}
         for look in (*before, Look(run=run, images=images))]})
 
 
 def seen(images: Images, looks: Sequence[Look]) -> Seen:
-    """Return what was looked at of a split."""
+    """Return the earlier use of a split."""
     shared = [look for look in (np.isin(images, one.images) for one in looks) if look.any()]
     return Seen(runs=len(shared), images=int(np.any(shared, axis=0).sum()) if shared else 0)
 
 
 def _read(path: Path) -> list[Look]:
-    """Return the looks of one run; none where the file is no such list: it is not this run's."""
+    """Return the looks of one run; none where the file is not such a record."""
     try:
         content = read_json(path)
         return [_look(entry) for entry in content["looks"]] if content["format"] == FORMAT else []

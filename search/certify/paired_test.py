@@ -1,7 +1,7 @@
-"""The certificate: whether accuracy is kept on images that nothing else has touched.
+"""The certificate: whether accuracy is kept on images that nothing else has used.
 
-"Not significantly different" is no evidence of no loss, so the question is put the other way
-round (non-inferiority): is the 95 % lower bound of the accuracy difference above -margin?
+"Not significantly different" is no evidence of no loss. So this is a test of non-inferiority: is
+the 95 % lower bound of the accuracy difference above -margin?
 
 The comparison is paired: of n images, `lost` are right with the exact network only, `gained`
 with the approximate one only. The bound is **exact and unconditional**: candidates for the
@@ -44,7 +44,7 @@ EXPECTED_DISCORDANCE = 0.01
 POWER_FACTOR = 8.57  # (z_0.95 + z_0.90)**2: 90 % power of a one-sided 95 % test
 ONE_LOST = 4.8  # upper 95 % bound of a Poisson mean after a count of 1, rounded up
 
-# What "zero-loss" may still be said at: margins of some tenths, or those of many images.
+# Margins called "zero-loss": up to the first, or the supported one up to the second.
 SMALL_MARGIN, LARGEST_MARGIN = 0.003, 0.01
 
 EXACT_WORDING = "zero-loss (exact array, the same network)"
@@ -56,10 +56,10 @@ Float = npt.NDArray[np.float64]
 def supported_margin(n: int) -> float:
     """Return the margin that n images support, a fraction rounded to a tenth of a point.
 
-    sqrt(8.57 p_d / n): what a design without any loss is told from with 90 % power by the
-    normal formula (78 % by the exact bound at n = 800) when p_d = one image in a hundred
-    changes sides. 0.010 for 800 images, 0.003 for 10,000. With few images it is what a single
-    lost one still passes. A function of n alone: fixed before any image has been looked at.
+    sqrt(8.57 p_d / n): a design without any loss passes with 90 % power by the normal formula (78 %
+    by the exact bound at n = 800) when p_d = one image in a hundred changes sides. 0.010 for 800
+    images, 0.003 for 10,000. With few images, a single lost one still passes. It depends on n
+    alone, so it is fixed before any image is used.
     """
     if n < 1:
         raise InputError(f"Certificate must have at least 1 image, not {n}")
@@ -161,27 +161,14 @@ def lower_bound(lost: int, gained: int, n: int, *, margin: float | None = None) 
     return rejected
 
 
-def mcnemar_p(lost: int, gained: int) -> float:
-    """Return the two-sided exact p-value of McNemar's test of no difference at all."""
-    total = lost + gained
-    if total == 0:
-        return 1.0
-    return min(1.0, 2 * float(bdtr(min(lost, gained), total, 0.5)))
-
-
 def compare(exact_right: npt.NDArray[np.bool_], approx_right: npt.NDArray[np.bool_], *,
             margin: float, separate: bool = False) -> Certificate:
     """Return the paired comparison of two networks on the same images.
 
-    Parameters
-    ----------
-    exact_right, approx_right : bool[n]
-        Whether each network classifies image i correctly.
-    margin : float
-        Largest loss still called none, a fraction of the images; above 0.
-    separate : bool
-        The comparison stands beside the certified sequence (another method's design): its
-        bound holds for itself alone, and the wording says so.
+    exact_right, approx_right : bool[n], whether each network classifies image i correctly. margin :
+    largest loss still called none, a fraction of the images; above 0. separate : the comparison
+    stands beside the certified sequence (another method's design): its bound holds for itself
+    alone, and the wording says so.
     """
     if exact_right.shape != approx_right.shape or exact_right.ndim != 1:
         raise ValueError("Certificate must compare the same images, not "
@@ -211,11 +198,10 @@ def identical(right: npt.NDArray[np.bool_], *, margin: float) -> Certificate:
 
 def wording(*, certified: bool, difference: int, margin: float, n: int, separate: bool = False
             ) -> str:
-    """Return what may be said of a design; the only place where it is phrased.
+    """Return the sentence that states a verdict; the only place where it is phrased.
 
-    "Zero-loss" is said of what is certified at a margin that n images support by default or that
-    is at most 0.3 points, and at most one point in either case; elsewhere the margin is called
-    what it is, a loss.
+    "Zero-loss" needs a margin of at most 0.3 points, or the one that n images support, and never
+    above one point. Any other margin is stated as a loss.
     """
     points = f"{points_of(margin)} points"
     if separate:
@@ -229,7 +215,7 @@ def wording(*, certified: bool, difference: int, margin: float, n: int, separate
 
 
 def points_of(margin: float) -> str:
-    """Return a fraction in points, never rounded to a smaller promise: 0.01 is `1.0`."""
+    """Return a fraction in points, never rounded down: 0.01 is `1.0`."""
     short = f"{100 * margin:.1f}"
     return short if abs(float(short) - 100 * margin) < 1e-9 else f"{100 * margin:.6g}"
 

@@ -1,9 +1,9 @@
-"""Which designs to certify, and in which order: planned before the certify split is looked at.
+"""Which designs to certify, and in which order: planned before the certify split is used.
 
 Designs are judged one after the other, each at the full level, up to the first failure; the last
-one that passed is kept. Any order that does not depend on the certify images keeps the promise,
-so it is chosen for what it may be expected to save: a safe design first costs nothing if it
-passes and rescues much if a bold one would have failed, but each one more may end the sequence.
+one that passed is kept. Any order that does not depend on the certify images keeps the level, so
+the one with the largest expected saving is chosen. A safe design first is a fallback for bolder
+ones, but each further design may end the sequence.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-MAX_SEQUENCE = 8  # more hardly save anything, and each is a pass of the certify split
+MAX_SEQUENCE = 8  # longer ones save hardly more, and each design is a pass of the certify split
 SMALLEST_GAIN = 2e-4  # of the exact energy; for less a design is not judged
 
 
@@ -21,7 +21,7 @@ def expected_saving(passes: npt.NDArray[np.bool_], saved: Sequence[float],
                     sequence: Sequence[int]) -> float:
     """Return what judging designs in this order saves on average; nothing passed saves nothing.
 
-    passes : bool[splits, designs], imagined. saved : by each design.
+    passes : bool[splits, designs], simulated. saved : by each design.
     """
     until = np.logical_and.accumulate(passes[:, list(sequence)], axis=1).sum(axis=1)
     return float(np.array([0.0, *(saved[index] for index in sequence)])[until].mean())
@@ -31,16 +31,11 @@ def plan_sequence(passes: npt.NDArray[np.bool_], saved: Sequence[float], *,
                   longest: int = MAX_SEQUENCE) -> list[int]:
     """Return the designs to judge, in order, each saving more than the one before.
 
-    The best of all sequences with one design more, or with one exchanged for another, is taken
-    until none is better, every design at the price of the smallest gain.
+    Local search: the best sequence with one design added or exchanged is taken until none is
+    better. Every design costs `SMALLEST_GAIN`.
 
-    Parameters
-    ----------
-    passes : bool[splits, designs]
-        Whether each design passes on each imagined certify split.
-    saved : sequence of float
-        What each design saves; only those that save anything are taken.
-    longest : int
+    passes : bool[splits, designs], whether each passes on each simulated certify split. saved :
+    what each saves; only those that save anything are taken.
     """
     useful = [index for index in range(len(saved)) if saved[index] > 0]
     chosen: list[int] = []

@@ -1,4 +1,4 @@
-"""What a design does to the logits, predicted from what each layer does alone.
+"""Damage of a design to the logits, predicted from the damage of each layer alone.
 
 Damage is the mean squared change of the logits divided by the variance of the exact ones. The
 changes d_i that single layers make add up, so their squares do where they are uncorrelated; where

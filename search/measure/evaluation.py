@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from threading import Event
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from hw.common.errors import InputError
 from hw.multipliers import Multiplier
 from models.data import Labelled
+from search.problem.workload import own_layers
 from sim.accuracy.evaluator import Constants, Evaluator
 from sim.accuracy.trie import Done, ignore_progress
 from sim.data import LabelledImages
@@ -29,19 +31,13 @@ KEPT_BYTES = 2**29  # of activations, per split
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Workers:
-    """Copies of a network, one per thread, and the threads.
+    """Copies of a network, one per thread, and the threads."""
 
-    From here on the process computes its matrix products on one thread each: the shards keep
-    all cores busy, and threads of theirs would only wait for each other.
-    """
-
-    def __init__(self, network: QuantNetwork, count: int) -> None:
-        threadpool_limits(limits=1, user_api="blas")
-        self.networks = [QuantNetwork(network.model, source=network.source, threads=1)
-                         for _ in range(count)]
-        self.pool = ThreadPoolExecutor(count)
-        self.interrupted = Event()
+    networks: Sequence[QuantNetwork]
+    pool: ThreadPoolExecutor
+    interrupted: Event = field(default_factory=Event)
 
     def check(self) -> None:
         """Raise KeyboardInterrupt once the main thread was interrupted; asked before every layer.
@@ -52,37 +48,45 @@ class Workers:
             raise KeyboardInterrupt
 
 
-class SplitRuns:
-    """A network on the images of one split.
+def start_workers(network: QuantNetwork, count: int) -> Workers:
+    """Return so many workers for a network.
 
-    Parameters
-    ----------
-    workers : Workers
-    multipliers : mapping of str to Multiplier
-        What mappings may name.
-    data : Labelled or LabelledImages
-        Images float32[n, c, h, w], read or not, and labels int64[n].
-    name : str
-        Of the split or its file, for messages.
-    constants : callable, optional
-        What each layer has on each multiplier, as for `sim.accuracy.evaluator.Evaluator`.
-    prefix : str
-        Of the layers of this network in mappings; others are those of other networks.
+    From here on the process computes its matrix products on one thread each: the shards keep
+    all cores busy, and threads of theirs would only wait for each other.
     """
+    threadpool_limits(limits=1, user_api="blas")
+    return Workers(pool=ThreadPoolExecutor(count), networks=[
+        QuantNetwork(network.model, source=network.source, threads=1) for _ in range(count)])
 
-    def __init__(self, workers: Workers, multipliers: Mapping[str, Multiplier],
-                 data: Labelled | LabelledImages, *, name: str, constants: Constants | None = None,
-                 prefix: str = "") -> None:
-        self.labels, self._workers, self._name = data.labels, workers, name
-        self._prefix = prefix
-        shards = max(1, min(len(workers.networks), len(data.labels) // MIN_SHARD))
-        edges = np.linspace(0, len(data.labels), shards + 1).astype(int)
-        self._evaluators = [
-            Evaluator(network, data.images[first:last], data.labels[first:last],
-                      multipliers=multipliers, constants=constants, check=workers.check,
-                      kept_bytes=KEPT_BYTES // shards)
-            for network, first, last in zip(workers.networks, edges[:-1], edges[1:],
-                                            strict=False)]
+
+def split_runs(workers: Workers, multipliers: Mapping[str, Multiplier],
+               data: Labelled | LabelledImages, *, name: str, constants: Constants | None = None,
+               prefix: str = "") -> SplitRuns:
+    """Return a network on the images of one split.
+
+    multipliers : what mappings may name. data : images float32[n, c, h, w], read or not, and labels
+    int64[n]. name : of the split or its file, for messages. constants : what each layer has on
+    each multiplier, as for `sim.accuracy.evaluator.Evaluator`. prefix : of the layers of this
+    network in mappings; others are those of other networks.
+    """
+    shards = max(1, min(len(workers.networks), len(data.labels) // MIN_SHARD))
+    edges = np.linspace(0, len(data.labels), shards + 1).astype(int)
+    return SplitRuns(labels=data.labels, workers=workers, name=name, prefix=prefix, evaluators=[
+        Evaluator(network, data.images[first:last], data.labels[first:last],
+                  multipliers=multipliers, constants=constants, check=workers.check,
+                  kept_bytes=KEPT_BYTES // shards)
+        for network, first, last in zip(workers.networks, edges[:-1], edges[1:], strict=False)])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SplitRuns:
+    """A network on the images of one split, as `split_runs` cuts them in shards."""
+
+    labels: npt.NDArray[np.int64]
+    workers: Workers
+    name: str
+    prefix: str
+    evaluators: Sequence[Evaluator]
 
     def logits(self, mapping: Mapping[str, str], *, done: Done = ignore_progress
                ) -> npt.NDArray[np.float32]:
@@ -90,7 +94,7 @@ class SplitRuns:
 
         done : told of images, from several threads.
         """
-        own = self._own(mapping)
+        own = own_layers(self.prefix, mapping)
         return np.concatenate(self._everywhere(
             lambda evaluator: evaluator.logits(own, done=done)))
 
@@ -100,22 +104,17 @@ class SplitRuns:
 
         done : as for `logits`, of the images of every mapping.
         """
-        own = [self._own(mapping) for mapping in mappings]
+        own = [own_layers(self.prefix, mapping) for mapping in mappings]
         self._everywhere(lambda evaluator: evaluator.prepare(own, done=done))
-
-    def _own(self, mapping: Mapping[str, str]) -> dict[str, str]:
-        """Return the mapping of this network's layers, by their own names."""
-        return {layer[len(self._prefix):]: name for layer, name in mapping.items()
-                if layer.startswith(self._prefix)}
 
     def _everywhere(self, work: Callable[[Evaluator], T]) -> list[T]:
         """Return what `work` returns for each shard."""
         try:
-            return list(self._workers.pool.map(work, self._evaluators))
+            return list(self.workers.pool.map(work, self.evaluators))
         except InputError as error:
-            raise InputError(f"{self._name}: {error}") from None
+            raise InputError(f"{self.name}: {error}") from None
         except KeyboardInterrupt:
-            self._workers.interrupted.set()
+            self.workers.interrupted.set()
             raise
 
     def right(self, mapping: Mapping[str, str], *, done: Done = ignore_progress

@@ -47,16 +47,9 @@ class Notes(Protocol):
 class Probes:
     """What was measured of some mappings.
 
-    Parameters
-    ----------
-    damages : float64[M]
-        `relative_damage` of each mapping.
-    right : int64[M]
-        Images that are classified correctly under each.
-    exact_right : int
-    cosines : float64[L, L]
-        Between the changes of the logits that the first L mappings make; zero on the diagonal,
-        and where nothing changes.
+    damages : float64[M], `relative_damage` of each mapping. right : int64[M], images that are
+    classified correctly under each. cosines : float64[L, L], between the changes of the logits
+    that the first L mappings make; zero on the diagonal, and where nothing changes.
     """
 
     damages: Float
@@ -75,12 +68,8 @@ def probe(single: Sequence[Mapping[str, str]], others: Sequence[Mapping[str, str
           notes: Notes, name: str, done: Done = ignore_progress) -> Probes:
     """Return what mappings do: `single`, between whose changes the cosines are, then `others`.
 
-    Parameters
-    ----------
-    notes : Notes
-        What is found there under `name`, and is of the same mappings, is not measured again.
-    done : callable
-        Told of the images of every mapping.
+    notes : what is found there under `name`, and is of the same mappings, is not measured again.
+    done : told of the images of every mapping.
     """
     mappings = [*single, *others]
     asked = hashlib.sha256(json.dumps([sorted(mapping.items()) for mapping in mappings]).encode()

@@ -1,6 +1,6 @@
 """Every multiplier in every layer alone, measured (Figure 9 of the paper).
 
-The study replaces the predictions of `search.measure.calibration`. Small damages are mostly noise
+The study replaces the predictions of `search.stages.calibrate`. Small damages are mostly noise
 of the few images they are measured on, and an optimiser picks what noise makes look harmless. So
 each measurement is drawn towards its prediction, on a logarithmic scale:
 
@@ -17,10 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from search.measure.calibration import suffix_shares
 from search.measure.probes import Notes, Runs
 from sim.accuracy.trie import Done, ignore_progress
-from sim.network.layer import MappedLayer
 
 Float = npt.NDArray[np.float64]
 
@@ -49,11 +47,6 @@ def study(layers: Sequence[str], multipliers: Sequence[str], runs: Runs, *,
             done(len(multipliers) * len(runs.labels))
         damage[:, row] = known
     return damage
-
-
-def study_charge(layers: Sequence[MappedLayer], multipliers: int, images: float) -> float:
-    """Return the evaluations that a study costs; images as a fraction of the search images."""
-    return images * (1 + (multipliers - 1) * float(suffix_shares(layers).sum()))
 
 
 def shrunk(halves: Float, predicted: Float) -> Float:

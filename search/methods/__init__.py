@@ -1,4 +1,4 @@
-"""Search methods, one file each, all behind `search.methods.base.Searcher`."""
+"""Search methods, one file each: a `search.methods.base.Method`, named `METHOD`."""
 
 from __future__ import annotations
 
@@ -19,24 +19,8 @@ from search.methods import (
 )
 from search.methods.base import Method
 
-METHODS: Mapping[str, Method] = {method.name: method for method in (
-    Method(name="exact", summary="the exact array alone", search=exact.search),
-    Method(name="uniform", summary="the best single array", search=uniform.search),
-    Method(name="random", summary="random banks and mappings", search=random.search),
-    Method(name="greedy", summary="best saving per damage, one layer at a time",
-           search=greedy.search, calibrated=True),
-    Method(name="tpe", summary="Optuna's Parzen estimator, black box", search=tpe.search),
-    Method(name="gp", summary="Optuna's Gaussian process, black box (needs torch)",
-           search=gp.search, check=gp.check),
-    Method(name="alwann", summary="genetic search of ALWANN, NSGA-II", search=alwann.search),
-    Method(name="embed3", summary="bank and one damage threshold, by Parzen estimator",
-           search=embed3.search, calibrated=True),
-    Method(name="autoapprox", summary="the paper's: a damage target per layer, exponential "
-           "barrier, Gaussian process (needs torch)", search=autoapprox.search, calibrated=True,
-           check=gp.check),
-    Method(name="milp", summary="integer program on calibrated damage, then refinement",
-           search=milp.search, calibrated=True),
-)}
+METHODS: Mapping[str, Method] = {module.METHOD.name: module.METHOD for module in (
+    exact, uniform, random, greedy, tpe, gp, alwann, embed3, autoapprox, milp)}
 
 
 def get_method(name: str) -> Method:

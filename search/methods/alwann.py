@@ -10,26 +10,34 @@ budgets of thousands.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-from search.measure.oracle import Measured
-from search.methods.base import Proposals, SearchTask
+from search.measure.designs import Measured
+from search.methods.base import Method, Proposals, SearchTask
 from search.problem.space import Assignment, Problem
 
-GENERATIONS = 12  # that the budget is meant for
-POPULATION = (8, 50)  # least, most
-MUTATED_LAYERS = 1.5  # on average per child
-MUTATED_BANK = 0.3  # chance that one array becomes another
 MAX_TRIES = 200  # for a child that is new and fits
 
 Objectives = npt.NDArray[np.float64]
 
 
-def search(task: SearchTask) -> Proposals:
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Rates of NSGA-II."""
+
+    generations: int = 12  # that the budget is meant for
+    population: tuple[int, int] = (8, 50)  # least, most
+    mutated_layers: float = 1.5  # on average per child
+    mutated_bank: float = 0.3  # chance that one array becomes another
+
+
+def search(task: SearchTask, settings: Settings) -> Proposals:
     """Propose one generation after the other, the first one random."""
     problem, generator = task.problem, np.random.default_rng(task.seed)
-    size = int(np.clip(task.evaluations // GENERATIONS, *POPULATION))
+    size = int(np.clip(task.evaluations // settings.generations, *settings.population))
     known: dict[Assignment, Measured] = {}
     parents = list(dict.fromkeys(problem.random(generator) for _ in range(size)))
     known.update(zip(parents, (yield parents), strict=True))
@@ -40,7 +48,7 @@ def search(task: SearchTask) -> Proposals:
             if len(children) == size:
                 break
             child = _child(problem, [_winner(parents, ranks, generator) for _ in range(2)],
-                           generator)
+                           generator, settings)
             if child not in known and child not in children:
                 children.append(child)
         if not children:  # nothing new within reach
@@ -88,19 +96,19 @@ def _winner(parents: list[Assignment], ranks: npt.NDArray[np.float64],
     return parents[int(drawn[np.argmin(ranks[drawn])])]
 
 
-def _child(problem: Problem, parents: list[Assignment], generator: np.random.Generator
-           ) -> Assignment:
+def _child(problem: Problem, parents: list[Assignment], generator: np.random.Generator,
+           settings: Settings) -> Assignment:
     """Return a mixture of two parents, changed a little, that fits the limits."""
     n, k = problem.dynamic_pj.shape
     for _ in range(MAX_TRIES):
         picks = generator.integers(0, 2, n)
         genes = np.array(parents)[picks, np.arange(n)]
         bank = list(problem.bank(parents[0]))
-        if generator.random() < MUTATED_BANK:
+        if generator.random() < settings.mutated_bank:
             old, new = generator.choice(bank), generator.integers(k)
             genes[genes == old] = new
             bank = [int(new) if column == old else column for column in bank]
-        chosen = generator.random(n) < MUTATED_LAYERS / n
+        chosen = generator.random(n) < settings.mutated_layers / n
         genes[chosen] = generator.choice(bank, int(chosen.sum()))
         child = tuple(int(gene) for gene in _repaired(genes, problem.max_arrays, generator))
         if problem.fits(child):
@@ -116,3 +124,6 @@ def _repaired(genes: npt.NDArray[np.int64], most: int, generator: np.random.Gene
         return genes
     kept = generator.choice(used, most, replace=False)
     return np.where(np.isin(genes, kept), genes, generator.choice(kept, genes.size))
+
+
+METHOD = Method(name="alwann", search=search, settings=Settings())

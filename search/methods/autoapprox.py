@@ -21,17 +21,24 @@ damage to the logits is used here, which resolves smaller differences on as many
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from search.measure.oracle import Measured
-from search.methods.base import Proposals, SearchTask
+from search.measure.designs import Measured
+from search.methods.base import Method, Proposals, SearchTask
 from search.methods.black_box import proposals, within_targets
-from search.methods.gp import sampler
+from search.methods.gp import check, sampler
 from search.problem.space import Assignment
 
-ALPHA1, ALPHA2 = 8.0, 1.2
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Steepness of the barriers of accuracy and area."""
+
+    alpha1: float = 8.0
+    alpha2: float = 1.2
 
 
-def search(task: SearchTask) -> Proposals:
+def search(task: SearchTask, settings: Settings) -> Proposals:
     """Propose what the GP draws, ten random designs first."""
     problem = task.problem
 
@@ -40,8 +47,11 @@ def search(task: SearchTask) -> Proposals:
                    in zip(task.needed, measured.right, task.images, strict=True)]
         excess = problem.relative_area(design) - problem.area_limit
         return (problem.relative_energy(design)
-                + sum(math.exp(ALPHA1 * share) for share in missing)
-                + math.exp(ALPHA2 * excess))
+                + sum(math.exp(settings.alpha1 * share) for share in missing)
+                + math.exp(settings.alpha2 * excess))
 
     yield from proposals(task, sampler(task.seed), within_targets(task, together=False),
                          barrier=barrier if task.constraint == "barrier" else None)
+
+
+METHOD = Method(name="autoapprox", search=search, calibrated=True, check=check, settings=Settings())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.measure.oracle import Measured
+from search.measure.designs import Measured
 from search.methods.base import Proposals, SearchTask, ask
 from search.problem.space import TOLERANCE, Assignment, Problem
 

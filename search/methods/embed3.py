@@ -6,7 +6,7 @@ that would be lost among layers x multipliers has few dimensions left; Optuna's 
 
 from __future__ import annotations
 
-from search.methods.base import Proposals, SearchTask
+from search.methods.base import Method, Proposals, SearchTask
 from search.methods.black_box import proposals, within_targets
 
 
@@ -16,3 +16,6 @@ def search(task: SearchTask) -> Proposals:
 
     yield from proposals(task, TPESampler(seed=task.seed, n_startup_trials=10),
                          within_targets(task, together=True))
+
+
+METHOD = Method(name="embed3", search=search, calibrated=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from search.methods.base import Proposals, SearchTask
+from search.methods.base import Method, Proposals, SearchTask
 
 
 def search(task: SearchTask) -> Proposals:
     """Propose the exact design, once, if the limits allow it."""
     if task.problem.fits(task.problem.exact):
         yield [task.problem.exact]
+
+
+METHOD = Method(name="exact", search=search)

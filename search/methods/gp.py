@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from hw.common.errors import ToolError
-from search.methods.base import Proposals, SearchTask
+from search.methods.base import Method, Proposals, SearchTask
 from search.methods.black_box import any_layer_any_array, proposals
 
 if TYPE_CHECKING:
@@ -47,3 +47,6 @@ def sampler(seed: int) -> BaseSampler:
 def search(task: SearchTask) -> Proposals:
     """Propose what the GP draws."""
     yield from proposals(task, sampler(task.seed), any_layer_any_array(task.problem))
+
+
+METHOD = Method(name="gp", search=search, check=check)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from search.methods.base import Proposals, SearchTask, ask
+from search.methods.base import Method, Proposals, SearchTask, ask
 from search.problem.space import Assignment
 
 
@@ -55,3 +55,6 @@ def _best_move(task: SearchTask, current: Assignment, damage: np.ndarray, ceilin
 
 def _with(assignment: Assignment, layer: int, column: int) -> Assignment:
     return (*assignment[:layer], column, *assignment[layer + 1:])
+
+
+METHOD = Method(name="greedy", search=search, calibrated=True)

@@ -1,4 +1,8 @@
-"""The default: an integer program on calibrated damage, corrected by measurements.
+"""The default: the best bank and mapping by calibrated damage, corrected by measurements.
+
+Bank and mapping are a mixed-integer linear program. Where the banks are few, as those of three
+arrays out of the default bank, it is solved by branch and bound over all of them with a bound for
+each (`search.methods.banks`); otherwise by HiGHS (`search.methods.assignment`).
 
 1. Front: the cheapest design for each of a geometric series of damage limits. Bisection along
    it (only the designs it asks for are solved) for the cheapest one that keeps its accuracy.
@@ -26,6 +30,7 @@ keep theirs, the damage of those that missed counts for more from then on.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -34,34 +39,45 @@ from scipy.optimize import lsq_linear
 
 from hw.common.pareto import pareto_front
 from search.measure.damage import Damage
-from search.measure.oracle import Measured
+from search.measure.designs import Measured
 from search.methods.assignment import AssignmentModel
 from search.methods.banks import MAX_LAYER_BANKS, BankModel, bank_count
-from search.methods.base import Proposals, SearchTask, ask
+from search.methods.base import Method, Proposals, SearchTask, ask
 from search.problem.space import Assignment
 
-FRONT_POINTS = 24
-RELATIVE_GAP = 2e-3  # of energies
-DAMAGE_GAP = 0.02  # damage is only predicted, to ten times that
-FIRST_STEP, SMALLEST_STEP = 0.02, 0.001  # relative energy below the best so far
-GROWTH, DECAY = 1.5, 0.6
-PATIENCE = 20  # failures in a row that end the refinement
-FINEST_GAP = 0.004  # of energies, between designs of the filled front
-SAFE_SHARES = (0.25, 0.5, 0.75)  # of the way from the best to the exact array
-BOLD, SAFE = 0.1, 0.9  # chances to be certified, between which it is filled
-SINGLE_ARRAYS = 4  # the cheapest, from a little below the best
-FILLING = 12  # measurements that refinement leaves for it, or a third of a small budget
-# The prediction is trusted to a factor of about two per layer, a measurement to 20 %.
-PRIOR_SPREAD, MEASUREMENT_SPREAD = 1.0, 0.2
-FACTOR_RANGE = (0.1, 10.0)
-WEIGHT_GROWTH, MOST_WEIGHT = 1.5, 1e3  # of a network that missed its accuracy, against the rest
 ANY_ENERGY = 1e3  # relative: no design comes near
 MAX_PASSED_OVER = 20
 
 
-def search(task: SearchTask) -> Proposals:
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Constants of the method."""
+
+    front_points: int = 24
+    relative_gap: float = 2e-3  # of energies
+    damage_gap: float = 0.02  # damage is only predicted, to ten times that
+    first_step: float = 0.02  # relative energy below the best so far
+    smallest_step: float = 0.001
+    growth: float = 1.5  # of the step
+    decay: float = 0.6
+    patience: int = 20  # failures in a row that end the refinement
+    finest_gap: float = 0.004  # of energies, between designs of the filled front
+    safe_shares: tuple[float, ...] = (0.25, 0.5, 0.75)  # of the way from the best to exact
+    bold: float = 0.1  # chances to be certified, between which it is filled
+    safe: float = 0.9
+    single_arrays: int = 4  # the cheapest, from a little below the best
+    filling: int = 12  # measurements left for it, or a third of a small budget
+    # The prediction is trusted to a factor of about two per layer, a measurement to 20 %.
+    prior_spread: float = 1.0
+    measurement_spread: float = 0.2
+    factor_range: tuple[float, float] = (0.1, 10.0)
+    weight_growth: float = 1.5  # of a network that missed its accuracy
+    most_weight: float = 1e3  # against the rest
+
+
+def search(task: SearchTask, settings: Settings) -> Proposals:
     """Propose along the front, then cheaper ones, then what lies between."""
-    state = _State(task)
+    state = _State(task, settings)
     yield from _bisect(state)
     too_bold = yield from _refine(state)
     yield from _safe_designs(state)
@@ -74,14 +90,15 @@ def search(task: SearchTask) -> Proposals:
 class _State:
     """What has been measured, and what is believed of the rest."""
 
-    def __init__(self, task: SearchTask) -> None:
-        self.task, self.problem = task, task.problem
+    def __init__(self, task: SearchTask, settings: Settings) -> None:
+        self.task, self.problem, self.settings = task, task.problem, settings
         # Where the banks can be gone through one by one that is the faster way to the same answer.
         few = bank_count(task.problem) * len(task.problem.layers) <= MAX_LAYER_BANKS
         self.model: AssignmentModel | BankModel = (BankModel if few else AssignmentModel)(
-            task.problem, relative_gap=RELATIVE_GAP, damage_gap=DAMAGE_GAP)
-        self.beliefs = _Beliefs(task.calibrated_damage, task.problem.networks)
-        self.network_weights = _NetworkWeights(task)
+            task.problem, relative_gap=settings.relative_gap,
+            damage_gap=settings.damage_gap)
+        self.beliefs = _Beliefs(task.calibrated_damage, task.problem.networks, settings)
+        self.network_weights = _NetworkWeights(task, settings)
         self.measured: dict[Assignment, Measured] = {}
         exact = self.problem.exact
         self.best = exact if self.problem.fits(exact) else None
@@ -127,13 +144,14 @@ class _State:
                 return None
             # The solver keeps limits to its tolerance only.
             if (self.problem.fits(design)
-                    and above < self.problem.relative_energy(design) <= energy + FINEST_GAP):
+                    and above < self.problem.relative_energy(design)
+                    <= energy + self.settings.finest_gap):
                 return design
             passed_over.append(design)
 
 
 def _bisect(state: _State) -> Proposals:
-    limits = _damage_limits(state.damage)
+    limits = _damage_limits(state.damage, state.settings.front_points)
     low, high = 0, len(limits)  # limits[:low] are kept to be safe, limits[high:] to be too much
     while low < high:
         middle = (low + high) // 2
@@ -151,31 +169,34 @@ def _refine(state: _State, *, hopeless_too: bool = False
 
     hopeless_too : go on all the same, and leave nothing for filling.
     """
-    step, failures = FIRST_STEP, 0
+    settings = state.settings
+    step, failures = settings.first_step, 0
     floor = 0.0  # nothing this cheap exists, or all of it is measured
     evaluations = state.task.evaluations
-    last = evaluations - (0 if hopeless_too else min(FILLING, evaluations // 3))
-    while (failures < PATIENCE and len(state.measured) < last) or state.best is None:
-        if not hopeless_too and state.chances().get(state.best_energy, 1.0) < BOLD:
+    last = evaluations - (0 if hopeless_too else min(settings.filling, evaluations // 3))
+    while (failures < settings.patience and len(state.measured) < last) or state.best is None:
+        if not hopeless_too and state.chances().get(state.best_energy, 1.0) < settings.bold:
             return True
         energy = (1 - step) * state.best_energy
         design = state.safest(energy) if energy > floor else None
         if design is None:
-            if step < SMALLEST_STEP:
+            if step < settings.smallest_step:
                 return False
             floor = max(floor, energy)
-            step *= DECAY
+            step *= settings.decay
         elif (yield from state.ask(design)):
-            step, failures = step * GROWTH, 0
+            step, failures = step * settings.growth, 0
         else:
             failures += 1
-            step = step * DECAY if step * DECAY >= SMALLEST_STEP else FIRST_STEP
+            step *= settings.decay
+            if step < settings.smallest_step:
+                step = settings.first_step
     return False
 
 
 def _safe_designs(state: _State) -> Proposals:
-    """Measure the least damaging designs below each of `SAFE_SHARES`, safest first."""
-    energies = [_on_the_way(state, share) for share in (0.0, *SAFE_SHARES)]
+    """Measure the least damaging designs below each of `safe_shares`, safest first."""
+    energies = [_on_the_way(state, share) for share in (0.0, *state.settings.safe_shares)]
     for below, energy in reversed(list(pairwise(energies))):
         yield from _measure_safest(state, energy, above=below)
 
@@ -192,24 +213,26 @@ def _single_arrays(state: _State) -> Proposals:
     designs = [(column,) * layers for column in range(len(problem.multipliers))]
     for design in sorted(filter(problem.fits, designs), key=problem.relative_energy):
         energy, damage = problem.relative_energy(design), state.task.calibrated_damage.of(design)
-        if energy < (1 - FIRST_STEP) * state.best_energy or damage >= least:
+        if energy < (1 - state.settings.first_step) * state.best_energy or damage >= least:
             continue
-        if energy >= 1 or asked == SINGLE_ARRAYS:
+        if energy >= 1 or asked == state.settings.single_arrays:
             return
         yield from state.ask(design)
         asked, least = asked + 1, damage
 
 
 def _fill(state: _State) -> Proposals:
+    settings = state.settings
     tried: set[float] = set()  # energies that need no further design beside them
     while chances := state.chances():
-        worth = [energy for energy, chance in chances.items() if chance >= BOLD]
+        worth = [energy for energy, chance in chances.items() if chance >= settings.bold]
         low = min(worth, default=1.0)
-        high = min((energy for energy, chance in chances.items() if chance >= SAFE), default=1.0)
+        sure = [energy for energy, chance in chances.items() if chance >= settings.safe]
+        high = min(sure, default=1.0)
         between = {energy for energy in {*chances, *tried} if low < energy < high}
         gap, start = max(((after - before, before) for before, after
                           in pairwise(sorted({low, *between, high}))), default=(0.0, low))
-        if gap < FINEST_GAP:
+        if gap < settings.finest_gap:
             return
         tried.add(start + gap / 2)
         yield from _measure_safest(state, start + gap / 2, above=start)
@@ -222,20 +245,20 @@ def _measure_safest(state: _State, energy: float, *, above: float) -> Proposals:
         yield from state.ask(design)
 
 
-def _damage_limits(damage: npt.NDArray[np.float64]) -> list[float]:
-    """Return damage limits from none at all to more than any design has."""
+def _damage_limits(damage: npt.NDArray[np.float64], count: int) -> list[float]:
+    """Return `count` damage limits from none at all to more than any design has."""
     positive = damage[damage > 0]
     if not positive.size:
         return [0.0]
     worst = float(damage.max(axis=1).sum())
-    return [0.0, *np.geomspace(float(positive.min()), worst, FRONT_POINTS - 1).tolist()]
+    return [0.0, *np.geomspace(float(positive.min()), worst, count - 1).tolist()]
 
 
 class _Beliefs:
     """Predicted damage, corrected by one factor per layer."""
 
-    def __init__(self, prior: Damage, networks: Sequence[slice]) -> None:
-        self._prior, self._networks = prior, networks
+    def __init__(self, prior: Damage, networks: Sequence[slice], settings: Settings) -> None:
+        self._prior, self._networks, self._settings = prior, networks, settings
         self._factors = np.ones(prior.alone.shape[0])
         self._rows: list[npt.NDArray[np.float64]] = []
 
@@ -250,32 +273,37 @@ class _Beliefs:
             row = np.zeros(len(design))
             row[network] = parts[network]
             if damage > 0 and row.any():
-                self._rows.append(row / damage / MEASUREMENT_SPREAD)
+                self._rows.append(row / damage / self._settings.measurement_spread)
         if len(self._rows) == known:
             return
-        layers = len(design)
-        left = np.vstack([*self._rows, np.eye(layers) / PRIOR_SPREAD])
-        right = np.concatenate([np.full(len(self._rows), 1 / MEASUREMENT_SPREAD),
-                                np.full(layers, 1 / PRIOR_SPREAD)])
-        self._factors = lsq_linear(left, right, bounds=FACTOR_RANGE).x
+        layers, settings = len(design), self._settings
+        left = np.vstack([*self._rows, np.eye(layers) / settings.prior_spread])
+        right = np.concatenate([np.full(len(self._rows), 1 / settings.measurement_spread),
+                                np.full(layers, 1 / settings.prior_spread)])
+        self._factors = lsq_linear(left, right, bounds=settings.factor_range).x
 
 
 class _NetworkWeights:
     """How much the damage of each network counts; on average 1."""
 
-    def __init__(self, task: SearchTask) -> None:
+    def __init__(self, task: SearchTask, settings: Settings) -> None:
         self._needed, self._networks = task.needed, task.problem.networks
+        self._settings = settings
         self._weights = np.ones(len(self._networks))
 
     def add(self, measured: Measured) -> None:
         """Learn from a design: those that missed their accuracy while others kept theirs."""
         missed = np.array(measured.right) < np.array(self._needed)
         if missed.any() and not missed.all():
-            self._weights[missed] *= WEIGHT_GROWTH
-            self._weights = np.maximum(self._weights, self._weights.max() / MOST_WEIGHT)
+            self._weights[missed] *= self._settings.weight_growth
+            self._weights = np.maximum(self._weights,
+                                       self._weights.max() / self._settings.most_weight)
             self._weights /= self._weights.mean()
 
     @property
     def of_layers(self) -> npt.NDArray[np.float64]:
         """The weight of each layer's network, float64[N]."""
         return np.repeat(self._weights, [rows.stop - rows.start for rows in self._networks])
+
+
+METHOD = Method(name="milp", search=search, calibrated=True, settings=Settings())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from search.methods.base import Proposals, SearchTask
+from search.methods.base import Method, Proposals, SearchTask
 
 
 def search(task: SearchTask) -> Proposals:
@@ -12,3 +12,6 @@ def search(task: SearchTask) -> Proposals:
     generator = np.random.default_rng(task.seed)
     while True:
         yield [task.problem.random(generator)]
+
+
+METHOD = Method(name="random", search=search)

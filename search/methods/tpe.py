@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search.methods.base import Proposals, SearchTask
+from search.methods.base import Method, Proposals, SearchTask
 from search.methods.black_box import any_layer_any_array, proposals
 
 
@@ -12,3 +12,6 @@ def search(task: SearchTask) -> Proposals:
 
     yield from proposals(task, TPESampler(seed=task.seed, n_startup_trials=10),
                          any_layer_any_array(task.problem))
+
+
+METHOD = Method(name="tpe", search=search)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search.methods.base import Proposals, SearchTask
+from search.methods.base import Method, Proposals, SearchTask
 
 
 def search(task: SearchTask) -> Proposals:
@@ -14,3 +14,6 @@ def search(task: SearchTask) -> Proposals:
     designs = [(column,) * len(problem.layers) for column in range(len(problem.multipliers))]
     yield [design for design in sorted(designs, key=problem.energy_pj, reverse=True)
            if problem.fits(design) and problem.relative_energy(design) < 1]
+
+
+METHOD = Method(name="uniform", search=search)

@@ -1,13 +1,13 @@
-"""Which images are the same one: a repeated image is no further evidence of anything.
+"""Repeated images, found: a repeated image is no further evidence.
 
 Images from 8-bit pixels are the same where they are equal as the network takes them, whatever their
-files are called. Ready float32 images have no pixels to compare, and noise below what 8 bits can
-show would make a thousand images of one: they are the same where no value differs by a full 8-bit
-step. A step is a 256th of the range of the images, a few of them left out at either end for
-outliers. Nothing is rounded, so there is no border that noise could push a value over. Faint images
-are left alone: what differs by an eighth of an image's own contrast is another image.
+files are called. float32 images have no pixels to compare, and noise below 8 bits could make a
+thousand images of one: they are the same where no value differs by a full 8-bit step. A step is a
+256th of the range of the images, without a few outliers at either end. Values are compared without
+rounding, which noise could change. For faint images, a difference of an eighth of the image's own
+contrast is enough.
 
-Crops, flips and noise beyond a step make another image here; nothing is known of what it shows.
+Crops, flips and noise beyond a step make another image.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Pictures = npt.NDArray[np.float32] | Images
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Looks:
+class Fingerprints:
     """Images, read or not, and what tells them apart.
 
     keys : V16[n], equal for equal images. means : float64[n, parts], of consecutive parts. low,
@@ -53,18 +53,18 @@ class Looks:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def of(self, which: Index, images: Pictures) -> Looks:
+    def of(self, which: Index, images: Pictures) -> Fingerprints:
         """Return those of some of the images, which are given."""
-        return Looks(images=images, eight_bit=self.eight_bit, keys=self.keys[which],
-                     means=self.means[which], low=self.low[which], high=self.high[which])
+        return Fingerprints(images=images, eight_bit=self.eight_bit, keys=self.keys[which],
+                            means=self.means[which], low=self.low[which], high=self.high[which])
 
     def read(self, which: Index) -> npt.NDArray[np.float32]:
         """Return some of the images, float32[m, ...]."""
         return np.asarray(self.images[which])
 
 
-def look_at(images: Pictures, *, eight_bit: bool) -> Looks:
-    """Go through images once, in parts of bounded size."""
+def fingerprints(images: Pictures, *, eight_bit: bool) -> Fingerprints:
+    """Return the fingerprints of images, read once, in parts of bounded size."""
     n, size = len(images), int(np.prod(images.shape[1:] if isinstance(images, np.ndarray)
                                        else images.shape))
     edges = np.linspace(0, size, min(PARTS, size) + 1).astype(int)
@@ -79,12 +79,12 @@ def look_at(images: Pictures, *, eight_bit: bool) -> Looks:
             means[part] = np.add.reduceat(rows, edges[:-1], axis=1, dtype=float) / np.diff(edges)
             low[part], high[part] = rows.min(axis=1), rows.max(axis=1)
             progress.advance(len(block))
-    return Looks(images=images, eight_bit=eight_bit, means=means, low=low, high=high,
+    return Fingerprints(images=images, eight_bit=eight_bit, means=means, low=low, high=high,
                  keys=np.frombuffer(b"".join(digests), dtype="V16"))
 
 
-def originals(sets: Sequence[Looks]) -> list[Index]:
-    """Return of every image the first one that it is the same as, itself where it is new.
+def originals(sets: Sequence[Fingerprints]) -> list[Index]:
+    """Return the index of the first equal image of every image, its own where it is new.
 
     Images are numbered through all sets, in their order.
     """
@@ -97,8 +97,8 @@ def originals(sets: Sequence[Looks]) -> list[Index]:
     return np.split(original, ends[:-1])
 
 
-def _merge_near(sets: Sequence[Looks], distinct: Index, original: Index) -> None:
-    """Point images at those that they hardly differ from; distinct : those with keys of their own.
+def _merge_near(sets: Sequence[Fingerprints], distinct: Index, original: Index) -> None:
+    """Map images to an earlier one within a step, in place; distinct : those with different keys.
 
     Means of parts differ by no more than values do, so only neighbours in them are compared.
     """
@@ -121,14 +121,15 @@ def _merge_near(sets: Sequence[Looks], distinct: Index, original: Index) -> None
     original[:] = target[original]
 
 
-def _step(sets: Sequence[Looks]) -> float:
-    """Return what one of 8 bits is worth in the range of all images."""
+def _step(sets: Sequence[Fingerprints]) -> float:
+    """Return the 8-bit step: a 256th of the range of all images."""
     low, high = (np.concatenate([getattr(one, name) for one in sets]) for name in ("low", "high"))
     return float(np.quantile(high, 1 - OUTLIERS, method="lower").astype(float)
                  - np.quantile(low, OUTLIERS, method="higher").astype(float)) / STEPS
 
 
-def _same(sets: Sequence[Looks], one: int, others: Index, step: float) -> npt.NDArray[np.bool_]:
+def _same(sets: Sequence[Fingerprints], one: int, others: Index, step: float
+          ) -> npt.NDArray[np.bool_]:
     """Return which of the others hardly differ from one image, bool[m]."""
     starts = np.cumsum([0, *(len(part) for part in sets)])
     owner = np.searchsorted(starts, [one, *others], side="right") - 1

@@ -6,11 +6,11 @@
 The layers may be those of several networks, each counted as often as it runs in a round of the
 workload: one bank, one clock, a mapping for each.
 
-All arrays share one clock, so the slowest one built sets it; a slower clock stretches the
-inference and with it the leakage of every array. Leakage of idle arrays is what an extra
-sidekick costs besides its area.
+All arrays share one clock, so the slowest one built sets it; a slower clock stretches the inference
+and with it the leakage of every array. Besides its area, a further array costs the leakage while it
+is idle.
 
-The problem knows nothing of accuracy: methods learn that from measurements. Pure NumPy.
+Accuracy is no part of the problem: methods measure it. Pure NumPy.
 """
 
 from __future__ import annotations
@@ -30,9 +30,18 @@ Assignment = tuple[int, ...]
 
 # 1 uW for 1 ps is 1e-18 J.
 PJ_PER_UW_PS = 1e-6
-# Sums of floats in another order may differ in the last digits; a limit is not missed by that.
+# Sums of floats in another order may differ in the last digits; limits allow for that.
 TOLERANCE = 1e-9
 MAX_DRAWS = 10_000  # until a random bank fits the area limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the user allows of a bank: see `Problem`."""
+
+    area_limit: float = 4.0
+    max_arrays: int = 3
+    keep_exact: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,23 +50,16 @@ class Problem:
 
     Parameters
     ----------
-    layers : tuple of str
-        N mapped layers in execution order.
-    multipliers : tuple of str
-        K multipliers that an array may be built from.
+    layers, multipliers : tuple of str
+        N mapped layers in execution order; K multipliers that an array may be built from.
     reference : int
         Column of the exact multiplier: the array that everything is relative to.
     dynamic_pj : float64[N, K]
-        Energy of layer i on array j per inference (of several networks: per round) without leakage,
-        picojoules.
+        Energy of layer i on array j per inference (of several networks: per round) without leakage.
     cycles : float64[N]
         Clock cycles that layer i takes per inference, the same on every array.
-    leakage_uw : float64[K]
-        Leakage power of one whole array, microwatts.
-    delay_ps : float64[K]
-        Shortest clock period of an array, picoseconds.
-    area_um2 : float64[K]
-        Area of one whole array, square micrometres.
+    leakage_uw, delay_ps, area_um2 : float64[K]
+        Of one whole array: leakage power, shortest clock period, area.
     area_limit : float
         Largest total area, relative to the reference array (the paper's phi).
     max_arrays : int
@@ -67,10 +69,7 @@ class Problem:
     starts : tuple of int
         The first layer of each network; all networks share the bank.
 
-    Raises
-    ------
-    InputError
-        A limit leaves no design at all, or a limit is out of range.
+    Raises InputError when a limit leaves no design at all, or is out of range.
     """
 
     layers: tuple[str, ...]
@@ -195,7 +194,7 @@ class Problem:
     def layer_energy_pj(self) -> npt.NDArray[np.float64]:
         """Return float64[N, K]: a layer on an array that stands alone, own leakage included.
 
-        For figures and tables; it leaves out what idle neighbours leak.
+        For figures and tables; leakage of other arrays is left out.
         """
         leakage = np.multiply.outer(self.cycles, self.leakage_uw * self.delay_ps) * PJ_PER_UW_PS
         return self.dynamic_pj + leakage

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hw.common.errors import InputError, unknown_name
 from hw.common.files import read_json
@@ -29,11 +29,12 @@ IMAGES = ("data", *SPLITS)
 NAME = re.compile(r"[A-Za-z0-9]\w{0,31}", re.ASCII)
 NUMBERS = ("inferences", "limit")
 MOST = 10**9
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSource:
-    """Where one network and its images are; see `search.problem.inputs.load_splits`.
+    """Where one network and its images are; see `search.problem.splits.load_splits`.
 
     ranges : of the activations of a float network, found in training; None to find them on the
     calibrate split. limit : the first images of `data` only. inferences : how often it runs in a
@@ -65,9 +66,15 @@ class Workload:
         """Return what stands before the layers of a network: nothing where it is alone."""
         return f"{network.name}/" if len(self.networks) > 1 else ""
 
-    def called(self, what: str, network: NetworkSource) -> str:
-        """Return `what`, and of which network where there are several."""
-        return f"{what} of {network.name}" if len(self.networks) > 1 else what
+    def of(self, network: NetworkSource) -> str:
+        """Return ` of NAME`, or nothing where the network is alone: for messages."""
+        return f" of {network.name}" if len(self.networks) > 1 else ""
+
+
+def own_layers(prefix: str, values: Mapping[str, T]) -> dict[str, T]:
+    """Return what is said of the layers of one network, by the names that they have in it."""
+    return {layer.removeprefix(prefix): value for layer, value in values.items()
+            if layer.startswith(prefix)}
 
 
 def single(model: Path | None, data: str | None, splits: Mapping[str, str], *,

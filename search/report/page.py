@@ -19,8 +19,8 @@ from hw.common.errors import InputError
 from hw.common.files import write_text
 from hw.common.outputs import check_output
 from hw.multipliers import Multiplier
-from search.circuits import load_bank
 from search.report import gallery, plots
+from search.report.circuits import load_bank
 from search.report.record import LayerFacts, RunResult, judged_networks
 from search.report.series import SERIES
 from search.report.two_runs import compare_runs

@@ -19,7 +19,7 @@ from matplotlib.ticker import NullLocator
 
 from search.report import series
 from search.report.gallery import places
-from search.report.record import Candidate, RunResult
+from search.report.record import RunResult
 
 WIDTH_IN = 5.2
 INK, MUTED, GRID = "#1c2733", "#5c6b7a", "#e3e8ee"
@@ -227,8 +227,3 @@ def reference(run: RunResult) -> Any:
     """Return the facts of the exact multiplier that energies are relative to."""
     name = next(iter(run.exact.mapping.values()))
     return next(facts for facts in run.multipliers if facts.name == name)
-
-
-def best_by_method(run: RunResult) -> list[tuple[str, Candidate]]:
-    """Return (method, its best design) of the methods that found one."""
-    return [(result.method, result.best) for result in run.methods if result.best is not None]

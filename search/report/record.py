@@ -7,7 +7,7 @@ a report can be drawn again without running anything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from hw.common.records import Amount, Count, Positive, Size, Text, read_record
 from hw.common.wording import counted, times_a_round
 from search.certify.accuracy import shortfall
 from search.report.consistency import check_run
+from sim.network.layer import MappedLayer
 from sim.network.outside import Outside
 
 RUN_FORMAT = "autoapprox-run/5"
@@ -96,6 +97,12 @@ class LayerFacts:
     groups: Size
     positions: Size
     macs: Size
+
+    @classmethod
+    def of(cls, layer: MappedLayer, name: str) -> LayerFacts:
+        """Return what is told of a layer of a network, by the name that it has in mappings."""
+        return cls(name=name, **{item.name: getattr(layer, item.name) for item in fields(cls)
+                                 if item.name != "name"})
 
 
 @dataclass(frozen=True, kw_only=True)

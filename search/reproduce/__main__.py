@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, ToolError, run_command_line
 from hw.common.outputs import OutputFile
 from hw.common.wording import HelpWithDefaults
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--add", type=Path, metavar="FILE.json",
                         help="results.json of another work folder or machine: the page shows its "
                         "steps where they are not finished in DIR")
+    add_cache_option(parser)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--only-report", action="store_true",
                        help="run nothing, write the page from what has been run")

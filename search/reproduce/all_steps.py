@@ -9,7 +9,6 @@ from pathlib import Path
 from search.methods import METHODS
 from search.report.page import PAPER_ROWS
 from search.reproduce.networks import IMAGE_SETS, NETWORKS, ImageSet, Network
-from search.reproduce.prepare import CIFAR_SPLITS, IMAGENET_SPLITS
 from search.reproduce.steps import Step
 
 DEFAULT_BUDGET = 100
@@ -20,7 +19,6 @@ TABLE_NETWORKS = ("resnet8", "resnet20")
 HEAT_MAPS = ("mul8u_bam_h2v6", "mul8u_drum_k4", "mul8u_mitchell_f7")
 PAPER_CIRCUIT = f"{BANK36}/mul8u_12N4.bin"  # of the paper's Figure 2
 EVERY = "exact"  # the method whose design every run has
-SPLITS = {"cifar10": tuple(CIFAR_SPLITS), "imagenet": tuple(IMAGENET_SPLITS)}
 
 
 def _area(size: str) -> str:
@@ -65,7 +63,8 @@ def _prepare_images(images: ImageSet) -> Step:
         name=f"prepare/{images.name}", about={"kind": "prepare"},
         command=("search.reproduce.prepare", images.name, "data", "-o", "."),
         varies=(images.name, "NAME"),
-        inputs=tuple(f"data/{source}" for source in images.sources), outputs=SPLITS[images.name])
+        inputs=tuple(f"data/{source}" for source in images.sources),
+        outputs=(images.calibrate, images.search, images.certify))
 
 
 def _prepare(network: Network) -> Step:

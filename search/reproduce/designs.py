@@ -11,8 +11,8 @@ from pathlib import Path
 from hw.common.errors import run_command_line
 from hw.common.outputs import OutputFolder
 from hw.machine.design import BankConfig
-from search.circuits import load_bank
 from search.outputs import make_design
+from search.report.circuits import load_bank
 from search.report.record import RunResult
 
 

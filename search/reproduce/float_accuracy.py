@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.progress import task
+from sim.accuracy.logits import top_k
 from sim.data import Preprocessing, open_images
-from sim.evaluate import top_k
 
 BATCH = 100
 

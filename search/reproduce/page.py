@@ -7,7 +7,6 @@ from pathlib import Path
 from textwrap import wrap
 
 from hw.common.files import write_bytes, write_text
-from search.reproduce.figure import draw_tables
 from search.reproduce.results import NAME, Results
 from search.reproduce.sections import (
     accuracy,
@@ -18,6 +17,7 @@ from search.reproduce.sections import (
     methods,
     published,
 )
+from search.reproduce.sections.bank36_figure import draw_tables
 from search.reproduce.steps import DONE, Step
 
 WIDTH = 112

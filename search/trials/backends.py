@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 JOURNAL_START = b'{"op_code"'
 HEARTBEAT_S = 10  # a worker that has not shown a sign of life for three of them is gone
-ATTEMPTS, FIRST_PAUSE_S = 6, 0.5  # of what a database refuses: half a minute in all
+ATTEMPTS, FIRST_DELAY_S = 6, 0.5  # of what a database refuses: half a minute in all
 
 T = TypeVar("T")
 
@@ -74,12 +74,12 @@ def close_database(storage: optuna.storages.RDBStorage) -> None:
     storage.engine.dispose()
 
 
-def patiently(work: Callable[[], T]) -> T:
+def with_retries(work: Callable[[], T]) -> T:
     """Return what `work` returns, trying again when a database is out of reach for a while."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import OperationalError
 
-    pause = FIRST_PAUSE_S
+    pause = FIRST_DELAY_S
     for attempt in range(ATTEMPTS):
         try:
             return work()

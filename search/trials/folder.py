@@ -24,22 +24,12 @@ REPLACED = ".replaced"  # of `.NAME.replaced`, an older run while the new one ta
 class RunFolder:
     """The place of one run, which is this process's alone until it is closed.
 
-    Parameters
-    ----------
-    output : Path
-        Parent of all run folders; made where it is not there.
-    name : str, optional
-        Without it the first free of `stem`, `stem-2`, ... is taken; to resume, the run of
-        those that was interrupted last.
-    stem : str
-    resume, force : bool
-        Continue an interrupted run; replace an existing one.
+    output : parent of all run folders; made where it is not there. name : without it the first free
+    of `stem`, `stem-2`, ... is taken; to resume, the run of those that was interrupted last.
+    resume, force : continue an interrupted run; replace an existing one.
 
-    Raises
-    ------
-    InputError
-        The run exists already, another process is at work on it, there is nothing to resume, or
-        the folder cannot be written.
+    Raises InputError when the run exists already, another process is at work on it, there is
+    nothing to resume, or the folder cannot be written.
     """
 
     def __init__(self, output: Path, name: str | None, *, stem: str, resume: bool, force: bool

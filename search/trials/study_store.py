@@ -10,12 +10,12 @@ uninterrupted one.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from hw.common.errors import InputError
-from search.measure.oracle import Measured, key
+from search.measure.designs import Measure, Measured, key
 from search.problem.space import TOLERANCE
 from search.report.record import Candidate
 from search.trials.backends import (
@@ -23,7 +23,7 @@ from search.trials.backends import (
     is_shared,
     open_database,
     open_journal,
-    patiently,
+    with_retries,
 )
 from search.trials.worker_pool import WorkerPool
 
@@ -35,32 +35,17 @@ NOTE = "note:"
 NO_ARRAY = "-"
 METRICS = ("array energy (exact = 1)", "top-1 on the search split")
 
-Evaluate = Callable[[Sequence[Mapping[str, str]]], Sequence[Measured]]
-
 
 class TrialStore:
     """A study of finished candidates; close it to let go of the file.
 
-    Parameters
-    ----------
-    location : Path or str
-        Journal file, or a storage URL such as `postgresql://user@host/name`, which several
-        workers may share: what one has measured, the others know.
-    study_name : str
-    fingerprint : mapping of str to str
-        What measurements depend on (network, data, circuits). A study that was started with
-        another one is refused: its answers would be wrong here.
-    layers, multipliers : sequence of str
-        What mappings are made of.
-    max_arrays : int
-    area_limit : float
+    location : journal file, or a storage URL such as `postgresql://user@host/name`, which several
+    workers may share: what one has measured, the others know. fingerprint : what measurements
+    depend on (network, data, circuits). A study that was started with another one is refused: its
+    answers would be wrong here. layers, multipliers : what mappings are made of.
 
-    Raises
-    ------
-    InputError
-        The file belongs to another run, is in use, or is no journal.
-    ToolError
-        The storage URL cannot be opened.
+    Raises InputError when the file belongs to another run, is in use, or is no journal, ToolError
+    when the storage URL cannot be opened.
     """
 
     def __init__(self, location: Path | str, study_name: str, *,
@@ -81,7 +66,7 @@ class TrialStore:
         else:
             self._storage, self._handle = open_journal(Path(location))
         try:
-            self._study = patiently(self._open_study)
+            self._study = with_retries(self._open_study)
             self._check(fingerprint)
             self.pool = None if self._database is None else WorkerPool(self._database, study_name)
             self._trials = self._finished()
@@ -108,7 +93,7 @@ class TrialStore:
         return study
 
     def _finished(self) -> list[optuna.trial.FrozenTrial]:
-        return [trial for trial in patiently(lambda: self._study.get_trials(deepcopy=False))
+        return [trial for trial in with_retries(lambda: self._study.get_trials(deepcopy=False))
                 if {"mapping", *Measured._fields} <= trial.user_attrs.keys()]
 
     def _check(self, fingerprint: Mapping[str, str]) -> None:
@@ -122,12 +107,12 @@ class TrialStore:
                                  "another --name or start again with --force")
 
     def known(self) -> dict[str, Measured]:
-        """Return every measurement of earlier runs and other workers, by `oracle.key`."""
+        """Return every measurement of earlier runs and other workers, by `key`."""
         found = {} if self.pool is None else self.pool.known()
         return found | {_identity(trial)[1]: Measured.read(trial.user_attrs)
                         for trial in self._trials}
 
-    def shared(self, evaluate: Evaluate) -> Evaluate:
+    def shared(self, evaluate: Measure) -> Measure:
         """Return `evaluate`, done together with other workers where there may be some."""
         if self.pool is None:
             return evaluate
@@ -154,7 +139,7 @@ class TrialStore:
             user_attrs={"method": method, "mapping": json.dumps(dict(candidate.mapping)),
                         "images": candidate.images, "area": candidate.area,
                         "evaluation": candidate.evaluation, **measured._asdict()})
-        patiently(lambda: self._study.add_trial(trial))
+        with_retries(lambda: self._study.add_trial(trial))
 
     def _parameters(self, candidate: Candidate) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what `optuna trials` shows: a multiplier per array, an array per layer."""
@@ -177,7 +162,7 @@ class TrialStore:
 
     def keep_note(self, name: str, value: Any) -> None:
         """Keep numbers and texts in lists and dicts, beside the trials."""
-        patiently(lambda: self._study.set_user_attr(NOTE + name, value))
+        with_retries(lambda: self._study.set_user_attr(NOTE + name, value))
 
     def close(self) -> None:
         """Let go of the journal file or the database."""

@@ -11,21 +11,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from search.measure.oracle import Measured, key
-from search.trials.backends import patiently
+from search.measure.designs import Measure, Measured, key
+from search.trials.backends import with_retries
 
 if TYPE_CHECKING:
     import optuna
 
 POLL_S = 0.5
 SHARE = 4  # candidates claimed at a time, so that others find some left
-
-Evaluate = Callable[[Sequence[Mapping[str, str]]], Sequence[Measured]]
 
 
 class WorkerPool:
@@ -35,20 +33,20 @@ class WorkerPool:
         import optuna
 
         self._storage = storage
-        self._study: optuna.Study = patiently(lambda: optuna.create_study(
+        self._study: optuna.Study = with_retries(lambda: optuna.create_study(
             storage=storage, study_name=f"{study_name}.claims", load_if_exists=True))
 
     def known(self) -> dict[str, Measured]:
-        """Return what any worker has measured, by `search.measure.oracle.key`."""
-        return self._look()[0]
+        """Return what any worker has measured, by `search.measure.designs.key`."""
+        return self._read_trials()[0]
 
-    def measure(self, mappings: Sequence[Mapping[str, str]], evaluate: Evaluate
+    def measure(self, mappings: Sequence[Mapping[str, str]], evaluate: Measure
                 ) -> list[Measured]:
         """Return the measurement of every mapping, made here or by another worker."""
         wanted = {key(mapping): mapping for mapping in mappings}
         found: dict[str, Measured] = {}
         while True:
-            done, claimed = self._look()
+            done, claimed = self._read_trials()
             found.update({name: done[name] for name in wanted if name in done})
             left = [name for name in wanted if name not in found]
             if not left:
@@ -59,7 +57,7 @@ class WorkerPool:
             else:
                 time.sleep(POLL_S)
 
-    def _look(self) -> tuple[dict[str, Measured], dict[str, int]]:
+    def _read_trials(self) -> tuple[dict[str, Measured], dict[str, int]]:
         """Return what is measured, and the earliest claim of each that lives."""
         import warnings
 
@@ -68,10 +66,10 @@ class WorkerPool:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            patiently(lambda: optuna.storages.fail_stale_trials(self._study))
+            with_retries(lambda: optuna.storages.fail_stale_trials(self._study))
         done: dict[str, Measured] = {}
         claimed: dict[str, int] = {}
-        for trial in patiently(lambda: self._study.get_trials(deepcopy=False)):
+        for trial in with_retries(lambda: self._study.get_trials(deepcopy=False)):
             name = key(json.loads(trial.user_attrs["mapping"]))
             if trial.state == TrialState.COMPLETE:
                 done[name] = Measured.read(trial.user_attrs)
@@ -79,7 +77,7 @@ class WorkerPool:
                 claimed[name] = min(claimed.get(name, trial._trial_id), trial._trial_id)
         return done, claimed
 
-    def _do(self, wanted: Mapping[str, Mapping[str, str]], evaluate: Evaluate
+    def _do(self, wanted: Mapping[str, Mapping[str, str]], evaluate: Measure
             ) -> dict[str, Measured]:
         """Claim, measure and publish what no other worker has claimed before.
 
@@ -87,21 +85,21 @@ class WorkerPool:
         """
         claims = {name: self._claim(mapping) for name, mapping in wanted.items()}
         try:
-            mine = self._first_come(claims)
-            with self._signs_of_life(list(mine.values())):
+            mine = self._earliest_claims(claims)
+            with self._heartbeat(list(mine.values())):
                 measured = list(evaluate([wanted[name] for name in mine])) if mine else []
         except BaseException:
-            self._give_back(list(claims.values()))
+            self._release(list(claims.values()))
             raise
         for claim, answer in zip(mine.values(), measured, strict=True):
             self._publish(claim, answer)
         return dict(zip(mine, measured, strict=True))
 
-    def _first_come(self, claims: Mapping[str, int]) -> dict[str, int]:
+    def _earliest_claims(self, claims: Mapping[str, int]) -> dict[str, int]:
         """Return the claims that no earlier one of another worker precedes; give up the others."""
-        _done, claimed = self._look()
+        _done, claimed = self._read_trials()
         kept = {name: claim for name, claim in claims.items() if claimed.get(name) == claim}
-        self._give_back([claim for name, claim in claims.items() if name not in kept])
+        self._release([claim for name, claim in claims.items() if name not in kept])
         return kept
 
     def _claim(self, mapping: Mapping[str, str]) -> int:
@@ -110,9 +108,9 @@ class WorkerPool:
 
         template = optuna.trial.create_trial(
             state=TrialState.RUNNING, user_attrs={"mapping": json.dumps(dict(mapping))})
-        trial_id = patiently(lambda: self._storage.create_new_trial(
+        trial_id = with_retries(lambda: self._storage.create_new_trial(
             self._study._study_id, template_trial=template))
-        patiently(lambda: self._storage.record_heartbeat(trial_id))
+        with_retries(lambda: self._storage.record_heartbeat(trial_id))
         return int(trial_id)
 
     def _publish(self, claim: int, answer: Measured) -> None:
@@ -121,14 +119,14 @@ class WorkerPool:
 
         try:
             for name, value in answer._asdict().items():
-                patiently(lambda name=name, value=value:  # type: ignore[misc]
+                with_retries(lambda name=name, value=value:  # type: ignore[misc]
                           self._storage.set_trial_user_attr(claim, name, value))
-            patiently(lambda: self._storage.set_trial_state_values(
+            with_retries(lambda: self._storage.set_trial_state_values(
                 claim, state=TrialState.COMPLETE, values=[answer.damage]))
         except UpdateFinishedTrialError:
             pass  # thought dead, and taken over by another worker
 
-    def _give_back(self, claims: Sequence[int]) -> None:
+    def _release(self, claims: Sequence[int]) -> None:
         from optuna.exceptions import UpdateFinishedTrialError
         from optuna.trial import TrialState
 
@@ -139,13 +137,13 @@ class WorkerPool:
                 continue
 
     @contextmanager
-    def _signs_of_life(self, claims: Sequence[int]) -> Iterator[None]:
+    def _heartbeat(self, claims: Sequence[int]) -> Iterator[None]:
         over = Event()
 
         def beat() -> None:
             while not over.wait(self._storage.get_heartbeat_interval()):
                 for claim in claims:
-                    patiently(lambda claim=claim:  # type: ignore[misc]
+                    with_retries(lambda claim=claim:  # type: ignore[misc]
                               self._storage.record_heartbeat(claim))
             self._storage.remove_session()  # that of this thread
 

@@ -11,16 +11,17 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError
 from sim.data.content import checked_labels
-from sim.network.quant_network import Accepts
+from sim.network.quant_network import OutputCheck
 
 
-def accepts_labels(model: Path, labels: Sequence[tuple[str, npt.NDArray[np.int64]]]) -> Accepts:
+def class_scores_check(model: Path, labels: Sequence[tuple[str, npt.NDArray[np.int64]]]
+                       ) -> OutputCheck:
     """Return what refuses a network whose outputs are no scores of classes that labels name.
 
     labels : names of their sources, and int64[n]. For `QuantNetwork.load`, which asks before it
     quantises; raises InputError naming the network or the source.
     """
-    def accepts(outputs: tuple[int, ...]) -> None:
+    def check_output(outputs: tuple[int, ...]) -> None:
         classes = math.prod(outputs)
         if classes != max(outputs, default=1):
             raise InputError(f"{model}: network output must be a score of each class, [n, classes]"
@@ -28,4 +29,4 @@ def accepts_labels(model: Path, labels: Sequence[tuple[str, npt.NDArray[np.int64
         for name, own in labels:
             checked_labels(own, name=name, classes=classes)
 
-    return accepts
+    return check_output

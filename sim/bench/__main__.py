@@ -8,19 +8,26 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, ToolError, run_command_line, unknown_name
 from hw.common.files import write_json, write_text
 from hw.common.outputs import OutputFile
 from hw.common.progress import task
-from sim.bench.contenders.all import BASELINE, CONTENDERS, HARD, TYPICAL
+from hw.rtl.process import emit_design
+from sim.bench import end_to_end
+from sim.bench.contenders.all import BASELINE, HARD, TYPICAL, contenders
 from sim.bench.machine import describe
 from sim.bench.report import around, markdown, update_page
 from sim.bench.results import Results
 from sim.bench.shapes import load_shapes
 from sim.bench.stack import make, measure
 
+CONTENDERS = contenders(emit_design)
 NETWORKS = ("resnet20", "resnet50")
 NETWORK_REPEATS, MAX_REPEATS = 3, 1000
 
@@ -36,9 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--shapes", default="resnet50", metavar="SHAPES",
                         help="resnet50, quick, or a JSON file of shapes (default %(default)s)")
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), metavar="NAME",
-                        help="who takes part (default: all)")
+                        help="contenders to time (default: all)")
     parser.add_argument("--baseline", default=BASELINE, metavar="NAME",
-                        help="whose time is 1 (default %(default)s)")
+                        help="contender whose time is 1 (default %(default)s)")
     parser.add_argument("--threads", nargs="+", type=int, default=sorted({1, cores}), metavar="N",
                         help="numbers of threads to time (default: 1 and all cores)")
     parser.add_argument("--repeats", type=int, default=5, metavar="R",
@@ -54,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="draw time per multiplication, logarithmic")
     parser.add_argument("--markdown", type=Path, metavar="PAGE.md",
                         help="put the tables between the markers of a page")
+    add_cache_option(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     return parser
 
@@ -85,22 +93,31 @@ def run(arguments: argparse.Namespace) -> Results:
     shapes = load_shapes(arguments.shapes)
     threads = sorted(set(arguments.threads))
     with task("preparing contenders", 1, quiet=quiet):
-        contenders, missing = make(list(dict.fromkeys(arguments.contenders)))
+        entrants, missing = make(list(dict.fromkeys(arguments.contenders)), CONTENDERS)
     if arguments.baseline in missing:
         raise ToolError(f"Baseline {arguments.baseline}: {missing[arguments.baseline]}")
     with task("layers", len(shapes), quiet=quiet) as progress:
-        rows = measure(shapes, contenders, threads, arguments.repeats, progress=progress)
+        rows = measure(shapes, entrants, threads, arguments.repeats, progress=progress)
     networks = []
     if arguments.networks:
-        from sim.bench import end_to_end
-
         with task("networks", len(arguments.networks), quiet=quiet) as progress:
             for name in dict.fromkeys(arguments.networks):
-                networks += end_to_end.measure(name, (TYPICAL, HARD), threads[-1], NETWORK_REPEATS)
+                networks += end_to_end.measure(name, (TYPICAL, HARD), run_network, threads[-1],
+                                                NETWORK_REPEATS)
                 progress.advance(note=name)
     return Results(machine=machine, title=Path(arguments.shapes).stem, repeats=arguments.repeats,
                    threads=threads, baseline=arguments.baseline, shapes=shapes, rows=rows,
                    missing=missing, networks=networks)
+
+
+def run_network(**arguments: Any) -> dict[str, Any]:
+    """Return what `end_to_end.run_file` does, from a process of its own."""
+    done = subprocess.run([sys.executable, "-m", "sim.bench.network", json.dumps(arguments)],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise ToolError(f"{arguments['path']} with {arguments['circuit']} failed: {reason}")
+    return dict(json.loads(done.stdout))
 
 
 def main() -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hw.common.errors import ToolError
 from hw.common.progress import Task
-from sim.bench.contenders.all import CONTENDERS
+from sim.bench.contenders.all import Factory
 from sim.bench.machine import thread_limit
 from sim.bench.problem import Contender, Job, Problem, is_right
 from sim.bench.shapes import LayerShape
@@ -59,11 +59,12 @@ class Row:
                 "ns_per_mac": [list(values) for values in self.ns_per_mac]}
 
 
-def make(names: Sequence[str]) -> tuple[list[Contender], dict[str, str]]:
+def make(names: Sequence[str], among: Mapping[str, tuple[str, Factory]]
+         ) -> tuple[list[Contender], dict[str, str]]:
     """Return the contenders that can take part, and why the others cannot."""
     found, missing = [], {}
     for name in names:
-        label, factory = CONTENDERS[name]
+        label, factory = among[name]
         try:
             found.append(factory(name, label))
         except ToolError as error:

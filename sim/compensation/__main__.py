@@ -1,4 +1,4 @@
-"""Command line: fit free compensations, and say what each of them is worth.
+"""Command line: fit compensations and compare their accuracy.
 
 `python -m sim.compensation MODEL.onnx --data DATA --calibration DATA
 (--multiplier NAME | --mapping FILE | --table FILE) [--kind KIND ...] [-o FILE]`
@@ -14,12 +14,13 @@ from typing import Any
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import OutputFile
-from sim.accuracy.labels import accepts_labels
+from sim.accuracy.doubt import warn_of_chance
+from sim.accuracy.labels import class_scores_check
+from sim.accuracy.logits import evaluate, top_k
 from sim.accuracy.mapping_options import add_multiplier_options, check_choice, chosen_tables
 from sim.compensation import KINDS, Calibration, Compensation, logit_divergence
-from sim.compensation.calibration import JUDGE_TEMPERATURE
+from sim.compensation.calibration import HOLD_OUT_TEMPERATURE
 from sim.data import load_data, load_images
-from sim.evaluate import evaluate, say_doubt, top_k
 from sim.network.quant_network import Images
 from sim.options import DATA_HELP, add_options, check_counts, load_network, preprocessing
 
@@ -37,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     add_multiplier_options(parser, required=True)
     parser.add_argument("--kind", nargs="+", default=list(KINDS), metavar="KIND",
                         choices=list(KINDS),
-                        help=f"what to try: {', '.join(KINDS)} (default: all)")
+                        help=f"kinds to fit: {', '.join(KINDS)} (default: all)")
     parser.add_argument("--fit", type=int, default=FIT_IMAGES, metavar="N",
                         help="images of --calibration to fit on, every fourth of them held out "
                         f"(default {FIT_IMAGES})")
@@ -71,8 +72,8 @@ def main() -> int:
     check_choice(arguments)
     pixels = preprocessing(arguments, arguments.model)
     data = load_data(arguments.data, pixels, limit=arguments.limit)
-    network = load_network(arguments, arguments.model, arguments.data, pixels, accepts=(
-        accepts_labels(arguments.model, [(arguments.data, data.labels)])))
+    network = load_network(arguments, arguments.model, arguments.data, pixels, check_output=(
+        class_scores_check(arguments.model, [(arguments.data, data.labels)])))
     tables = chosen_tables(arguments, network)
     images: Images = load_images(arguments.calibration, pixels, limit=arguments.fit)
     quiet = arguments.json
@@ -83,7 +84,7 @@ def main() -> int:
     if arguments.output:  # before the report, which takes longer
         chosen.save(arguments.output)
     exact = evaluate(network, data.images, {}, quiet=quiet)
-    doubted = say_doubt(exact, data.labels, approximate=False)
+    doubted = warn_of_chance(exact, data.labels, approximate=False)
     n = len(data.labels)
 
     def row(name: str, logits: Any, compensation: Compensation | None = None) -> dict[str, Any]:
@@ -111,7 +112,8 @@ def main() -> int:
 
 def _report(result: dict[str, Any]) -> Iterator[str]:
     yield (f"logits against the exact network's: KL in nats per image, on {result['n']} images, "
-           f"and at temperature {JUDGE_TEMPERATURE:g} on the {result['held_out_images']} held out")
+           f"and at temperature {HOLD_OUT_TEMPERATURE:g} on the "
+           f"{result['held_out_images']} held out")
     yield f"{'':16}{'top-1':>9}{'KL':>10}{'held out':>10}"
     for row in result["kinds"]:
         held_out = "" if row["held_out"] is None else f"{row['held_out']:.4f}"

@@ -1,7 +1,7 @@
-"""Fitting compensations: one exact pass that is kept, one approximate pass per fit.
+"""Fitting compensations: one exact pass, cached, and one approximate pass per fit.
 
 Both networks go through the calibration images layer by layer. Three images of four give the
-least-squares lines, the fourth judges whether what they suggest is kept.
+least-squares lines; the fourth is held out and decides which constants are kept.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from sim.tables import Table
 KINDS: Mapping[str, tuple[bool, str | None]] = {
     "affine": (False, "affine"), "bias": (False, "bias"), "weights": (True, None),
     "weights+bias": (True, "bias"), "weights+affine": (True, "affine")}
-JUDGE_EVERY = 4  # every fourth image is held out
-# Networks are sure of images they were trained on: at 1 a few of the held-out images decide.
-JUDGE_TEMPERATURE = 2.0
-SLOPES = (0.25, 4.0)  # beyond these a circuit does not multiply any more
+HOLD_OUT_EVERY = 4  # every fourth image is held out
+# Networks are confident on training images: at 1 a few of the held-out images would decide.
+HOLD_OUT_TEMPERATURE = 2.0
+SLOPES = (0.25, 4.0)  # limits of a plausible slope
 KEPT_BYTES = 2**30
-FITTED_ROWS = 2**17  # of a layer, over all images: more hardly change a line or a mean
+FITTED_ROWS = 2**17  # of a layer, over all images; more hardly change a line or a mean
 
 NONE = "none"
 
@@ -57,19 +57,19 @@ class Calibration:
     ----------
     network : QuantNetwork
     images : float32[n, c, h, w]
-        At least 4. Images are held out by their place, so files sorted by class do no harm.
+        At least 4. Images are held out by position, so files may be sorted by class.
     kept_bytes : int
-        Memory for the exact sums (default 1 GiB). Where all do not fit, or a layer has more than
+        Memory for the exact sums (default 1 GiB). If they do not fit, or a layer has more than
         `FITTED_ROWS`, evenly spaced output positions are kept, and fits see only those.
     """
 
     def __init__(self, network: QuantNetwork, images: Images, *, kept_bytes: int = KEPT_BYTES,
                  quiet: bool = True) -> None:
-        if len(images) < JUDGE_EVERY:
-            raise InputError(f"Calibration images must be at least {JUDGE_EVERY} (every fourth is "
-                             f"held out), not {len(images)}")
+        if len(images) < HOLD_OUT_EVERY:
+            raise InputError(f"Calibration images must be at least {HOLD_OUT_EVERY} (every fourth "
+                             f"is held out), not {len(images)}")
         self.network = network
-        held_out = np.arange(len(images)) % JUDGE_EVERY == JUDGE_EVERY - 1
+        held_out = np.arange(len(images)) % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1
         self.fitted_images, self.held_out_images = int((~held_out).sum()), int(held_out.sum())
         batches = [list(network.batches(images[chosen]))
                    for chosen in (~held_out, held_out)]
@@ -135,7 +135,7 @@ class Calibration:
                       for state in states[self._fitting:]]
         plain = [network.run(batch, tables) for batch in self._batches[self._fitting:]]
         plain_divergence, divergence = (
-            logit_divergence(self._logits, np.concatenate(parts), JUDGE_TEMPERATURE)
+            logit_divergence(self._logits, np.concatenate(parts), HOLD_OUT_TEMPERATURE)
             for parts in (plain, logits))
         return Compensation(
             kind=kind, network=self._digest, layers=fits, fitted_images=self.fitted_images,
@@ -146,10 +146,9 @@ class Calibration:
               measured: bool = True) -> Iterator[tuple[str, dict[str, LayerFit]]]:
         """Yield each layer's name with its fit for every table, all other layers being exact.
 
-        What a layer gets then depends on nothing but its own table, so the fits serve any mapping:
-        less well than those of `fit`, which also correct what earlier layers left, and at the cost
-        of one pass over the images per table instead of several per mapping. Nothing is judged by
-        the logits.
+        The constants of a layer then depend on its own table alone, so the fits serve any mapping,
+        at the cost of one pass over the images per table. Those of `fit` are better: they also
+        correct the error of earlier layers. Logits decide nothing here.
 
         tables : layer -> name -> int32[256, 256]; layers that are not named are passed over.
         kind, measured : as for `fit`.
@@ -175,7 +174,7 @@ class Calibration:
 
     def _fit_layer(self, layer: MappedLayer, table: Table, states: Sequence[State], kind: str,
                    measured: bool) -> tuple[LayerFit, list[State]]:
-        """Return what to keep in a layer, and the states after it."""
+        """Return the fit to keep in a layer, and the states after it."""
         fit, kept = self._choose(layer, table, states, kind,
                                  self._counts(layer, states, kind, measured))
         return fit, [self.network.put(state, layer, kept.layer.finish(*kept.sums(index)))
@@ -183,7 +182,7 @@ class Calibration:
 
     def _counts(self, layer: MappedLayer, states: Sequence[State], kind: str, measured: bool
                 ) -> Counts | None:
-        """Return how often the layer sees each byte, where its weight map is to know."""
+        """Return how often the layer sees each byte, if the weight map is weighted by it."""
         if not (KINDS[kind][0] and measured):
             return None
         return np.asarray(np.sum([act_counts(state[layer.input])
@@ -191,7 +190,7 @@ class Calibration:
 
     def _choose(self, layer: MappedLayer, table: Table, states: Sequence[State], kind: str,
                 counts: Counts | None) -> tuple[LayerFit, _Option]:
-        """Return what to keep in a layer, and the layer with it; counts : of its input bytes."""
+        """Return the fit to keep in a layer, and the layer with it; counts : of its input bytes."""
         mapped, fitted = KINDS[kind]
         codes: list[Codes | None] = [None]
         if mapped:

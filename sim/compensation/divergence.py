@@ -1,4 +1,4 @@
-"""How far the classes that one network predicts are from another's, without labels."""
+"""Divergence of the class probabilities of two networks, without labels."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def logit_divergence(reference: Logits, logits: Logits, temperature: float = 1.0
 
     reference, logits : float32[n, classes]. KL(softmax(reference) || softmax(logits)): 0 when
     they are equal up to a constant per image, and not symmetric.
-    temperature : what logits are divided by first. Above 1 sure predictions become less sure, so
-    that the mean is not that of a few images (as in Hinton et al., 2015, without their factor).
+    temperature : divisor of the logits. Above 1, confident predictions count less, so that a few
+    images do not dominate the mean (as in Hinton et al., 2015, without their factor).
     """
     if reference.shape != logits.shape:
         raise ValueError(f"Logits must have shape {reference.shape}, not {logits.shape}")

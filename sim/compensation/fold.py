@@ -1,4 +1,4 @@
-"""A line in the requantiser: scale and offset of the sums become constants that it has."""
+"""Scale and offset of the sums, folded into constants of the requantiser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums over many accumulators, per output channel: all that a least-squares line needs."""
+"""Moments of accumulators per output channel, for a least-squares line."""
 
 from __future__ import annotations
 

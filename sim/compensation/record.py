@@ -1,4 +1,4 @@
-"""A compensation as data: the constants of every layer that it changes, and why they were kept."""
+"""A compensation as data: the constants of every layer that it changes, with their errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from hw.common.errors import InputError, unknown_name
 from hw.common.files import read_json, write_json
-from hw.common.records import Amount, Count, record, without_format
+from hw.common.records import Amount, Count, encoded, record, without_format
 from sim.compensation.correction import Correction
 from sim.network.quant_network import QuantNetwork
 from sim.tables import Table, is_exact, table_key
@@ -23,7 +23,7 @@ VERSION = 1
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerFit:
-    """What was tried in a layer and what was kept.
+    """The fit of one layer.
 
     Parameters
     ----------
@@ -40,20 +40,9 @@ class LayerFit:
 
     table: str
     kept: str
-    plain_error: float
-    error: float
+    plain_error: Amount
+    error: Amount
     correction: Correction | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` reads, ready for JSON."""
-        return {"table": self.table, "kept": self.kept, "plain_error": self.plain_error,
-                "error": self.error,
-                "correction": None if self.correction is None else self.correction.to_dict()}
-
-    @classmethod
-    def from_dict(cls, content: Any) -> LayerFit:
-        """Return the fit of `to_dict`; raises InputError."""
-        return record(_FitFile, content).fit()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -138,37 +127,15 @@ class Compensation:
             "format": FORMAT, "version": VERSION, "kind": self.kind, "network": self.network,
             "fitted_images": self.fitted_images, "held_out_images": self.held_out_images,
             "plain_divergence": self.plain_divergence, "divergence": self.divergence,
-            "layers": {name: fit.to_dict() for name, fit in self.layers.items()}}
+            "layers": encoded(self.layers)}
 
     @classmethod
     def from_dict(cls, content: Any) -> Compensation:
         """Return the compensation of `to_dict`; raises InputError."""
         read = record(_CompensationFile, without_format(content, FORMAT))
-        layers = {}
-        for name, fit in read.layers.items():
-            try:
-                layers[name] = fit.fit()
-            except InputError as error:
-                raise InputError(f"layers[{name!r}]: {error}") from None
-        return cls(kind=read.kind, network=read.network, layers=layers,
+        return cls(kind=read.kind, network=read.network, layers=read.layers,
                    fitted_images=read.fitted_images, held_out_images=read.held_out_images,
                    plain_divergence=read.plain_divergence, divergence=read.divergence)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _FitFile:
-    """A `LayerFit` in a file."""
-
-    table: str
-    kept: str
-    plain_error: Amount
-    error: Amount
-    correction: Any
-
-    def fit(self) -> LayerFit:
-        return LayerFit(table=self.table, kept=self.kept, plain_error=self.plain_error,
-                        error=self.error, correction=None if self.correction is None
-                        else Correction.from_dict(self.correction))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +145,7 @@ class _CompensationFile:
     version: Literal[1]
     kind: str
     network: str
-    layers: Mapping[str, _FitFile]
+    layers: Mapping[str, LayerFit]
     fitted_images: Count
     held_out_images: Count
     plain_divergence: float

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -16,12 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, run_command_line, unknown_name
 from hw.common.progress import task
 from hw.common.wording import counted
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.design import BankConfig, Design
 from hw.multipliers import get
+from hw.rtl.process import emit_design
 from models import ZOO
 from sim.cosim.accelerator import RtlError, SimulatedAccelerator
 from sim.cosim.network import BatchRun, LayerRun, NetworkOnRtl, halt, round_robin
@@ -65,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="of stalls, and of what registers hold at power-up (default "
                         "%(default)s)")
     add_options(parser, images="--data")
+    add_cache_option(parser)
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
 
@@ -131,9 +135,11 @@ def _run(on_rtl: NetworkOnRtl, images: np.ndarray, arguments: argparse.Namespace
     programs = [on_rtl.program(len(batch)) for batch in batches]  # refuses before anything long
     layers: dict[str, LayerRun] = {}
     logits = []
-    with task("compiling the RTL", 1, quiet=arguments.json):
-        rtl = SimulatedAccelerator(programs[0], on_rtl.design, rtl=arguments.rtl,
-                                   seed=arguments.seed)
+    with (task("compiling the RTL", 1, quiet=arguments.json),
+          tempfile.TemporaryDirectory() as folder):
+        if arguments.rtl is None:
+            emit_design(on_rtl.design, Path(folder), on_rtl.config)
+        rtl = SimulatedAccelerator(arguments.rtl or Path(folder), seed=arguments.seed)
     started = time.monotonic()
     with rtl:
         rtl.stall(arguments.stall, seed=arguments.seed + 1)

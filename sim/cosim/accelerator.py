@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 
-from hw.machine.accelerator import AcceleratorConfig
-from hw.machine.compiler import Program
-from hw.machine.design import Design
 from hw.machine.isa import Instruction, Opcode
-from sim.machine.host import OPERAND_WIDTH, Bytes, Host
-from sim.machine.verilator import compile_model, emit
+from hw.machine.pe.operand_format import STREAM
+from sim.machine.host import Bytes, Host
+from sim.machine.verilator import compile_model
 
 HARNESS = Path(__file__).parent / "harness.cpp"
 WATCHED = Path(__file__).parent / "watched.vlt"
@@ -61,22 +56,19 @@ class SimulatedAccelerator:
 
     Parameters
     ----------
-    program : Program
-        Any program of the machine; its bank and memory sizes say which Verilog to emit.
-    design : Design
-        Multipliers of the arrays.
-    rtl : Path, optional
-        Folder that `python -m hw.rtl.verilog` wrote; emitted to a temporary one by default.
+    rtl : Path
+        Folder with the Verilog that `python -m hw.rtl.verilog` wrote.
     seed : int
         Of the contents of registers and memories that reset leaves alone.
 
     Raises ToolError when Verilator or g++ is missing.
     """
 
-    def __init__(self, program: Program, design: Design, *, rtl: Path | None = None,
-                 seed: int = 0) -> None:
-        self._library = ctypes.CDLL(str(
-            _library(json.dumps(design.to_dict()), program.config, rtl)))
+    def __init__(self, rtl: Path, *, seed: int = 0) -> None:
+        # Not inlined, a PE is compiled once and not once per place: seconds instead of minutes.
+        self._library = ctypes.CDLL(str(compile_model(
+            [*sorted(rtl.glob("*.v")), WATCHED], HARNESS, top="accelerator", shared=True,
+            level="-O1", verilate=("--x-initial", "unique", "-fno-inline"))))
         self._library.accelerator_new.restype = ctypes.c_void_p
         self._library.accelerator_new.argtypes = [ctypes.c_uint64]
         for name in ("delete", "selected", "layer", "route_error", "clocked"):
@@ -164,23 +156,6 @@ class SimulatedAccelerator:
 def _packed(beats: Sequence[npt.NDArray[np.uint16]], cols: int) -> Bytes:
     """Return beats of operands as bit vectors, uint8[beats, bytes], the first in the low bits."""
     operands = np.concatenate([np.zeros((0, cols), np.uint16), *beats])
-    bits = operands[:, :, None] >> np.arange(OPERAND_WIDTH, dtype=np.uint16) & 1
-    return np.packbits(bits.reshape(len(operands), cols * OPERAND_WIDTH).astype(np.uint8), axis=1,
+    bits = operands[:, :, None] >> np.arange(STREAM.width, dtype=np.uint16) & 1
+    return np.packbits(bits.reshape(len(operands), cols * STREAM.width).astype(np.uint8), axis=1,
                        bitorder="little")
-
-
-@cache  # emission takes seconds
-def _library(design: str, config: AcceleratorConfig, rtl: Path | None) -> Path:
-    """Return the compiled model of a design (JSON) with these memories, or of Verilog in `rtl`."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        if rtl is None:
-            (folder / "design.json").write_text(design)
-            memories = [f"--{name.replace('_', '-')}={value}"
-                        for name, value in config.to_dict().items()]
-            sources = emit(folder / "rtl", str(folder / "design.json"), *memories)
-        else:
-            sources = sorted(rtl.glob("*.v"))
-        # Not inlined, a PE is compiled once and not once per place: seconds instead of minutes.
-        return compile_model([*sources, WATCHED], HARNESS, top="accelerator", shared=True,
-                             level="-O1", verilate=("--x-initial", "unique", "-fno-inline"))

@@ -1,4 +1,4 @@
-"""What a source holds, before preprocessing, and the checks that all sources share."""
+"""Content of a source before preprocessing, and the checks that all sources share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_FILE_BYTES = 512 << 20
 MAX_TEXT_BYTES = 256 << 20
 MAX_LABEL = (1 << 31) - 1
 LARGEST = 1e18  # magnitude of a network's input: squares, as quantisers take them, fit in float32
-# What compresses better than this is no picture but a file made to fill the memory; deflate
+# Files that compress better than this are refused, as they may fill the memory; deflate
 # reaches 1032 on zeros, photographs 2, drawings and handwriting 5 to 50.
 MAX_RATIO = 200
 FREE_BYTES = 64 << 20  # that may be blank all the same
@@ -55,7 +55,7 @@ class Content:
 
 
 class Request(NamedTuple):
-    """What is wanted of a source."""
+    """A request to read a source."""
 
     source: Source
     limit: int | None  # the first images
@@ -77,7 +77,7 @@ def checked_labels(labels: npt.ArrayLike, *, name: str, what: str = "labels",
 
 
 def max_bytes() -> int:
-    """Return how much of a source may be in memory at once."""
+    """Return the bytes of a source that may be in memory at once."""
     return memory_limit() // SHARE
 
 
@@ -92,7 +92,7 @@ def check_bytes(size: int, count: int, name: str) -> None:
 
 
 def check_ratio(packed: int, unpacked: int, name: str) -> None:
-    """Refuse what unpacks to far more bytes than images do."""
+    """Refuse a file that unpacks to far more bytes than images do."""
     if unpacked > max(FREE_BYTES, MAX_RATIO * packed):
         raise InputError(f"{name}: must not unpack to more than {MAX_RATIO} times its "
                          f"{shown(packed)}, as to {shown(unpacked)}")

@@ -1,4 +1,4 @@
-"""Whether images are what a network takes, and which settings make them so."""
+"""Whether images have the shape that a network takes, and settings that make them fit."""
 
 from __future__ import annotations
 

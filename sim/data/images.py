@@ -24,7 +24,7 @@ from sim.data.source import Source, parse
 
 BLOCK = 64  # images of an array that are preprocessed at once
 WHOLE_BYTES = 1 << 30  # of float32 images that are kept rather than decoded again and again
-_ONE_READER = threading.Lock()  # which warnings are errors is a setting of the whole process
+_ONE_READER = threading.Lock()  # warning filters are process-wide
 
 
 def _digits(request: Request) -> Content:
@@ -179,7 +179,7 @@ class Images:
 
 @contextmanager
 def _named_failures(name: str) -> Iterator[None]:
-    """Say that a file is at fault where the system refuses to open or read it."""
+    """Turn an OSError on a file into an InputError that names it."""
     try:
         yield
     except OSError as error:  # no permission, a loop of links, a name too long, a broken disk

@@ -1,4 +1,4 @@
-"""How pixels become what a network takes."""
+"""Preprocessing of pixels to the input of a network."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Preprocessing:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Preprocessing:
-        """Return what a JSON object says: the attributes, and `preset` for a named start."""
+        """Return the preprocessing of a JSON object: attributes, and `preset`, their defaults."""
         unknown = [name for name in settings if name not in (*_READ, "preset")]
         if unknown:
             raise unknown_name("preprocessing setting", unknown[0][:SHOWN], (*_READ, "preset"))
@@ -137,9 +137,9 @@ class Preprocessing:
 
     @classmethod
     def beside(cls, model: Path, *, changes: Mapping[str, Any] | None = None) -> Preprocessing:
-        """Return what the JSON file beside a network says, with `changes`, for that network.
+        """Return the preprocessing of the JSON file beside a network, with `changes`.
 
-        No file says nothing.
+        Without such a file there are only the changes.
         """
         if not model.name:
             raise InputError(f"Network must be an ONNX file, not {str(model)!r}")
@@ -149,7 +149,7 @@ class Preprocessing:
         return found.for_network(model)
 
     def for_network(self, model: Path | str) -> Preprocessing:
-        """Return the same settings for an ONNX file, whose header says what it takes."""
+        """Return the same settings for an ONNX file, whose header states the input shape."""
         return replace(self, takes=input_shape(Path(model))[1:])
 
     def picture(self, image: Image.Image) -> Pixels:
@@ -191,7 +191,7 @@ class Preprocessing:
         return out
 
     def apply(self, pixels: Pixels) -> npt.NDArray[np.float32]:
-        """Return what the network takes of uint8[n, h, w, c]: all steps."""
+        """Return the input of the network from uint8[n, h, w, c]: all steps."""
         return self.normalise(self.pictures(pixels))
 
     def check_channels(self, count: int) -> None:

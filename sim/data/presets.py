@@ -1,4 +1,4 @@
-"""Preprocessing that is met so often that it has a name."""
+"""Named preprocessing settings in common use."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sim.kernels.cpu import Cpu
-from sim.kernels.pack import Tiling
-from sim.kernels.rowadd import DEPTH
+from sim.kernels.jit.cpu import Cpu
+from sim.kernels.loops.rowadd import DEPTH
+from sim.kernels.pack import tiles_of
 from sim.kernels.split import Split, sign_of
 
 HALF_TILE = 0.6  # cost of a half tile, in full ones
@@ -59,8 +59,8 @@ def group_size(classes: int) -> int:
 
 def split_cycles(split: Split, m: int, k: int, n: int, cpu: Cpu) -> float:
     """Return the cycles of a split."""
-    tiling = Tiling(n=n, lanes=cpu.lanes)
-    tiles = sum(1.0 if width == cpu.lanes else HALF_TILE for _start, width in tiling.tiles)
+    tiles = sum(1.0 if width == cpu.lanes else HALF_TILE
+                for _start, width in tiles_of(n, cpu.lanes))
     total = CALL + m * n * FINISH
     for u in split.u:
         total += m * k * (GEMM * tiles + (PACK_BY_TABLE if sign_of(u) is None else PACK))

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.kernels.cpu import Cpu
-from sim.kernels.reorder import rows_to_offsets, rows_to_panels
-from sim.kernels.rowadd import DEPTH, UNIT
-from sim.kernels.script import Script, address
-from sim.kernels.workers import shares, workspace
+from sim.kernels.jit.arena import Arena
+from sim.kernels.jit.cpu import Cpu
+from sim.kernels.jit.handle import Handle
+from sim.kernels.jit.script import Script
+from sim.kernels.jit.workers import shares
+from sim.kernels.loops.reorder import rows_to_offsets, rows_to_panels
+from sim.kernels.loops.rowadd import DEPTH, UNIT
 
-Int16 = npt.NDArray[np.int16]
 Int64 = npt.NDArray[np.int64]
 Cut = tuple[int, int]  # first row and the one after the last
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Operand:
-    """A source to gather from: bytes, or int16 that were looked up.
+    """A source to gather from: bytes, or 16 bits that were looked up.
 
     row_offsets : int64[rows + more], bytes from the start of the source to each row; more, so that
     whole panels may be read. unit_offsets : int64[units], bytes from there to each unit.
     """
 
-    source: npt.NDArray[Any] = field(repr=False)
-    row_offsets: Int64 = field(repr=False)
-    unit_offsets: Int64 = field(repr=False)
+    source: Handle
+    row_offsets: Handle
+    unit_offsets: Handle
 
     @classmethod
     def of(cls, source: npt.NDArray[Any], starts: Int64, taps: Int64, span: int, *,
@@ -41,55 +41,48 @@ class Operand:
         rows[len(starts):] = rows[len(starts) - 1]
         within = np.arange(0, span, UNIT)
         units = (taps[:, None] + within).reshape(-1) * source.itemsize
-        return cls(source=source, row_offsets=rows,
-                   unit_offsets=np.ascontiguousarray(units, np.int64))
+        return cls(source=Handle.of(source), row_offsets=Handle.of(rows),
+                   unit_offsets=Handle.of(units))
 
-    @property
-    def from_bytes(self) -> bool:
-        """Whether the source has yet to be looked up."""
-        return self.source.dtype == np.uint8
-
-    @cached_property
-    def places(self) -> tuple[int, int, int]:
-        """Addresses of the source, the rows and the units."""
-        return address(self.source), address(self.row_offsets), address(self.unit_offsets)
+    def room(self, arena: Arena, rows: int) -> npt.NDArray[np.uint8]:
+        """Return memory for so many gathered rows, of 16 bits an element."""
+        return arena.take((rows, -(-self.unit_offsets.shape[0] // 2) * DEPTH * 2), np.uint8)
 
 
-def gather_panels(script: Script, cpu: Cpu, operand: Operand, cut: Cut, *, sign_bit: int,
-                  zero_point: int, name: str, jobs: int) -> Int16:
-    """Add jobs that gather rows for `sim.kernels.gemm`; return int16[panels, units, rows, 8].
+def gather_panels(script: Script, cpu: Cpu, operand: Operand, cut: Cut,
+                  room: npt.NDArray[np.uint8], *, sign_bit: int, zero_point: int,
+                  jobs: int) -> Handle:
+    """Add jobs that gather rows for GEMM; return int16[panels, units, panel rows, 8].
 
-    cut : first row and the one after the last. Where the source has bytes, their values are
-    (byte ^ sign_bit) - zero_point. name : of the memory, which is lent until the next call with it.
+    cut : first row and the one after the last. room : for them, in whole panels. Where the source
+    has bytes, their values are (byte ^ sign_bit) - zero_point.
     """
-    source, rows, unit_offsets = operand.places
-    units, panel = len(operand.unit_offsets), cpu.panel_rows
-    out: Int16 = workspace(f"panels {name}", (-(-(cut[1] - cut[0]) // panel), units, panel, UNIT),
-                           np.int16)
-    move, target = rows_to_panels(cpu, from_bytes=operand.from_bytes), address(out)
-    script.keep(operand)
-    for first, last in shares(len(out), jobs, 1):
+    units, panel = operand.unit_offsets.shape[0], cpu.panel_rows
+    shape = -(-(cut[1] - cut[0]) // panel), units, panel, UNIT
+    out = Handle.of(np.ndarray(shape, np.int16, room))
+    move = rows_to_panels(cpu, from_bytes=operand.source.dtype == np.uint8)
+    for first, last in shares(out.shape[0], jobs, 1):
         script.job()
-        script.call(move, source, rows + 8 * (cut[0] + first * panel), unit_offsets,
-                    target + first * out.strides[0], last - first, units, sign_bit,
-                    zero_point)
+        script.call(move, source=operand.source,
+                    row_offsets=operand.row_offsets.skip(cut[0] + first * panel),
+                    block_offsets=operand.unit_offsets, out=out.skip(first), panels=last - first,
+                    blocks=units, sign_bit=sign_bit, zero_point=zero_point)
     return out
 
 
-def gather_offsets(script: Script, cpu: Cpu, operand: Operand, cut: Cut, *, name: str,
-                   factor: int, jobs: int) -> npt.NDArray[np.uint16]:
-    """Add jobs that gather rows for `sim.kernels.rowadd`; return uint16[blocks, rows, DEPTH].
+def gather_offsets(script: Script, cpu: Cpu, operand: Operand, cut: Cut,
+                   room: npt.NDArray[np.uint8], *, factor: int, jobs: int) -> Handle:
+    """Add jobs that gather rows for row-add; return uint16[blocks, rows, DEPTH].
 
     factor : of bytes; otherwise as for `gather_panels`.
     """
-    source, rows, unit_offsets = operand.places
-    units, count = len(operand.unit_offsets), cut[1] - cut[0]
-    out: npt.NDArray[np.uint16] = workspace(f"offsets {name}", (-(-units // 2), count, DEPTH),
-                                            np.uint16)
-    move, target = rows_to_offsets(cpu, from_bytes=operand.from_bytes), address(out)
-    script.keep(operand)
+    units, count = operand.unit_offsets.shape[0], cut[1] - cut[0]
+    out = Handle.of(np.ndarray((-(-units // 2), count, DEPTH), np.uint16, room))
+    move = rows_to_offsets(cpu, from_bytes=operand.source.dtype == np.uint8)
     for first, last in shares(count, jobs, 1):
         script.job()
-        script.call(move, source, rows + 8 * (cut[0] + first), unit_offsets,
-                    target + first * out.strides[1], last - first, units, out.strides[0], factor)
+        script.call(move, source=operand.source,
+                    row_offsets=operand.row_offsets.skip(cut[0] + first),
+                    unit_offsets=operand.unit_offsets, out=out.skip(0, first), rows=last - first,
+                    units=units, block_bytes=out.strides[0], factor=factor)
     return out

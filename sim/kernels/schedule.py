@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from sim.kernels.rowadd import BIAS, DEPTH, lane_order
+from sim.kernels.loops.rowadd import BIAS, DEPTH, lane_order
 
 INT16_MAX = 2**15 - 1
 TOGETHER = 16  # codes
@@ -55,7 +55,7 @@ class Schedule:
     Parameters
     ----------
     centres : int16[terms, lanes]
-        Taken from the entries, modulo 2**16; lanes as in `sim.kernels.rowadd.lane_order`.
+        Taken from the entries, modulo 2**16; lanes as in `sim.kernels.loops.rowadd.lane_order`.
     columns : int32[lanes]
         Sum of the centres of each column: what the sums lack.
     steps : uint8[blocks]

@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError
 from sim.kernels.cheapest import Plan, lookup_cycles, split_cycles
-from sim.kernels.cpu import this_cpu
 from sim.kernels.engine import Engine
+from sim.kernels.jit.cpu import this_cpu
+from sim.kernels.jit.workers import available, run_all, shares
+from sim.kernels.loops.scalar import add_lookups
 from sim.kernels.pack import PackedWeights
 from sim.kernels.rows import Rows
-from sim.kernels.scalar import add_lookups
 from sim.kernels.sink import Matrix, Sink, put
 from sim.kernels.split import Split, exact_splits
-from sim.kernels.workers import available, run_all, shares
 
 INT32_MAX = 2**31 - 1
 
@@ -80,7 +80,7 @@ class TableProduct:
             raise ValueError(f"Activations must be stored bytes, not {acts.dtype}")
         m = acts.count if isinstance(acts, Rows) else len(acts)
         n = weights.codes.shape[1] if isinstance(weights, PackedWeights) else weights.shape[1]
-        sink = Matrix(m, n)
+        sink = Matrix(np.empty((m, n), np.int32))
         self.multiply(acts, weights, sink, threads=threads, kernel=kernel)
         return sink.values
 
@@ -104,7 +104,7 @@ class TableProduct:
         rows = acts if isinstance(acts, Rows) else Rows.of_matrix(acts)
         plans = self._ordered(_kernel(kernel), m, k, n)
         if plans[0].transposed:
-            turned = Matrix(n, m)
+            turned = Matrix(np.empty((n, m), np.int32))
             self.transposed.multiply(weights.transposed, np.ascontiguousarray(rows.matrix.T),
                                      turned, threads=threads, kernel=Kernel.VECTOR)
             put(sink, turned.values.T)

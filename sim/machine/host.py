@@ -14,19 +14,18 @@ import numpy.typing as npt
 
 from hw.machine.accelerator import (
     BIAS_BITS,
+    CONSTANT_BEATS,
     MULTIPLIER_BITS,
     SUM_BYTES,
-    constant_beats,
 )
 from hw.machine.compiler import Program
-from hw.machine.design import OPERAND_BITS
 from hw.machine.isa import Instruction
+from hw.machine.pe.operand_format import STREAM
 from sim.network.layer import MappedLayer
 from sim.network.requantize import Requantizer
 
 Bytes = npt.NDArray[np.uint8]
 Sums = npt.NDArray[np.int32]
-OPERAND_WIDTH = OPERAND_BITS + 1  # magnitude, and the sign on top
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,12 +108,11 @@ class Host:
         return slice(first, min(first + self.program.bank.cols, (tile.group + 1) * n))
 
     def weight_beats(self, instruction: Instruction) -> npt.NDArray[np.uint16]:
-        """Return what LOAD_WEIGHTS asks for, uint16[beats, cols] of OPERAND_WIDTH bits each."""
+        """Return what LOAD_WEIGHTS asks for, uint16[beats, cols] of `STREAM.width` bits each."""
         if instruction.flag:
             return self._constant_beats(instruction.a)
         tile = self.tile(instruction.a)[::-1]  # bottom row first
-        sign = (tile < 0).astype(np.uint16) << OPERAND_BITS
-        return np.asarray(np.abs(tile).astype(np.uint16) | sign, np.uint16)
+        return STREAM.encode(tile).astype(np.uint16)
 
     def _constant_beats(self, number: int) -> npt.NDArray[np.uint16]:
         columns, cols = self.columns(number), self.program.bank.cols
@@ -126,9 +124,8 @@ class Host:
             fields[2, :count] = by.shift[columns]
         bits = [int(bias) | int(factor) << BIAS_BITS | int(shift) << BIAS_BITS + MULTIPLIER_BITS
                 for bias, factor, shift in fields.T]
-        return np.array([[column >> OPERAND_WIDTH * beat & (1 << OPERAND_WIDTH) - 1
-                          for column in bits] for beat in range(constant_beats(OPERAND_WIDTH))],
-                        np.uint16)
+        return np.array([[column >> STREAM.width * beat & (1 << STREAM.width) - 1
+                          for column in bits] for beat in range(CONSTANT_BEATS)], np.uint16)
 
     def take(self, instruction: Instruction, rows: Bytes) -> None:
         """Take the rows of a DMA_OUT, uint8[beats, bank.cols]."""

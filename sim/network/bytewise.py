@@ -16,7 +16,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto
 
-from sim.kernels.scalar import map_bytes, map_pairs
+from sim.kernels.loops.scalar import map_bytes, map_pairs
 from sim.network.onnx.side import SideStep, reads
 
 # Their float32 results are what IEEE 754 says, wherever in a tensor an element is.

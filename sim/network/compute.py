@@ -9,13 +9,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sim.kernels import TableProduct
-from sim.kernels.pack import PackedWeights
-from sim.kernels.rows import Rows
+from sim.kernels import PackedWeights, Rows, TableProduct
+from sim.kernels.loops.requantize import requantize_planes
 from sim.kernels.sink import Matrix
 from sim.network.depthwise import each_sums
 from sim.network.layer import MappedLayer
-from sim.network.requantize import RequantizedTensor, requantize_planes
+from sim.network.requantize import RequantizedTensor
 from sim.tables import Product
 
 Bytes = npt.NDArray[np.uint8]
@@ -44,7 +43,7 @@ def layer_sums(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Prod
         return sums.reshape(-1, layer.groups), shape
     parts = []
     for rows, weights in gather(layer, stored, threads=threads):
-        sink = Matrix(rows.count, layer.n)
+        sink = Matrix(np.empty((rows.count, layer.n), np.int32))
         product.multiply(rows, weights, sink, threads=threads)
         parts.append(sink.values)
     return parts[0] if layer.groups == 1 else np.concatenate(parts, axis=1), shape

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.kernels import TableProduct
-from sim.kernels.depthwise import depthwise_sums
-from sim.kernels.workers import run_all, workspace
+from sim.kernels.jit.arena import this_arena
+from sim.kernels.jit.workers import run_all
+from sim.kernels.loops.depthwise import depthwise_sums
 from sim.network.layer import MappedLayer
 
 CHUNK = 2**16  # sums
@@ -42,14 +43,15 @@ def each_sums(layer: MappedLayer, codes: Bytes, product: TableProduct, use: Use,
 
     def compute(index: int, first: int) -> None:
         planes = image[index, first:first + count]
-        padded = workspace("padded planes", (len(planes), height + top + bottom,
-                                             width + left + right), np.uint8)
-        padded[:] = layer.padding_code
-        padded[:, top:top + height, left:left + width] = planes
-        sums = workspace("sums of planes", (len(planes), *size), np.int32)
-        depthwise_sums(padded, layer.depthwise_weights[first:first + count], product.by_weight,
-                       taps, stride, sums)
-        use(index, first, sums.reshape(len(planes), -1))
+        with this_arena() as arena:
+            padded = arena.take((len(planes), height + top + bottom, width + left + right),
+                                np.uint8)
+            padded[:] = layer.padding_code
+            padded[:, top:top + height, left:left + width] = planes
+            sums = arena.take((len(planes), *size), np.int32)
+            depthwise_sums(padded, layer.depthwise_weights[first:first + count],
+                           product.by_weight, taps, stride, sums)
+            use(index, first, sums.reshape(len(planes), -1))
 
     run_all([partial(compute, index, first) for index in range(n)
              for first in range(0, channels, count)], threads)

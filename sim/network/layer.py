@@ -9,9 +9,9 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from hw.machine.operands import Range
+from hw.machine.pe.operand_format import Range
 from sim.kernels import PackedWeights, TableProduct
-from sim.kernels.requantize import RequantizeConstants
+from sim.kernels.loops.requantize import RequantizeConstants
 from sim.network.requantize import Requantizer
 from sim.network.windows import Window
 from sim.tables import Product, SignedTable, Table, code_table, code_values, patterns

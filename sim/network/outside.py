@@ -1,4 +1,4 @@
-"""Products that no array runs: which there are, why, and how many multiplications they take."""
+"""Products that no array runs, with the reason and their multiplications."""
 
 from __future__ import annotations
 

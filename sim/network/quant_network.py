@@ -24,7 +24,7 @@ import onnx
 from hw.common.errors import InputError, unknown_name
 from hw.machine.operands import check_operands
 from sim.data import Images as UnreadImages
-from sim.kernels.workers import available, run_all
+from sim.kernels.jit.workers import available, run_all
 from sim.network.compute import explain, layer_output, layer_sums
 from sim.network.layer import MAX_ROWS_BYTES, MappedLayer
 from sim.network.onnx.batch import free_batch
@@ -34,7 +34,7 @@ from sim.network.onnx.quantise import load_ranges, quantise
 from sim.network.onnx.runtime import reason
 from sim.network.outside import Outside, listed, outside
 from sim.network.steps import cut
-from sim.tables import Product, SignedTable, Table, exact_table, table_key
+from sim.tables import Product, Table, exact_table, pe_kind, table_key
 
 Images = npt.NDArray[np.float32]
 State = dict[str, npt.NDArray[Any]]  # live tensors between two steps
@@ -44,14 +44,14 @@ Result = TypeVar("Result")
 MAX_BATCH = 256
 FEWEST_ROWS = 2048  # of a typical layer: with fewer for each thread, threads share layers
 Prepare = Callable[[MappedLayer, Table], Product]
-Accepts = Callable[[tuple[int, ...]], None]
+OutputCheck = Callable[[tuple[int, ...]], None]
 NO_LAYER = "network must have a quantised convolution or matrix product with constant weights"
 COUNT = ""  # among live tensors: images of a batch that is filled up; no tensor has an empty name
 PRODUCTS_KEPT = 1024  # prepared kernels, about 0.7 MB each
 
 
-def accept_any(outputs: tuple[int, ...]) -> None:
-    """Take a network whatever it gives."""
+def any_output(outputs: tuple[int, ...]) -> None:
+    """Accept every shape of output."""
 
 
 class QuantNetwork:
@@ -83,16 +83,16 @@ class QuantNetwork:
     @classmethod
     def load(cls, path: Path, calibration: Images | None = None, *, ranges: Path | None = None,
              symmetric: bool = False, shape: Sequence[int] = (),
-             accepts: Accepts = accept_any, threads: int | None = None) -> QuantNetwork:
+             check_output: OutputCheck = any_output, threads: int | None = None) -> QuantNetwork:
         """Read a network; a float one is quantised on `calibration` float32[n, c, h, w].
 
         The first images are run through the file's own operators before: what does not run, or
         gives no row of numbers for each, is refused before anything takes long.
 
         shape : of an image, where the file leaves sizes open and there are no calibration images.
-        accepts : called with the shape of an image's output, just as early; may raise. ranges :
-        scales and zero points of activations that training found (`load_ranges`), for a float
-        network. symmetric : a float network gets int8 activations with zero point 0, as
+        check_output : called with the shape of an image's output, just as early; may raise.
+        ranges : scales and zero points of activations that training found (`load_ranges`), for a
+        float network. symmetric : a float network gets int8 activations with zero point 0, as
         signed multipliers need, instead of uint8. threads : of the kernels (default: all cores);
         results do not depend on it. Raises InputError naming the file.
         """
@@ -103,7 +103,7 @@ class QuantNetwork:
         if not has_products(model):
             raise InputError(f"{path}: {NO_LAYER}")
         model, outputs = free_batch(model, calibration, path)
-        accepts(outputs)
+        check_output(outputs)
         if not is_quantised(model):
             model = _quantised(path, model, calibration, ranges, symmetric=symmetric)
         elif ranges is not None or symmetric:
@@ -309,7 +309,7 @@ class QuantNetwork:
         for name, table in (tables or {}).items():
             if name not in layers:
                 raise unknown_name("layer", name, layers)
-            check_operands(layers[name], signed=isinstance(table, SignedTable))
+            check_operands(layers[name], pe_kind(table))
         return tables or {}
 
     # --- preparation --------------------------------------------------------------

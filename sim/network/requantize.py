@@ -13,15 +13,21 @@ one step, and only where the exact value lies within 2**-23 of a half.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from sim.kernels.cpu import this_cpu
-from sim.kernels.requantize import LANES, RequantizeConstants, requantize_runs
-from sim.kernels.script import Script, address
+from sim.kernels.jit.cpu import this_cpu
+from sim.kernels.jit.handle import Handle
+from sim.kernels.jit.script import Script
+from sim.kernels.jit.signature import Argument
+from sim.kernels.loops.requantize import (
+    LANES,
+    RequantizeConstants,
+    requantize_reference,
+    requantize_runs,
+)
 from sim.kernels.sink import Tile
 
 MULTIPLIER_BITS = 31
@@ -78,9 +84,8 @@ class Requantizer:
 
     def apply(self, acc: npt.NDArray[np.int32]) -> npt.NDArray[np.int8] | npt.NDArray[np.uint8]:
         """Return stored codes for accumulators int32[..., n], bias included."""
-        half = np.int64(1) << (self.shift - 1)
-        scaled = (acc.astype(np.int64) * self.multiplier + half) >> self.shift
-        codes: npt.NDArray[np.int64] = np.clip(scaled + self.zero_point, self.low, self.high)
+        codes = requantize_reference(acc, self.multiplier, self.shift, self.zero_point, self.low,
+                                     self.high)
         return codes.astype(np.int8) if self.signed else codes.astype(np.uint8)
 
     def constants(self, bias: npt.NDArray[np.int32]) -> RequantizeConstants:
@@ -109,70 +114,37 @@ class RequantizedTensor:
         return cls(codes=np.empty((images, channels, positions), np.uint8), constants=constants,
                    first_channel=0, channels=channels)
 
-    @cached_property
-    def place(self) -> int:
-        """Address of the codes."""
-        return address(self.codes)
-
     def of_channels(self, first: int, count: int) -> RequantizedTensor:
         """Return the same tensor taking the columns of some channels."""
         return replace(self, first_channel=first, channels=count)
 
     def tile(self, column: int, offsets: npt.NDArray[np.int32]) -> Tile:
         """See `Sink`."""
-        return _Planes(self, column, offsets)
+        constants, width = self.constants, len(offsets)
+        channel = self.first_channel + column
+        added = constants.offsets[channel:channel + max(width, LANES)].copy()
+        added[:width] += offsets
+        planes = Handle.of(self.codes).skip(0, channel)
+        given: dict[str, Argument] = {
+            "offsets": Handle.of(added), "factors": constants.factors.skip(channel),
+            "shifts": constants.shifts.skip(channel), "limits": constants.limits, "planes": planes,
+            "plane_bytes": planes.strides[1], "channels": min(width, self.channels - column),
+            "small": int(constants.small)}
 
+        def write(script: Script, sums: Handle, first: int, count: int) -> None:
+            runs = _runs(first, count, planes.shape[2], sums.strides[0], planes.strides[0])
+            script.call(requantize_runs(this_cpu()), sums=sums, row_bytes=sums.strides[0],
+                        runs=runs, count=runs.shape[0], **given)
 
-class _Planes:
-    """Some channels of a tensor."""
-
-    def __init__(self, tensor: RequantizedTensor, column: int,
-                 offsets: npt.NDArray[np.int32]) -> None:
-        constants, width = tensor.constants, len(offsets)
-        channel = tensor.first_channel + column
-        self._tensor, self._row_bytes = tensor, offsets.nbytes
-        self._offsets = constants.offsets[channel:channel + max(width, LANES)].copy()
-        self._offsets[:width] += offsets
-        plane_bytes = tensor.codes.strides[1]
-        self._constants = (
-            address(self._offsets), constants.places[0] + channel * constants.factors.itemsize,
-            constants.places[1] + channel * constants.shifts.itemsize, constants.places[2],
-            tensor.place + channel * plane_bytes, plane_bytes)
-        self._ends = min(width, tensor.channels - column), int(constants.small)
-
-    def write(self, script: Script, sums: int, *, first: int, count: int) -> None:
-        """See `sim.kernels.sink.Tile`."""
-        codes = self._tensor.codes
-        runs, place = _runs(first, count, codes.shape[2], self._row_bytes, codes.strides[0])
-        script.keep(self, runs)
-        script.call(requantize_runs(this_cpu()), sums, self._row_bytes, *self._constants, place,
-                    len(runs), *self._ends)
+        return write
 
 
 @lru_cache(maxsize=64)  # every tile of a block of rows asks for the same
-def _runs(first: int, rows: int, positions: int, row_bytes: int,
-          image_bytes: int) -> tuple[npt.NDArray[np.int64], int]:
-    """Cut rows from `first` on by images: int64[runs, 3], see `requantize_runs`; its address."""
+def _runs(first: int, rows: int, positions: int, row_bytes: int, image_bytes: int) -> Handle:
+    """Cut rows from `first` on by images: int64[runs, 3], see `requantize_runs`."""
     images = np.arange(first // positions, -(-(first + rows) // positions))
     starts = np.maximum(images * positions, first)
     ends = np.minimum((images + 1) * positions, first + rows)
     places = images * image_bytes + starts - images * positions
-    runs = np.ascontiguousarray(
-        np.stack([(starts - first) * row_bytes, ends - starts, places], axis=1), np.int64)
-    return runs, address(runs)
-
-
-@njit("void(int32[:,::1], int32[::1], int64[::1], int64[::1], int64, int64, int64, "
-      "uint8[:,::1])", nogil=True, cache=True)
-def requantize_planes(sums: npt.NDArray[np.int32], bias: npt.NDArray[np.int32],
-                      multiplier: npt.NDArray[np.int64], shift: npt.NDArray[np.int64],
-                      zero_point: int, low: int, high: int, out: npt.NDArray[np.uint8]) -> None:
-    """Requantise sums int32[channels, positions] of one image."""
-    for channel in range(sums.shape[0]):
-        source, target = sums[channel], out[channel]
-        factor, by = multiplier[channel], shift[channel]
-        half = np.int64(1) << (by - 1)
-        for m in range(source.size):
-            total = np.int64(np.int32(source[m] + bias[channel]))
-            code = ((total * factor + half) >> by) + zero_point
-            target[m] = np.uint8(min(max(code, low), high))
+    return Handle.of(np.ascontiguousarray(
+        np.stack([(starts - first) * row_bytes, ends - starts, places], axis=1), np.int64))

@@ -1,7 +1,7 @@
 """Convolution as a matrix product: the windows of an image as rows.
 
-They are gathered by the kernels from the image with its channels last, or written out (im2col)
-where there are too few channels for that, and for whoever wants to see them.
+The kernels gather them from the image with its channels last. With too few channels for that, and
+for callers that want the rows, they are written out (im2col).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from sim.kernels.jit.workers import run_all, shares
+from sim.kernels.loops.turn import SIZE, turn
 from sim.kernels.rows import UNIT, Rows, with_slack
-from sim.kernels.turn import SIZE, turn
-from sim.kernels.workers import run_all, shares
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -6,12 +6,12 @@ import hw.compile
 import hw.multipliers.__main__
 import hw.ppa.__main__
 import hw.rtl.boards.__main__
-import hw.rtl.verilog
 import sim.bench.__main__
 import sim.cosim.__main__
 import sim.operands
 from hw.common import memory
 from hw.common.errors import InputError
+from hw.rtl.verilog import __main__ as verilog
 from tests.command import run_main
 
 EVOLVE = (hw.multipliers.__main__.main, "evolve", "--start", "mul8u_trunc_c4", "--limit", "MAE=1",
@@ -60,9 +60,9 @@ def test_absurd_option_is_refused(monkeypatch, tmp_path, command, options, messa
 
 
 @pytest.mark.parametrize(("main", "options", "message"), [
-    (hw.rtl.verilog.main, ("-o", "file"), "file: output must be a folder, not a file"),
-    (hw.rtl.verilog.main, ("--all-pes", "file"), "file: output must be a folder, not a file"),
-    (hw.rtl.verilog.main, ("--act-rows", "1000000000"), "Accelerator act_rows must be an integer"),
+    (verilog.main, ("-o", "file"), "file: output must be a folder, not a file"),
+    (verilog.main, ("--pes", "file"), "file: output must be a folder, not a file"),
+    (verilog.main, ("--act-rows", "1000000000"), "Accelerator act_rows must be an integer"),
     (hw.rtl.boards.__main__.main, ("check", "ulx3s", "--port", "file", "--timeout", "nan"),
      "--timeout must be above 0, not nan"),
     (hw.rtl.boards.__main__.main, ("build", "ulx3s", "--rows", "100000"), "Bank rows must be an"),

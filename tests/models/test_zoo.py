@@ -1,8 +1,6 @@
 """The committed networks have the accuracy that stands beside them."""
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -12,9 +10,8 @@ from onnx import numpy_helper
 from models import ZOO
 from search.reproduce.float_accuracy import float_accuracy
 from sim.network.quant_network import QuantNetwork
+from tests.outside_data import outside
 
-DATA = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[3] / "shared" / "data"))
-CIFAR10 = DATA / "images" / "cifar10_test.npz"
 TRAINED = sorted(path.stem for path in ZOO.glob("*.onnx") if path.stem != "digits")
 FEW = 5  # images whose class is a matter of how sums are rounded
 
@@ -46,9 +43,8 @@ def test_codes_of_weights_survive_quantising():
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name == "vgg19"))
                                   for name in TRAINED])
 def test_accuracy_on_the_test_images_is_the_one_written_down(name):
-    if not CIFAR10.exists():
-        pytest.skip(f"the CIFAR-10 test set is not in {DATA} (set AUTOAPPROX_DATA)")
+    images = outside("images", "cifar10_test.npz")
     written = facts(name)["float_top1"]["cifar10_test.npz"]
-    right, n = float_accuracy(ZOO / f"{name}.onnx", str(CIFAR10))
+    right, n = float_accuracy(ZOO / f"{name}.onnx", str(images))
     assert n == written["n"] == 10_000
     assert abs(right - written["right"]) <= FEW

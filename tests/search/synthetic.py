@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from search.measure.oracle import Measured
+from search.measure.designs import Measured
 from search.problem.space import Problem
 
 

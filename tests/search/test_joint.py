@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 
 from search.certify.expected import CertificateForecast
-from search.certify.judging import Certification, sequence
 from search.certify.paired_test import compare
 from search.measure.damage import Damage
-from search.measure.oracle import Measured, Oracle
+from search.measure.designs import Measured, once
 from search.methods import METHODS
-from search.methods.base import SearchTask, run_method
-from search.problem.costs import Costs, join_costs
+from search.methods.base import SearchTask
 from search.report.record import Candidate, MethodResult
+from search.stages.certify import judge
+from search.stages.cost import join_costs
+from search.stages.plan import plan
+from search.stages.records import Costs, Searched
+from search.stages.search import search
 from search.trials.study_store import TrialStore
 from sim.accuracy.trie import ignore_progress
 from tests.search.synthetic import MadeUpNetwork, every_design, made_up_damage, made_up_problem
@@ -67,8 +70,9 @@ class MadeUpWorkload:
         task = SearchTask(problem=self.problem, needed=self.needed, images=images, seed=1,
                           evaluations=evaluations, damage=Damage.joined(
                               [Damage(alone=damage) for damage in self.damages]))
-        return run_method(METHODS[method], task, Oracle(
-            self.problem, evaluate or self, images=images, trials=trials))
+        stored = {} if trials is None else {"keep": trials.add}
+        return search(METHODS[method], task, once(
+            evaluate or self, trials and trials.known()), **stored).result
 
     def optimum(self):
         return min(self.problem.relative_energy(design) for design in every_design(self.problem)
@@ -157,7 +161,7 @@ def test_what_one_network_has_to_spare_does_not_help_another():
 
 @pytest.mark.parametrize("method", QUICK)
 def test_methods_accept_only_what_every_network_keeps(method, monkeypatch):
-    monkeypatch.setattr("search.methods.base.MAX_REPEATS", 10)
+    monkeypatch.setattr("search.stages.search.MAX_REPEATS", 10)
     monkeypatch.setattr("search.methods.black_box.MAX_MISSES", 50)
     workload = MadeUpWorkload(two_problems(layers=4, multipliers=6))
     result = workload.run(method)
@@ -240,15 +244,17 @@ def candidate(name, energy):
 
 
 EXACT, BOLD = candidate("mul8u_exact", 1.0), candidate("bold", 0.7)
+RESULT = MethodResult(method="made-up", evaluations=1, seconds=0.0, accepted=BOLD, best=BOLD,
+                      history=[BOLD])
 
 
 def certified(*splits, chosen=True, margins=(MARGIN, MARGIN)):
-    result = MethodResult(method="made-up", evaluations=1, seconds=0.0, accepted=BOLD, best=BOLD,
-                          history=[BOLD])
-    certification = Certification(splits, EXACT, margins=margins)
-    designs = certification.plan(result, (297, 290), lambda designs: [Measured(
-        right=(297, 290), lost=(0, 0), damages=(1e-3, 1e-3), seconds=0)] * len(designs))
-    return certification.judge(result, designs, chosen=chosen)
+    forecast = CertificateForecast(exact_right=EXACT.right, searched=EXACT.images,
+                                   certified=[CERTIFIED] * 2, margins=margins)
+    searched = Searched(result=RESULT, answers=[Measured(
+        right=(297, 290), lost=(0, 0), damages=(1e-3, 1e-3))])
+    designs = plan(searched, EXACT, forecast, needed=(297, 290))
+    return judge(RESULT, designs, splits, EXACT, margins=margins, chosen=chosen)
 
 
 def test_each_network_has_a_certificate_of_its_own():
@@ -281,14 +287,15 @@ def test_a_network_that_nothing_harms_does_not_change_the_plan():
     history = [EXACT, *(candidate(f"design{index}", 0.9 - 0.05 * index) for index in range(6))]
     alone, both = [], []
     for index in range(len(history)):
-        harm = 0.0 if index == 0 else 1e-3 * 3 ** index
-        alone.append(Measured(right=(297,), lost=(index,), damages=(harm,), seconds=0))
-        both.append(Measured(right=(297, 290), lost=(index, 0), damages=(harm, 0), seconds=0))
+        damage = 0.0 if index == 0 else 1e-3 * 3 ** index
+        alone.append(Measured(right=(297,), lost=(index,), damages=(damage,), seconds=0))
+        both.append(Measured(right=(297, 290), lost=(index, 0), damages=(damage, 0), seconds=0))
     single = [replace(one, right=(297,), images=(300,)) for one in history]
     plans = [
-        sequence(tried, answers, exact, CertificateForecast(
-            exact_right=exact.right, searched=exact.images, certified=[CERTIFIED] * networks,
-            margins=[MARGIN] * networks), needed=[290] * networks)
+        plan(Searched(result=replace(RESULT, history=tried), answers=answers), exact,
+             CertificateForecast(
+                 exact_right=exact.right, searched=exact.images, certified=[CERTIFIED] * networks,
+                 margins=[MARGIN] * networks), needed=[290] * networks)
         for networks, tried, answers, exact in ((1, single, alone, single[0]),
                                                 (2, history, both, EXACT))]
     assert len(plans[0]) > 1

@@ -14,10 +14,10 @@ from hw.multipliers import get
 from models.data import load_digits_split
 from search import pipeline
 from search import run as command
-from search.circuits import load_bank
 from search.measure import probes
-from search.measure.oracle import Oracle
+from search.measure.designs import key, once
 from search.problem.workload import DEFAULT_MODEL
+from search.report.circuits import load_bank
 from search.report.page import render
 from search.report.record import RunResult
 from search.report.two_runs import compare_runs
@@ -142,17 +142,21 @@ def test_a_workload_of_one_is_a_plain_run(folder, monkeypatch, tmp_path):
 
 
 def test_an_interrupted_run_resumes_to_the_same(folder, result, monkeypatch, tmp_path):
-    measure, kept = Oracle.measure, set()
+    kept = set()
 
-    def interrupted(self, designs):
-        if len(kept) >= 4:
-            raise KeyboardInterrupt
-        kept.update(designs)
-        return measure(self, designs)
+    def interrupted(measure, known):
+        remembered = once(measure, known)
+
+        def asked(mappings):
+            if len(kept) >= 4:
+                raise KeyboardInterrupt
+            kept.update(map(key, mappings))
+            return remembered(mappings)
+        return asked
 
     arguments = ("--workload", folder / "nets.json", *SMALL, "--output", tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(Oracle, "measure", interrupted)
+        patch.setattr(pipeline, "once", interrupted)
         with pytest.raises(KeyboardInterrupt):
             start(monkeypatch, *arguments)
     renamed = json.loads((folder / "nets.json").read_text())

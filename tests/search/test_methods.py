@@ -1,13 +1,15 @@
 """Every method: limits respected, repeatable, and never worse than what it must beat."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from hw.common.errors import InputError, ToolError
 from search.measure.damage import Damage
-from search.measure.oracle import Oracle
 from search.methods import METHODS, get_method
-from search.methods.base import SearchTask, run_method
+from search.methods.base import SearchTask
+from search.stages.search import search
 from tests.search.synthetic import MadeUpNetwork, every_design, made_up_damage, made_up_problem
 
 LIMITS = {"default": {"area_limit": 4.0, "max_arrays": 3},
@@ -26,7 +28,7 @@ def run(method, *, evaluations=25, seed=0, problem_seed=0, layers=6, multipliers
     network = MadeUpNetwork(problem, damage, seed=problem_seed)
     task = SearchTask(problem=problem, needed=network.EXACT_RIGHT, evaluations=evaluations,
                       images=network.IMAGES, seed=seed, damage=Damage(alone=damage))
-    result = run_method(METHODS[method], task, Oracle(problem, network, images=network.IMAGES))
+    result = search(METHODS.get(method, method), task, network).result
     return problem, network, result
 
 
@@ -34,7 +36,7 @@ def run(method, *, evaluations=25, seed=0, problem_seed=0, layers=6, multipliers
 @pytest.mark.parametrize("method", QUICK)
 def test_every_candidate_is_within_the_limits(method, limits, monkeypatch):
     # How long a sampler goes on in a small, exhausted space is not what is tested.
-    monkeypatch.setattr("search.methods.base.MAX_REPEATS", 10)
+    monkeypatch.setattr("search.stages.search.MAX_REPEATS", 10)
     monkeypatch.setattr("search.methods.black_box.MAX_MISSES", 50)
     problem, network, result = run(method, limits=limits)
     for candidate in result.history:
@@ -121,12 +123,37 @@ def test_methods_that_need_calibration_say_so():
     for method in METHODS.values():
         if method.name in TORCH:
             continue
-        oracle = Oracle(problem, network, images=(300,))
         if not method.calibrated:
-            run_method(method, bare, oracle)
+            search(method, bare, network)
         else:
             with pytest.raises(ValueError, match=r"^Search task must carry the damage"):
-                run_method(method, bare, oracle)
+                search(method, bare, network)
+
+
+@pytest.mark.parametrize(("method", "option"), [
+    ("milp", "patience=1"), ("alwann", "population=[3, 3]")])
+def test_options_change_what_a_method_does(method, option):
+    changed = METHODS[method].with_options([option])
+    assert changed.settings != METHODS[method].settings
+    assert run(changed)[2].history != run(METHODS[method])[2].history
+
+
+@pytest.mark.parametrize(("method", "option", "message"), [
+    ("milp", "patients=1", "--method-option: Unknown key 'patients'; did you mean 'patience'?"),
+    ("milp", "patience=1.5", "--method-option.patience must be an integer, not 1.5"),
+    ("milp", "patience", "--method-option patience must be NAME=VALUE, the value a number or"),
+    ("tpe", "patience=1", "--method-option must not be given to tpe, which has none")])
+def test_wrong_options_are_refused(method, option, message):
+    with pytest.raises(InputError) as refused:
+        METHODS[method].with_options([option])
+    assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_documented(method):
+    page = (Path(__file__).parents[2] / "docs" / "search.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `") and f"`{method}`" in line]
+    assert rows, f"docs/search.md has no row for method `{method}`"
 
 
 def test_unknown_method_suggests_the_nearest():

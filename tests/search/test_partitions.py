@@ -1,5 +1,6 @@
 """Search and certificate on random partitions of the digits that training has not seen."""
 
+from functools import partial
 from statistics import mean
 
 import numpy as np
@@ -7,19 +8,23 @@ import pytest
 
 from hw.machine.design import BankConfig
 from hw.multipliers import EXACT
+from hw.ppa import load_pe
 from models.data import Labelled, load_digits_split
-from search.certify.judging import Certification
-from search.measure.calibration import calibrate
-from search.measure.compensation import compensate
-from search.measure.evaluation import SplitRuns, Workers
-from search.measure.oracle import Measured, Oracle
-from search.measure.probes import relative_damage
+from search.certify.expected import CertificateForecast
+from search.measure.designs import once
+from search.measure.evaluation import split_runs, start_workers
 from search.methods import METHODS
-from search.methods.base import SearchTask, run_method
-from search.problem.costs import Limits, measure_costs
-from search.problem.inputs import choose_multipliers
+from search.problem.multipliers import choose_multipliers
+from search.problem.space import Limits
 from search.problem.workload import DEFAULT_MODEL
-from search.report.record import Candidate
+from search.stages.calibrate import calibrated, predict
+from search.stages.certify import judge
+from search.stages.compensate import fit
+from search.stages.cost import measure_costs
+from search.stages.plan import plan
+from search.stages.reference import compare, exact_design, refer
+from search.stages.search import search, search_task
+from search.stages.watched import Watch
 from sim.network.quant_network import QuantNetwork
 from tests.search.notes import Noted
 
@@ -56,18 +61,20 @@ class Prepared:
         self.pool = Labelled(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         network = QuantNetwork.load(DEFAULT_MODEL, calibrating.images)
         self.multipliers = choose_multipliers(("default",), BankConfig())
-        self.workers = Workers(network, 2)
-        self.constants = compensate(network, calibrating.images, self.multipliers, "both")
+        self.workers = start_workers(network, 2)
+        self.constants = fit(network, calibrating.images, self.multipliers, "both")
         self.problem = measure_costs(
-            network.layers, network.layer_operands(calibrating.images[:32]), self.multipliers,
+            network.layers, network.layer_operands(calibrating.images[:32]), {
+                name: load_pe(multiplier) for name, multiplier in self.multipliers.items()},
             reference=EXACT, bank=BankConfig(), batch=16, limits=Limits(), seed=0,
             constants=self.constants).problem
-        self.calibration = calibrate(self.problem, self.constants.error_power(),
-                                     self.runs(calibrating), seed=0, notes=Noted())
+        self.predictions = predict([calibrated(
+            self.problem, self.constants.error_power(), self.runs(calibrating), seed=0,
+            notes=Noted())], None)
 
     def runs(self, data):
-        return SplitRuns(self.workers, self.multipliers, data, name="digits",
-                         constants=self.constants)
+        return split_runs(self.workers, self.multipliers, data, name="digits",
+                          constants=self.constants)
 
     def certified(self, number):
         """Return method -> certified energy on one partition."""
@@ -75,31 +82,17 @@ class Prepared:
         searching, certifying = (
             self.runs(Labelled(self.pool.images[part], self.pool.labels[part]))
             for part in (order[:SEARCHED], order[SEARCHED:]))
-        exact_logits, exact_right = searching.logits({}), searching.right({})
-        needed = (int(exact_right.sum()),)
-
-        def evaluate(mappings):
-            searching.prepare(mappings)
-            right = [searching.right(mapping) for mapping in mappings]
-            return [Measured(right=(int(kept.sum()),), lost=(int((exact_right & ~kept).sum()),),
-                             damages=(relative_damage(searching.logits(mapping), exact_logits),),
-                             seconds=0.0) for kept, mapping in zip(right, mappings, strict=True)]
-
-        oracle = Oracle(self.problem, evaluate, images=(SEARCHED,))
-        exact = Candidate(mapping=self.problem.to_mapping(self.problem.exact), energy=1.0,
-                          area=1.0, right=needed, images=(SEARCHED,), evaluation=0)
-        certification = Certification([certifying], exact, margins=[MARGIN])
-
-        def measure(candidates):
-            return oracle.measure([self.problem.from_mapping(c.mapping) for c in candidates])
-
+        references = refer([searching], watch=Watch())
+        exact = exact_design(self.problem, references)
+        measure = once(partial(compare, runs=[searching], references=references))
+        forecast = CertificateForecast(exact_right=exact.right, searched=exact.images,
+                                       certified=[len(certifying.labels)], margins=[MARGIN])
+        task = search_task(self.problem, exact, self.predictions, forecast, loss=0.0,
+                           budget=EVALUATIONS, seed=number, constraint="barrier")
         found = {}
         for name in COMPARED:
-            task = SearchTask(problem=self.problem, needed=needed, images=(SEARCHED,), seed=number,
-                              evaluations=EVALUATIONS, damage=self.calibration.damage,
-                              hopeless=self.calibration.hopeless,
-                              forecast=certification.forecast)
-            result = run_method(METHODS[name], task, oracle)
-            designs = certification.plan(result, needed, measure)
-            found[name] = certification.judge(result, designs, chosen=True).best.energy
+            searched = search(METHODS[name], task, measure)
+            designs = plan(searched, exact, forecast, needed=task.needed)
+            found[name] = judge(searched.result, designs, [certifying], exact, margins=[MARGIN],
+                                chosen=True).best.energy
         return found

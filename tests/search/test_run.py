@@ -23,7 +23,7 @@ from models.data import load_digits_split
 from search import pipeline
 from search import run as command
 from search.measure import probes
-from search.measure.evaluation import Workers
+from search.measure.designs import key, once
 from search.pipeline import JOURNAL, Finished
 from search.problem.workload import DEFAULT_MODEL
 from search.report.record import RunResult
@@ -182,32 +182,28 @@ def test_trained_ranges_make_the_network_that_is_searched(monkeypatch, tmp_path)
 
 def test_an_interrupted_run_keeps_its_trials_and_resumes_to_the_same(result, monkeypatch,
                                                                     tmp_path):
-    from search.measure.oracle import Oracle
+    kept = set()
 
-    measure, kept = Oracle.measure, set()
+    def interrupted(measure, known):
+        remembered = once(measure, known)
 
-    def interrupted(self, designs):
-        if len(kept) >= 9:
-            raise KeyboardInterrupt
-        kept.update(designs)
-        return measure(self, designs)
+        def asked(mappings):
+            if len(kept) >= 9:
+                raise KeyboardInterrupt
+            kept.update(map(key, mappings))
+            return remembered(mappings)
+        return asked
 
     with monkeypatch.context() as patch:
-        patch.setattr(Oracle, "measure", interrupted)
+        patch.setattr(pipeline, "once", interrupted)
         with pytest.raises(KeyboardInterrupt):
             start(monkeypatch, *SMALL, "--output", tmp_path, "--json")
     assert [path.name for path in tmp_path.iterdir()] == ["digits.unfinished"]
     with pytest.raises(InputError, match=r"an interrupted run is here; continue it with --resume"):
         start(monkeypatch, *SMALL, "--output", tmp_path, "--json", "--name", "digits")
     measured = []
-    monkeypatch.setattr(Oracle, "_evaluate", None, raising=False)
-    original = Oracle.__init__
-
-    def counting(self, problem, evaluate, **rest):
-        original(self, problem, lambda some: measured.extend(some) or evaluate(some),
-                 **rest)
-
-    monkeypatch.setattr(Oracle, "__init__", counting)
+    monkeypatch.setattr(pipeline, "once", lambda measure, known: once(
+        lambda some: measured.extend(some) or measure(some), known))
     monkeypatch.setattr(probes, "_measure", None)  # they were finished, and may not be again
     assert start(monkeypatch, *SMALL, "--output", tmp_path, "--json", "--resume") == 0
     again = RunResult.load(tmp_path / "digits" / "run.json")
@@ -387,7 +383,7 @@ def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, 
 @pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["run", "dry-run"])
 def test_bad_options_are_one_line_and_leave_nothing(monkeypatch, tmp_path, arguments, message,
                                                     more):
-    monkeypatch.setattr(Workers, "__init__", None)  # refused before any work
+    monkeypatch.setattr(pipeline, "stages", None)  # refused before any work
     with pytest.raises(InputError, match=message):
         start(monkeypatch, "--output", tmp_path / "runs", "--json", *arguments, *more)
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())

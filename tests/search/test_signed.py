@@ -10,12 +10,14 @@ import pytest
 from hw.common.errors import InputError
 from hw.machine.design import BankConfig, Design
 from hw.multipliers import get
+from hw.ppa import load_pe
 from models.data import load_digits_split
-from search.measure.compensation import compensate
-from search.problem.costs import Limits, measure_costs
 from search.problem.error_power import error_power
-from search.problem.inputs import check_layers
+from search.problem.space import Limits
 from search.problem.workload import DEFAULT_MODEL
+from search.stages.compensate import fit
+from search.stages.cost import measure_costs
+from search.stages.quantise import check_layers
 from sim.network.quant_network import QuantNetwork
 
 SIGNED = ("mul8s_exact", "mul8s_trunc_c4", "mul8s_trunc_c8", "mul8s_bam_h3v9",
@@ -35,8 +37,9 @@ def network(images):
 
 def test_energies_are_those_of_twos_complement_pes(network, images):
     found = measure_costs(
-        network.layers, network.layer_operands(images[:8]), MULTIPLIERS, reference="mul8u_exact",
-        bank=BankConfig(rows=8, cols=8), batch=4, limits=Limits(), seed=0)
+        network.layers, network.layer_operands(images[:8]), {
+            name: load_pe(multiplier) for name, multiplier in MULTIPLIERS.items()},
+        reference="mul8u_exact", bank=BankConfig(rows=8, cols=8), batch=4, limits=Limits(), seed=0)
     dynamic = dict(zip(MULTIPLIERS, found.problem.dynamic_pj.sum(axis=0), strict=True))
     assert dynamic["mul8s_trunc_c8"] < dynamic["mul8s_trunc_c4"] < dynamic["mul8s_exact"]
     facts = {fact.name: fact for fact in found.facts}
@@ -48,7 +51,7 @@ def test_predicted_and_measured_errors_rank_alike(network, images):
     """Signed and unsigned circuits on one scale: exact ones err by rounding alone."""
     power = error_power(network.layers, network.layer_operands(images[:16]), MULTIPLIERS)
     assert power[:, 0] == pytest.approx(power[:, list(MULTIPLIERS).index("mul8s_exact")])
-    fits = compensate(network, images, MULTIPLIERS, "affine").fits
+    fits = fit(network, images, MULTIPLIERS, "affine").fits
     for row, layer in enumerate(network.layers):
         measured = [fit.plain_error for fit in fits[layer.name].values()]
         ranks = [np.argsort(np.argsort(values)) for values in (power[row], measured)]

@@ -1,7 +1,6 @@
 """`python -m sim.evaluate`: output, and one line for each kind of bad input."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,6 +17,7 @@ from models.data import load_digits_split
 from sim import evaluate
 from sim.data import Images, Preprocessing, load_data
 from tests.command import run_main
+from tests.outside_data import outside
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "models" / "zoo" / "digits.onnx"
@@ -168,17 +168,8 @@ def test_preprocessing_is_scale_then_mean_then_std():
     np.testing.assert_allclose(values[0, :, 0, 0], [9, 4, 7 / 4])
 
 
-@pytest.mark.parametrize(("k", "right"), [(1, 1), (2, 2), (3, 3)])
-def test_top_k_counts_the_label_among_the_largest(k, right):
-    logits = np.array([[3, 1, 2], [3, 1, 2], [3, 1, 2]], np.float32)
-    assert evaluate.top_k(logits, np.array([0, 1, 2]), k) == right
-
-
 def test_vectors_of_features_are_taken(monkeypatch, capsys):
-    case = Path(os.environ.get("AUTOAPPROX_DATA", ROOT.parent / "shared" / "data")
-                ).parent / "cases" / "vector_input"
-    if not case.exists():
-        pytest.skip(f"there is no {case} (set AUTOAPPROX_DATA)")
+    case = outside("..", "cases", "vector_input")
     assert run(monkeypatch, case / "net.onnx", "--data", case / "data.npz") == 0
     assert "(24/256)" in capsys.readouterr().out  # as ONNX Runtime
 

@@ -4,8 +4,6 @@ They are not part of the project; the tests skip where they are absent.
 """
 
 import io
-import os
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +11,9 @@ import pytest
 
 from sim.network.onnx.file import load_model
 from sim.network.quant_network import QuantNetwork
+from tests.outside_data import outside
 from tests.sim import runtime
 
-DATA = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CALIBRATION = 256  # images that are tested on nowhere
 BATCH = 100
 FLOAT_TOP1 = {"resnet8_mlperftiny": 87.21, "resnet20_cifar10": 91.73, "resnet32_cifar10": 92.63,
@@ -23,23 +21,16 @@ FLOAT_TOP1 = {"resnet8_mlperftiny": 87.21, "resnet20_cifar10": 91.73, "resnet32_
 IMAGENET = ("mobilenetv1_0.25_128", "mobilenetv2_1.0_224", "squeezenet1.0_227")
 
 
-def data_file(*parts):
-    path = DATA.joinpath(*parts)
-    if not path.exists():
-        pytest.skip(f"{'/'.join(parts)} is not in {DATA} (set AUTOAPPROX_DATA)")
-    return path
-
-
 def cifar(name, count):
     """Calibration images of the training set, then test images and labels."""
     from PIL import Image
 
-    path = data_file("nets", f"{name}.onnx")
-    with np.load(data_file("images", "cifar10_train_0.npz")) as archive:
+    path = outside("nets", f"{name}.onnx")
+    with np.load(outside("images", "cifar10_train_0.npz")) as archive:
         sheet = archive["webp"][archive["offset"][0]:archive["offset"][1]].tobytes()
     tiles = np.asarray(Image.open(io.BytesIO(sheet))).reshape(32, 32, 32, 32, 3)
     calibration = tiles.transpose(0, 2, 1, 3, 4).reshape(-1, 32, 32, 3)[:CALIBRATION]
-    with np.load(data_file("images", "cifar10_test.npz")) as archive:
+    with np.load(outside("images", "cifar10_test.npz")) as archive:
         x, y = archive["x"][:count], archive["y"][:count].astype(np.int64)
 
     def prepared(pixels):
@@ -56,8 +47,8 @@ def imagenet(name, count):
     """Calibration images, then as many others as wanted; no network has seen these crops."""
     from PIL import Image
 
-    path, size = data_file("nets", f"{name}.onnx"), int(name.rsplit("_", 1)[1])
-    with np.load(data_file("images", "imagenet_sample1k.npz")) as archive:
+    path, size = outside("nets", f"{name}.onnx"), int(name.rsplit("_", 1)[1])
+    with np.load(outside("images", "imagenet_sample1k.npz")) as archive:
         jpeg, offset = archive["jpeg"], archive["offset"]
 
     def prepared(indices):
@@ -152,7 +143,7 @@ def test_imagenet_networks_agree_with_onnx_runtime(name):
 def test_trained_ranges_are_as_good_as_calibrated_ones():
     path, calibration, x = imagenet("mobilenetv2_1.0_224", 62)
     exact = runtime.logits(load_model(path), x)
-    trained = QuantNetwork.load(path, calibration, ranges=data_file(
+    trained = QuantNetwork.load(path, calibration, ranges=outside(
         "nets", "mobilenetv2_1.0_224.qat.json"))
     assert trained.layers[1].act_zero_point == 0
     assert (trained.run(x).argmax(1) == exact.argmax(1)).mean() >= 0.9

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from hw.common.errors import InputError, ToolError
+from hw.common.errors import InputError
 from hw.common.files import read_json
 from hw.common.outputs import OutputFile, check_output
 from hw.common.progress import task
@@ -29,6 +27,9 @@ from hw.multipliers.evolution.settings import Settings
 SAVE_EVERY = 10  # stages
 POLL_S = 0.5
 AUTO = "auto"
+
+# Energy per cycle of the mapped PE of each circuit, fJ, by its name.
+MappedEnergies = Callable[[Sequence[Multiplier]], Mapping[str, float]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="evolve the circuits of the catalogue that DIR does not hold (hours)")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace, mapped: MappedEnergies) -> None:
     """Evolve, choose, write; see `add_arguments`."""
     if arguments.jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {arguments.jobs}")
@@ -82,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
     elif arguments.catalogue:
         _catalogue(arguments)
     else:
-        _evolve(arguments)
+        _evolve(arguments, mapped)
 
 
 # --- one target ---------------------------------------------------------------------
@@ -114,7 +115,7 @@ def _limits(texts: list[str]) -> Limits:
     return Limits(**given)
 
 
-def _evolve(arguments: argparse.Namespace) -> None:
+def _evolve(arguments: argparse.Namespace, mapped: MappedEnergies) -> None:
     from hw.multipliers import resolve
 
     if not arguments.name:
@@ -148,7 +149,7 @@ def _evolve(arguments: argparse.Namespace) -> None:
         raise
     by_proxy = arguments.no_map or start.signed  # the PE is sign-magnitude
     scores = _proxy_scores([start, *found], objective) if by_proxy \
-        else _mapped_scores([start, *found])
+        else mapped([start, *found])
     best = min(found, key=lambda candidate: scores[candidate.name])
     files.save(replace(best, name=arguments.name), output)
     for state in runs:
@@ -228,35 +229,6 @@ def _mutants_done(settings: Settings, state: Path, future: Future[Multiplier]) -
 def _proxy_scores(candidates: list[Multiplier], objective: Objective) -> dict[str, float]:
     return {candidate.name: proxy_cost_fj(candidate.netlist, objective)
             for candidate in candidates}
-
-
-def _mapped_scores(candidates: list[Multiplier]) -> dict[str, float]:
-    """Return the energy per cycle of the mapped PEs, as `python -m hw.ppa report` gives it.
-
-    `hw.ppa` runs as a program of its own: this package is below it.
-    """
-    with tempfile.TemporaryDirectory(prefix="autoapprox-") as name:
-        folder = Path(name)
-        paths = []
-        for index, candidate in enumerate(candidates):
-            path = folder / f"candidate{index}.json"
-            files.save(candidate, path)
-            paths.append(str(path))
-        store = str(folder / "store")
-        _ppa("build", *paths, "-o", store)
-        report = json.loads(_ppa("report", *paths, "-i", store, "--json"))
-    return {candidate.name: float(row["streams"]["relu"]["mean_fj"])
-            for candidate, row in zip(candidates, report["pes"], strict=True)}
-
-
-def _ppa(*arguments: str) -> str:
-    process = subprocess.run([sys.executable, "-m", "hw.ppa", *arguments], text=True,
-                             capture_output=True, check=False)
-    if process.returncode:
-        reason = (process.stderr.strip() or "no message").splitlines()[-1]
-        raise ToolError(f"PEs cannot be mapped: {reason.removeprefix('error: ')} "
-                        "(or use --no-map)")
-    return process.stdout
 
 
 # --- the circuits of the catalogue -----------------------------------------------------------

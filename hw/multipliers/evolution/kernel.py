@@ -50,7 +50,7 @@ SUM_ABS, SUM_RELATIVE, WORST, WRONG, SUM_SQUARE, BIAS = range(6)
 TERMS = 6
 UNLIMITED = 2**62
 
-# What became of the mutants.
+# Outcomes of mutants.
 MUTANTS, TOO_COSTLY, TOO_WRONG, KEPT, IMPROVED = range(5)
 COUNTERS = 5
 
@@ -91,7 +91,7 @@ class Folded(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is asked of a circuit.
+    """The requirements of a circuit.
 
     inputs : number of nets that are constants or operand bits.
     blocks, pairs : blocks of operand pairs, and of pairs of beats for the energy.
@@ -125,7 +125,7 @@ class Problem(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where a search stands; all is changed in place.
+    """State of a search; all arrays are changed in place.
 
     genes, best : Genes, the present circuit and the cheapest that was found.
     values : uint64[blocks + 2 pairs, 2 nets, WORDS]. Row n of the first half is net n; rows of

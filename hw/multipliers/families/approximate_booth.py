@@ -26,6 +26,7 @@ signed only: errors of either sign make small products negative, which unsigned 
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.booth import Digit, Encoder, booth_columns, exact_bit
 from hw.multipliers.families.columns import sum_columns
 from hw.netlist import Netlist, NetlistBuilder
@@ -78,3 +79,17 @@ def broken_booth(*, vertical: int, width: int = 8) -> Netlist:
 def _check(columns: int, width: int) -> None:
     if not 0 <= columns <= width:  # from there on stand the signs
         raise ValueError(f"Booth columns must be 0 to {width}, not {columns}")
+
+
+CITATIONS = {
+    "abe1": "Liu et al., IEEE Trans. Computers 66(8), 2017 (R4ABE1)",
+    "abe2": "Liu et al., IEEE Trans. Computers 66(8), 2017 (R4ABE2)",
+    "single": "after Venkatachalam et al., IEEE Trans. Computers 68(11), 2019 (PPG-2S)",
+}
+FARSHCHI = "after Farshchi, Abrishami and Fakhraie, CADS, 2013"
+ENTRIES = {
+    **{f"mul8s_booth_{encoder}_c{c}": Entry(approximate_booth, {"encoder": encoder, "columns": c},
+                                            citation)
+       for encoder, citation in CITATIONS.items() for c in (4, 6, 8)},
+    **{f"mul8s_bbm_v{v}": Entry(broken_booth, {"vertical": v}, FARSHCHI) for v in (3, 5, 7, 8)},
+}

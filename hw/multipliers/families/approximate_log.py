@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.logarithm import antilogarithm, logarithm
 from hw.netlist import CONST1, Netlist, NetlistBuilder
 
@@ -41,3 +42,9 @@ def approximate_log(*, adder: str, low: int, width: int = 8) -> Netlist:
                             product_bits=2 * width)
     valid = builder.and_(act_set, weight_set)
     return builder.build([builder.and_(valid, net) for net in product])
+
+
+CITATION = "Liu et al., IEEE Trans. Circuits and Systems I 65(9), 2018"
+ENTRIES = {f"mul8u_alm_{short}{low}": Entry(approximate_log, {"adder": adder, "low": low}, CITATION)
+           for short, adder, low in (("soa", "set_one", 3), ("soa", "set_one", 4),
+                                     ("soa", "set_one", 5), ("loa", "lower_or", 6))}

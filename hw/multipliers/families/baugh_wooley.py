@@ -22,6 +22,7 @@ so zero stays zero. Without cuts f is the product, with a vertical one alone it 
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.columns import signed_partial_products, sum_columns
 from hw.netlist import Netlist, NetlistBuilder
 
@@ -39,3 +40,13 @@ def baugh_wooley(*, horizontal: int = 0, vertical: int = 0, width: int = 8) -> N
     builder = NetlistBuilder(act_width=width, weight_width=width)
     dots = signed_partial_products(builder, lambda i, j: j >= horizontal and i + j >= vertical)
     return builder.build(sum_columns(builder, dots), signed=True)
+
+
+CITATION = "Baugh and Wooley, IEEE Trans. Computers C-22(12), 1973"
+ENTRIES = {
+    "mul8s_exact": Entry(baugh_wooley, {}, CITATION),
+    **{f"mul8s_trunc_c{c}": Entry(baugh_wooley, {"horizontal": 0, "vertical": c}, CITATION)
+       for c in (2, 4, 6, 8, 10)},
+    **{f"mul8s_bam_h{h}v{v}": Entry(baugh_wooley, {"horizontal": h, "vertical": v}, CITATION)
+       for h, v in ((1, 4), (1, 6), (2, 6), (2, 8), (3, 9))},
+}

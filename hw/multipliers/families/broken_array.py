@@ -19,6 +19,7 @@ With only a vertical cut it equals the truncated multiplier.
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.columns import partial_products, sum_columns
 from hw.netlist import Netlist, NetlistBuilder
 
@@ -35,3 +36,9 @@ def broken_array(*, horizontal: int, vertical: int, width: int = 8) -> Netlist:
     builder = NetlistBuilder(act_width=width, weight_width=width)
     dots = partial_products(builder, lambda i, j: j >= horizontal and i + j >= vertical)
     return builder.build(sum_columns(builder, dots))
+
+
+CITATION = "Mahdiani et al., IEEE Trans. Circuits and Systems I 57(4), 2010"
+ENTRIES = {
+    f"mul8u_bam_h{h}v{v}": Entry(broken_array, {"horizontal": h, "vertical": v}, CITATION)
+    for h, v in ((1, 4), (1, 6), (1, 7), (2, 6), (2, 7), (2, 8), (3, 8), (3, 9), (4, 10))}

@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.columns import partial_products, sum_columns
 from hw.netlist import CONST0, Netlist, NetlistBuilder
 
@@ -111,3 +112,21 @@ def compressor42(*, design: str, limit: int, width: int = 8) -> Netlist:
         if limit < len(columns):
             columns[limit] += [net for net in carries if net != CONST0]
     return builder.build(sum_columns(builder, columns))
+
+
+CITATIONS = {
+    "saturate": "Yang, Han and Lombardi, DFTS, 2015 (ACCI1)",
+    "wrap": "Lin and Lin, ICCD, 2013",
+    "pairs": "Akbari et al., IEEE Trans. VLSI Systems 25(4), 2017 (DQ4:2C4)",
+    "pairs3": "after Venkatachalam and Ko, IEEE Trans. VLSI Systems 25(5), 2017",
+    "merge": "after Esposito et al., IEEE Trans. Circuits and Systems I 65(12), 2018",
+    "or4": "after Venkatachalam and Ko, IEEE Trans. VLSI Systems 25(5), 2017",
+    "momeni": "Momeni et al., IEEE Trans. Computers 64(4), 2015 (design 2)",
+}
+ENTRIES = {
+    f"mul8u_ac42_{design}_c{limit}": Entry(compressor42, {"design": design, "limit": limit},
+                                           CITATIONS[design])
+    for design, limits in {
+        "saturate": (5, 6, 8, 12), "wrap": (4, 8, 11), "pairs": (6, 8, 10), "pairs3": (5, 7, 9),
+        "merge": (6, 8, 10, 12), "or4": (5, 7, 9, 11), "momeni": (6, 8, 10)}.items()
+    for limit in limits}

@@ -13,6 +13,7 @@ exact, zero included.
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.columns import Columns, sum_columns
 from hw.netlist import CONST0, Netlist, NetlistBuilder
 
@@ -69,3 +70,7 @@ def _shift_left(builder: NetlistBuilder, value: list[int], one_hot: list[int]) -
                     if 0 <= position - shift < len(value)]
         shifted.append(builder.any_of(choices))
     return shifted
+
+
+ENTRIES = {f"mul8u_drum_k{k}": Entry(drum, {"bits": k}, "Hashemi, Bahar and Reda, ICCAD, 2015")
+           for k in (3, 4, 5, 6, 7)}

@@ -19,6 +19,7 @@ Zero is not kept: with a = 0 and a high weight the guess m stays.
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.columns import Columns, sum_columns
 from hw.netlist import CONST0, Netlist, NetlistBuilder
 
@@ -53,3 +54,7 @@ def etm(*, low: int, width: int = 8) -> Netlist:
         when_high = guess[position] if position < 2 * low else product[position - 2 * low]
         outputs.append(builder.mux(high, when_low, when_high))
     return builder.build(outputs)
+
+
+ENTRIES = {f"mul8u_etm_l{low}": Entry(etm, {"low": low}, "Kyaw, Goh and Yeo, EDSSC, 2010")
+           for low in (2, 3, 4)}

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.columns import (
     Columns,
     add_rows,
@@ -49,3 +50,6 @@ def exact(*, width: int = 8, structure: str = "dadda") -> Netlist:
     builder = NetlistBuilder(act_width=width, weight_width=width)
     columns = STRUCTURES[structure](builder, partial_products(builder))
     return builder.build(add_rows(builder, columns))
+
+
+ENTRIES = {"mul8u_exact": Entry(exact, {"structure": "dadda"}, "Dadda, Alta Frequenza 34, 1965")}

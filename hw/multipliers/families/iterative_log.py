@@ -20,6 +20,7 @@ the sum are not built, each of the block's two terms being cut there.
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.columns import Columns, sum_columns
 from hw.multipliers.families.leading_one import shift_by_one_hot, split_leading_one
 from hw.netlist import CONST0, Netlist, NetlistBuilder
@@ -47,3 +48,7 @@ def iterative_log(*, corrections: int, dropped: int = 0, width: int = 8) -> Netl
         act, weight = act_rest, weight_rest
     return builder.build(sum_columns(builder, columns))
 
+
+CITATION = "Babic, Avramovic and Bulic, Microprocessors and Microsystems 35(1), 2011"
+ENTRIES = {f"mul8u_ilm_n{n}d{d}": Entry(iterative_log, {"corrections": n, "dropped": d}, CITATION)
+           for n, d in ((0, 0), (0, 8), (1, 0), (1, 6), (2, 0))}

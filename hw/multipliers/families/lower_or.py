@@ -12,6 +12,7 @@ most one set bit is right, and short columns nearly always are.
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.columns import partial_products, sum_columns
 from hw.netlist import CONST0, Netlist, NetlistBuilder
 
@@ -31,3 +32,11 @@ def lower_or(*, limit: int, dropped: int = 0, width: int = 8) -> Netlist:
         ored = builder.any_of(columns[index]) if index >= dropped else CONST0
         columns[index] = [ored]
     return builder.build(sum_columns(builder, columns))
+
+
+CITATION = "after Mahdiani et al., IEEE Trans. Circuits and Systems I 57(4), 2010"
+ENTRIES = {
+    f"mul8u_lowor_c{limit}d{dropped}": Entry(lower_or, {"limit": limit, "dropped": dropped},
+                                             CITATION)
+    for limit, dropped in ((2, 1), (3, 0), (4, 0), (5, 0), (6, 0), (7, 4), (8, 6), (9, 7), (10, 8),
+                           (11, 9), (12, 10))}

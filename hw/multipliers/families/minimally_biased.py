@@ -17,6 +17,7 @@ Where the corrected product would need a bit more than it has, the constant is l
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.logarithm import antilogarithm, logarithm
 from hw.netlist import CONST0, CONST1, Netlist, NetlistBuilder
 
@@ -51,3 +52,7 @@ def minimally_biased(*, width: int = 8) -> Netlist:
     product = antilogarithm(builder, mantissa, whole, fraction_bits=point, product_bits=2 * width)
     valid = builder.and_(act_set, weight_set)
     return builder.build([builder.and_(valid, net) for net in product])
+
+
+CITATION = "Saadat, Bokhari and Parameswaran, IEEE Trans. CAD 37(11), 2018"
+ENTRIES = {"mul8u_mbm": Entry(minimally_biased, {}, CITATION)}

@@ -14,6 +14,7 @@ Always low, by at most 1/9 of the product.
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.logarithm import antilogarithm, logarithm
 from hw.netlist import Netlist, NetlistBuilder
 
@@ -37,3 +38,8 @@ def mitchell(*, fraction_bits: int = 7, width: int = 8) -> Netlist:
                             product_bits=2 * width)
     valid = builder.and_(act_set, weight_set)
     return builder.build([builder.and_(valid, net) for net in product])
+
+
+CITATION = "Mitchell, IRE Trans. Electronic Computers EC-11(4), 1962"
+ENTRIES = {f"mul8u_mitchell_f{f}": Entry(mitchell, {"fraction_bits": f}, CITATION)
+           for f in (2, 3, 5, 7)}

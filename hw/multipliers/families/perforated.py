@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.columns import partial_products, sum_columns
 from hw.netlist import Netlist, NetlistBuilder
 
@@ -29,3 +30,8 @@ def perforated(*, first: int, count: int, width: int = 8) -> Netlist:
     builder = NetlistBuilder(act_width=width, weight_width=width)
     dots = partial_products(builder, lambda _i, j: not first <= j < first + count)
     return builder.build(sum_columns(builder, dots))
+
+
+CITATION = "Zervakis et al., IEEE Trans. VLSI Systems 24(10), 2016"
+ENTRIES = {f"mul8u_perf_f{f}n{n}": Entry(perforated, {"first": f, "count": n}, CITATION)
+           for f, n in ((1, 1), (2, 1), (1, 2), (2, 2), (1, 3), (2, 3))}

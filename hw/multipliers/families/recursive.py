@@ -23,6 +23,7 @@ of 2, so limit = 14 makes all sixteen blocks approximate:
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.columns import Columns, sum_columns
 from hw.netlist import CONST0, Netlist, NetlistBuilder
 
@@ -55,3 +56,8 @@ def _block(builder: NetlistBuilder, x: int, y: int, *, approximate: bool) -> lis
         return [low, builder.or_(cross_a, cross_w), high]
     middle, carry = builder.half_adder(cross_a, cross_w)
     return [low, middle, *builder.half_adder(high, carry)]
+
+
+CITATION = "Kulkarni, Gupta and Ercegovac, VLSI Design, 2011"
+ENTRIES = {f"mul8u_kulkarni_l{limit}": Entry(recursive, {"limit": limit}, CITATION)
+           for limit in (2, 4, 6, 8, 10, 12, 14)}

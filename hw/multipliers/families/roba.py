@@ -14,6 +14,7 @@ Errors have either sign: too large where one operand rounds up and the other dow
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.columns import Columns, sum_columns
 from hw.multipliers.families.leading_one import shift_by_one_hot, split_leading_one
 from hw.netlist import CONST0, CONST1, Netlist, NetlistBuilder
@@ -46,3 +47,6 @@ def _rounded(builder: NetlistBuilder, value: list[int]) -> list[int]:
                             for position, one in enumerate(leading) if position >= 2)]
     return [builder.or_(builder.andnot(one, goes_up), comes_up) for one, goes_up, comes_up in
             zip([*leading, CONST0], [*up, CONST0], [CONST0, *up], strict=True)]
+
+
+ENTRIES = {"mul8u_roba": Entry(roba, {}, "Zendegani et al., IEEE Trans. VLSI Systems 25(2), 2017")}

@@ -20,6 +20,7 @@ Worst case: every dropped bit set, sum over c < columns of (c + 1) 2**c = (colum
 
 from __future__ import annotations
 
+from hw.multipliers.entry import Entry
 from hw.multipliers.families.columns import add_constant, partial_products, sum_columns
 from hw.netlist import Netlist, NetlistBuilder
 
@@ -94,3 +95,18 @@ def operand_truncated(*, act_bits: int, weight_bits: int, width: int = 8) -> Net
 def _check(columns: int, width: int) -> None:
     if not 0 <= columns < 2 * width - 1:
         raise ValueError(f"Truncated columns must be 0 to {2 * width - 2}, not {columns}")
+
+
+SCHULTE = "Schulte and Swartzlander, VLSI Signal Processing VI, 1993"
+KING = "King and Swartzlander, Asilomar Conf. Signals Systems Computers, 1997"
+PLAIN = "plain operand truncation, the baseline of the field"
+ENTRIES = {
+    **{f"mul8u_trunc_c{c}": Entry(truncated, {"columns": c}, SCHULTE) for c in range(1, 12)},
+    **{f"mul8u_trunccc_c{c}": Entry(constant_correction, {"columns": c}, SCHULTE)
+       for c in range(5, 11)},
+    **{f"mul8u_truncvc_c{c}": Entry(variable_correction, {"columns": c}, KING)
+       for c in range(3, 12)},
+    **{f"mul8u_optrunc_a{a}w{w}": Entry(operand_truncated, {"act_bits": a, "weight_bits": w}, PLAIN)
+       for a, w in ((1, 0), (1, 1), (2, 0), (2, 1), (2, 2), (3, 1), (3, 2), (4, 2), (3, 3),
+                    (4, 3), (4, 4), (5, 4))},
+}

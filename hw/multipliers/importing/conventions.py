@@ -16,9 +16,9 @@ from hw.multipliers.base import operand_values
 
 Table = npt.NDArray[np.integer]
 Values = npt.NDArray[np.int64]
-SUSPICIOUS = 0.002  # below, a table is right whatever it may also be; one row off: 0.008
-ABSURD = 0.5  # of a constant table about 0.85
-CLEAR = 10.0  # how much nearer another convention must be
+NEGLIGIBLE = 0.002  # below, a table is right whatever it may also be; one row off: 0.008
+NEAR_CONSTANT = 0.5  # of a constant table about 0.85
+CLEARLY_NEARER = 10.0  # how much nearer another convention must be
 MAX_SHIFT = 8
 
 UNSIGNED, SIGNED = operand_values(signed=False), operand_values(signed=True)
@@ -47,13 +47,13 @@ def suspicion(table: Table, *, signed: bool) -> str | None:
     """
     values = SIGNED if signed else UNSIGNED
     found = distance(table, np.multiply.outer(values, values))
-    if found < SUSPICIOUS:
+    if found < NEGLIGIBLE:
         return None
     nearest, cause = min(_conventions(table))
-    if nearest * CLEAR <= found:
+    if nearest * CLEARLY_NEARER <= found:
         return (f"mean error is {100 * found:.3g} % of the mean product, "
                 f"but {100 * nearest:.3g} % if {cause}")
-    if found > ABSURD:
+    if found > NEAR_CONSTANT:
         return (f"mean error is {100 * found:.3g} % of the mean product, as of a constant: axes "
                 "must be operand codes from 0, [activation, weight], and words little-endian")
     return None

@@ -22,7 +22,7 @@ class ArrayCost:
     Parameters
     ----------
     area_um2 : float
-        `rows * cols` PEs. Synthesis of a whole 16 x 16 array differs by 0.2 %; skew registers,
+        All PEs. Synthesis of a whole 16 x 16 array differs by 0.2 %; skew registers,
         buffers, accumulators and the clock tree are not part of it.
     delay_ps : float
         Shortest clock period. A bank runs at that of its slowest array.
@@ -35,9 +35,10 @@ class ArrayCost:
 
 
 def array_cost(pe: MappedPe, *, rows: int, cols: int) -> ArrayCost:
-    """Return the cost of a `rows` x `cols` array: that of the PE, times their number."""
-    return ArrayCost(area_um2=rows * cols * pe.area_um2, delay_ps=pe.delay_ps,
-                     leakage_nw=rows * cols * pe.leakage_nw)
+    """Return the cost of an array of `rows` terms x `cols`: that of the PE, times their number."""
+    pes = rows // pe.kind.dataflow.macs * cols
+    return ArrayCost(area_um2=pes * pe.area_um2, delay_ps=pe.delay_ps,
+                     leakage_nw=pes * pe.leakage_nw)
 
 
 def pass_rows(layer: QuantisedLayer, config: AcceleratorConfig) -> int:
@@ -94,7 +95,7 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
 
     With rows R, columns C, and per image P positions of a k x n product in G groups:
 
-        pes     = R * C
+        pes     = R * C / multiplications per PE
         tiles   = ceil(k / R) * ceil(n / C) * G
         beats   = P * batch                  activation rows per tile
         passes  = ceil(beats / pass_rows)    times a tile's weights are loaded
@@ -138,7 +139,7 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
     if clock_ps < pe.delay_ps * (1 - 1e-9):
         raise InputError(f"Clock period must be at least the {pe.delay_ps:.1f} ps of "
                          f"{pe.multiplier.name!r}, not {clock_ps:.1f} ps")
-    pes = bank.rows * bank.cols
+    assert pe.kind.dataflow == bank.dataflow, "a PE of another bank"
     tiles = -(-layer.k // bank.rows) * -(-layer.n // bank.cols) * layer.groups
     beats = layer.positions * batch
     full = pass_rows(layer, config or AcceleratorConfig())
@@ -152,9 +153,9 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
     glitches = tiles * ((beats - passes) * energy.glitches_fj + passes * energy.swap_glitches_fj)
     weights = tiles * passes * (bank.rows + 1) / 2 * energy.load_fj
     leakage_nw = pe.leakage_nw + sum(other.leakage_nw for other in idle)
-    scale = pes * 1e-6 / batch  # fJ to nJ, per inference
+    scale = bank.pes * 1e-6 / batch  # fJ to nJ, per inference
     return LayerEnergy(
         data_nj=data * scale, glitches_nj=glitches * scale, weights_nj=weights * scale,
         clock_nj=cycles * energy.clock_fj * scale,
         leakage_nj=leakage_nw * cycles * clock_ps * NW_PS_TO_FJ * scale,
-        cycles=cycles / batch, pe_cycles=tiles * beats * pes / batch)
+        cycles=cycles / batch, pe_cycles=tiles * beats * bank.pes / batch)

@@ -1,4 +1,4 @@
-"""From a bank of arrays to a chip: what its memories, requantiser, skew and control add.
+"""Energy and area of a chip: memories, requantiser, skew and control around the arrays.
 
 Every part says where its figure comes from:
 
@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 from hw.common.errors import InputError, unknown_name
 from hw.machine.accelerator import CODE_BITS, SUM_BITS, AcceleratorConfig
-from hw.machine.design import OPERAND_BITS, BankConfig
+from hw.machine.design import BankConfig
+from hw.machine.pe.operand_format import STREAM
 from hw.ppa.chip.array import LayerEnergy
 from hw.ppa.chip.literature import JOUPPI_2017, NODES, NodeFigures
 from hw.ppa.chip.workload import LayerWork
@@ -25,7 +26,6 @@ from hw.ppa.mapping.mapped import ALWAYS
 from hw.ppa.mapping.pe import MappedPe
 
 MEASURED, MODELLED, COPIED = "measured", "modelled", "copied"
-OPERAND_WIDTH = OPERAND_BITS + 1  # sign and magnitude
 REQUANTISE_MULTIPLIERS = 32 * 31 / 64  # 8x8 multipliers that a lane's 32x31 one is worth
 PJ_TO_NJ = FJ_TO_PJ = 1e-3
 UM2_TO_MM2 = 1e-6
@@ -33,7 +33,7 @@ UM2_TO_MM2 = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class ChipPreset:
-    """What surrounds a bank.
+    """The surroundings of a bank on a chip.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def get_preset(name: str) -> ChipPreset:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the chip: its energy in nJ, or area in um2, and where that comes from."""
+    """A part of the chip: its energy in nJ, or area in um2, and the origin of the figure."""
 
     name: str
     value: float
@@ -138,7 +138,6 @@ def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: Strea
     config = config or AcceleratorConfig()
     node, rows, cols = preset.node, bank.rows, bank.cols
     waiting = max(0.0, work.clocked / batch - array.cycles)
-    pes = rows * cols
 
     def sram(row_bits: int, memory_rows: int, reads_and_writes: int) -> float:
         bits = row_bits * memory_rows
@@ -151,14 +150,14 @@ def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: Strea
     counted = "accesses of the program"
     parts = [
         Part("array", array.total_nj, MEASURED, "mapped PEs on the layer's operands"),
-        Part("array waiting", waiting * pes * stream.clock_fj * 1e-6, MODELLED,
+        Part("array waiting", waiting * bank.pes * stream.clock_fj * 1e-6, MODELLED,
              "clock of the array while it fills, drains and takes weights"),
         Part("skew and router", skew_bits(bank) * work.beats / batch * register_fj * 1e-6, MODELLED,
              "registers of the RTL, each like one of the PE's"),
         Part("activation buffer", sram(rows * CODE_BITS, config.act_rows,
                                        work.rows_in + work.beats), COPIED,
              f"{counted}; {node.sram_source}"),
-        Part("weight FIFO", sram(cols * OPERAND_WIDTH, config.weight_fifo_rows,
+        Part("weight FIFO", sram(cols * STREAM.width, config.weight_fifo_rows,
                                  2 * work.weight_rows), COPIED, f"{counted}; {node.sram_source}"),
         Part("accumulators", sram(cols * SUM_BITS, config.bank_rows,
                                   work.beats + work.accumulated_beats + work.sum_rows)
@@ -202,13 +201,11 @@ def _register_fj(pe: MappedPe, stream: StreamEnergy) -> float:
 def skew_bits(bank: BankConfig) -> int:
     """Return the register bits around the arrays: skew, deskew, operand and output registers.
 
-    Row r of activations and swap tokens waits r cycles, column c of weights c cycles and
-    column c of the sums cols - c cycles, as in `hw.rtl.array.bank`.
+    The input registers hold an operand and a token per row, and an operand per column.
     """
-    rows, cols = bank.rows, bank.cols
-    return ((rows * (rows - 1) // 2 + rows) * (OPERAND_WIDTH + 1)
-            + (cols * (cols - 1) // 2 + cols) * OPERAND_WIDTH
-            + (cols * (cols - 1) // 2 + cols) * bank.psum_width)
+    return ((sum(bank.act_delays) + bank.pe_rows) * (bank.dataflow.macs * STREAM.width + 1)
+            + (sum(bank.weight_delays) + bank.cols) * STREAM.width
+            + sum(bank.psum_delays) * bank.psum_width)
 
 
 def chip_area(pes: Sequence[MappedPe], bank: BankConfig, preset: ChipPreset,
@@ -219,17 +216,17 @@ def chip_area(pes: Sequence[MappedPe], bank: BankConfig, preset: ChipPreset,
     reference : the exact PE, whose cells stand for logic outside the arrays.
     """
     config = config or AcceleratorConfig()
-    count, node, first = bank.rows * bank.cols, preset.node, reference
-    arrays = sum(pe.area_um2 for pe in pes) * count / preset.utilisation
+    node, first = preset.node, reference
+    arrays = sum(pe.area_um2 for pe in pes) * bank.pes / preset.utilisation
     if preset.mxu_share is not None:
-        exact = first.area_um2 * count / preset.utilisation
+        exact = first.area_um2 * bank.pes / preset.utilisation
         return (Part("array", arrays, MEASURED, "cells of the mapped PEs, at the utilisation"),
                 Part("rest", exact * (1 - preset.mxu_share) / preset.mxu_share, MODELLED,
                      f"the exact array is {preset.mxu_share:.0%} of the chip"))
     flop = first.technology.flop.area_um2
     bits = (bank.rows * CODE_BITS * config.act_rows + bank.cols * (
         SUM_BITS * config.accumulator_rows + CODE_BITS * config.output_rows
-        + OPERAND_WIDTH * config.weight_fifo_rows))
+        + STREAM.width * config.weight_fifo_rows))
     adder = (first.area_um2 - first.multiplier_area_um2) / first.psum_width * SUM_BITS
     logic = "cells of the mapped PE; "
     parts = [

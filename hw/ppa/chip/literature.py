@@ -1,4 +1,4 @@
-"""Figures of memories and wide arithmetic that come from the literature, each with its source."""
+"""Published figures of memories and wide arithmetic, each with its source."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from hw.common.progress import task
@@ -114,22 +113,20 @@ def exact_design(design: Design) -> Design:
 
 
 def compare(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, preset: ChipPreset,
-            batch: int, seed: int = 0, folder: Path | None = None,
-            quiet: bool = False) -> tuple[ChipRow, ChipRun]:
+            batch: int, seed: int = 0, quiet: bool = False) -> tuple[ChipRow, ChipRun]:
     """Return a design's chip beside that of the exact array, and the design's in full.
 
-    load : returns the mapped PE of a multiplier for a partial-sum width. folder : where energies
-    of streams are kept. Errors as of `compile_program` and `load_pe`.
+    load : returns the mapped PE of a multiplier for a partial-sum width. Errors as of
+    `compile_program` and `load_pe`.
     """
     bank = design.bank
     samples = [sample_operands(layer.acts, layer.weights, rows=bank.rows, cols=bank.cols, seed=seed)
                for layer in layers]
     reference = exact_design(design)
     with task(f"chip with {bank.rows} x {bank.cols} arrays", 2, quiet=quiet) as progress:
-        exact = _run(reference, layers, samples, load, preset=preset, batch=batch, folder=folder)
+        exact = _run(reference, layers, samples, load, preset=preset, batch=batch)
         progress.advance()
-        found = _run(design, layers, samples, load, preset=preset, batch=batch, folder=folder,
-                     exact=exact)
+        found = _run(design, layers, samples, load, preset=preset, batch=batch, exact=exact)
         progress.advance()
     row = ChipRow(
         rows=bank.rows, cols=bank.cols, exact_array_nj=exact.array_nj, array_nj=found.array_nj,
@@ -142,7 +139,7 @@ def compare(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, pr
 
 
 def _run(design: Design, layers: Sequence[LayerStream], samples: Sequence[OperandSample],
-         load: PeLoader, *, preset: ChipPreset, batch: int, folder: Path | None,
+         load: PeLoader, *, preset: ChipPreset, batch: int,
          exact: ChipRun | None = None) -> ChipRun:
     bank: BankConfig = design.bank
     config = AcceleratorConfig()
@@ -153,8 +150,8 @@ def _run(design: Design, layers: Sequence[LayerStream], samples: Sequence[Operan
     energies = {}
     for number, pe in enumerate(pes):
         mine = [index for index, one in enumerate(work) if one.array == number]
-        for index, stream in zip(mine, stream_energies(pe, [samples[index] for index in mine],
-                                                       folder), strict=True):
+        for index, stream in zip(mine, stream_energies(pe, [samples[index] for index in mine]),
+                                 strict=True):
             array = layer_energy(pe, stream, layers[index], bank, batch=batch, clock_ps=clock_ps,
                                  idle=[other for other in pes if other is not pe], config=config)
             if preset.mxu_share is None:

@@ -1,4 +1,4 @@
-"""What a program makes the units of the accelerator do, layer by layer."""
+"""Work of the units of the accelerator in a program, counted layer by layer."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Simulator:
         """Set input ports (others keep their value) and settle the logic, in place."""
         for port, planes in inputs.items():
             nets[list(self.netlist.inputs[port])] = planes
-        # numba takes longer to import than energies that are kept take to read.
+        # Importing numba takes longer than reading cached energies.
         from hw.ppa.energy.settling import settle
 
         arrays = self.arrays

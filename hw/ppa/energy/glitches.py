@@ -1,4 +1,4 @@
-"""What gate delays add to the energy of a clock cycle: glitches.
+"""Glitches: the energy that gate delays add to a clock cycle.
 
 A simulation with zero delay sees a net switch once per cycle at most. In a real circuit the
 inputs of a gate arrive one after another and its output may switch several times. Here every
@@ -7,7 +7,7 @@ switch back before the delay has passed does not switch at all. (A transport del
 such pulses on, and they would multiply from gate to gate.)
 
 The circuit has no loops, so there is no event queue: the whole waveform of a net in one cycle is
-known before the next gate is looked at. Lanes are simulated one by one, gates in order.
+known before the next gate is simulated. Lanes are simulated one by one, gates in order.
 """
 
 from __future__ import annotations

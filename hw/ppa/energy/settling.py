@@ -7,15 +7,13 @@ from typing import Any
 import numba
 import numpy as np
 
-from hw.ppa.energy.activity import MAX_CELL_INPUTS
-
 
 def settle_python(nets: Any, inputs: Any, arity: Any, truth: Any, outputs: Any) -> None:
     """Evaluate all gates in order by folding their truth tables, highest input first.
 
     nets : uint64[nets, words], in place. The others are those of `GateArrays`.
     """
-    fold = np.zeros(1 << MAX_CELL_INPUTS, np.uint64)
+    fold = np.zeros(1 << inputs.shape[1], np.uint64)
     ones = np.uint64(0xFFFFFFFFFFFFFFFF)
     zero = np.uint64(0)
     for gate in range(outputs.size):

@@ -1,30 +1,29 @@
 """Energy of a PE on the operand stream of a layer.
 
 Sampled PE-cycles (`hw.ppa.energy.operand_sample`) are clocked gate by gate through the PE's ports,
-and every partial sum must equal the table's. What gate delays add is measured on the first of them
-and scaled by the logic's energy on all.
+and every partial sum must equal the table's. The energy of glitches is measured on the first of
+them and scaled by the logic's energy on all.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
-from hw.machine.design import OPERAND_BITS
-from hw.machine.operands import operand_limits
 from hw.ppa.energy.activity import LANES_PER_WORD, Simulator, Words, pack_lanes
-from hw.ppa.energy.glitches import TimedModel
-from hw.ppa.energy.netlist_energy import CycleEnergy, EnergyModel
+from hw.ppa.energy.netlist_energy import CycleEnergy
 from hw.ppa.energy.operand_sample import DEFAULT_LANES, Ints, OperandSample, sample_operands
+from hw.ppa.energy.pe_circuits import Circuit, circuits, operand_planes
 from hw.ppa.mapping.pe import MappedPe
 
-CHANGE_LANES = 1024  # for what happens once per tile
-GLITCH_LANES = 1024  # for the share that glitches add; on fewer words the interval would be loose
+CHANGE_LANES = 1024  # for events once per tile
+GLITCH_LANES = 1024  # for the share of glitches; fewer words would give a wide interval
 SWAP_GLITCH_LANES = 256  # of a beat that most layers see once in hundreds
 
 Floats = npt.NDArray[np.float64]
@@ -80,7 +79,7 @@ class StreamEnergy:
 
     @property
     def data_fj(self) -> float:
-        """What the operands cost: logic, glitches and registers."""
+        """Energy that depends on the operands: logic, glitches and registers."""
         return self.logic_fj + self.glitches_fj + self.registers_fj
 
     @property
@@ -124,14 +123,14 @@ def sample_energy(pe: MappedPe, sample: OperandSample) -> StreamEnergy:
     """Return `stream_energy` of operands drawn before: one sample serves many multipliers."""
     _check_range(pe, sample)
     states, alone_states = beats(pe, sample)
-    beat = pe.energy_model.between(*states)
-    share, share_half_width = glitch_share(pe.energy_model, pe.timed_model, *states)
+    whole, multiplier = circuits(pe)
+    beat = whole.energy.between(*states)
+    share, share_half_width = glitch_share(whole, *states)
     logic = _mean(beat.logic)
     sampled = _half_width((1 + share) * beat.logic + beat.registers)
-    alone = _mean(pe.multiplier_energy_model.between(*alone_states).total)
-    alone_share, _ = glitch_share(pe.multiplier_energy_model, pe.multiplier_timed_model,
-                                  *alone_states)
-    alone_glitches = alone_share * _mean(pe.multiplier_energy_model.logic(*alone_states))
+    alone = _mean(multiplier.energy.between(*alone_states).total)
+    alone_share, _ = glitch_share(multiplier, *alone_states)
+    alone_glitches = alone_share * _mean(multiplier.energy.logic(*alone_states))
     load, swap, swap_glitches = _tile_changes(pe, sample.first(CHANGE_LANES))
     return StreamEnergy(
         logic_fj=logic, glitches_fj=share * logic, registers_fj=_mean(beat.registers),
@@ -139,13 +138,13 @@ def sample_energy(pe: MappedPe, sample: OperandSample) -> StreamEnergy:
         half_width_fj=math.hypot(sampled, share_half_width * logic),
         glitches_half_width_fj=share_half_width * logic,
         multiplier_fj=alone + alone_glitches, multiplier_glitches_fj=alone_glitches,
-        load_fj=_mean(load.total) - pe.energy_model.clock_base_fj,
+        load_fj=_mean(load.total) - whole.energy.clock_base_fj,
         swap_fj=_mean(swap.total) + swap_glitches, swap_glitches_fj=swap_glitches,
         lanes=sample.lanes, seed=sample.seed)
 
 
 def _check_range(pe: MappedPe, sample: OperandSample) -> None:
-    low, high = operand_limits(signed=pe.multiplier.signed)
+    low, high = pe.kind.operand.limits
     smallest, largest = sample.limits
     if smallest < low or largest > high:
         raise InputError(f"Operands of signed multiplier {pe.multiplier.name!r} must be {low} to "
@@ -158,18 +157,19 @@ def _mean(values: Floats) -> float:
 
 def _half_width(values: Floats) -> float:
     """Return the 95 % half-width of the mean of words (Student's t: there may be few)."""
-    from scipy.special import stdtrit  # takes longer than energies that are kept
+    from scipy.special import stdtrit  # importing it takes longer than reading cached energies
 
     deviation = float(np.std(values, ddof=1))
     return float(stdtrit(values.size - 1, 0.975)) * deviation / math.sqrt(values.size)
 
 
-def glitch_share(model: EnergyModel, timed: TimedModel, before: Words, after: Words,
+def glitch_share(circuit: Circuit, before: Words, after: Words,
                  lanes: int = GLITCH_LANES) -> tuple[float, float]:
     """Return what delays add to the logic's energy, as a share of it, and its half-width."""
     words = lanes // LANES_PER_WORD
     before, after = before[:, :words], after[:, :words]
-    logic, glitches = model.logic(before, after), timed.glitches(before, after)
+    logic, glitches = (circuit.energy.logic(before, after),
+                       circuit.timed.glitches(before, after))
     mean = _mean(logic)
     if mean == 0.0:  # nothing switches
         return 0.0, 0.0
@@ -192,30 +192,34 @@ def _token(on: bool, words: int) -> Words:
 def beats(pe: MappedPe, sample: OperandSample) -> tuple[tuple[Words, Words],
                                                         tuple[Words, Words]]:
     """Return the nets in a beat and in the next one of a tile: of the PE, the multiplier alone."""
-    simulator = pe.simulator
+    simulator, alone = (circuit.simulator for circuit in circuits(pe))
     words = sample.lanes // LANES_PER_WORD
-    weight = pe.operand_planes(sample.weight)
-    acts = [pe.operand_planes(sample.act(beat)) for beat in range(4)]
-    psums = [_psum(pe, sample, beat) for beat in range(3)]
+    weight = operand_planes(pe, sample.weight)
+    flow, drawn = pe.kind.dataflow, len(sample.acts)
+    acts = [operand_planes(pe, sample.act(beat % drawn)) for beat in range(flow.psum_cycles + 2)]
+    psums = [_psum(pe, sample, beat) for beat in range(flow.psum_hop_cycles + 2)]
     psum_planes = [pack_lanes(psum, pe.psum_width) for psum in psums]
     off, on = _token(False, words), _token(True, words)
 
     nets = simulator.reset(words)
     _cycle(simulator, nets, load_in=on, swap_in=off, weight_in=weight)
     _cycle(simulator, nets, load_in=off, swap_in=on, act_in=acts[0])
-    _cycle(simulator, nets, swap_in=off, act_in=acts[1], psum_in=psum_planes[0])
-    simulator.apply(nets, {"act_in": acts[2], "psum_in": psum_planes[1]})
+    lag = flow.psum_cycles - flow.psum_hop_cycles  # of the sum from above behind its activation
+    for step in range(1, flow.psum_cycles):
+        above = {"psum_in": psum_planes[step - lag]} if step >= lag else {}
+        _cycle(simulator, nets, swap_in=off, act_in=acts[step], **above)
+    simulator.apply(nets, {"act_in": acts[-2], "psum_in": psum_planes[-2]})
     before = nets.copy()
     simulator.clock_edge(nets)
-    simulator.apply(nets, {"act_in": acts[3], "psum_in": psum_planes[2]})
+    simulator.apply(nets, {"act_in": acts[-1], "psum_in": psum_planes[-1]})
     for state, beat in ((before, 0), (nets, 1)):
         _check(pe, state, psums[beat] + pe.products(sample.act(beat), sample.weight))
 
-    alone = pe.multiplier_simulator
     states = []
+    bits = pe.kind.operand.bits
     for act in acts[1:3]:
         state = alone.reset(words)
-        alone.apply(state, {"act": act[:OPERAND_BITS], "weight": weight[:OPERAND_BITS]})
+        alone.apply(state, {"act": act[:bits], "weight": weight[:bits]})
         states.append(state)
     return (before, nets), (states[0], states[1])
 
@@ -226,9 +230,9 @@ def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, Cyc
     Operands are held while weights pass. The weight that takes over is one of the column's, and
     the activation changes with it, as at the start of a tile.
     """
-    simulator = pe.simulator
+    whole, simulator = circuits(pe).whole, circuits(pe).whole.simulator
     words = sample.lanes // LANES_PER_WORD
-    operand = pe.operand_planes
+    operand = partial(operand_planes, pe)
     passing = [operand(weight) for weight in sample.passing]
     old_psum, new_psum = (_psum(pe, sample, beat) for beat in (1, 2))
     off, on = _token(False, words), _token(True, words)
@@ -242,17 +246,18 @@ def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, Cyc
     before, opened = nets.copy(), simulator.open_gates(nets)
     simulator.clock_edge(nets)
     simulator.apply(nets, {"weight_in": passing[2]})
-    load = pe.energy_model.between(before, nets, opened)
+    load = whole.energy.between(before, nets, opened)
 
     simulator.clock_edge(nets)
     simulator.apply(nets, {"load_in": off, "swap_in": on, "act_in": operand(sample.act(2))})
     before, opened = nets.copy(), simulator.open_gates(nets)
     simulator.clock_edge(nets)
     simulator.apply(nets, {"swap_in": off, "psum_in": pack_lanes(new_psum, pe.psum_width)})
-    swap = pe.energy_model.between(before, nets, opened)
-    share, _ = glitch_share(pe.energy_model, pe.timed_model, before, nets, SWAP_GLITCH_LANES)
+    swap = whole.energy.between(before, nets, opened)
+    share, _ = glitch_share(whole, before, nets, SWAP_GLITCH_LANES)
     glitches = share * _mean(swap.logic)
-    simulator.clock_edge(nets)
+    for _ in range(pe.kind.dataflow.psum_cycles - 1):
+        _cycle(simulator, nets)
     simulator.apply(nets, {})
     _check(pe, nets, new_psum + pe.products(sample.act(2), sample.passing[2]))
     return load, swap, glitches
@@ -267,7 +272,7 @@ def _check(pe: MappedPe, nets: Words, expected: Ints) -> None:
     """Compare the partial sums of the gates with the table's, lane for lane."""
     half = 1 << (pe.psum_width - 1)
     wrapped = (expected + half) % (2 * half) - half
-    found = pe.simulator.output(nets, "psum_out", signed=True)
+    found = circuits(pe).whole.simulator.output(nets, "psum_out", signed=True)
     wrong = np.flatnonzero(found != wrapped)
     if wrong.size:
         lane = int(wrong[0])

@@ -1,4 +1,4 @@
-"""What is kept of the cells of a library. Units: ps, fF, fJ, nW, um2, V."""
+"""Cells of a technology. Units: ps, fF, fJ, nW, um2, V."""
 
 from __future__ import annotations
 

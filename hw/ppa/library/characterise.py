@@ -1,4 +1,4 @@
-"""Liberty libraries to a technology: which cells are kept, and whether any is missing.
+"""A technology from Liberty libraries: the cells that are kept, and those that are missing.
 
 - Cells with more inputs or drive than asked for are left out: mapping with few cells is faster,
   deterministic, and the file stays small.

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from hw.common.cache import keep
-from hw.common.code import code_digest
+from hw.common.cache import kept
 from hw.common.errors import InputError
 from hw.ppa.library.characterise import characterise
-from hw.ppa.library.technology import TECHNOLOGY_FORMAT, Technology, load_technology
-
-DEFAULT_FOLDER = Path("build/technologies")
-DERIVED_BY = "hw.ppa.library.characterise"  # the module whose code decides about figures
+from hw.ppa.library.technology import Technology, load_technology
 
 
 def add_technology_options(parser: argparse.ArgumentParser) -> None:
@@ -32,10 +27,10 @@ def chosen_technology(options: argparse.Namespace, *, quiet: bool = False) -> Te
 
 
 def technology_of(file: Path | None, libraries: Sequence[Path] | None, *,
-                  folder: Path = DEFAULT_FOLDER, quiet: bool = False) -> Technology:
+                  quiet: bool = False) -> Technology:
     """Return the technology of a file or of Liberty libraries, or the one that is shipped.
 
-    What was derived from libraries is kept in `folder` by their contents. Raises InputError as
+    What was derived from libraries is kept by their contents. Raises InputError as
     `Technology.load` and `characterise` do, and when both are given.
     """
     if file is not None and libraries:
@@ -43,20 +38,8 @@ def technology_of(file: Path | None, libraries: Sequence[Path] | None, *,
     if file is not None:
         return Technology.load(file)
     if libraries:
-        return _derived(libraries, folder, quiet=quiet)
+        name = libraries[0].name.removesuffix(".gz").removesuffix(".lib")
+        return kept((name, [path.read_bytes() for path in libraries]),
+                    lambda: characterise(libraries, name=name, quiet=quiet), Technology)
     return load_technology()
 
-
-def _derived(libraries: Sequence[Path], folder: Path, *, quiet: bool) -> Technology:
-    digest = hashlib.sha256(TECHNOLOGY_FORMAT.encode())
-    digest.update(code_digest(DERIVED_BY).encode())
-    for library in libraries:
-        digest.update(hashlib.sha256(library.read_bytes()).digest())
-    name = libraries[0].name.removesuffix(".gz").removesuffix(".lib")
-    path = folder / f"{digest.hexdigest()[:24]}.json.gz"
-    try:
-        return Technology.load(path)
-    except (OSError, InputError):  # a damaged file is made again
-        technology = characterise(libraries, name=name, quiet=quiet)
-        keep(folder, lambda: technology.save(path))
-        return technology

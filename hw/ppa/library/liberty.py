@@ -2,8 +2,8 @@
 
 Liberty knows three statements: `name : value ;`, `name (values) ;` and `name (arguments) {
 statements }`. Meaning is left to `hw.ppa.library.characterise`; here a file becomes a tree of
-`Group`. All braces are paired at once; what is between them is read when somebody asks for it,
-because most of a library is tables of cells that nobody will use.
+`Group`. All braces are paired at once. The text between them is read on demand, because most of a
+library is tables of cells that are not used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from hw.common.errors import InputError
 from hw.common.memory import require_memory
 
-# What a library never is; a broken or hostile file is refused before it costs much time.
+# Limits that no library exceeds: broken or hostile files are refused early.
 MAX_DEPTH = 32  # Liberty nests five deep
 MAX_GROUPS = 500_000  # of asap7, 46 MB: 118,000
 MAX_TOKENS = 100_000  # of one group, without its subgroups
@@ -156,7 +156,7 @@ def parse_liberty(text: str, source: str = "<text>") -> Group:
     end = _pair_braces(found, brace)
     _Tokens(found, end + 1, len(text)).expect("end")
     library = Group(name, arguments, found, start, brace)
-    _ = library.groups  # what is wrong at the top is said at once
+    _ = library.groups  # errors at the top level are raised at once
     return library
 
 

@@ -1,4 +1,4 @@
-"""Mapping the catalogue: Verilog from `hw.rtl`, netlists into the store."""
+"""Mapping the catalogue: from Verilog to netlists in the store."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hw.common.progress import task
+from hw.machine.pe import kind_for
 from hw.multipliers.base import Multiplier
 from hw.ppa.library.technology import Technology
-from hw.ppa.mapping.emitted import emit_verilog
-from hw.ppa.mapping.pe import MappedPe, operand_width
+from hw.ppa.mapping.emitted import EmitPes, emit_verilog
+from hw.ppa.mapping.pe import MappedPe
+from hw.ppa.mapping.selection import check_size
 from hw.ppa.mapping.stored_pes import is_current, result_path, save_pe
 from hw.ppa.mapping.synthesis import AREA, Recipe, map_multiplier, map_pe
-from hw.ppa.reports.selection import check_size
 
 JOBS = 2  # Yosys processes side by side
 
@@ -28,8 +29,8 @@ class BuildResult:
     kept: int
 
 
-def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Path, *,
-          psum_width: int = 24, recipe: Recipe = AREA, force: bool = False, jobs: int = JOBS,
+def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Path,
+          emit: EmitPes, *, psum_width: int = 24, recipe: Recipe = AREA, force: bool = False,
           quiet: bool = False) -> BuildResult:
     """Map PEs and store them; one that is stored and current is not mapped again.
 
@@ -43,12 +44,11 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
     technology : Technology
     folder : Path
         For the results.
+    emit : EmitPes
     psum_width : int
     recipe : Recipe
     force : bool
         Map also what is current.
-    jobs : int
-        Yosys processes side by side.
     quiet : bool
         Show no progress.
 
@@ -62,7 +62,7 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
     for multiplier in multipliers:
         check_size(multiplier)
     unique = list({multiplier.digest: multiplier for multiplier in multipliers}.values())
-    verilog = emit_verilog(unique, psum_width, quiet=quiet)
+    verilog = emit_verilog(unique, psum_width, emit, quiet=quiet)
     label = recipe.label
     waiting = [multiplier for multiplier in unique if force or not is_current(
         result_path(folder, multiplier, psum_width), recipe=label, technology=technology,
@@ -70,9 +70,10 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
 
     def map_one(multiplier: Multiplier) -> str:
         text = verilog[multiplier.digest]
-        pe = MappedPe(multiplier=multiplier, psum_width=psum_width, technology=technology,
-                      netlist=map_pe(text, psum_width, technology, recipe,
-                                     operand_width=operand_width(signed=multiplier.signed)),
+        kind = kind_for(signed=multiplier.signed)
+        pe = MappedPe(multiplier=multiplier, kind=kind, psum_width=psum_width,
+                      technology=technology,
+                      netlist=map_pe(text, kind, psum_width, technology, recipe),
                       multiplier_netlist=map_multiplier(text, technology, recipe),
                       recipe=label, verilog_sha256=_sha256(text))
         save_pe(pe, folder)
@@ -80,7 +81,7 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
 
     if waiting:
         with (task("mapping PEs", len(waiting), quiet=quiet) as progress,
-              ThreadPoolExecutor(jobs) as pool):
+              ThreadPoolExecutor(JOBS) as pool):
             futures = [pool.submit(map_one, multiplier) for multiplier in waiting]
             try:
                 for future in as_completed(futures):

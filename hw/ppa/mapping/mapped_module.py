@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from hw.common.cache import DAMAGED, keep, read_kept
-from hw.common.files import write_json_gz
+from hw.common.cache import kept
 from hw.common.progress import task
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.mapped import MappedNetlist
 from hw.ppa.mapping.synthesis import Recipe, map_circuit
 from hw.ppa.mapping.timing import Timing, analyse, hold_slack_ps
 from hw.ppa.mapping.yosys import Yosys
-
-FORMAT = "autoapprox-mapped-module/1"
-DEFAULT_FOLDER = Path("build/mapped_modules")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,15 +27,12 @@ class MappedModule:
     recipe : Recipe
     mapped_by : str
         The Yosys that did it.
-    from_cache : bool
-        It was there already.
     """
 
     netlist: MappedNetlist
     technology: Technology
     recipe: Recipe
     mapped_by: str
-    from_cache: bool
 
     @cached_property
     def timing(self) -> Timing:
@@ -71,10 +62,9 @@ class MappedModule:
         netlist, technology, figures = self.netlist, self.technology, self.to_dict()
         hold = figures["hold_slack_ps"]
         kind = "clock to clock, set-up included" if netlist.flops else "input to output"
-        source = "kept from before, " if self.from_cache else ""
         lines = [
             f"{netlist.name}: {technology.name}, {technology.corner}; recipe {self.recipe.name}, "
-            f"{source}mapped by {self.mapped_by}",
+            f"mapped by {self.mapped_by}",
             f"area     {figures['area_um2']:12.2f} um2, without wires between cells",
             f"delay    {figures['delay_ps']:12.0f} ps, {kind}; inputs at time 0",
             *([f"hold     {hold:12.0f} ps to spare"] if hold is not None else []),
@@ -86,35 +76,16 @@ class MappedModule:
 
 
 def map_module(verilog: str, top: str, technology: Technology, recipe: Recipe, yosys: Yosys, *,
-               flatten: bool = False, folder: Path = DEFAULT_FOLDER,
-               quiet: bool = False) -> MappedModule:
-    """Return a mapped module; one that is in `folder` for equal inputs is not mapped again.
+               flatten: bool = False, quiet: bool = False) -> MappedModule:
+    """Return a mapped module; one that was mapped before of equal inputs is not mapped again.
 
     Parameters are those of `synthesis.map_circuit`, which says what is raised.
     """
-    key = {"format": FORMAT, "verilog_sha256": hashlib.sha256(verilog.encode()).hexdigest(),
-           "top": top, "flatten": flatten, "technology_sha256": technology.digest,
-           "recipe": recipe.label, "mapped_by": yosys.name}
-    name = hashlib.sha256("\n".join(map(str, key.values())).encode()).hexdigest()[:24]
-    path = folder / f"{name}.json.gz"
-    netlist = _read(path, key)
-    from_cache = netlist is not None
-    if netlist is None:
-        with task(f"mapping {top} with {yosys.name}", 1, quiet=quiet) as progress:
-            netlist = map_circuit(verilog, top, technology, recipe, flatten=flatten, yosys=yosys)
-            progress.advance()
-        content = key | {"netlist": netlist.to_dict()}
-        keep(folder, lambda: write_json_gz(path, content))
+    def make() -> MappedNetlist:
+        with task(f"mapping {top} with {yosys.name}", 1, quiet=quiet):
+            return map_circuit(verilog, top, technology, recipe, flatten=flatten, yosys=yosys)
+
+    netlist = kept((verilog, top, flatten, technology.digest, recipe.label, yosys.name), make,
+                   MappedNetlist)
     return MappedModule(netlist=netlist, technology=technology, recipe=recipe,
-                        mapped_by=yosys.name, from_cache=from_cache)
-
-
-def _read(path: Path, key: dict[str, Any]) -> MappedNetlist | None:
-    """Return the netlist that was kept, None when there is none or the file is damaged."""
-    try:
-        content = read_kept(path)
-        if {name: content[name] for name in key} != key:
-            return None
-        return MappedNetlist.from_dict(content["netlist"])
-    except DAMAGED:
-        return None
+                        mapped_by=yosys.name)

@@ -8,12 +8,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from hw.machine.design import OPERAND_BITS
-from hw.machine.operands import operand_limits
-from hw.multipliers.base import OPERANDS, Multiplier
-from hw.ppa.energy.activity import Simulator, Words, pack_lanes
-from hw.ppa.energy.glitches import TimedModel
-from hw.ppa.energy.netlist_energy import EnergyModel
+from hw.machine.pe.kind import PeKind
+from hw.multipliers.base import Multiplier
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.mapped import MappedNetlist
 from hw.ppa.mapping.timing import Timing, analyse
@@ -21,14 +17,6 @@ from hw.ppa.mapping.timing import Timing, analyse
 # In an array every PE is fed by an equal one: to the left and above.
 NEIGHBOURS = {"act_in": "act_out", "swap_in": "swap_out", "load_in": "load_out",
               "weight_in": "weight_out", "psum_in": "psum_out"}
-
-
-def operand_width(*, signed: bool) -> int:
-    """Return the bits of an operand port: two's complement for a signed multiplier, else with sign.
-
-    The sign of a magnitude is its highest bit.
-    """
-    return OPERAND_BITS + (not signed)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,10 +27,12 @@ class MappedPe:
     ----------
     multiplier : Multiplier
         What was mapped; its table is what the gates must compute.
+    kind : PeKind
+        Of what is around it.
     psum_width : int
     technology : Technology
     netlist : MappedNetlist
-        The whole PE: registers, clock gates, multiplier, sign logic (of an unsigned one), adder.
+        The whole PE: registers, clock gates, multiplier, sign logic where there is one, adder.
     multiplier_netlist : MappedNetlist
         The multiplier mapped alone, for the comparison of multiplier and array energy only.
     recipe : str
@@ -52,6 +42,7 @@ class MappedPe:
     """
 
     multiplier: Multiplier
+    kind: PeKind
     psum_width: int
     technology: Technology
     netlist: MappedNetlist
@@ -100,59 +91,13 @@ class MappedPe:
 
     def products(self, acts: npt.NDArray[np.int16],
                  weights: npt.NDArray[np.int16]) -> npt.NDArray[np.int32]:
-        """Return what the table adds for operands within `hw.machine.operands.operand_limits`."""
-        low, _ = operand_limits(signed=self.multiplier.signed)
+        """Return what the table adds for operands within the limits of the format."""
+        low, _ = self.kind.operand.limits
         return self._products[acts.astype(np.intp) - low, weights.astype(np.intp) - low]
 
     @cached_property
     def _products(self) -> npt.NDArray[np.int32]:
         """By operand values, both counted from the smallest one."""
-        low, high = operand_limits(signed=self.multiplier.signed)
+        low, high = self.kind.operand.limits
         operands = np.arange(low, high + 1)
-        if self.multiplier.signed:
-            patterns = operands % OPERANDS
-            return self.multiplier.table[patterns[:, None], patterns]
-        magnitudes = self.multiplier.table[np.abs(operands)[:, None], np.abs(operands)]
-        negative = (operands < 0)[:, None] ^ (operands < 0)
-        return np.where(negative, -magnitudes, magnitudes)
-
-    def operand_planes(self, values: npt.NDArray[np.int16]) -> Words:
-        """Return operands [lanes] as the bits of a port of the PE, low bit first.
-
-        The lowest 8 planes are those of the multiplier's port.
-        """
-        wide = values.astype(np.int64)
-        if not self.multiplier.signed:
-            wide = np.abs(wide) | (wide < 0).astype(np.int64) << OPERAND_BITS
-        return pack_lanes(wide, operand_width(signed=self.multiplier.signed))
-
-    @cached_property
-    def simulator(self) -> Simulator:
-        """The PE's gates."""
-        return Simulator(self.netlist, self.technology)
-
-    @cached_property
-    def multiplier_simulator(self) -> Simulator:
-        """The multiplier's gates."""
-        return Simulator(self.multiplier_netlist, self.technology)
-
-    @cached_property
-    def energy_model(self) -> EnergyModel:
-        """Energies of the PE's nets, gates and registers."""
-        return EnergyModel(self.netlist, self.technology, self.timing)
-
-    @cached_property
-    def multiplier_energy_model(self) -> EnergyModel:
-        """Energies of the multiplier's nets and gates."""
-        return EnergyModel(self.multiplier_netlist, self.technology, self.multiplier_timing)
-
-    @cached_property
-    def timed_model(self) -> TimedModel:
-        """The PE's gates with their delays, its ports driven by its neighbours' registers."""
-        return TimedModel(self.netlist, self.technology, self.timing, self.energy_model)
-
-    @cached_property
-    def multiplier_timed_model(self) -> TimedModel:
-        """The multiplier's gates with their delays, all operands arriving at once."""
-        return TimedModel(self.multiplier_netlist, self.technology, self.multiplier_timing,
-                          self.multiplier_energy_model)
+        return self.kind.products(self.multiplier.table, operands[:, None], operands)

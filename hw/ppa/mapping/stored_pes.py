@@ -11,12 +11,13 @@ from typing import Annotated, Any
 from hw.common.errors import InputError, ToolError
 from hw.common.files import read_json, write_json_gz
 from hw.common.records import Limits, record, without_format
+from hw.machine.pe import kind_for
 from hw.multipliers import default_bank, names
 from hw.multipliers.base import Multiplier
 from hw.ppa.library.technology import Technology, load_technology
 from hw.ppa.mapping.mapped import MappedNetlist
 from hw.ppa.mapping.pe import NEIGHBOURS, MappedPe
-from hw.ppa.reports.selection import check_size, for_mapping
+from hw.ppa.mapping.selection import check_size, for_mapping
 
 RESULT_FORMAT = "autoapprox-mapped-pe/1"
 PREFIX_DIGITS = 16  # of the netlist digest, in the file name; the file holds all 64
@@ -155,6 +156,7 @@ def _from_dict(content: Any, multiplier: Multiplier, technology: Technology) -> 
     for port, driver in NEIGHBOURS.items():
         if not 0 < len(ports.inputs.get(port, ())) == len(ports.outputs.get(driver, ())):
             raise ValueError(f"ports {port} and {driver} must have equal widths")
-    return MappedPe(multiplier=multiplier, psum_width=read.psum_width, technology=technology,
-                    netlist=netlists[0], multiplier_netlist=netlists[1], recipe=read.recipe,
+    return MappedPe(multiplier=multiplier, kind=kind_for(signed=multiplier.signed),
+                    psum_width=read.psum_width, technology=technology, netlist=netlists[0],
+                    multiplier_netlist=netlists[1], recipe=read.recipe,
                     verilog_sha256=read.verilog_sha256)

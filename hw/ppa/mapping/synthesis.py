@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hw.common.errors import InputError
+from hw.machine.pe.kind import ClockGate, PeKind
 from hw.ppa.library.technology import Technology
 from hw.ppa.library.write_liberty import cell_library
 from hw.ppa.mapping.mapped import MappedNetlist, from_yosys
@@ -96,16 +97,15 @@ CLOCK_GATES = ("dfflegalize -cell $_DFF_P_ x -cell $_DFFE_PP_ x", "opt_clean",
 CELLS = ("dfflegalize -cell $_DFF_P_ x", "dfflibmap -liberty cells.lib", "opt -fast")
 
 
-def map_pe(verilog: str, psum_width: int, technology: Technology, recipe: Recipe = AREA, *,
-           operand_width: int = 9) -> MappedNetlist:
+def map_pe(verilog: str, kind: PeKind, psum_width: int, technology: Technology,
+           recipe: Recipe = AREA) -> MappedNetlist:
     """Return the mapped PE of Verilog that defines modules `pe` and `multiplier`.
-
-    operand_width : bits of its operand ports, `hw.ppa.mapping.pe.operand_width`.
 
     The array's clock enable is taken as 1. Raises as `map_circuit` does.
     """
+    assert kind.clock_gate is ClockGate.ROOT, "a gate inside the array has its enable as a port"
     wrapper = PE_WRAPPER.replace("PSUM_MSB", str(psum_width - 1)).replace(
-        "[8:0]", f"[{operand_width - 1}:0]")
+        "[8:0]", f"[{kind.operand.width - 1}:0]")
     return map_circuit(verilog + "\n" + wrapper, PE_TOP, technology, recipe)
 
 

@@ -24,7 +24,6 @@ from hw.common.files import read_json
 from hw.common.sandbox import prepare
 
 TIMEOUT_S = 900  # a PE takes one second
-CHOICES = ("sandboxed", "native")
 OLDEST = (0, 23)
 
 

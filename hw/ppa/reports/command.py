@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from hw.common.errors import InputError, ToolError
+from hw.common.cache import add_cache_option
+from hw.common.errors import InputError
 from hw.common.files import write_bytes, write_text
 from hw.common.outputs import OutputFolder
 from hw.machine.design import Design
 from hw.machine.layer_streams import LayerStream, load_layer_streams
 from hw.machine.operands import check_operands
+from hw.machine.pe import kind_for
 from hw.multipliers import EXACT
 from hw.multipliers.base import Multiplier
 from hw.ppa.chip.blocks import PRESETS, get_preset
-from hw.ppa.energy.pe_energies import DEFAULT_FOLDER
 from hw.ppa.library.chosen import add_technology_options, chosen_technology
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.pe import MappedPe
+from hw.ppa.mapping.selection import for_pes
 from hw.ppa.mapping.stored_pes import load_pe
-from hw.ppa.reports.selection import for_pes
 
 MULTIPLIERS = ("multiplier of the catalogue or multiplier file (.json) "
                "(default: all unsigned ones of the catalogue)")
@@ -81,9 +79,7 @@ def add_commands(commands: Commands) -> None:
         command.add_argument("-i", "--input", type=Path, metavar="DIR",
                              help="folder of mapped PEs (default: the store of the project)")
         add_technology_options(command)
-    for command in (report, figure, chip):
-        command.add_argument("--energies", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
-                             help="folder in which energies are kept (default: %(default)s)")
+        add_cache_option(command)
     for command in (report, chip):
         command.add_argument("--json", action="store_true", help="machine-readable")
 
@@ -152,11 +148,11 @@ def _figures(options: argparse.Namespace, multipliers: Sequence[Multiplier], *,
     if options.layer_stats is not None:
         layers = load_layer_streams(options.layer_stats)
         for layer, multiplier in product(layers, multipliers):
-            check_operands(layer, signed=multiplier.signed, multiplier=multiplier.name)
+            check_operands(layer, kind_for(signed=multiplier.signed), multiplier=multiplier.name)
         samples = layer_samples(layers, rows=options.size, cols=options.size)
     pes = [load_pe(multiplier, technology=technology, folder=options.input)
            for multiplier in multipliers]
-    return figures(pes, samples, folder=options.energies, quiet=quiet)
+    return figures(pes, samples, quiet=quiet)
 
 
 def _technology(options: argparse.Namespace, *, quiet: bool) -> Technology:
@@ -170,8 +166,12 @@ def _check_picture(path: Path) -> None:
         raise InputError(f"{path}: must end in {' or '.join(PICTURES)}")
 
 
-def run_chip(options: argparse.Namespace) -> None:
-    """Print array and chip energy of a design by size."""
+def run_chip(options: argparse.Namespace, *,
+             streams: Callable[[Path, str], tuple[LayerStream, ...]]) -> None:
+    """Print array and chip energy of a design by size.
+
+    streams : network file and images to the layers with their operands.
+    """
     from hw.ppa.chip.report import compare, resized, table, to_csv, to_dict
 
     preset, design = get_preset(options.preset), Design.load(options.design)
@@ -180,14 +180,18 @@ def run_chip(options: argparse.Namespace) -> None:
         if size is not None and not 1 <= size <= 256:
             raise InputError(f"--sizes must be 1 to 256, not {size}")
     technology = _technology(options, quiet=options.json)
-    layers = _layers(options)
+    if options.layer_stats is not None:
+        layers = load_layer_streams(options.layer_stats)
+    elif options.data is None:
+        raise InputError("--network must come with --data, the images that it sees")
+    else:
+        layers = streams(options.network, options.data)
 
     def load(multiplier: Multiplier, psum_width: int) -> MappedPe:
         return load_pe(multiplier, psum_width, technology, folder=options.input)
 
     pairs = [compare(design if size is None else resized(design, size), layers, load,
-                     preset=preset, batch=options.batch, folder=options.energies,
-                     quiet=options.json) for size in sizes]
+                     preset=preset, batch=options.batch, quiet=options.json) for size in sizes]
     rows, runs = zip(*pairs, strict=True)
     if options.csv is not None:
         write_text(options.csv, to_csv(rows))
@@ -197,21 +201,3 @@ def run_chip(options: argparse.Namespace) -> None:
             "technology": technology.name}), indent=2))
     else:
         print(table(rows, runs[-1], preset))
-
-
-def _layers(options: argparse.Namespace) -> tuple[LayerStream, ...]:
-    """Return the layers of the file, or of the network: the simulator is a program of its own."""
-    if options.layer_stats is not None:
-        return load_layer_streams(options.layer_stats)
-    if options.data is None:
-        raise InputError("--network must come with --data, the images that it sees")
-    with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / "layers.npz"
-        process = subprocess.run(
-            [sys.executable, "-m", "sim.layer_streams", str(options.network), "--data",
-             options.data, "-o", str(path)], capture_output=True, text=True, check=False)
-        if process.returncode:
-            reason = (process.stderr.strip() or "no message").splitlines()[-1]
-            kind = InputError if process.returncode == 2 else ToolError
-            raise kind(reason.removeprefix("error: "))
-        return load_layer_streams(path)

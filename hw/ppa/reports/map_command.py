@@ -8,12 +8,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from hw.common.cache import add_cache_option
 from hw.common.errors import InputError
 from hw.common.files import write_text
 from hw.common.outputs import OutputFile
 from hw.ppa.library.chosen import add_technology_options, chosen_technology
 from hw.ppa.library.write_liberty import cell_library
-from hw.ppa.mapping.mapped_module import DEFAULT_FOLDER, map_module
+from hw.ppa.mapping.mapped_module import map_module
 from hw.ppa.mapping.mapped_verilog import mapped_verilog
 from hw.ppa.mapping.recipe_options import add_recipe_options, chosen_recipe
 from hw.ppa.mapping.yosys import choose_yosys
@@ -36,8 +37,7 @@ def add_command(commands: Any) -> None:
                         "(default: %(default)s)")
     parser.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE.v",
                         help="mapped Verilog to write, with the cells as FILE.lib beside it")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
-                        help="folder in which mapped modules are kept (default: %(default)s)")
+    add_cache_option(parser)
     parser.add_argument("--json", action="store_true", help="machine-readable")
     add_technology_options(parser)
 
@@ -54,8 +54,7 @@ def run(options: argparse.Namespace) -> None:
     verilog = "\n".join(_read(path) for path in options.files)
     technology = chosen_technology(options, quiet=options.json)
     module = map_module(verilog, options.top, technology, chosen_recipe(options),
-                        choose_yosys(options.yosys), flatten=options.flatten,
-                        folder=options.cache, quiet=options.json)
+                        choose_yosys(options.yosys), flatten=options.flatten, quiet=options.json)
     if options.output is not None:
         write_text(options.output, mapped_verilog(module.netlist, technology))
         write_text(options.output.with_suffix(".lib"),

@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,16 +112,16 @@ class Figures:
 
 
 def figures(pes: Sequence[MappedPe], samples: Mapping[str, OperandSample] | None = None, *,
-            folder: Path | None = None, quiet: bool = False) -> list[Figures]:
+            quiet: bool = False) -> list[Figures]:
     """Return a row per PE.
 
     samples : name -> operands; by default `reference_samples()`, of int8 operands when one of the
-    multipliers is signed. folder : where energies are kept.
+    multipliers is signed.
     """
     if samples is None:
         samples = reference_samples(int8=any(pe.multiplier.signed for pe in pes))
     with task("energy of PEs", len(pes), quiet=quiet) as progress:
-        table_of = energy_table(pes, list(samples.values()), folder=folder,
+        table_of = energy_table(pes, list(samples.values()),
                                 done=lambda pe: progress.advance(note=pe.multiplier.name))
     return [Figures(name=pe.multiplier.name, area_um2=pe.area_um2, delay_ps=pe.delay_ps,
                     leakage_nw=pe.leakage_nw, multiplier_area_um2=pe.multiplier_area_um2,

@@ -19,7 +19,7 @@ from hw.multipliers.base import Multiplier
 from hw.multipliers.metrics import FULL_SCALE, error_metrics
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.synthesis import Recipe
-from hw.ppa.reports.alone_cache import DEFAULT_FOLDER, map_alone
+from hw.ppa.reports.alone_mapping import map_alone
 from hw.ppa.reports.multiplier_alone import DEFAULT_CLOCK_MHZ, best
 
 TOLERANCE = 1e-9  # relative, of errors that were computed twice
@@ -106,12 +106,12 @@ def read_published(path: Path) -> list[Circuit]:
 
 def circuits_of(multipliers: Sequence[Multiplier], technology: Technology,
                 recipes: Sequence[Recipe], *, aim: str, clock_mhz: float = DEFAULT_CLOCK_MHZ,
-                folder: Path = DEFAULT_FOLDER, quiet: bool = False) -> list[Circuit]:
+                quiet: bool = False) -> list[Circuit]:
     """Return our multipliers, each by the one of its mappings that is best by `aim`.
 
     Parameters are those of `map_alone` and `best`; raises as they do.
     """
-    found = map_alone(multipliers, technology, recipes, folder, quiet=quiet)
+    found = map_alone(multipliers, technology, recipes, quiet=quiet)
     circuits = []
     for multiplier, mappings in zip(multipliers, found, strict=True):
         figures = best(mappings, aim).figures

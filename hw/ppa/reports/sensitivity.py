@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hw.ppa.energy.glitches import TimedModel
-from hw.ppa.energy.netlist_energy import EnergyModel
 from hw.ppa.energy.operand_sample import OperandSample
+from hw.ppa.energy.pe_circuits import Circuit
 from hw.ppa.energy.stream_energy import beats, glitch_share
 from hw.ppa.mapping.pe import NEIGHBOURS, MappedPe
 from hw.ppa.mapping.timing import WIRE_FF_PER_FANOUT, analyse
@@ -48,13 +47,12 @@ class Outcome:
 def outcome(pe: MappedPe, samples: Mapping[str, OperandSample], assumed: Assumptions) -> Outcome:
     """Return the figures of a PE under other assumptions; `samples` by name of the stream."""
     timing = analyse(pe.netlist, pe.technology, neighbours=NEIGHBOURS, wire_ff=assumed.wire_ff)
-    model = EnergyModel(pe.netlist, pe.technology, timing, wire_ff=assumed.wire_ff)
-    timed = TimedModel(pe.netlist, pe.technology, timing, model)
+    circuit = Circuit.of(pe.netlist, pe.technology, timing, wire_ff=assumed.wire_ff)
     found = {}
     for name, sample in samples.items():
         states, _ = beats(pe, sample)
-        energy = model.between(*states)
-        share = glitch_share(model, timed, *states)[0] if assumed.glitches else 0.0
+        energy = circuit.energy.between(*states)
+        share = glitch_share(circuit, *states)[0] if assumed.glitches else 0.0
         found[name] = float((energy.total + share * energy.logic).mean()
                             + pe.leakage_nw * timing.delay_ps * 1e-6)
     return Outcome(assumed=assumed, energy_fj=found, delay_ps=timing.delay_ps)

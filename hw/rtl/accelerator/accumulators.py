@@ -5,20 +5,24 @@ from __future__ import annotations
 from itertools import pairwise
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from hw.machine.accelerator import ACCUMULATOR_BANKS, SUM_BITS, AcceleratorConfig
+from hw.machine.accelerator import (
+    ACCUMULATOR_BANKS,
+    LANDING_QUEUE,
+    SUM_BITS,
+    AcceleratorConfig,
+)
 from hw.machine.design import BankConfig
 from hw.rtl.accelerator.commands import landing_layout
-from hw.rtl.accelerator.row_memory import address_bits, memory_kind
-from hw.rtl.hierarchy import ModuleKind, Place, inline
+from hw.rtl.accelerator.row_memory import RowMemory, address_bits
+from hw.rtl.hierarchy import Ports, Unit, place
 
 LANDING_CYCLES = 1  # results beat to the write of its sums
-QUEUE = 4  # MATMULs whose sums are still under way
 
 
-class Accumulators(wiring.Component):
+class Accumulators(Unit):
     """`sums[row] = results` or `sums[row] + results`, row by row, in two banks of memory.
 
     Dataflow: every MATMUL announces where its sums will go; results arrive in the same order
@@ -28,17 +32,11 @@ class Accumulators(wiring.Component):
     Latency: LANDING_CYCLES from a results beat to its write; sums read one cycle after
     `read_enable`, held until the next.
 
-    Parameters
-    ----------
-    bank : BankConfig
-    config : AcceleratorConfig
-    place : Place
-        How to include the memories.
-
     Members
     -------
     landing : In(stream of `landing_layout`)
-        Announces a MATMUL, before its first result. Ready while fewer than QUEUE are under way.
+        Announces a MATMUL, before its first result. Ready while fewer than LANDING_QUEUE are
+        under way.
     pending : Out(ACCUMULATOR_BANKS)
         Sums for this bank of memory are still under way: it must not be read.
     results : In(stream of cols of signed(psum_width))
@@ -46,34 +44,45 @@ class Accumulators(wiring.Component):
     sums : Out(cols of signed(SUM_BITS))
     """
 
-    def __init__(self, *, bank: BankConfig, config: AcceleratorConfig,
-                 place: Place = inline) -> None:
-        self._bank, self._config, self._place = bank, config, place
-        super().__init__(accumulators_signature(bank, config))
+    bank: BankConfig
+    config: AcceleratorConfig
+    module = "accumulators"
+    reset = True
+
+    def ports(self) -> Ports:
+        """Return the ports."""
+        bank, config = self.bank, self.config
+        return {
+            "landing": In(stream.Signature(landing_layout(config))),
+            "pending": Out(ACCUMULATOR_BANKS),
+            "results": In(stream.Signature(data.ArrayLayout(signed(bank.psum_width), bank.cols))),
+            "read_enable": In(1), "read_row": In(address_bits(config.accumulator_rows)),
+            "sums": Out(data.ArrayLayout(signed(SUM_BITS), bank.cols)),
+        }
 
     def elaborate(self, platform: object) -> Module:
         """Return the queue of announced MATMULs and the read-add-write pipeline."""
         m = Module()
-        cols, rows = self._bank.cols, self._config.bank_rows
+        cols, rows = self.bank.cols, self.config.bank_rows
         row_bits = address_bits(rows)
 
         # --- MATMULs under way: entry 0 is the one whose results come next ---
-        layout = landing_layout(self._config)
-        entries = [Signal(layout, name=f"entry{index}") for index in range(QUEUE)]
-        count = Signal(range(QUEUE + 1))
+        layout = landing_layout(self.config)
+        entries = [Signal(layout, name=f"entry{index}") for index in range(LANDING_QUEUE)]
+        count = Signal(range(LANDING_QUEUE + 1))
         head = entries[0]
         beat, finished, push = Signal(), Signal(), Signal()
         m.d.comb += [
             self.results.ready.eq(1), beat.eq(self.results.valid),
             finished.eq(beat & (head.beats == 1)),
-            self.landing.ready.eq(count != QUEUE),
+            self.landing.ready.eq(count != LANDING_QUEUE),
             push.eq(self.landing.valid & self.landing.ready),
         ]
         with m.If(beat):
             m.d.sync += [head.row.eq(head.row + 1), head.beats.eq(head.beats - 1)]
         with m.If(finished):
             m.d.sync += [entry.eq(after) for entry, after in pairwise(entries)]
-        place_at = Signal(range(QUEUE + 1))
+        place_at = Signal(range(LANDING_QUEUE + 1))
         m.d.comb += place_at.eq(count - finished)
         with m.If(push):
             for index, entry in enumerate(entries):
@@ -83,9 +92,9 @@ class Accumulators(wiring.Component):
 
         # --- cycle 0: read the old sums; cycle 1: add, write ---
         write = Signal()
-        write_row = Signal(address_bits(self._config.accumulator_rows), reset_less=True)
+        write_row = Signal(address_bits(self.config.accumulator_rows), reset_less=True)
         accumulate = Signal(reset_less=True)
-        fresh = Signal(data.ArrayLayout(signed(self._bank.psum_width), cols), reset_less=True)
+        fresh = Signal(data.ArrayLayout(signed(self.bank.psum_width), cols), reset_less=True)
         m.d.sync += write.eq(beat)
         with m.If(beat):
             m.d.sync += [write_row.eq(head.row), accumulate.eq(head.accumulate),
@@ -98,10 +107,10 @@ class Accumulators(wiring.Component):
         which_read = Signal()
         with m.If(self.read_enable):
             m.d.sync += which_read.eq(self.read_row[-1])
-        kind = memory_kind("sums", cols * SUM_BITS, rows)
         shown = []
         for index in range(ACCUMULATOR_BANKS):
-            sums = self._place(m, f"sums_{index}", kind)
+            sums = place(m, f"sums_{index}", RowMemory(
+                module="sums", width=cols * SUM_BITS, depth=rows), platform)
             adding, reading = Signal(name=f"adding{index}"), Signal(name=f"reading{index}")
             m.d.comb += [
                 adding.eq(beat & head.accumulate & (head.row[-1] == index)),
@@ -112,30 +121,10 @@ class Accumulators(wiring.Component):
                 sums.write_row.eq(write_row[:row_bits]), sums.write_data.eq(total),
             ]
             shown.append(sums.read_data)
-            waiting = [(count > place) & (entry.row[-1] == index)
-                       for place, entry in enumerate(entries)]
+            waiting = [(count > position) & (entry.row[-1] == index)
+                       for position, entry in enumerate(entries)]
             m.d.comb += self.pending[index].eq(
                 Cat(*waiting, write & (write_row[-1] == index)).any())
         m.d.comb += [old.eq(Mux(write_row[-1], shown[1], shown[0])),
                      self.sums.eq(Mux(which_read, shown[1], shown[0]))]
         return m
-
-
-def accumulators_signature(bank: BankConfig, config: AcceleratorConfig) -> wiring.Signature:
-    """Return the ports of the accumulators; see `Accumulators`."""
-    return wiring.Signature({
-        "landing": In(stream.Signature(landing_layout(config))),
-        "pending": Out(ACCUMULATOR_BANKS),
-        "results": In(stream.Signature(data.ArrayLayout(signed(bank.psum_width), bank.cols))),
-        "read_enable": In(1), "read_row": In(address_bits(config.accumulator_rows)),
-        "sums": Out(data.ArrayLayout(signed(SUM_BITS), bank.cols)),
-    })
-
-
-def accumulators_kind(bank: BankConfig, config: AcceleratorConfig) -> ModuleKind:
-    """Return the module `accumulators`."""
-    def build(place: Place) -> Accumulators:
-        return Accumulators(bank=bank, config=config, place=place)
-
-    return ModuleKind(name="accumulators", signature=accumulators_signature(bank, config),
-                      build=build, reset=True)

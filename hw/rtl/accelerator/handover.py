@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hw.machine.design import Design
-from hw.rtl.array.operand import OPERAND_WIDTH
+from hw.machine.pe.operand_format import STREAM
 
 IO_SHARE = 0.2  # of the clock period, that inputs and outputs spend outside
 
@@ -95,7 +95,7 @@ def _example(design: Design, prefix: str) -> str:
 #include "V{prefix}bank.h"
 
 constexpr int ROWS = {bank.rows}, COLS = {bank.cols}, ARRAYS = {len(bank.arrays)};
-constexpr int PSUM_BITS = {bank.psum_width}, OPERAND_BITS = {OPERAND_WIDTH};
+constexpr int PSUM_BITS = {bank.psum_width}, OPERAND_BITS = {STREAM.width};
 #define PORT(stream, part) bank.stream##___05F##part  // how Verilator spells stream__part
 
 template <typename Port> void set(Port& port, int first, int count, unsigned value) {{

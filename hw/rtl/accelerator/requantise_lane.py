@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Const, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from hw.machine.accelerator import (
@@ -15,9 +15,8 @@ from hw.machine.accelerator import (
     SUM_BYTES,
 )
 from hw.machine.isa import VALUE_BITS
-from hw.rtl.hierarchy import ModuleKind, Place
+from hw.rtl.hierarchy import Ports, Unit
 
-LANE_CYCLES = 4  # sum to code
 HALF_BITS = 16  # of the multiplier, per partial product
 
 # As LOAD_WEIGHTS sends them, the first in the low bits.
@@ -26,7 +25,7 @@ Constants = data.StructLayout({"bias": signed(BIAS_BITS), "multiplier": unsigned
 PRODUCT_BITS = SUM_BITS + MULTIPLIER_BITS
 
 
-class RequantiseLane(wiring.Component):
+class RequantiseLane(Unit):
     """`code = clamp(zero_point + floor((total * multiplier + half) / 2**shift), low, high)`.
 
     Here total = sum + bias, wrapped to SUM_BITS, and half = 2**(shift - 1): rounding to nearest,
@@ -44,8 +43,16 @@ class RequantiseLane(wiring.Component):
     code : Out(8)
     """
 
-    def __init__(self) -> None:
-        super().__init__(lane_signature())
+    module = "requantise_lane"
+
+    def ports(self) -> Ports:
+        """Return the ports."""
+        value = signed(VALUE_BITS)
+        return {
+            "sum": In(signed(SUM_BITS)), "constants": In(Constants), "raw": In(1),
+            "plane": In(range(SUM_BYTES)), "zero_point": In(value), "low": In(value),
+            "high": In(value), "code": Out(CODE_BITS),
+        }
 
     def elaborate(self, platform: object) -> Module:
         """Return the four stages."""
@@ -91,21 +98,3 @@ class RequantiseLane(wiring.Component):
         m.d.sync += code.eq(Mux(raw[2], byte[1], clamped))
         m.d.comb += self.code.eq(code)
         return m
-
-
-def lane_signature() -> wiring.Signature:
-    """Return the ports of a lane; see `RequantiseLane`."""
-    value = signed(VALUE_BITS)
-    return wiring.Signature({
-        "sum": In(signed(SUM_BITS)), "constants": In(Constants), "raw": In(1),
-        "plane": In(range(SUM_BYTES)), "zero_point": In(value), "low": In(value),
-        "high": In(value), "code": Out(CODE_BITS),
-    })
-
-
-def lane_kind() -> ModuleKind:
-    """Return the module `requantise_lane`."""
-    def build(place: Place) -> RequantiseLane:
-        return RequantiseLane()
-
-    return ModuleKind(name="requantise_lane", signature=lane_signature(), build=build)

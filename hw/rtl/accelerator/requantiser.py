@@ -5,25 +5,28 @@ from __future__ import annotations
 from itertools import pairwise
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from hw.machine.accelerator import CODE_BITS, SUM_BITS, SUM_BYTES, AcceleratorConfig
+from hw.machine.accelerator import (
+    CODE_BITS,
+    CONSTANT_BEATS,
+    LANE_CYCLES,
+    SUM_BITS,
+    SUM_BYTES,
+    SUMS_READ_CYCLES,
+    AcceleratorConfig,
+)
 from hw.machine.design import BankConfig
 from hw.machine.isa import VALUE_BITS
+from hw.machine.pe.operand_format import STREAM
 from hw.rtl.accelerator.commands import BEATS_BITS, activate_layout, span_layout
-from hw.rtl.accelerator.requantise_lane import LANE_CYCLES, Constants, lane_kind
+from hw.rtl.accelerator.requantise_lane import Constants, RequantiseLane
 from hw.rtl.accelerator.row_memory import address_bits
-from hw.rtl.array.operand import OPERAND_WIDTH
-from hw.rtl.array.weight_loader import CONSTANT_BEATS
-from hw.rtl.hierarchy import ModuleKind, Place, inline
-
-READ_CYCLES = 1  # of the accumulators
-# From the last step of a row to the write of its codes: read, lanes, output row.
-DRAIN_CYCLES = READ_CYCLES + LANE_CYCLES + 1
+from hw.rtl.hierarchy import Ports, Unit, place
 
 
-class Requantiser(wiring.Component):
+class Requantiser(Unit):
     """Bias, scale, round and clamp, `requantise_lanes` columns per cycle (`RequantiseLane`).
 
     Dataflow: a row of sums is read, its columns pass through the lanes from left to right, the
@@ -32,13 +35,6 @@ class Requantiser(wiring.Component):
 
     Latency: a row every `config.requantise_steps(bank)` cycles; the last one is written
     DRAIN_CYCLES after its last step, and the cycle after that takes the next command.
-
-    Parameters
-    ----------
-    bank : BankConfig
-    config : AcceleratorConfig
-    place : Place
-        How to include the lanes.
 
     Members
     -------
@@ -55,29 +51,43 @@ class Requantiser(wiring.Component):
     write_enable, write_row, write_data : write port of the output buffer
     """
 
-    def __init__(self, *, bank: BankConfig, config: AcceleratorConfig,
-                 place: Place = inline) -> None:
-        self._bank, self._config, self._place = bank, config, place
-        super().__init__(requantiser_signature(bank, config))
+    bank: BankConfig
+    config: AcceleratorConfig
+    module = "requantiser"
+    reset = True
+
+    def ports(self) -> Ports:
+        """Return the ports."""
+        value, cols, config = signed(VALUE_BITS), self.bank.cols, self.config
+        return {
+            "command": In(stream.Signature(activate_layout(config))),
+            "busy": Out(1), "span": Out(span_layout(config.output_rows)), "sums_bank": Out(1),
+            "constants": In(stream.Signature(cols * STREAM.width)),
+            "zero_point": In(value), "low": In(value), "high": In(value),
+            "read_enable": Out(1), "read_row": Out(address_bits(config.accumulator_rows)),
+            "sums": In(data.ArrayLayout(signed(SUM_BITS), cols)),
+            "write_enable": Out(1), "write_row": Out(address_bits(config.output_rows)),
+            "write_data": Out(cols * CODE_BITS),
+        }
 
     def elaborate(self, platform: object) -> Module:
         """Return the walk over rows and columns, the lanes, and the row of codes."""
         m = Module()
-        cols, lanes = self._bank.cols, min(self._config.requantise_lanes, self._bank.cols)
-        steps = self._config.requantise_steps(self._bank)
+        cols, lanes = self.bank.cols, min(self.config.requantise_lanes, self.bank.cols)
+        steps = self.config.requantise_steps(self.bank)
 
         # --- constants: one shift register per column ---
-        constants = [Signal(CONSTANT_BEATS * OPERAND_WIDTH, name=f"constants{col}",
+        constants = [Signal(CONSTANT_BEATS * STREAM.width, name=f"constants{col}",
                             reset_less=True) for col in range(cols)]
         m.d.comb += self.constants.ready.eq(1)
         with m.If(self.constants.valid):
             for col, register in enumerate(constants):
-                part = self.constants.payload.word_select(col, OPERAND_WIDTH)
-                m.d.sync += register.eq(Cat(register[OPERAND_WIDTH:], part))
+                part = self.constants.payload.word_select(col, STREAM.width)
+                m.d.sync += register.eq(Cat(register[STREAM.width:], part))
 
         # --- the walk: rows, of these byte planes in raw mode, of these groups of columns ---
         left = Signal(BEATS_BITS)
-        row = Signal(address_bits(self._config.accumulator_rows))
+        row = Signal(address_bits(self.config.accumulator_rows))
         raw = Signal()
         plane = Signal(range(SUM_BYTES))
         step = Signal(range(max(steps, 2)))
@@ -95,7 +105,7 @@ class Requantiser(wiring.Component):
             m.d.sync += [left.eq(left - 1), row.eq(row + 1), plane.eq(0)]
 
         # --- what travels beside the columns: step, and whether the row is complete ---
-        stages = READ_CYCLES + LANE_CYCLES
+        stages = SUMS_READ_CYCLES + LANE_CYCLES
         valid = Signal(stages)
         last = Signal(stages)
         steps_at = [Signal(range(max(steps, 2)), name=f"step{stage}", reset_less=True)
@@ -108,7 +118,7 @@ class Requantiser(wiring.Component):
         # --- lanes: each sees every `lanes`-th column ---
         codes = Signal(data.ArrayLayout(CODE_BITS, cols), reset_less=True)
         for lane in range(lanes):
-            unit = self._place(m, f"lane_{lane}", lane_kind())
+            unit = place(m, f"lane_{lane}", RequantiseLane(), platform)
             m.d.comb += [unit.raw.eq(raw_read), unit.plane.eq(plane_read),
                          unit.zero_point.eq(self.zero_point), unit.low.eq(self.low),
                          unit.high.eq(self.high)]
@@ -122,8 +132,8 @@ class Requantiser(wiring.Component):
         # --- output ---
         # Not `row[-1]`: that has moved on while the last columns still read the sums.
         sums_bank = Signal()
-        out = Signal(address_bits(self._config.output_rows))
-        end = Signal(address_bits(self._config.output_rows) + 1)
+        out = Signal(address_bits(self.config.output_rows))
+        end = Signal(address_bits(self.config.output_rows) + 1)
         write = Signal()
         m.d.sync += write.eq(last[-1])
         m.d.comb += [self.write_enable.eq(write), self.write_row.eq(out),
@@ -141,27 +151,3 @@ class Requantiser(wiring.Component):
                          out.eq(command.out), end.eq(command.out + Mux(
                              command.raw, command.beats * SUM_BYTES, command.beats))]
         return m
-
-
-def requantiser_signature(bank: BankConfig, config: AcceleratorConfig) -> wiring.Signature:
-    """Return the ports of a requantiser; see `Requantiser`."""
-    value = signed(VALUE_BITS)
-    return wiring.Signature({
-        "command": In(stream.Signature(activate_layout(config))),
-        "busy": Out(1), "span": Out(span_layout(config.output_rows)), "sums_bank": Out(1),
-        "constants": In(stream.Signature(bank.cols * OPERAND_WIDTH)),
-        "zero_point": In(value), "low": In(value), "high": In(value),
-        "read_enable": Out(1), "read_row": Out(address_bits(config.accumulator_rows)),
-        "sums": In(data.ArrayLayout(signed(SUM_BITS), bank.cols)),
-        "write_enable": Out(1), "write_row": Out(address_bits(config.output_rows)),
-        "write_data": Out(bank.cols * CODE_BITS),
-    })
-
-
-def requantiser_kind(bank: BankConfig, config: AcceleratorConfig) -> ModuleKind:
-    """Return the module `requantiser`."""
-    def build(place: Place) -> Requantiser:
-        return Requantiser(bank=bank, config=config, place=place)
-
-    return ModuleKind(name="requantiser", signature=requantiser_signature(bank, config),
-                      build=build, reset=True)

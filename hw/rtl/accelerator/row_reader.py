@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from hw.rtl.accelerator.commands import BEATS_BITS, span_layout, transfer_layout
 from hw.rtl.accelerator.row_memory import address_bits
-from hw.rtl.hierarchy import ModuleKind, Place
+from hw.rtl.hierarchy import Ports, Unit
 
 READ_CYCLES = 2  # accepted command to the first valid row
 
 
-class RowReader(wiring.Component):
+def marked_rows(width: int) -> data.StructLayout:
+    """Return a row and the mark that accompanies the first one of a command."""
+    return data.StructLayout({"data": width, "mark": 1})
+
+
+class RowReader(Unit):
     """Sends `beats` rows from `row` on; a command may follow the one before without a gap.
 
     Latency: READ_CYCLES from an accepted command to its first row on `rows`, one row per cycle
     while the consumer is ready.
-
-    Parameters
-    ----------
-    width : int
-        Bits of a row.
-    depth : int
-        Rows of the memory.
 
     Members
     -------
@@ -39,16 +37,27 @@ class RowReader(wiring.Component):
     rows : Out(stream of width bits and `mark`)
     """
 
-    def __init__(self, *, width: int, depth: int) -> None:
-        self._address = address_bits(depth)
-        super().__init__(reader_signature(width, depth))
+    module: str
+    width: int  # bits of a row
+    depth: int  # rows of the memory
+    reset = True
+
+    def ports(self) -> Ports:
+        """Return the ports."""
+        fields = dict(transfer_layout(self.depth).members)
+        return {
+            "command": In(stream.Signature(data.StructLayout({**fields, "mark": 1}))),
+            "reading": Out(1), "span": Out(span_layout(self.depth)), "busy": Out(1),
+            "read_enable": Out(1), "read_row": Out(address_bits(self.depth)),
+            "read_data": In(self.width), "rows": Out(stream.Signature(marked_rows(self.width))),
+        }
 
     def elaborate(self, platform: object) -> Module:
         """Return the counters, and a valid bit for what the memory shows."""
         m = Module()
         left = Signal(BEATS_BITS)
-        row = Signal(self._address)
-        end = Signal(self._address + 1)
+        row = Signal(address_bits(self.depth))
+        end = Signal(address_bits(self.depth) + 1)
         mark = Signal()
         shown, shown_mark = Signal(), Signal()
         advance, read, last = Signal(), Signal(), Signal()
@@ -71,27 +80,3 @@ class RowReader(wiring.Component):
             m.d.sync += [left.eq(command.beats), row.eq(command.row), mark.eq(command.mark),
                          end.eq(command.row + command.beats)]
         return m
-
-
-def marked_rows(width: int) -> data.StructLayout:
-    """Return a row and the mark that accompanies the first one of a command."""
-    return data.StructLayout({"data": width, "mark": 1})
-
-
-def reader_signature(width: int, depth: int) -> wiring.Signature:
-    """Return the ports of a reader; see `RowReader`."""
-    fields = dict(transfer_layout(depth).members)
-    return wiring.Signature({
-        "command": In(stream.Signature(data.StructLayout({**fields, "mark": 1}))),
-        "reading": Out(1), "span": Out(span_layout(depth)), "busy": Out(1),
-        "read_enable": Out(1), "read_row": Out(address_bits(depth)), "read_data": In(width),
-        "rows": Out(stream.Signature(marked_rows(width))),
-    })
-
-
-def reader_kind(name: str, width: int, depth: int) -> ModuleKind:
-    """Return the module `name` that reads a memory of `depth` rows of `width` bits."""
-    def build(place: Place) -> RowReader:
-        return RowReader(width=width, depth=depth)
-
-    return ModuleKind(name=name, signature=reader_signature(width, depth), build=build, reset=True)

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from hw.rtl.accelerator.commands import BEATS_BITS, span_layout, transfer_layout
 from hw.rtl.accelerator.row_memory import address_bits
-from hw.rtl.hierarchy import ModuleKind, Place
+from hw.rtl.hierarchy import Ports, Unit
 
 
-class RowWriter(wiring.Component):
+class RowWriter(Unit):
     """Writes `beats` rows from `row` on; takes nothing from `rows` without a command.
 
     Latency: a row is written in the cycle in which it is taken; the first one may be taken in
     the cycle after the command.
-
-    Parameters
-    ----------
-    width : int
-        Bits of a row.
-    depth : int
-        Rows of the memory.
 
     Members
     -------
@@ -34,16 +27,26 @@ class RowWriter(wiring.Component):
         Write port of the memory.
     """
 
-    def __init__(self, *, width: int, depth: int) -> None:
-        self._address = address_bits(depth)
-        super().__init__(writer_signature(width, depth))
+    module: str
+    width: int  # bits of a row
+    depth: int  # rows of the memory
+    reset = True
+
+    def ports(self) -> Ports:
+        """Return the ports."""
+        return {
+            "command": In(stream.Signature(transfer_layout(self.depth))),
+            "busy": Out(1), "span": Out(span_layout(self.depth)),
+            "rows": In(stream.Signature(self.width)), "write_enable": Out(1),
+            "write_row": Out(address_bits(self.depth)), "write_data": Out(self.width),
+        }
 
     def elaborate(self, platform: object) -> Module:
         """Return the counters."""
         m = Module()
         left = Signal(BEATS_BITS)
-        row = Signal(self._address)
-        end = Signal(self._address + 1)
+        row = Signal(address_bits(self.depth))
+        end = Signal(address_bits(self.depth) + 1)
         command = self.command.payload
         m.d.comb += [
             self.rows.ready.eq(left != 0),
@@ -58,21 +61,3 @@ class RowWriter(wiring.Component):
             m.d.sync += [left.eq(command.beats), row.eq(command.row),
                          end.eq(command.row + command.beats)]
         return m
-
-
-def writer_signature(width: int, depth: int) -> wiring.Signature:
-    """Return the ports of a writer; see `RowWriter`."""
-    return wiring.Signature({
-        "command": In(stream.Signature(transfer_layout(depth))),
-        "busy": Out(1), "span": Out(span_layout(depth)),
-        "rows": In(stream.Signature(width)),
-        "write_enable": Out(1), "write_row": Out(address_bits(depth)), "write_data": Out(width),
-    })
-
-
-def writer_kind(name: str, width: int, depth: int) -> ModuleKind:
-    """Return the module `name` that fills a memory of `depth` rows of `width` bits."""
-    def build(place: Place) -> RowWriter:
-        return RowWriter(width=width, depth=depth)
-
-    return ModuleKind(name=name, signature=writer_signature(width, depth), build=build, reset=True)

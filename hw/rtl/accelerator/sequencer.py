@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from hw.machine.accelerator import ACCUMULATOR_BANKS, SUM_BYTES, AcceleratorConfig
@@ -24,7 +24,7 @@ from hw.rtl.accelerator.commands import (
 )
 from hw.rtl.accelerator.row_memory import address_bits
 from hw.rtl.array.router import ROUTE_BITS
-from hw.rtl.hierarchy import ModuleKind, Place
+from hw.rtl.hierarchy import Ports, Unit
 
 ISSUE_CYCLES = 1  # accepted word to the earliest command
 TILES_AHEAD = 1  # loaded tiles that no MATMUL has taken; a second one could wait for ever
@@ -39,7 +39,7 @@ REGISTERS = {
 }
 
 
-class Sequencer(wiring.Component):
+class Sequencer(Unit):
     """Issues at most one instruction per cycle, in program order.
 
     Units work side by side; an instruction waits for its own unit, and while
@@ -68,10 +68,6 @@ class Sequencer(wiring.Component):
 
     Latency: ISSUE_CYCLES from an accepted word to its command, if nothing stands in the way.
 
-    Parameters
-    ----------
-    config : AcceleratorConfig
-
     Members
     -------
     instructions : In(stream of 64 bits)
@@ -95,14 +91,38 @@ class Sequencer(wiring.Component):
     halted, fault : Out(1)
     """
 
-    def __init__(self, *, config: AcceleratorConfig) -> None:
-        self._config = config
-        super().__init__(sequencer_signature(config))
+    config: AcceleratorConfig
+    module = "sequencer"
+    reset = True
+
+    def ports(self) -> Ports:
+        """Return the ports."""
+        config = self.config
+        acts, outputs = span_layout(config.act_rows), span_layout(config.output_rows)
+        return {
+            "instructions": In(stream.Signature(INSTRUCTION_BITS)),
+            "route": Out(stream.Signature(ROUTE_BITS)),
+            "load": Out(stream.Signature(1)), "loading": In(1),
+            "loading_constants": In(1),
+            "stream": Out(stream.Signature(stream_layout(config))),
+            "landing": Out(stream.Signature(landing_layout(config))),
+            "activate": Out(stream.Signature(activate_layout(config))),
+            "dma_in": Out(stream.Signature(transfer_layout(config.act_rows))),
+            "dma_out": Out(stream.Signature(transfer_layout(config.output_rows))),
+            "streaming": In(1), "stream_reading": In(1), "stream_span": In(acts),
+            "sums_pending": In(ACCUMULATOR_BANKS),
+            "activating": In(1), "activate_bank": In(1), "activate_span": In(outputs),
+            "dma_in_busy": In(1), "dma_in_span": In(acts),
+            "dma_out_busy": In(1), "dma_out_reading": In(1), "dma_out_span": In(outputs),
+            "bank_busy": In(1),
+            **{register.name.lower(): Out(shape) for register, shape in REGISTERS.items()},
+            "layer": Out(FIELD_BITS[0]), "halted": Out(1), "fault": Out(1),
+        }
 
     def elaborate(self, platform: object) -> Module:
         """Return the instruction register, the conditions and the issue."""
         m = Module()
-        config = self._config
+        config = self.config
 
         word = Signal(Word, reset_less=True)
         present, issue, permitted, wrong, stopped = (
@@ -242,36 +262,3 @@ class Sequencer(wiring.Component):
 def _meet(span: data.View[data.StructLayout], start: Value, end: Value) -> Value:
     """Return whether two ranges of rows have one in common."""
     return (span.start < end) & (start < span.end)
-
-
-def sequencer_signature(config: AcceleratorConfig) -> wiring.Signature:
-    """Return the ports of a sequencer; see `Sequencer`."""
-    acts, outputs = span_layout(config.act_rows), span_layout(config.output_rows)
-    return wiring.Signature({
-        "instructions": In(stream.Signature(INSTRUCTION_BITS)),
-        "route": Out(stream.Signature(ROUTE_BITS)),
-        "load": Out(stream.Signature(1)), "loading": In(1),
-        "loading_constants": In(1),
-        "stream": Out(stream.Signature(stream_layout(config))),
-        "landing": Out(stream.Signature(landing_layout(config))),
-        "activate": Out(stream.Signature(activate_layout(config))),
-        "dma_in": Out(stream.Signature(transfer_layout(config.act_rows))),
-        "dma_out": Out(stream.Signature(transfer_layout(config.output_rows))),
-        "streaming": In(1), "stream_reading": In(1), "stream_span": In(acts),
-        "sums_pending": In(ACCUMULATOR_BANKS),
-        "activating": In(1), "activate_bank": In(1), "activate_span": In(outputs),
-        "dma_in_busy": In(1), "dma_in_span": In(acts),
-        "dma_out_busy": In(1), "dma_out_reading": In(1), "dma_out_span": In(outputs),
-        "bank_busy": In(1),
-        **{register.name.lower(): Out(shape) for register, shape in REGISTERS.items()},
-        "layer": Out(FIELD_BITS[0]), "halted": Out(1), "fault": Out(1),
-    })
-
-
-def sequencer_kind(config: AcceleratorConfig) -> ModuleKind:
-    """Return the module `sequencer`."""
-    def build(place: Place) -> Sequencer:
-        return Sequencer(config=config)
-
-    return ModuleKind(name="sequencer", signature=sequencer_signature(config), build=build,
-                      reset=True)

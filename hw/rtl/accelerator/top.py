@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 from amaranth.hdl import Cat, Module
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from hw.machine.accelerator import CODE_BITS, AcceleratorConfig
 from hw.machine.design import BankConfig
 from hw.machine.isa import FIELD_BITS, INSTRUCTION_BITS
-from hw.netlist import Netlist
-from hw.rtl.accelerator.accumulators import accumulators_kind
-from hw.rtl.accelerator.requantiser import requantiser_kind
-from hw.rtl.accelerator.row_memory import memory_kind
-from hw.rtl.accelerator.row_reader import reader_kind
-from hw.rtl.accelerator.row_writer import writer_kind
-from hw.rtl.accelerator.sequencer import sequencer_kind
-from hw.rtl.array.act_converter import converter_kind
-from hw.rtl.array.bank import bank_kind
-from hw.rtl.array.operand import OPERAND_WIDTH
+from hw.machine.pe.kind import Pe
+from hw.machine.pe.operand_format import STREAM
+from hw.rtl.accelerator.accumulators import Accumulators
+from hw.rtl.accelerator.act_converter import ActConverter
+from hw.rtl.accelerator.requantiser import Requantiser
+from hw.rtl.accelerator.row_memory import RowMemory
+from hw.rtl.accelerator.row_reader import RowReader
+from hw.rtl.accelerator.row_writer import RowWriter
+from hw.rtl.accelerator.sequencer import Sequencer
+from hw.rtl.accelerator.weight_fifo import WeightFifo
+from hw.rtl.accelerator.weight_loader import WeightLoader
+from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.router import ROUTE_BITS
-from hw.rtl.array.weight_fifo import fifo_kind
-from hw.rtl.array.weight_loader import loader_kind
-from hw.rtl.hierarchy import ModuleKind, Place, inline
+from hw.rtl.hierarchy import Ports, Unit, place
 
 
-class Accelerator(wiring.Component):
+class Accelerator(Unit):
     """Executes programs of `hw.machine.isa` on a bank of systolic arrays.
 
     Dataflow::
@@ -39,17 +39,6 @@ class Accelerator(wiring.Component):
     The sequencer reads `instructions` and starts the units; `hw.machine.cycles` tells when each one
     runs. The host sends rows, weights and constants in the order in which the program asks for
     them, and takes results in that order; a stream that waits delays the program, nothing else.
-
-    Parameters
-    ----------
-    bank : BankConfig
-    config : AcceleratorConfig
-    netlists : sequence of Netlist
-        Multiplier of each array, in ROUTE order.
-    suffixes : sequence of str, optional
-        Ending of the module names of each array.
-    place : Place
-        How to include the parts.
 
     Members
     -------
@@ -69,33 +58,48 @@ class Accelerator(wiring.Component):
     Reset is synchronous; memories and constants keep what they held.
     """
 
-    def __init__(self, *, bank: BankConfig, config: AcceleratorConfig,
-                 netlists: Sequence[Netlist], suffixes: Sequence[str] | None = None,
-                 place: Place = inline) -> None:
-        self._bank, self._config, self._place = bank, config, place
-        self._bank_kind = bank_kind(bank, netlists, suffixes)
-        super().__init__(accelerator_signature(bank))
+    bank: BankConfig
+    config: AcceleratorConfig
+    pes: tuple[Pe, ...]  # of each array, in ROUTE order
+    suffixes: tuple[str, ...] = ()  # of the module names of each array
+    module = "accelerator"
+    reset = True
+
+    def ports(self) -> Ports:
+        """Return the ports."""
+        bank = self.bank
+        return {
+            "instructions": In(stream.Signature(INSTRUCTION_BITS)),
+            "weights": In(stream.Signature(bank.cols * STREAM.width)),
+            "host_in": In(stream.Signature(bank.rows * CODE_BITS)),
+            "host_out": Out(stream.Signature(bank.cols * CODE_BITS)),
+            "selected": Out(ROUTE_BITS), "route_error": Out(1), "layer": Out(FIELD_BITS[0]),
+            "halted": Out(1), "fault": Out(1),
+        }
 
     def elaborate(self, platform: object) -> Module:
         """Return the units and what connects them."""
         m = Module()
-        bank, config = self._bank, self._config
-        act_bits, out_bits = bank.rows * CODE_BITS, bank.cols * CODE_BITS
-        weight_bits = bank.cols * OPERAND_WIDTH
+        bank, config = self.bank, self.config
+        act = {"width": bank.rows * CODE_BITS, "depth": config.act_rows}
+        out = {"width": bank.cols * CODE_BITS, "depth": config.output_rows}
 
-        control = self._place(m, "sequencer", sequencer_kind(config))
-        arrays = self._place(m, "bank", self._bank_kind)
-        queue = self._place(m, "weight_fifo", fifo_kind(weight_bits, config.weight_fifo_rows))
-        loader = self._place(m, "weight_loader", loader_kind(bank))
-        dma_in = self._place(m, "dma_in", writer_kind("dma_in", act_bits, config.act_rows))
-        acts = self._place(m, "act_buffer", memory_kind("act_buffer", act_bits, config.act_rows))
-        reader = self._place(m, "act_reader", reader_kind("act_reader", act_bits, config.act_rows))
-        converter = self._place(m, "act_converter", converter_kind(bank.rows))
-        accumulators = self._place(m, "accumulators", accumulators_kind(bank, config))
-        requantiser = self._place(m, "requantiser", requantiser_kind(bank, config))
-        outputs = self._place(
-            m, "output_buffer", memory_kind("output_buffer", out_bits, config.output_rows))
-        dma_out = self._place(m, "dma_out", reader_kind("dma_out", out_bits, config.output_rows))
+        def put(name: str, unit: Unit) -> Any:
+            return place(m, name, unit, platform)
+
+        control = put("sequencer", Sequencer(config=config))
+        arrays = put("bank", MxuBank(config=bank, pes=self.pes, suffixes=self.suffixes))
+        queue = put("weight_fifo", WeightFifo(width=bank.cols * STREAM.width,
+                                              depth=config.weight_fifo_rows))
+        loader = put("weight_loader", WeightLoader(bank=bank))
+        dma_in = put("dma_in", RowWriter(module="dma_in", **act))
+        acts = put("act_buffer", RowMemory(module="act_buffer", **act))
+        reader = put("act_reader", RowReader(module="act_reader", **act))
+        converter = put("act_converter", ActConverter(lanes=bank.rows))
+        accumulators = put("accumulators", Accumulators(bank=bank, config=config))
+        requantiser = put("requantiser", Requantiser(bank=bank, config=config))
+        outputs = put("output_buffer", RowMemory(module="output_buffer", **out))
+        dma_out = put("dma_out", RowReader(module="dma_out", **out))
 
         for sender, receiver in (
                 (self.instructions, control.instructions), (control.route, arrays.route),
@@ -161,26 +165,3 @@ class Accelerator(wiring.Component):
             self.fault.eq(control.fault),
         ]
         return m
-
-
-def accelerator_signature(bank: BankConfig) -> wiring.Signature:
-    """Return the ports of an accelerator; see `Accelerator`."""
-    return wiring.Signature({
-        "instructions": In(stream.Signature(INSTRUCTION_BITS)),
-        "weights": In(stream.Signature(bank.cols * OPERAND_WIDTH)),
-        "host_in": In(stream.Signature(bank.rows * CODE_BITS)),
-        "host_out": Out(stream.Signature(bank.cols * CODE_BITS)),
-        "selected": Out(ROUTE_BITS), "route_error": Out(1), "layer": Out(FIELD_BITS[0]),
-        "halted": Out(1), "fault": Out(1),
-    })
-
-
-def accelerator_kind(bank: BankConfig, config: AcceleratorConfig, netlists: Sequence[Netlist],
-                     suffixes: Sequence[str] | None = None) -> ModuleKind:
-    """Return the module `accelerator`."""
-    def build(place: Place) -> Accelerator:
-        return Accelerator(bank=bank, config=config, netlists=netlists, suffixes=suffixes,
-                           place=place)
-
-    return ModuleKind(name="accelerator", signature=accelerator_signature(bank), build=build,
-                      reset=True)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from hw.machine.design import BankConfig, fallback_array
-from hw.netlist import Netlist
-from hw.rtl.array.delay_lines import delay_kind
-from hw.rtl.array.operand import OPERAND_WIDTH, operands
-from hw.rtl.array.pe import ACT_HOP_CYCLES, PSUM_HOP_CYCLES
-from hw.rtl.array.router import ROUTE_BITS, router_kind
-from hw.rtl.array.systolic_array import array_kind, psum_cycles
-from hw.rtl.hierarchy import ModuleKind, Place, inline
-
-INPUT_CYCLES = 1  # accepted beat to the first skew lane
-OUTPUT_CYCLES = 1  # last column's partial sum to `results`
+from hw.machine.design import OUTPUT_CYCLES, BankConfig, fallback_array
+from hw.machine.pe.kind import Pe
+from hw.machine.pe.operand_format import STREAM
+from hw.rtl.array.delay_lines import DelayLines
+from hw.rtl.array.operand import operands
+from hw.rtl.array.router import ROUTE_BITS, Router
+from hw.rtl.array.systolic_array import SystolicArray
+from hw.rtl.hierarchy import Ports, Unit, place
 
 
-class MxuBank(wiring.Component):
+class MxuBank(Unit):
     """Systolic arrays that share operands and results; ROUTE selects the one that runs.
 
     Dataflow: `weights` fills the shadow registers of the selected array, `acts` runs the tile.
@@ -35,16 +32,6 @@ class MxuBank(wiring.Component):
     Idle arrays see zero operands and a clock enable that is off. In cycles without an act
     beat the selected array sees the operands of the last one, so no multiplier toggles for a
     result nobody reads, and its clock is off too once nothing travels through it any more.
-
-    Parameters
-    ----------
-    config : BankConfig
-    netlists : sequence of Netlist
-        8x8 multiplier of each array of `config`, unsigned or signed, in ROUTE order.
-    suffixes : sequence of str, optional
-        Ending of the module names of each array; `_0`, `_1`, ... by default.
-    place : Place
-        How to include arrays, router and delay lines.
 
     Members
     -------
@@ -73,42 +60,54 @@ class MxuBank(wiring.Component):
     Reset is synchronous and drops everything in flight; no stream may be valid during it.
     """
 
-    def __init__(self, *, config: BankConfig, netlists: Sequence[Netlist],
-                 suffixes: Sequence[str] | None = None, place: Place = inline) -> None:
-        if len(netlists) != len(config.arrays):
-            raise ValueError(f"Bank must have one netlist per array ({len(config.arrays)}), "
-                             f"not {len(netlists)}")
-        # The description and the structure below it must tell the same latency.
-        assert config.latency_cycles == (INPUT_CYCLES + psum_cycles(config.rows)
-                                         + (config.cols - 1) * ACT_HOP_CYCLES + OUTPUT_CYCLES)
-        self.config = config
-        suffixes = suffixes or [f"_{index}" for index in range(len(netlists))]
-        self._arrays = [array_kind(netlist, config.rows, config.cols, config.psum_width,
-                                   suffix=suffix)
-                        for netlist, suffix in zip(netlists, suffixes, strict=True)]
-        self._fallback = fallback_array([netlist.table() for netlist in netlists])
-        self._place = place
-        super().__init__(bank_signature(config))
+    config: BankConfig
+    pes: tuple[Pe, ...]  # of each array, in ROUTE order
+    suffixes: tuple[str, ...] = ()  # of the module names of each array; none: `_0`, `_1`, ...
+    module = "bank"
+    reset = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.pes) != len(self.config.arrays):
+            raise ValueError(f"Bank must have one PE per array ({len(self.config.arrays)}), "
+                             f"not {len(self.pes)}")
+        if {pe.kind.dataflow for pe in self.pes} != {self.config.dataflow}:
+            raise ValueError("PEs of a bank must have its dataflow")
+        assert self.config.dataflow.macs == 1, "arrays have no wires for more terms per PE"
+
+    def ports(self) -> Ports:
+        """Return the ports."""
+        config = self.config
+        acts = data.StructLayout({"operands": operands(config.rows), "first": 1})
+        return {
+            "route": In(stream.Signature(ROUTE_BITS)),
+            "weights": In(stream.Signature(operands(config.cols))),
+            "acts": In(stream.Signature(acts)),
+            "results": Out(stream.Signature(
+                data.ArrayLayout(signed(config.psum_width), config.cols))),
+            "selected": Out(ROUTE_BITS), "route_error": Out(1), "busy": Out(1),
+        }
 
     def elaborate(self, platform: object) -> Module:
         """Return the control, the shared edges and the arrays."""
         m = Module()
-        rows, cols = self.config.rows, self.config.cols
+        config, rows, cols = self.config, self.config.rows, self.config.cols
 
         # --- control ---
         # One bit per pipeline stage that holds an act beat; the last is `results.valid`.
-        in_flight = Signal(self.config.latency_cycles)
+        in_flight = Signal(config.latency_cycles)
         # Weight rows in the shadow registers; all of them are taken over by a `first` beat.
         fill = Signal(range(rows + 1))
         tile_open = Signal()
         # One bit per step that weights travel, at most, from here to the far corner. All ones:
         # whatever stands in an array after reset or ROUTE, tokens too, has as long to leave it.
-        travelling = Signal(rows + cols, init=-1)
+        travelling = Signal(config.travel_cycles, init=-1)
         advance = Signal()  # the whole pipeline moves or the whole pipeline holds
         m.d.comb += advance.eq(~self.results.valid | self.results.ready)
 
-        router = self._place(m, "router", router_kind(
-            len(self._arrays), self._fallback))
+        router = place(m, "router", Router(
+            arrays=len(self.pes),
+            fallback=fallback_array([pe.netlist.table() for pe in self.pes])), platform)
         m.d.comb += [
             router.route.payload.eq(self.route.payload), router.route.valid.eq(self.route.valid),
             self.route.ready.eq(router.route.ready),
@@ -166,13 +165,14 @@ class MxuBank(wiring.Component):
         with m.If(weight_beat):
             m.d.sync += weight.eq(self.weights.payload)
 
-        # --- skew: row r of the activations r cycles, column c of the weights c cycles ---
-        act_skew = self._place(m, "act_skew", delay_kind(
-            "act_skew", OPERAND_WIDTH, [row * PSUM_HOP_CYCLES for row in range(rows)]))
-        swap_skew = self._place(m, "swap_skew", delay_kind(
-            "swap_skew", 1, [row * PSUM_HOP_CYCLES for row in range(rows)]))
-        weight_skew = self._place(m, "weight_skew", delay_kind(
-            "weight_skew", OPERAND_WIDTH, [col * ACT_HOP_CYCLES for col in range(cols)]))
+        # --- skew: in front of rows and above columns ---
+        def delayed(name: str, width: int, delays: list[int]) -> Any:
+            return place(m, name, DelayLines(module=name, width=width, delays=tuple(delays)),
+                         platform)
+
+        act_skew = delayed("act_skew", STREAM.width, config.act_delays)
+        swap_skew = delayed("swap_skew", 1, config.act_delays)
+        weight_skew = delayed("weight_skew", STREAM.width, config.weight_delays)
         m.d.comb += [
             act_skew.en.eq(advance), swap_skew.en.eq(advance), weight_skew.en.eq(advance),
             act_skew.lanes_in.eq(act), swap_skew.lanes_in.eq(swap.replicate(rows)),
@@ -182,10 +182,11 @@ class MxuBank(wiring.Component):
         # --- arrays: operands are forced to zero and the clock is off unless selected ---
         moving = Signal()
         m.d.comb += moving.eq(advance & (in_flight[:-OUTPUT_CYCLES].any() | travelling.any()))
-        chosen = Signal(cols * self.config.psum_width)
-        for index, kind in enumerate(self._arrays):
-            array = self._place(m, kind.name, kind)
-            enable = router.enable[index]
+        chosen = Signal(cols * config.psum_width)
+        suffixes = self.suffixes or [f"_{index}" for index in range(len(self.pes))]
+        for pe, suffix, enable in zip(self.pes, suffixes, router.enable, strict=True):
+            unit = SystolicArray(pe=pe, rows=rows, cols=cols, suffix=suffix)
+            array = place(m, unit.module, unit, platform)
             m.d.comb += [
                 array.en.eq(moving & enable),
                 array.act_in.eq(Mux(enable, act_skew.lanes_out, 0)),
@@ -197,34 +198,9 @@ class MxuBank(wiring.Component):
                 m.d.comb += chosen.eq(array.psum_out)
 
         # --- deskew and output register: column c waits for the last one ---
-        deskew = self._place(m, "psum_deskew", delay_kind(
-            "psum_deskew", self.config.psum_width,
-            [(cols - 1 - col) * ACT_HOP_CYCLES + OUTPUT_CYCLES for col in range(cols)]))
+        deskew = delayed("psum_deskew", config.psum_width, config.psum_delays)
         m.d.comb += [
             deskew.en.eq(advance), deskew.lanes_in.eq(chosen),
             self.results.payload.eq(deskew.lanes_out), self.results.valid.eq(in_flight[-1]),
         ]
         return m
-
-
-def bank_signature(config: BankConfig) -> wiring.Signature:
-    """Return the ports of a bank; see `MxuBank`."""
-    acts = data.StructLayout({"operands": operands(config.rows), "first": 1})
-    return wiring.Signature({
-        "route": In(stream.Signature(ROUTE_BITS)),
-        "weights": In(stream.Signature(operands(config.cols))),
-        "acts": In(stream.Signature(acts)),
-        "results": Out(stream.Signature(
-            data.ArrayLayout(signed(config.psum_width), config.cols))),
-        "selected": Out(ROUTE_BITS),
-        "route_error": Out(1), "busy": Out(1),
-    })
-
-
-def bank_kind(config: BankConfig, netlists: Sequence[Netlist],
-              suffixes: Sequence[str] | None = None) -> ModuleKind:
-    """Return the module `bank`."""
-    def build(place: Place) -> MxuBank:
-        return MxuBank(config=config, netlists=netlists, suffixes=suffixes, place=place)
-
-    return ModuleKind(name="bank", signature=bank_signature(config), build=build, reset=True)

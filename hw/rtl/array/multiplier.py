@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.netlist import Netlist, Op
-from hw.rtl.hierarchy import ModuleKind, Place
+from hw.rtl.hierarchy import Ports, Unit
 
 
 def gate_value(op: Op, a: Value, b: Value) -> Value:
@@ -35,17 +32,13 @@ def gate_value(op: Op, a: Value, b: Value) -> Value:
             return a | ~b
 
 
-class MultiplierCircuit(wiring.Component):
+class MultiplierCircuit(Unit):
     """`product = f(act, weight)`, gate for gate as the netlist says.
 
     Every gate drives one signal named after its net (`n18`), so the Verilog can be read
     beside the netlist; nesting the expressions instead would grow without bound.
 
     Latency: none, combinational.
-
-    Parameters
-    ----------
-    netlist : Netlist
 
     Members
     -------
@@ -55,9 +48,14 @@ class MultiplierCircuit(wiring.Component):
         Two's complement if the netlist is signed, else unsigned.
     """
 
-    def __init__(self, *, netlist: Netlist) -> None:
-        self.netlist = netlist
-        super().__init__(multiplier_signature(netlist))
+    netlist: Netlist
+    module: str = "multiplier"
+    clock = False
+
+    def ports(self) -> Ports:
+        """Return the ports."""
+        return {"act": In(self.netlist.act_width), "weight": In(self.netlist.weight_width),
+                "product": Out(len(self.netlist.outputs))}
 
     def elaborate(self, platform: object) -> Module:
         """Return one assignment per gate and one for the outputs."""
@@ -69,18 +67,3 @@ class MultiplierCircuit(wiring.Component):
             nets.append(net)
         m.d.comb += self.product.eq(Cat(*(nets[net] for net in self.netlist.outputs)))
         return m
-
-
-def multiplier_signature(netlist: Netlist) -> wiring.Signature:
-    """Return the ports of `netlist` as a circuit."""
-    return wiring.Signature({"act": In(netlist.act_width), "weight": In(netlist.weight_width),
-                             "product": Out(len(netlist.outputs))})
-
-
-@cache
-def multiplier_kind(netlist: Netlist, *, name: str = "multiplier") -> ModuleKind:
-    """Return the module `name` that computes `netlist`."""
-    def build(place: Place) -> MultiplierCircuit:
-        return MultiplierCircuit(netlist=netlist)
-
-    return ModuleKind(name=name, signature=multiplier_signature(netlist), build=build, clock=False)

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from amaranth.hdl import Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from hw.machine.design import MAX_ARRAYS
-from hw.rtl.hierarchy import ModuleKind, Place
+from hw.rtl.hierarchy import Ports, Unit
 
 ROUTE_BITS = MAX_ARRAYS.bit_length()  # one number more than arrays: all ones is never one of them
 
 
-class Router(wiring.Component):
+class Router(Unit):
     """Holds the array that ROUTE chose; changes it only while nothing is in flight.
 
     A ROUTE to an array that the bank does not have selects `fallback`, the exact array where
     there is one, and sets `route_error` until reset.
 
     Latency: `selected` and `enable` follow one cycle after a ROUTE is accepted.
-
-    Parameters
-    ----------
-    arrays : int
-        Arrays in the bank, 1 to MAX_ARRAYS.
-    fallback : int
-        Array that an unknown ROUTE selects.
 
     Members
     -------
@@ -42,13 +33,20 @@ class Router(wiring.Component):
         Sticky: a ROUTE named an array that does not exist.
     """
 
-    def __init__(self, *, arrays: int, fallback: int = 0) -> None:
-        if not 1 <= arrays <= MAX_ARRAYS:
-            raise ValueError(f"Router arrays must be 1 to {MAX_ARRAYS}, not {arrays}")
-        if not 0 <= fallback < arrays:
-            raise ValueError(f"Router fallback must be an array below {arrays}, not {fallback}")
-        self.arrays, self.fallback = arrays, fallback
-        super().__init__(router_signature(arrays))
+    arrays: int  # in the bank, 1 to MAX_ARRAYS
+    fallback: int = 0  # array that an unknown ROUTE selects
+    module = "router"
+    reset = True
+
+    def ports(self) -> Ports:
+        """Return the ports; ValueError for arrays that there cannot be."""
+        if not 1 <= self.arrays <= MAX_ARRAYS:
+            raise ValueError(f"Router arrays must be 1 to {MAX_ARRAYS}, not {self.arrays}")
+        if not 0 <= self.fallback < self.arrays:
+            raise ValueError(f"Router fallback must be an array below {self.arrays}, "
+                             f"not {self.fallback}")
+        return {"route": In(stream.Signature(ROUTE_BITS)), "idle": In(1),
+                "selected": Out(ROUTE_BITS), "enable": Out(self.arrays), "route_error": Out(1)}
 
     def elaborate(self, platform: object) -> Module:
         """Return the register and its decoder."""
@@ -65,20 +63,3 @@ class Router(wiring.Component):
         for array in range(self.arrays):
             m.d.comb += self.enable[array].eq(selected == array)
         return m
-
-
-def router_signature(arrays: int) -> wiring.Signature:
-    """Return the ports of a router; see `Router`."""
-    return wiring.Signature({
-        "route": In(stream.Signature(ROUTE_BITS)), "idle": In(1),
-        "selected": Out(ROUTE_BITS), "enable": Out(arrays), "route_error": Out(1),
-    })
-
-
-@cache
-def router_kind(arrays: int, fallback: int = 0) -> ModuleKind:
-    """Return the module `router` for `arrays` arrays."""
-    def build(place: Place) -> Router:
-        return Router(arrays=arrays, fallback=fallback)
-
-    return ModuleKind(name="router", signature=router_signature(arrays), build=build, reset=True)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.machine.design import OPERAND_BITS
-from hw.rtl.array.operand import TWOS_COMPLEMENT, SignMagnitude
-from hw.rtl.hierarchy import ModuleKind, Place
+from hw.machine.pe.operand_format import STREAM, TWOS_COMPLEMENT
+from hw.rtl.array.operand import shape_of
+from hw.rtl.hierarchy import Ports, Unit
 
 
-class TwosComplement(wiring.Component):
+class TwosComplement(Unit):
     """`value = -magnitude if sign else magnitude`, modulo 256.
 
     Values beyond [-128, 127] wrap: 200 becomes -56. `hw.machine.operands` keeps them out of
@@ -23,30 +20,22 @@ class TwosComplement(wiring.Component):
 
     Members
     -------
-    operand : In(SignMagnitude)
+    operand : In(STREAM)
     value : Out(TWOS_COMPLEMENT)
     """
 
-    def __init__(self) -> None:
-        super().__init__(SIGNATURE)
+    module = "twos_complement"
+    clock = False
+
+    def ports(self) -> Ports:
+        """Return the ports."""
+        return {"operand": In(shape_of(STREAM)), "value": Out(shape_of(TWOS_COMPLEMENT))}
 
     def elaborate(self, platform: object) -> Module:
         """Return inversion and increment, both under the sign."""
         m = Module()
         sign = self.operand.sign
-        inverted = Signal(OPERAND_BITS)
-        m.d.comb += [inverted.eq(self.operand.magnitude ^ sign.replicate(OPERAND_BITS)),
+        inverted = Signal(TWOS_COMPLEMENT.bits)
+        m.d.comb += [inverted.eq(self.operand.magnitude ^ sign.replicate(TWOS_COMPLEMENT.bits)),
                      self.value.eq(inverted + sign)]
         return m
-
-
-SIGNATURE = wiring.Signature({"operand": In(SignMagnitude), "value": Out(TWOS_COMPLEMENT)})
-
-
-@cache
-def twos_complement_kind() -> ModuleKind:
-    """Return the module `twos_complement`, the same for every array of a design."""
-    def build(place: Place) -> TwosComplement:
-        return TwosComplement()
-
-    return ModuleKind(name="twos_complement", signature=SIGNATURE, build=build, clock=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hw.common.errors import InputError
 from hw.machine.design import Design
-from hw.netlist import Netlist
+from hw.machine.pe.kind import Pe
 
 if TYPE_CHECKING:
     from hw.rtl.boards.targets import Board
@@ -27,8 +27,7 @@ def check_fits(board: Board, design: Design) -> None:
     A bound, so that an absurd shape is refused at once; placement has the last word.
     """
     bank = design.bank
-    pes = bank.rows * bank.cols
-    needed = pes * sum(pe_registers(multiplier.netlist) for multiplier in design.arrays)
+    needed = bank.pes * sum(map(pe_registers, design.pes))
     if needed > board.flip_flops:
         raise InputError(f"Design {design.name} must fit in the {board.flip_flops} flip-flops of "
                          f"{board.name}, not need at least {needed} for "
@@ -44,15 +43,11 @@ def check_placed(board: Board, design: Design, log: str) -> None:
                          f"not need {', '.join(over)}")
 
 
-def pe_registers(netlist: Netlist) -> int:
-    """Return register bits that every PE of this multiplier needs, whatever synthesis removes.
+def pe_registers(pe: Pe) -> int:
+    """Return register bits that every such PE needs, whatever synthesis removes.
 
-    The used bits of activation, weight and shadow weight, and as many of the partial sum as
-    the product has bits that are not constant.
+    Activation, weight and shadow weight, and as many of the partial sum as the product has.
     """
-    acts = range(2, 2 + netlist.act_width)
-    weights = range(acts.stop, acts.stop + netlist.weight_width)
-    read = {net for gate in netlist.gates for net in (gate.a, gate.b)} | set(netlist.outputs)
-    varying = [net for net in netlist.outputs if net >= acts.start]
-    return (sum(net in read for net in acts) + 2 * sum(net in read for net in weights)
-            + len(set(varying)))
+    low, high = pe.kind.product_range(pe.netlist.table())
+    product = max(high, -low).bit_length() - pe.netlist.zero_bits
+    return len(pe.act_bits) + 2 * len(pe.weight_bits) + product

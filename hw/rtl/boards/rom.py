@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from amaranth.hdl import Module, Value
 from amaranth.lib import memory
 
-from hw.machine.design import OPERAND_BITS
-from hw.rtl.array.operand import OPERAND_WIDTH
+from hw.machine.pe.operand_format import STREAM
 
 
 def operand_word(values: Iterable[int]) -> int:
-    """Return operands side by side as sign and magnitude, the first in the low bits."""
-    return _join((abs(value) | (value < 0) << OPERAND_BITS for value in values), OPERAND_WIDTH)
+    """Return operands side by side in the format of the streams, the first in the low bits."""
+    return _join(STREAM.encode(np.array([*values])).tolist(), STREAM.width)
 
 
 def sums_word(values: Iterable[int], psum_width: int) -> int:

@@ -6,13 +6,13 @@ from amaranth.hdl import Module
 from amaranth.lib import fifo, wiring
 from amaranth.lib.wiring import Out
 
-from hw.rtl.array.bank import bank_kind
+from hw.rtl.array.bank import MxuBank
 from hw.rtl.boards.checker import Checker, Verdict
 from hw.rtl.boards.player import Player
 from hw.rtl.boards.serial.reporter import Reporter
 from hw.rtl.boards.serial.uart import UartTransmitter
 from hw.rtl.boards.stored_tiles import Plan
-from hw.rtl.hierarchy import ModuleKind, Place, inline
+from hw.rtl.hierarchy import Unit, place
 from hw.rtl.verilog import module_suffixes
 
 
@@ -29,8 +29,6 @@ class SelfTest(wiring.Component):
         Clock cycles per bit of the serial line.
     pause_cycles : int
         Clock cycles between two runs.
-    place : Place
-        How to include the bank.
 
     Members
     -------
@@ -42,10 +40,9 @@ class SelfTest(wiring.Component):
         Sticky, see `Checker`.
     """
 
-    def __init__(self, *, plan: Plan, uart_divisor: int, pause_cycles: int,
-                 place: Place = inline) -> None:
+    def __init__(self, *, plan: Plan, uart_divisor: int, pause_cycles: int) -> None:
         self.plan = plan
-        self._uart_divisor, self._pause_cycles, self._place = uart_divisor, pause_cycles, place
+        self._uart_divisor, self._pause_cycles = uart_divisor, pause_cycles
         super().__init__({"tx": Out(1, init=1), "all_equal": Out(1), "mismatch": Out(1),
                           "failed_arrays": Out(plan.arrays)})
 
@@ -53,7 +50,7 @@ class SelfTest(wiring.Component):
         """Return the chain of components."""
         m = Module()
         plan = self.plan
-        bank = self._place(m, "bank", self.bank_kind())
+        bank = place(m, "bank", self.bank(), platform)
         m.submodules.player = player = Player(plan=plan)
         m.submodules.checker = checker = Checker(plan=plan)
         m.submodules.reporter = reporter = Reporter(plan=plan, pause_cycles=self._pause_cycles)
@@ -76,8 +73,8 @@ class SelfTest(wiring.Component):
         ]
         return m
 
-    def bank_kind(self) -> ModuleKind:
+    def bank(self) -> Unit:
         """Return the module under test, named as `hw.rtl.verilog` emits it."""
-        arrays = self.plan.design.arrays
-        return bank_kind(self.plan.design.bank, [multiplier.netlist for multiplier in arrays],
-                         module_suffixes([multiplier.name for multiplier in arrays]))
+        design = self.plan.design
+        return MxuBank(config=design.bank, pes=design.pes,
+                       suffixes=module_suffixes([array.name for array in design.arrays]))

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.machine.design import OPERAND_BITS, Design
-from hw.multipliers.base import Multiplier
+from hw.machine.design import Design
+from hw.machine.pe.kind import PeKind
 
 TILES = 4  # per array: three follow the first without a ROUTE in between
 BEATS = 16  # activation rows of a tile
 SEED = 2022
-UNSIGNED_LIMIT = 2**OPERAND_BITS - 1  # largest magnitude; a two's complement array has half
-SIGNED_LIMIT = 2**(OPERAND_BITS - 1) - 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,11 +41,10 @@ class Plan:
         """Return a self-test with operands of every size and sign, the extremes among them."""
         rng = np.random.default_rng(seed)
         bank = design.bank
-        twos_complement = any(multiplier.signed for multiplier in design.arrays)
-        limit = SIGNED_LIMIT if twos_complement else UNSIGNED_LIMIT
+        limit = min(pe.kind.operand.limits[1] for pe in design.pes)  # every array has the tiles
         weights = _operands(rng, (tiles, bank.rows, bank.cols), limit)
         acts = _operands(rng, (tiles, beats, bank.rows), limit)
-        sums = np.array([[tile_sums(multiplier, a, w)
+        sums = np.array([[tile_sums(design.kinds[multiplier.name], multiplier.table, a, w)
                           for a, w in zip(acts, weights, strict=True)]
                          for multiplier in design.arrays])
         return cls(design=design, weights=weights, acts=acts, sums=sums)
@@ -86,30 +83,15 @@ class Plan:
         return hashlib.sha256(b"\0".join(content)).hexdigest()[:8]
 
 
-def tile_sums(multiplier: Multiplier, acts: NDArray[np.int16],
+def tile_sums(kind: PeKind, table: NDArray[np.int32], acts: NDArray[np.int16],
               weights: NDArray[np.int16]) -> NDArray[np.int64]:
-    """Return what an array of `multiplier` must answer, from its product table alone.
+    """Return what an array must answer, int64[beats, cols], from its product table alone.
 
-    Parameters
-    ----------
-    multiplier : Multiplier
-        Where it is unsigned, it sees magnitudes and the product takes the sign of the
-        operands, a zero being positive; otherwise it sees two's complement.
-    acts : int16[beats, rows]
-    weights : int16[rows, cols]
-
-    Returns
-    -------
-    int64[beats, cols]
+    table : int32[256, 256] of its multiplier. acts : int16[beats, rows]. weights :
+    int16[rows, cols].
     """
-    a, w = acts[:, :, None].astype(np.int64), weights[None].astype(np.int64)
-    if multiplier.signed:
-        patterns = 2**OPERAND_BITS - 1
-        products = multiplier.table[a & patterns, w & patterns]
-    else:
-        magnitudes = multiplier.table[np.abs(a), np.abs(w)]
-        products = np.where((a < 0) != (w < 0), -magnitudes, magnitudes)
-    sums: NDArray[np.int64] = products.sum(axis=1, dtype=np.int64)
+    sums: NDArray[np.int64] = kind.products(table, acts[:, :, None], weights[None]).sum(
+        axis=1, dtype=np.int64)
     return sums
 
 

@@ -11,7 +11,6 @@ from hw.rtl.boards.self_test import SelfTest
 from hw.rtl.boards.serial.uart import baud_divisor
 from hw.rtl.boards.stored_tiles import Plan
 from hw.rtl.boards.targets import Board, Led
-from hw.rtl.hierarchy import instantiate
 
 PAUSE_S = 1.0
 # Cycles of reset after configuration. The memories of an iCE40 answer with zeros for the first
@@ -47,7 +46,7 @@ class Top(Elaboratable):
 
         m.submodules.self_test = test = SelfTest(
             plan=self.plan, uart_divisor=baud_divisor(clock_hz),
-            pause_cycles=round(PAUSE_S * clock_hz), place=instantiate)
+            pause_cycles=round(PAUSE_S * clock_hz))
 
         def drive(port: Any, value: Value) -> None:
             m.submodules += (buffer := io.Buffer("o", port))

@@ -12,7 +12,7 @@ from sim.bench.contenders import lookups
 from sim.bench.contenders.netlist import BitSliced
 from sim.bench.contenders.onnx_int8 import OnnxInt8
 from sim.bench.contenders.ours import Ours
-from sim.bench.contenders.verilated import Verilated
+from sim.bench.contenders.verilated import EmitDesign, Verilated
 from sim.bench.problem import Contender
 from sim.tables import exact_table
 
@@ -36,8 +36,10 @@ def _torch(name: str, label: str) -> Contender:
     return _lookups(name, label, lookups.torch_gather, 4 * MILLION)
 
 
-def _verilated(name: str, label: str, macs: int, array: int | None) -> Contender:
-    contender = Verilated(name=name, label=label, multiplier=get(TYPICAL), macs=macs, array=array)
+def _verilated(name: str, label: str, emit: EmitDesign, macs: int,
+               array: int | None) -> Contender:
+    contender = Verilated(name=name, label=label, multiplier=get(TYPICAL), emit=emit, macs=macs,
+                          array=array)
     assert contender.program  # compiled now, not while others are timed
     return contender
 
@@ -55,32 +57,41 @@ def _netlist(name: str, label: str, *, gates_only: bool) -> Contender:
 
 
 Factory = Callable[[str, str], Contender]
-# name -> (label, how to make it: raises ToolError where the environment lacks something)
-CONTENDERS: Mapping[str, tuple[str, Factory]] = {
-    BASELINE: ("ONNX Runtime QLinearConv u8u8", partial(_onnx, operator="QLinearConv")),
-    "ort-convinteger": ("ONNX Runtime ConvInteger u8u8", partial(_onnx, operator="ConvInteger")),
-    "ort-matmulinteger": ("im2col + ONNX Runtime MatMulInteger u8u8",
-                          partial(_onnx, operator="MatMulInteger")),
-    "ours-exact": ("this project, exact multiplier", partial(_ours, circuit="mul8u_exact")),
-    "ours-rank1": ("this project, rank-1 circuit", partial(_ours, circuit=RANK_1)),
-    "ours-typical": ("this project, typical circuit", partial(_ours, circuit=TYPICAL)),
-    "ours-hard": ("this project, hard circuit", partial(_ours, circuit=HARD)),
-    "ours-hard-sums": ("this project, hard circuit, sums only",
-                       partial(_ours, circuit=HARD, requantise=False)),
-    "loop-rows": ("compiled LUT loop, order m k n",
-                  partial(_lookups, method=lookups.loop_rows, macs=40 * MILLION)),
-    "loop-columns": ("compiled LUT loop, order m n k",
-                     partial(_lookups, method=lookups.loop_columns, macs=20 * MILLION)),
-    "numpy-gather": ("NumPy gather table[a, w]",
-                     partial(_lookups, method=lookups.numpy_gather, macs=6 * MILLION)),
-    "numpy-take": ("NumPy take, offsets prepared",
-                   partial(_lookups, method=lookups.numpy_take, macs=6 * MILLION)),
-    "torch-gather": ("torch gather table[a, w].sum", _torch),
-    "netlist": ("bit-sliced netlist, NumPy", partial(_netlist, gates_only=False)),
-    "netlist-gates": ("bit-sliced netlist, gates alone",
-                      partial(_netlist, gates_only=True)),
-    "verilator-multiplier": ("Verilator, one multiplier",
-                             partial(_verilated, macs=600_000, array=None)),
-    "verilator-array": (f"Verilator, {ARRAY_SIDE}x{ARRAY_SIDE} array",
-                        partial(_verilated, macs=300_000, array=ARRAY_SIDE)),
-}
+
+
+def contenders(emit: EmitDesign) -> Mapping[str, tuple[str, Factory]]:
+    """Return name -> (label, how to make it).
+
+    emit : writes the Verilog of those that simulate it. Making one raises ToolError where the
+    environment lacks something.
+    """
+    return {
+        BASELINE: ("ONNX Runtime QLinearConv u8u8", partial(_onnx, operator="QLinearConv")),
+        "ort-convinteger": ("ONNX Runtime ConvInteger u8u8",
+                            partial(_onnx, operator="ConvInteger")),
+        "ort-matmulinteger": ("im2col + ONNX Runtime MatMulInteger u8u8",
+                              partial(_onnx, operator="MatMulInteger")),
+        "ours-exact": ("this project, exact multiplier", partial(_ours, circuit="mul8u_exact")),
+        "ours-rank1": ("this project, rank-1 circuit", partial(_ours, circuit=RANK_1)),
+        "ours-typical": ("this project, typical circuit", partial(_ours, circuit=TYPICAL)),
+        "ours-hard": ("this project, hard circuit", partial(_ours, circuit=HARD)),
+        "ours-hard-sums": ("this project, hard circuit, sums only",
+                           partial(_ours, circuit=HARD, requantise=False)),
+        "loop-rows": ("compiled LUT loop, order m k n",
+                      partial(_lookups, method=lookups.loop_rows, macs=40 * MILLION)),
+        "loop-columns": ("compiled LUT loop, order m n k",
+                         partial(_lookups, method=lookups.loop_columns, macs=20 * MILLION)),
+        "numpy-gather": ("NumPy gather table[a, w]",
+                         partial(_lookups, method=lookups.numpy_gather, macs=6 * MILLION)),
+        "numpy-take": ("NumPy take, offsets prepared",
+                       partial(_lookups, method=lookups.numpy_take, macs=6 * MILLION)),
+        "torch-gather": ("torch gather table[a, w].sum", _torch),
+        "netlist": ("bit-sliced netlist, NumPy", partial(_netlist, gates_only=False)),
+        "netlist-gates": ("bit-sliced netlist, gates alone",
+                          partial(_netlist, gates_only=True)),
+        "verilator-multiplier": ("Verilator, one multiplier",
+                                 partial(_verilated, emit=emit, macs=600_000, array=None)),
+        "verilator-array": (f"Verilator, {ARRAY_SIDE}x{ARRAY_SIDE} array",
+                            partial(_verilated, emit=emit, macs=300_000,
+                                    array=ARRAY_SIDE)),
+    }

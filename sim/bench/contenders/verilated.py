@@ -6,8 +6,8 @@ Compiled for speed (`-O3 -march=native`, two-state, no tracing), once per circui
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,11 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.design import BankConfig, Design
 from hw.multipliers import Multiplier
 from sim.bench.problem import Job, Problem
-from sim.machine.verilator import compile_model, emit, run
+from sim.machine.verilator import compile_model
 from sim.tables import Table
 
 HARNESS = Path(__file__).parent / "harness"
@@ -27,18 +28,22 @@ VERILATE = ("--x-initial", "fast")
 ROWS = 256  # activations per weight tile: long enough that filling the array does not matter
 COLUMNS = 16
 
+# Writes the files of a design into a folder; without memories around it, those of the bank alone.
+EmitDesign = Callable[[Design, Path, AcceleratorConfig | None], None]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verilated:
     """A Verilated multiplier, evaluated once per product, or a bank of one array.
 
-    array : PEs in a row and in a column; None for the multiplier alone.
+    emit : writes Verilog. array : PEs in a row and in a column; None for the multiplier alone.
     macs : multiplications per run, about.
     """
 
     name: str
     label: str
     multiplier: Multiplier = field(repr=False)
+    emit: EmitDesign = field(repr=False)
     macs: int
     array: int | None = None
     result: str = "int32 sums"
@@ -56,13 +61,17 @@ class Verilated:
 
         Raises ToolError naming what is missing or what failed.
         """
-        with tempfile.TemporaryDirectory() as name:
-            sources = self._emit(Path(name))
+        side, name = self.array or 1, self.multiplier.name
+        bank = BankConfig(rows=side, cols=side, arrays=(name,))
+        with tempfile.TemporaryDirectory() as folder:
+            self.emit(Design(name="bench", multipliers={name: self.multiplier}, bank=bank),
+                      Path(folder), None)
             if self.array is None:
-                return compile_model(sources, HARNESS / "multiplier.cpp", top="multiplier",
+                sources = list(Path(folder).glob("multiplier*.v"))
+                return compile_model(sources, HARNESS / "multiplier.cpp", top=sources[0].stem,
                                      verilate=VERILATE)
-            sizes = (f"-DROWS={self.array}", f"-DCOLS={self.array}",
-                     f"-DPSUM_WIDTH={BankConfig().psum_width}")
+            sources = sorted(Path(folder).glob("*.v"))
+            sizes = (f"-DROWS={side}", f"-DCOLS={side}", f"-DPSUM_WIDTH={bank.psum_width}")
             return compile_model(sources, HARNESS / "array.cpp", top="bank", verilate=VERILATE,
                                  compile_=sizes)
 
@@ -95,19 +104,6 @@ class Verilated:
     def expected(self, problem: Problem, sums: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         """Return `sums`."""
         return sums
-
-    def _emit(self, folder: Path) -> list[Path]:
-        """Write the Verilog and return its files, in an order that does not change."""
-        if self.array is None:
-            path = folder / "multiplier.v"
-            path.write_text(run([sys.executable, "-m", "hw.rtl.verilog", "--multiplier",
-                                 self.multiplier.name]))
-            return [path]
-        design = Design(
-            name="bench", multipliers={self.multiplier.name: self.multiplier},
-            bank=BankConfig(rows=self.array, cols=self.array, arrays=(self.multiplier.name,)))
-        design.save(folder / "design.json")
-        return emit(folder / "rtl", str(folder / "design.json"), "--bank-only")
 
 
 def _answer(requests: IO[bytes], answers: IO[bytes],

@@ -138,7 +138,7 @@ def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
 
 
 class _Capped(io.RawIOBase):
-    """A stream that ends in an error when an archive unpacks to more than it may."""
+    """A stream that raises InputError when an archive unpacks to more than its limit."""
 
     def __init__(self, stream: BinaryIO | gzip.GzipFile, path: Path) -> None:
         super().__init__()

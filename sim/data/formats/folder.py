@@ -53,7 +53,7 @@ def read(request: Request) -> Content:
 def image_files(folder: Path) -> list[Path]:
     """Return the image files of a folder in the order of their names, told by their suffix.
 
-    What other files there are is said on stderr.
+    Other files are listed on stderr.
     """
     found, others = _listed(folder)
     if not found:

@@ -84,7 +84,7 @@ def _read_shape(stream: BinaryIO | gzip.GzipFile, path: Path) -> tuple[int, ...]
 
 
 def _shape(path: Path, *, dimensions: tuple[int, ...]) -> tuple[int, ...]:
-    """Return what the header says."""
+    """Return the shape that the header states."""
     with _stream(path) as stream:
         return _checked_shape(stream, path, dimensions)
 

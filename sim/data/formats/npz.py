@@ -84,7 +84,7 @@ def _arrays(archive: ZipFile, request: Request) -> Content:
 
 
 def _check_kind(header: _Header, path: Path) -> int:
-    """Return how many images there are; refuses what is neither pictures nor floats."""
+    """Return the number of images; refuse arrays that are neither pictures nor floats."""
     shape, dtype = list(header.shape), header.dtype
     if dtype == np.uint8 and len(shape) != 4:
         remedy = ", or pictures x[..., None]" if len(shape) == 3 else ""
@@ -102,7 +102,7 @@ def _check_kind(header: _Header, path: Path) -> int:
 
 
 def _ready(values: npt.NDArray[np.floating[Any]], path: Path) -> npt.NDArray[np.float32]:
-    """Return floats as float32; what a network would overflow on is refused."""
+    """Return floats as float32; refuse values on which a network would overflow."""
     for value in (float(values.min()), float(values.max())):
         if not -LARGEST <= value <= LARGEST:
             raise InputError(f"{path}: x must be finite and within {LARGEST:g}, but holds "

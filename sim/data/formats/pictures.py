@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from hw.common.errors import InputError
 from hw.common.memory import require_memory
 
-# What the content may be, whatever the name says: no format that starts another program.
+# Formats of the content, whatever the file name; none that starts another program.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "PPM", "TIFF")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff"})
 PIXEL_BYTES = 10  # of memory for a pixel while it is decoded and copied
@@ -29,7 +29,7 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # the message of an 
 def strict() -> Iterator[None]:
     """Turn Pillow's warning of huge images into an error, in all threads.
 
-    Its warnings of odd metadata, which many photographs have, are of no concern.
+    Its warnings of unusual metadata, which many photographs have, are ignored.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")

@@ -2,7 +2,7 @@
 
 Python's own reader calls what the file names. This one only builds dictionaries, lists, tuples,
 numbers, text, bytes and integer arrays of NumPy: whatever else a file asks for is refused, and
-nothing that it names is ever looked up.
+no name in it is looked up.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _finished(value: Any) -> Any:
 
 
 def _run(content: bytes) -> Any:
-    """Return what the instructions of a pickle leave on the stack."""
+    """Return the value that the instructions of a pickle leave on the stack."""
     stack: list[Any] = []
     below: list[list[Any]] = []  # stacks that a MARK set aside
     memo: dict[Any, Any] = {}
@@ -194,7 +194,7 @@ def _named(name: str) -> _Name:
 def _pairs(items: list[Any]) -> dict[str | bytes | int, Any]:
     """Return keys and values in turn as a dictionary.
 
-    Other keys are refused: to hash tuples of tuples may take for ever.
+    Other keys are refused: hashing nested tuples may take exponential time.
     """
     if not all(isinstance(key, str | bytes | int) for key in items[::2]):
         raise _RefusedError("keys that are neither text nor numbers")
@@ -202,7 +202,7 @@ def _pairs(items: list[Any]) -> dict[str | bytes | int, Any]:
 
 
 def _built(callee: Any, arguments: Any, texts: _Texts) -> Any:
-    """Return what a call stands for; the callee is a name, never a function."""
+    """Return the value of a call; the callee is a name, never a function."""
     meaning = callee.meaning if isinstance(callee, _Name) else None
     if meaning == _RECONSTRUCT and arguments[0] == _Name(_NDARRAY):
         return _Array()

@@ -82,7 +82,7 @@ def quantise(model: onnx.ModelProto, calibration: npt.NDArray[np.float32],
     silence()
     root = logging.getLogger()
     level = root.level
-    root.setLevel(logging.ERROR)  # its advice is for people who call it by hand
+    root.setLevel(logging.ERROR)  # its advice is for direct callers
     try:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""ONNX Runtime as everything here uses it: nothing optimised, no word of its own on stderr.
+"""ONNX Runtime without graph optimisations and without its own output on stderr.
 
 Without optimisations no operator is fused into another, so each rounds as the file says.
 """
@@ -16,12 +16,12 @@ import onnx
 
 from hw.common.errors import InputError
 
-FATAL = 4  # severity: what goes wrong is raised, and said once
+FATAL = 4  # severity; errors are raised
 FIRST_RUN_S = 60.0  # an image through a network that nobody has run yet
 
 
 def silence() -> None:
-    """Keep ONNX Runtime's own lines, of the quantiser's sessions too, off stderr."""
+    """Silence ONNX Runtime's own lines on stderr, those of the quantiser's sessions too."""
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(FATAL)
@@ -70,7 +70,7 @@ def first_run(session: Any, outputs: Sequence[str], feeds: Mapping[str, npt.NDAr
 
 
 def reason(error: Exception) -> str:
-    """Return what ONNX Runtime says in one line, without places in its source."""
+    """Return ONNX Runtime's message as one line, without places in its source."""
     line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     line = re.sub(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ", "", line)
     line = re.sub(r"/\S*onnxruntime\S*:\d+ ", "", line)

@@ -1,5 +1,8 @@
 """What a kept result depends on: code, whichever module it is in, and nothing but code."""
 
+import sys
+import threading
+
 import pytest
 
 from hw.common import code
@@ -20,12 +23,12 @@ def tree(tmp_path, monkeypatch):
 
     def digest():
         code.code_digest.cache_clear()
-        code._tree.cache_clear()
+        code._read.cache_clear()
         return code.code_digest("hw.a")
 
     yield tmp_path / "hw", digest
     code.code_digest.cache_clear()
-    code._tree.cache_clear()
+    code._read.cache_clear()
 
 
 def test_closure_is_what_is_imported_anywhere(tree):
@@ -52,6 +55,39 @@ def test_prose_and_other_modules_do_not(tree, name, text):
     assert digest() == before
 
 
+def test_versions_of_others_count_where_they_are_imported(tree, monkeypatch):
+    folder, digest = tree
+    before = digest()
+    monkeypatch.setattr(code, "version_of", lambda package: f"another {package}")
+    assert digest() == before  # of the standard library alone
+    (folder / "c.py").write_text("import numpy.linalg\n")
+    other = digest()
+    monkeypatch.undo()
+    monkeypatch.setattr(code, "ROOT", folder.parent)
+    assert digest() != other
+    assert code.version_of("numpy")
+    assert not code.version_of("no_such_package")
+
+
 def test_lowering_decides_about_fits_and_timing_about_energies():
     assert "sim.network.lowering" in code.closure("sim.compensation.calibration")
     assert "hw.ppa.mapping.timing" in code.closure("hw.ppa.energy.stream_energy")
+
+
+def test_threads_may_ask_at_once():
+    interval, found = sys.getswitchinterval(), []
+
+    def ask():
+        code._read.cache_clear()
+        found.append(code.closure("search.stages.cost"))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(found) == 8

@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import pytest
 
 from hw.common.errors import InputError
-from hw.common.records import Amount, Count, Limits, Text, read_record, record
+from hw.common.records import Amount, Count, Limits, Text, encoded, read_record, record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,23 @@ class Point:
     def __post_init__(self):
         if self.x == self.y:
             raise ValueError("x must not be y")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Has a form of its own in JSON."""
+
+    low: int
+    high: int
+
+    def to_dict(self):
+        return [self.low, self.high]
+
+    @classmethod
+    def from_dict(cls, content):
+        if not isinstance(content, list) or len(content) != 2:
+            raise ValueError("must have two ends")
+        return cls(*content)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +52,7 @@ class Thing:
     by_name: Mapping[str, Point]
     either: int | str | None
     maybe: Point | None
+    within: Interval | None = None
     free: Any = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -42,11 +60,11 @@ class Thing:
 THING = Thing(name="a", kind="flat", count=2, real=True,
               points=[Point(x=1.5), Point(x=-2.0, y=1.0)], pair=(1, "b"),
               many=(), few=(1.0,), by_name={"p q": Point(x=3.0)}, either="c",
-              maybe=None, extra={"any": [None]})
+              maybe=None, within=Interval(1, 2), extra={"any": [None]})
 
 
 def test_round_trip():
-    assert record(Thing, json.loads(json.dumps(asdict(THING)))) == THING
+    assert record(Thing, json.loads(json.dumps(encoded(THING)))) == THING
 
 
 def test_integers_are_numbers_and_defaults_may_be_left_out():
@@ -80,11 +98,12 @@ def test_integers_are_numbers_and_defaults_may_be_left_out():
     ({"by_name": []}, "by_name must be an object, not an empty list"),
     ({"either": 1.5}, "either must be a text, not 1.5"),
     ({"maybe": {}}, "maybe: must have a value for 'x'"),
+    ({"within": [1]}, "within: must have two ends"),
     ({"extra": 0}, "extra must be an object, not 0"),
     ({"nmae": 0}, "Unknown key 'nmae'; did you mean 'name'?")])
 def test_faults_are_named_by_their_place(tmp_path, change, message):
     path = tmp_path / "thing.json"
-    path.write_text(json.dumps({"format": "thing/1", **asdict(THING), **change}))
+    path.write_text(json.dumps({"format": "thing/1", **encoded(THING), **change}))
     with pytest.raises(InputError, match=f"^{re.escape(f'{path}: {message}')}$"):
         read_record(path, Thing, "thing/1")
 

@@ -1,6 +1,7 @@
 """Encoding of instructions: one word per instruction, and back."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 
 from hw.common.errors import InputError
 from hw.machine.isa import FIELD_BITS, OPERANDS, Instruction, Opcode, Register, decode
+
+PAGE = (Path(__file__).parents[3] / "docs" / "isa.md").read_text()
 
 
 @st.composite
@@ -69,3 +72,13 @@ def test_register_values_beyond_ten_bits_are_rejected(value):
 
 def test_a_setting_is_what_was_configured():
     assert Instruction.configure(Register.OUT_LOW, -128).setting == (Register.OUT_LOW, -128)
+
+
+@pytest.mark.parametrize("opcode", Opcode, ids=lambda opcode: opcode.name)
+def test_every_instruction_is_documented_with_its_fields(opcode):
+    row = re.search(rf"^\| {int(opcode)} `{opcode.name}` \|(.*)\|$", PAGE, re.MULTILINE)
+    assert row, f"{opcode.name} has no row"
+    cells = [cell.strip() for cell in row.group(1).split("|")][:4]
+    for name, cell in zip(OPERANDS[opcode], cells, strict=True):
+        assert bool(name) == bool(cell)
+        assert name in cell or name in ("act", "acc", "host")

@@ -1,12 +1,30 @@
 """What each family computes, from the papers' formulas, independent of any netlist.
 
 Every function takes int64 operands that broadcast, and the width in bits where it matters, and
-returns the product. Signed families take and return two's complement values.
+returns the product. Signed families take and return two's complement values. `at_width` says with
+which parameters, from mild to severe, a family is tried at widths that the catalogue does not have.
 """
 
 import math
 
 import numpy as np
+
+
+def at_width(parameters):
+    """Note what a formula's builder is tried with: parameters(width) returns a list of dicts."""
+    def noted(formula):
+        formula.at_width = parameters
+        return formula
+
+    return noted
+
+
+def of(family):
+    """Return the formula of a family; AssertionError where it is missing."""
+    found = globals().get(family)
+    assert hasattr(found, "at_width"), (
+        f"family {family} has no formula with @at_width in tests/hw/multipliers/formulas.py")
+    return found
 
 
 def bit(value, position):
@@ -31,38 +49,50 @@ def leading_one(value, width):
     return one
 
 
+def cuts(width):
+    return [{"columns": columns} for columns in (0, 1, width - 1, width + 1, 2 * width - 2)]
+
+
+@at_width(lambda _width: [{"structure": name} for name in ("array", "dadda", "wallace")])
 def exact(act, weight, **_):
     return act * weight
 
 
+@at_width(cuts)
 def truncated(act, weight, *, columns, width=8):
     return act * weight - dots(act, weight, lambda i, j: i + j < columns, width)
 
 
+@at_width(cuts)
 def constant_correction(act, weight, *, columns, width=8):
     dropped = sum(min(c + 1, 2 * width - 1 - c) * 2**c for c in range(columns))
     constant = math.floor(dropped / 4 / 2**columns + 0.5) * 2**columns
     return truncated(act, weight, columns=columns, width=width) + constant
 
 
+@at_width(cuts)
 def variable_correction(act, weight, *, columns, width=8):
     moved = dots(act, weight, lambda i, j: i + j == columns - 1, width)
     return truncated(act, weight, columns=columns, width=width) + 2 * moved
 
 
+@at_width(lambda width: [{"act_bits": 1, "weight_bits": width - 2}])
 def operand_truncated(act, weight, *, act_bits, weight_bits, width=8):
     return (act >> act_bits << act_bits) * (weight >> weight_bits << weight_bits)
 
 
+@at_width(lambda width: [{"horizontal": 1, "vertical": width - 1}])
 def broken_array(act, weight, *, horizontal, vertical, width=8):
     return dots(act, weight, lambda i, j: j >= horizontal and i + j >= vertical, width)
 
 
+@at_width(lambda width: [{"first": 1, "count": width - 2}])
 def perforated(act, weight, *, first, count, width=8):
     skipped = ((1 << count) - 1) << first
     return act * (weight & ~skipped)
 
 
+@at_width(lambda width: [{"limit": limit} for limit in (0, width, 2 * width)])
 def recursive(act, weight, *, limit, width=8):
     product = act * weight
     for x in range(0, width, 2):
@@ -87,6 +117,7 @@ COMPRESSED = {
 }
 
 
+@at_width(lambda width: [{"design": name, "limit": width} for name in COMPRESSED])
 def compressor42(act, weight, *, design, limit, width=8):
     """Replay the reduction on bit values: column by column, four at a time, oldest first."""
     columns = [[] for _ in range(2 * width + 1)]
@@ -113,6 +144,7 @@ def compressor42(act, weight, *, design, limit, width=8):
     return sum(sum(column) << index for index, column in enumerate(columns) if column)
 
 
+@at_width(lambda width: [{"limit": width, "dropped": 2}])
 def lower_or(act, weight, *, limit, dropped, width=8):
     total = dots(act, weight, lambda i, j: i + j >= limit, width)
     for column in range(dropped, limit):
@@ -121,6 +153,7 @@ def lower_or(act, weight, *, limit, dropped, width=8):
     return total
 
 
+@at_width(lambda width: [{"low": low} for low in (1, width // 2)])
 def etm(act, weight, *, low, width=8):
     either = (act | weight) & ((1 << low) - 1)
     guess = np.where(either > 0, 2 * leading_one(either, low) << low, 1) - 1
@@ -128,6 +161,7 @@ def etm(act, weight, *, low, width=8):
     return np.where((act | weight) >> low > 0, high + guess, act * weight)
 
 
+@at_width(lambda width: [{"bits": bits} for bits in (2, width - 1)])
 def drum(act, weight, *, bits, width=8):
     def leading(value):
         cut = np.maximum(2 * leading_one(value, width) >> bits, 1)
@@ -136,6 +170,7 @@ def drum(act, weight, *, bits, width=8):
     return leading(act) * leading(weight)
 
 
+@at_width(lambda _width: [{}])
 def roba(act, weight, *, width=8):
     def nearest(value):
         one = leading_one(value, width)
@@ -144,6 +179,8 @@ def roba(act, weight, *, width=8):
     return act * weight - (act - nearest(act)) * (weight - nearest(weight))
 
 
+@at_width(lambda width: [{"corrections": 0}, {"corrections": 1, "dropped": width - 1},
+                         {"corrections": 2}])
 def iterative_log(act, weight, *, corrections, dropped=0, width=8):
     product = np.zeros_like(act * weight)
     for _ in range(corrections + 1):
@@ -167,11 +204,13 @@ def antilogarithm(total, fraction_bits):
     return ((1 << fraction_bits) + fraction) << whole >> fraction_bits
 
 
+@at_width(lambda width: [{"fraction_bits": bits} for bits in (1, width - 1)])
 def mitchell(act, weight, *, fraction_bits, width=8):
     total = logarithm(act, fraction_bits, width) + logarithm(weight, fraction_bits, width)
     return np.where((act == 0) | (weight == 0), 0, antilogarithm(total, fraction_bits))
 
 
+@at_width(lambda _width: [{}])
 def minimally_biased(act, weight, *, width=8):
     point = 24  # exact: operands have fewer bits
     x, y = (logarithm(value, point, width) for value in (act, weight))
@@ -186,6 +225,8 @@ def minimally_biased(act, weight, *, width=8):
     return np.where((act == 0) | (weight == 0), 0, product)
 
 
+@at_width(lambda width: [{"adder": adder, "low": low} for adder in ("set_one", "lower_or")
+                         for low in (1, width - 1)])
 def approximate_log(act, weight, *, adder, low, width=8):
     x, y = (logarithm(value, width - 1, width) for value in (act, weight))
     below = (1 << low) - 1 if adder == "set_one" else (x | y) & ((1 << low) - 1)
@@ -194,6 +235,7 @@ def approximate_log(act, weight, *, adder, low, width=8):
     return np.where((act == 0) | (weight == 0), 0, antilogarithm(total, width - 1))
 
 
+@at_width(lambda width: [{}, {"horizontal": 1, "vertical": width - 1}, {"horizontal": width - 1}])
 def baugh_wooley(act, weight, *, horizontal=0, vertical=0, width=8):
     total = 0
     for i in range(width):
@@ -214,6 +256,8 @@ def booth_rows(act, weight, width):
         yield 2 * index, digit * act - negative, negative, digit, high
 
 
+@at_width(lambda width: [{"encoder": name, "columns": columns} for columns in (1, width)
+                         for name in ("abe1", "abe2", "single")])
 def approximate_booth(act, weight, *, encoder, columns, width=8):
     total = 0
     for place, row, negative, digit, high in booth_rows(act, weight, width):
@@ -226,6 +270,7 @@ def approximate_booth(act, weight, *, encoder, columns, width=8):
     return total
 
 
+@at_width(lambda width: [{"vertical": columns} for columns in (1, width)])
 def broken_booth(act, weight, *, vertical, width=8):
     total = 0
     for place, row, negative, _, _ in booth_rows(act, weight, width):

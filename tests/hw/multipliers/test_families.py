@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from hw.multipliers.base import exact_products
+from hw.multipliers.catalog import ENTRIES, SIGNED_ENTRIES
 from hw.multipliers.families.approximate_booth import ENCODERS, approximate_booth, broken_booth
-from hw.multipliers.families.approximate_log import ADDERS, approximate_log
+from hw.multipliers.families.approximate_log import approximate_log
 from hw.multipliers.families.baugh_wooley import baugh_wooley
 from hw.multipliers.families.booth import Digit, booth
 from hw.multipliers.families.broken_array import broken_array
 from hw.multipliers.families.compressor42 import COMPRESSORS, compressor42
 from hw.multipliers.families.drum import drum
 from hw.multipliers.families.etm import etm
-from hw.multipliers.families.exact import STRUCTURES, exact
+from hw.multipliers.families.exact import exact
 from hw.multipliers.families.iterative_log import iterative_log
 from hw.multipliers.families.lower_or import lower_or
 from hw.multipliers.families.minimally_biased import minimally_biased
@@ -35,42 +36,7 @@ from tests.hw.multipliers import formulas
 SEED = 20220314
 
 
-def instances(width):
-    """Builders with parameters that make sense at a width, from mild to severe."""
-    for structure in STRUCTURES:
-        yield exact, {"structure": structure}
-    for columns in (0, 1, width - 1, width + 1, 2 * width - 2):
-        yield truncated, {"columns": columns}
-        yield constant_correction, {"columns": columns}
-        yield variable_correction, {"columns": columns}
-    yield operand_truncated, {"act_bits": 1, "weight_bits": width - 2}
-    yield broken_array, {"horizontal": 1, "vertical": width - 1}
-    yield perforated, {"first": 1, "count": width - 2}
-    for limit in (0, width, 2 * width):
-        yield recursive, {"limit": limit}
-    for design in COMPRESSORS:
-        yield compressor42, {"design": design, "limit": width}
-    yield lower_or, {"limit": width, "dropped": 2}
-    for low in (1, width // 2):
-        yield etm, {"low": low}
-    for bits in (2, width - 1):
-        yield drum, {"bits": bits}
-    yield roba, {}
-    for corrections, dropped in ((0, 0), (1, width - 1), (2, 0)):
-        yield iterative_log, {"corrections": corrections, "dropped": dropped}
-    for fraction_bits in (1, width - 1):
-        yield mitchell, {"fraction_bits": fraction_bits}
-    yield minimally_biased, {}
-    for adder in ADDERS:
-        for low in (1, width - 1):
-            yield approximate_log, {"adder": adder, "low": low}
-    yield baugh_wooley, {}
-    yield baugh_wooley, {"horizontal": 1, "vertical": width - 1}
-    yield baugh_wooley, {"horizontal": width - 1, "vertical": 0}
-    for columns in (1, width):
-        for encoder in ENCODERS:
-            yield approximate_booth, {"encoder": encoder, "columns": columns}
-        yield broken_booth, {"vertical": columns}
+BUILDERS = {entry.family: entry.build for entry in (*ENTRIES.values(), *SIGNED_ENTRIES.values())}
 
 
 def operands(width, *, signed):
@@ -87,15 +53,16 @@ def operands(width, *, signed):
     return act, weight
 
 
-@pytest.mark.parametrize(("width", "build", "parameters"), [
-    pytest.param(width, build, parameters,
-                 id=f"{build.__name__}-{width}-" + "-".join(map(str, parameters.values())))
-    for width in (4, 5, 6, 8, 12, 16) for build, parameters in instances(width)])
-def test_every_family_has_its_formula_at_every_width(width, build, parameters):
-    netlist = build(width=width, **parameters)
-    act, weight = operands(width, signed=netlist.signed)
-    expected = getattr(formulas, build.__name__)(act, weight, width=width, **parameters)
-    np.testing.assert_array_equal(netlist.evaluate(act, weight), expected, f"seed {SEED}")
+@pytest.mark.parametrize("width", [4, 5, 6, 8, 12, 16])
+@pytest.mark.parametrize("family", BUILDERS)
+def test_every_family_has_its_formula_at_every_width(family, width):
+    formula = formulas.of(family)
+    for parameters in formula.at_width(width):
+        netlist = BUILDERS[family](width=width, **parameters)
+        act, weight = operands(width, signed=netlist.signed)
+        np.testing.assert_array_equal(
+            netlist.evaluate(act, weight), formula(act, weight, width=width, **parameters),
+            f"{parameters}, seed {SEED}")
 
 
 @pytest.mark.parametrize("build", [

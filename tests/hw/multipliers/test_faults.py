@@ -31,7 +31,7 @@ def product_bits(netlist):
 
 def formula_bits(name, width):
     entry = ENTRIES[name]
-    product = getattr(formulas, entry.family)(ACT, WEIGHT, **entry.parameters)
+    product = formulas.of(entry.family)(ACT, WEIGHT, **entry.parameters)
     return pack_bits(product.reshape(-1), width)
 
 

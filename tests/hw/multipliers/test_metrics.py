@@ -1,16 +1,12 @@
 """Error figures: by hand, and against the published ones of 36 circuits."""
 
-import csv
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hw.multipliers.metrics import error_metrics
+from tests.outside_data import MULTIPLIERS, published_multipliers
 
-DATA = Path(os.environ.get("AUTOAPPROX_DATA",
-                           Path(__file__).parents[4] / "shared" / "data")) / "multipliers"
 # Published figures have two digits; the recomputed ones beside them all.
 FIGURES = {
     "pub_MAE_pct": (lambda m: m.mae_percent, 0.06), "pub_WCE_pct": (lambda m: m.wce_percent, 0.06),
@@ -21,15 +17,6 @@ FIGURES = {
     "zero_preserving": (lambda m: m.keeps_zero, 0),
 }
 EXACT = np.multiply.outer(np.arange(256), np.arange(256)).astype(np.int32)
-
-
-def published():
-    path = DATA / "evoapprox_mul8u.csv"
-    if not path.exists():
-        return [pytest.param(None, marks=pytest.mark.skip(
-            reason=f"the published tables are not in {DATA} (set AUTOAPPROX_DATA)"))]
-    with path.open() as stream:
-        return [pytest.param(row, id=row["name"]) for row in csv.DictReader(stream)]
 
 
 def test_exact_table_has_no_error():
@@ -66,9 +53,9 @@ def test_another_shape_is_refused():
         error_metrics(EXACT[:16, :16])
 
 
-@pytest.mark.parametrize("row", published())
+@pytest.mark.parametrize("row", published_multipliers())
 def test_published_circuits_have_their_published_errors(row):
-    table = np.fromfile(DATA / "evoapprox_mul8u" / f"{row['name']}.bin", "<u2")
+    table = np.fromfile(MULTIPLIERS / f"{row['name']}.bin", "<u2")
     metrics = error_metrics(table.reshape(256, 256).astype(np.int32))
     for column, (figure, tolerance) in FIGURES.items():
         expected = pytest.approx(float(row[column]), rel=tolerance, abs=1e-12)

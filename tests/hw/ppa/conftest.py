@@ -1,11 +1,9 @@
 """Fixtures of the power, performance and area tests."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from tests.hw.ppa.tiny import tiny_technology, tiny_with_adder
+from tests.outside_data import outside
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +21,7 @@ def adders(tmp_path_factory):
 @pytest.fixture(scope="session")
 def liberty():
     """Folder of published Liberty libraries, which the project does not ship."""
-    root = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[4] / "shared" / "data"))
-    if not (root / "liberty").is_dir():
-        pytest.skip("no Liberty files; AUTOAPPROX_DATA names the folder that holds liberty/")
-    return root / "liberty"
+    return outside("liberty")
 
 
 @pytest.fixture(scope="session")

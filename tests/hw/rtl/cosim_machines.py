@@ -59,13 +59,8 @@ MACHINES = {
 def emit(machine: Machine, folder: Path) -> Path:
     """Write the Verilog of a machine to `folder`, compile it and return the folder."""
     write_folder(folder, emit_design(machine.design(), config=machine.config))
-    with SimulatedAccelerator(_nothing(machine), machine.design(), rtl=folder):
+    with SimulatedAccelerator(folder):
         return folder
-
-
-def _nothing(machine: Machine) -> Program:
-    return Program(bank=machine.design().bank, config=machine.config, batch=1, layers=(), tiles=(),
-                   constants=(), instructions=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +98,7 @@ def run(workload: Workload, rtl: Path, *, stall: float = 0.0, seed: int = 0) -> 
     """
     outputs, accepted, cycle = {}, [], 0
     program = workload.program
-    with SimulatedAccelerator(program, workload.design, rtl=rtl, seed=seed) as accelerator:
+    with SimulatedAccelerator(rtl, seed=seed) as accelerator:
         accelerator.stall(stall, seed=seed + 1)
         code = list(program.instructions)
         for name in program.layers:

@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In
 from hw.machine.design import BankConfig, Design
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
-from hw.rtl.array.bank import bank_signature
+from hw.rtl.array.bank import MxuBank
 from hw.rtl.hierarchy import port_name
 from hw.rtl.verilog import emit_designs, preset
 from tests.hw.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
@@ -58,8 +58,8 @@ def bench_sources() -> dict[str, str]:
         sources |= {file: text for file, text in emitted[f"{name}_"].items()
                     if file.endswith(".v")}
         ranges = {"clk": "input", "rst": "input"}
-        signature = bank_signature(design.bank)
-        for path, member, value in signature.flatten(signature.create()):
+        bank = MxuBank(config=design.bank, pes=design.pes)
+        for path, member, value in bank.signature.flatten(bank):
             direction = "input" if member.flow == In else "output"
             width = len(Value.cast(value))
             ranges[port_name(path)] = direction + (f" [{width - 1}:0]" if width > 1 else "")

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
+from hw.machine.pe import pe_of
+from hw.machine.pe.kind import Dataflow
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
-from hw.rtl.array.pe import PSUM_CYCLES, PSUM_HOP_CYCLES, pe_kind
+from hw.rtl.array.pe import pe_component
 from hw.rtl.emit import modules_of
 
 SUMS_FILE = "sums.hex"
 PSUM_WIDTH = 24
 PAIRS = 1 << 16
 STEP = 0x9E3779  # of the partial sum from above, odd: every PE adds to another one in each cycle
-FIRST = 1 + PSUM_CYCLES  # line with the sum of pair 0, whose weight is loaded in line 0
+FIRST = 1 + Dataflow().psum_cycles  # line with the sum of pair 0, whose weight is loaded in line 0
 ROUGH_SIGNED = "mul8s_booth_abe1_c8"
 # Edits of that PE's Verilog that its sums must show.
 FAULTS = {
@@ -49,7 +51,7 @@ def expected_sums(multiplier: Multiplier) -> np.ndarray:
         parity = np.array([byte.bit_count() & 1 for byte in range(256)])
         products = np.where(parity[act] ^ parity[weight], -products, products)
     unit = 1 << multiplier.netlist.zero_bits  # what is below is neither read nor written
-    psum_in = (pairs + FIRST - PSUM_HOP_CYCLES) * STEP // unit * unit
+    psum_in = (pairs + FIRST - Dataflow().psum_hop_cycles) * STEP // unit * unit
     return (psum_in + products) % (1 << PSUM_WIDTH)
 
 
@@ -57,7 +59,8 @@ def pe_sweep_sources() -> dict[str, str]:
     """Return a module that writes the partial sums of all PEs, one line a cycle."""
     pes = list(swept_pes().items())
     prefixes = [f"swept_{index}_" for index in range(len(pes))]
-    texts = modules_of([pe_kind(multiplier.netlist, PSUM_WIDTH) for _, multiplier in pes],
+    texts = modules_of([pe_component(pe_of(multiplier.netlist, PSUM_WIDTH))
+                        for _, multiplier in pes],
                        prefixes=prefixes)
     files, wires, instances = {}, [], []
     for index, ((name, multiplier), modules) in enumerate(zip(pes, texts, strict=True)):

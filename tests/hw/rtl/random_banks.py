@@ -17,7 +17,7 @@ import numpy as np
 from hw.common.errors import InputError
 from hw.machine.design import BankConfig, Design
 from hw.multipliers import catalogue
-from hw.rtl.array.bank import bank_kind
+from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.router import ROUTE_BITS
 from hw.rtl.emit import modules_together
 from hw.rtl.verilog import module_suffixes, write_folder
@@ -143,8 +143,8 @@ class RandomBanks:
     def sources(self) -> dict[str, str]:
         """Return all Verilog by file name."""
         banks, modules = modules_together([
-            bank_kind(design.bank, [multiplier.netlist for multiplier in design.arrays],
-                      module_suffixes(design.bank.arrays))
+            MxuBank(config=design.bank, pes=design.pes,
+                    suffixes=module_suffixes(design.bank.arrays))
             for design in self.designs])
         functions = {name: as_function(name, text) for name, text in modules.items()
                      if name.startswith("multiplier_")}

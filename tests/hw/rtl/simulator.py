@@ -7,7 +7,6 @@ fails the tests; it never skips them.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -22,10 +21,10 @@ from xml.etree import ElementTree
 
 from cocotb_tools.runner import Runner, VerilatorControlFile, get_runner
 
+from hw.common.cache import kept_folder
 from hw.common.errors import ToolError
 
 ENVIRONMENT_VARIABLE = "AUTOAPPROX_SIM"
-ROOT = Path(__file__).resolve().parents[3]
 TIMESCALE = ("1ns", "1ps")
 BUILD_TOOLS = {"g++": "g++", "make": "make", "perl": "perl"}  # program -> Debian package
 
@@ -167,23 +166,17 @@ def build(sources: Mapping[str, str], *, top: str, public_modules: Sequence[str]
     simulator = find_simulator()
     control = "`verilator_config\n" + "".join(
         f'public_flat_rw -module "{pattern}" -var "*"\n' for pattern in public_modules)
-    content = "\0".join([str(simulator), MAKE_VARIABLES, *BUILD_ARGUMENTS[simulator.name], top,
-                         control, *sources, *sources.values()])
-    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-    folder = ROOT / "build" / "rtl-sim" / f"{simulator.name}-{digest}"
-    done = folder / "done"
-    bench = Build.at(folder, top=top)
-    with environment_of(simulator), locked(folder):
-        if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            source_folder = folder / "src"
-            source_folder.mkdir(parents=True)
-            for name, text in sources.items():
-                (source_folder / name).write_text(text)
-            (source_folder / "public.vlt").write_text(control)
-            _compile(bench, [source_folder / name for name in sources])
-            done.touch()
-    return bench
+    def compile_in(folder: Path) -> None:
+        source_folder = folder / "src"
+        source_folder.mkdir()
+        for name, text in sources.items():
+            (source_folder / name).write_text(text)
+        (source_folder / "public.vlt").write_text(control)
+        with environment_of(simulator):
+            _compile(Build.at(folder, top=top), [source_folder / name for name in sources])
+
+    key = (str(simulator), top, control, sorted(sources.items()))
+    return Build.at(kept_folder(key, compile_in), top=top)
 
 
 @contextmanager

@@ -55,7 +55,7 @@ def try_(rtl_of):
     layer = random_layer(np.random.default_rng(1), "a", k=2, n=3, positions=4).host
 
     def attempt(*code):
-        with SimulatedAccelerator(program, machine.design(), rtl=rtl_of("tight")) as accelerator:
+        with SimulatedAccelerator(rtl_of("tight")) as accelerator:
             accelerator.run(Host(program, layer), code, limit=200)
             return accelerator.selected, accelerator.route_error
 

@@ -14,16 +14,17 @@ from hw.common.errors import InputError
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.design import BankConfig, Design
 from hw.multipliers import get
+from hw.multipliers.files import save
 from hw.rtl.verilog import (
     emit_design,
     emit_multiplier,
     emit_pe,
     emit_pes,
-    main,
     module_suffixes,
     preset,
     write_folder,
 )
+from hw.rtl.verilog.__main__ import main
 from tests.hw.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
 
 KEYWORDS = {"array", "vector", "input", "output", "module", "table"}
@@ -220,14 +221,13 @@ def test_preset_and_design_file_are_written(tmp_path, capsys):
     assert "top module `npu_accelerator`" in capsys.readouterr().out
 
 
-def test_all_pes_writes_one_file_per_multiplier(tmp_path, monkeypatch, capsys):
-    few = {name: get(name) for name in ("mul8u_exact", "mul8u_trunc_c2", "mul8s_exact")}
-    monkeypatch.setattr("hw.multipliers.catalogue", lambda: few)
-    main(["--all-pes", str(tmp_path), "--psum-width", "20"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"{name}.v" for name in few)
-    name = next(iter(few))
-    assert (tmp_path / f"{name}.v").read_text() == emit_pe(few[name], 20)
-    assert "3 files" in capsys.readouterr().out
+def test_pes_are_written_a_file_each(tmp_path, capsys):
+    save(SKEWED, tmp_path / "own.json")
+    folder = tmp_path / "pes"
+    main(["--psum-width", "20", "--pes", str(folder), "mul8s_exact", str(tmp_path / "own.json")])
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        "mul8s_exact.v": emit_pe(get("mul8s_exact"), 20), "own.v": emit_pe(SKEWED, 20)}
+    assert "2 files" in capsys.readouterr().out
 
 
 def test_single_pe_is_printed(capsys):

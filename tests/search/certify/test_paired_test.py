@@ -5,7 +5,6 @@ from math import comb
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from hw.common.errors import InputError
 from search.certify.paired_test import (
@@ -16,12 +15,9 @@ from search.certify.paired_test import (
     holds,
     identical,
     lower_bound,
-    mcnemar_p,
     p_value,
-    points_of,
     score,
     supported_margin,
-    wording,
 )
 
 
@@ -104,86 +100,6 @@ def test_no_discordance_is_not_certainty():
     assert lower_bound(0, 0, 800) == pytest.approx(-(1 - (ALPHA - GAMMA) ** (1 / 800)), abs=2e-5)
     assert not compare(*right(0, 0, 100, both=90), margin=0.01).certified
     assert compare(*right(0, 0, 800, both=790), margin=0.01).certified
-
-
-@pytest.mark.parametrize(("lost", "gained"), [(0, 0), (1, 0), (0, 1), (4, 3), (12, 9)])
-def test_bound_is_below_the_estimate_and_moves_the_right_way(lost, gained):
-    n = 800
-    bound = lower_bound(lost, gained, n)
-    assert bound < (gained - lost) / n
-    assert lower_bound(lost + 1, gained, n) < bound
-    assert lower_bound(lost, gained + 1, n) > bound
-    assert lower_bound(lost, gained, 2 * n) > bound or (lost, gained) == (0, 1)
-
-
-@pytest.mark.parametrize("margin", [0.004, 0.0075, 0.01, 0.02])
-@pytest.mark.parametrize("lost", range(7))
-def test_certified_exactly_when_the_test_at_the_margin_rejects(lost, margin):
-    certificate = compare(*right(lost, 1, 800, both=700), margin=margin)
-    assert certificate.certified == (certificate.lower_bound >= -margin)
-    assert certificate.certified == rejects(lost, 1, 800, margin)
-
-
-def test_a_network_that_knows_nothing_has_nothing_to_certify():
-    assert not compare(*right(0, 0, 800, both=0), margin=0.01).certified
-    assert not compare(*right(0, 0, 800, both=8), margin=0.01).certified
-    assert compare(*right(0, 0, 800, both=9), margin=0.01).certified
-
-
-def test_counts_of_a_comparison():
-    certificate = compare(*right(3, 2, 800, both=790), margin=0.01)
-    assert (certificate.n, certificate.exact_right, certificate.approx_right) == (800, 793, 792)
-    assert (certificate.lost, certificate.gained) == (3, 2)
-
-
-def test_swapping_the_networks_changes_the_verdict():
-    exact, approx = right(12, 0, 800, both=780)
-    assert not compare(exact, approx, margin=0.01).certified
-    assert compare(approx, exact, margin=0.01).certified
-
-
-@pytest.mark.parametrize(("certified", "difference", "n", "margin", "text"), [
-    (True, -1, 800, 0.01, "zero-loss (certified, margin 1.0 points, 95 %)"),
-    (True, 2, 800, 0.01, "zero-loss (certified, margin 1.0 points, 95 %)"),
-    (True, 0, 800, 0.0101, "at most 1.01 points lost (certified, 95 %)"),
-    (True, -31, 800, 0.9, "at most 90.0 points lost (certified, 95 %)"),
-    (True, 0, 800, 0.003, "zero-loss (certified, margin 0.3 points, 95 %)"),
-    (True, 0, 10_000, 0.003, "zero-loss (certified, margin 0.3 points, 95 %)"),
-    (True, 0, 45_000, 0.003, "zero-loss (certified, margin 0.3 points, 95 %)"),
-    (True, 0, 10_000, 0.0035, "at most 0.35 points lost (certified, 95 %)"),
-    (True, 0, 10_000, 0.01, "at most 1.0 points lost (certified, 95 %)"),
-    (True, 0, 200, 0.01, "zero-loss (certified, margin 1.0 points, 95 %)"),
-    (True, 0, 200, 0.021, "at most 2.1 points lost (certified, 95 %)"),  # the default for 200
-    (True, 0, 60, 0.08, "at most 8.0 points lost (certified, 95 %)"),
-    (False, 0, 800, 0.01, "not certified (point estimate: no loss)"),
-    (False, -1, 800, 0.01, "not certified"),
-])
-def test_wording(certified, difference, n, margin, text):
-    assert wording(certified=certified, difference=difference, margin=margin, n=n) == text
-
-
-def test_a_comparison_at_a_wide_margin_does_not_say_zero_loss():
-    certificate = compare(*right(31, 0, 800, both=700), margin=0.9)
-    assert certificate.certified
-    assert certificate.wording == "at most 90.0 points lost (certified, 95 %)"
-
-
-@pytest.mark.parametrize("margin", [0.001, 0.0123456, 0.01, 0.9, 0.999, 1e-4, 1 / 3])
-def test_points_are_not_rounded_to_a_smaller_promise(margin):
-    assert float(points_of(margin)) == pytest.approx(100 * margin, rel=1e-5)
-
-
-def test_separate_comparisons_never_claim_a_certificate():
-    for certified in (True, False):
-        text = wording(certified=certified, difference=3, margin=0.01, n=800, separate=True)
-        assert text.startswith("separate comparison")
-        assert "zero-loss" not in text
-
-
-@pytest.mark.parametrize(("lost", "gained"), [(0, 0), (1, 0), (5, 2), (2, 5), (30, 12)])
-def test_mcnemar_is_the_exact_binomial_test(lost, gained):
-    expected = binomtest(lost, lost + gained).pvalue if lost + gained else 1
-    assert mcnemar_p(lost, gained) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("n", "margin"), [

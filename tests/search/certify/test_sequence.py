@@ -49,9 +49,10 @@ def test_no_more_are_judged_than_asked_for():
 @pytest.mark.parametrize("seed", range(8))
 def test_as_good_as_the_best_of_all_sequences(seed):
     generator = np.random.default_rng(seed)
-    harm = np.sort(generator.uniform(0, 1, 7))
-    passes = generator.normal(size=(300, 1)) + generator.normal(size=(300, 7)) / 2 < 1.5 - 2 * harm
-    saved = harm + 0.3
+    damage = np.sort(generator.uniform(0, 1, 7))
+    passes = (generator.normal(size=(300, 1)) + generator.normal(size=(300, 7)) / 2
+              < 1.5 - 2 * damage)
+    saved = damage + 0.3
     best = max(expected_saving(passes, saved, order) for size in range(MAX_SEQUENCE + 1)
                for order in combinations(range(7), size))
     found = plan_sequence(passes, saved)

@@ -9,11 +9,6 @@ from tests.search.counting import Counting
 from tests.search.notes import Noted
 
 
-class Layer:
-    def __init__(self, name, macs):
-        self.name, self.macs = name, macs
-
-
 class Runs:
     """Logits that a layer changes in proportion to the number in the multiplier's name."""
 

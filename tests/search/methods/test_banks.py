@@ -27,17 +27,17 @@ def test_answers_are_the_optimum(limits, leakage_uw, seed):
     damage, model = made_up_damage(problem, seed=seed), BankModel(problem)
     designs = [(total(damage, a), problem.relative_energy(a), a) for a in every_design(problem)]
     for share in (0.0, 0.1, 0.3, 0.6):
-        limit = share * max(harm for harm, _energy, _a in designs)
+        limit = share * max(damage for damage, _energy, _a in designs)
         found = model.cheapest(damage, limit)
-        wanted = min((e for harm, e, _a in designs if harm <= limit), default=None)
+        wanted = min((e for damage, e, _a in designs if damage <= limit), default=None)
         assert (found is None) == (wanted is None)
         if found is not None:
             assert problem.fits(found)
             assert total(damage, found) <= limit + 1e-9
             assert problem.relative_energy(found) == pytest.approx(wanted, rel=1e-5)
-        energy = np.quantile([e for _harm, e, _a in designs], share)
+        energy = np.quantile([e for _damage, e, _a in designs], share)
         found = model.safest(damage, energy)
-        wanted = min(harm for harm, e, _a in designs if e <= energy + 1e-12)
+        wanted = min(damage for damage, e, _a in designs if e <= energy + 1e-12)
         assert problem.relative_energy(found) <= energy + 1e-8
         assert total(damage, found) == pytest.approx(wanted, rel=1e-5, abs=1e-9)
     assert model.proved

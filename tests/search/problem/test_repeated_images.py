@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from models.data import load_digits_split
-from search.problem.repeated_images import look_at, originals
+from search.problem.repeated_images import fingerprints, originals
 from sim.data import Preprocessing, open_images
 
 DIGITS = load_digits_split("certify").images[:40]
 
 
 def distinct(*sets, eight_bit=False):
-    found = originals([look_at(np.asarray(one, np.float32), eight_bit=eight_bit) for one in sets])
+    found = originals([fingerprints(np.asarray(one, np.float32), eight_bit=eight_bit)
+                       for one in sets])
     return len(np.unique(np.concatenate(found)))
 
 
@@ -24,10 +25,10 @@ def test_copies_with_noise_that_8_bits_do_not_show_are_one_image(noise):
 
 def test_the_first_of_equal_images_stands_for_them():
     noisy = DIGITS[[3, 1, 3, 1, 3]] + np.array([0, 0, 1e-6, -1e-6, 1e-5])[:, None, None, None]
-    alone, = originals([look_at(noisy.astype(np.float32), eight_bit=False)])
+    alone, = originals([fingerprints(noisy.astype(np.float32), eight_bit=False)])
     assert alone.tolist() == [0, 1, 0, 1, 0]
-    one, other = originals([look_at(noisy[:2].astype(np.float32), eight_bit=False),
-                            look_at(noisy[2:].astype(np.float32), eight_bit=False)])
+    one, other = originals([fingerprints(noisy[:2].astype(np.float32), eight_bit=False),
+                            fingerprints(noisy[2:].astype(np.float32), eight_bit=False)])
     assert (one.tolist(), other.tolist()) == ([0, 1], [0, 1, 0])
 
 
@@ -79,12 +80,12 @@ def test_vectors_and_constant_images():
 
 
 def test_floats_are_compared_with_pixels_but_not_with_other_shapes():
-    pixels, floats = look_at(DIGITS, eight_bit=True), look_at(DIGITS + np.float32(1e-6),
+    pixels, floats = fingerprints(DIGITS, eight_bit=True), fingerprints(DIGITS + np.float32(1e-6),
                                                               eight_bit=False)
     one, other = originals([pixels, floats])
     assert one.tolist() == other.tolist() == list(range(40))
-    wide = look_at(DIGITS.reshape(40, 1, 4, 16), eight_bit=False)
-    found = originals([look_at(DIGITS[:, :, :3, :3], eight_bit=False), wide])
+    wide = fingerprints(DIGITS.reshape(40, 1, 4, 16), eight_bit=False)
+    found = originals([fingerprints(DIGITS[:, :, :3, :3], eight_bit=False), wide])
     assert not set(found[0]) & set(found[1])
 
 
@@ -100,8 +101,8 @@ def test_images_that_are_not_kept_in_memory_are_told_apart_the_same(tmp_path):
     pixels = np.rint(np.tile(DIGITS, (3, 1, 1, 1)) * 16).astype(np.uint8).transpose(0, 2, 3, 1)
     np.savez(tmp_path / "d.npz", x=pixels, y=np.zeros(120, int))
     unread = open_images(str(tmp_path / "d.npz"), Preprocessing())
-    near = look_at(DIGITS * 16 + np.float32(0.01), eight_bit=False)
+    near = fingerprints(DIGITS * 16 + np.float32(0.01), eight_bit=False)
     for images in (unread, unread.read()):
-        one, other = originals([look_at(images, eight_bit=True), near])
+        one, other = originals([fingerprints(images, eight_bit=True), near])
         assert one.tolist() == [*range(40)] * 3
         assert other.tolist() == list(range(40))

@@ -38,9 +38,9 @@ def test_paths_are_relative_to_the_file_and_the_order_is_kept(tmp_path):
 def test_layers_are_told_apart_where_there_is_another_network(tmp_path):
     two, one = (read_workload(written(tmp_path, *some)) for some in ((A, B), (A,)))
     assert [two.prefix(network) for network in two.networks] == ["a/", "b/"]
-    assert two.called("network", two.networks[1]) == "network of b"
+    assert two.of(two.networks[1]) == " of b"
     assert one.prefix(one.networks[0]) == ""
-    assert one.called("network", one.networks[0]) == "network"
+    assert one.of(one.networks[0]) == ""
 
 
 def test_a_single_network_is_a_workload_of_one():

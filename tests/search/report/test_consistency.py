@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 import pytest
 
 from hw.common.errors import InputError, run_command_line
-from search.circuits import load_bank, save_bank
 from search.report import page as report
+from search.report.circuits import load_bank, save_bank
 from search.report.record import RUN_FORMAT, RunResult
 from search.report.two_runs import compare_runs
 from tests.mutations import check_reader, mutated

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from hw.common.errors import InputError
-from search.circuits import load_bank, save_bank
 from search.report import gallery, plots
 from search.report import page as report
+from search.report.circuits import load_bank, save_bank
 from search.report.page import layer_rows, render, write_report
 from search.report.record import RunResult
 from search.report.series import SERIES

@@ -15,9 +15,10 @@ import pytest
 
 from hw.common.errors import InputError, ToolError
 from search.measure.damage import Damage
-from search.measure.oracle import Oracle
+from search.measure.designs import once
 from search.methods import METHODS
-from search.methods.base import SearchTask, run_method
+from search.methods.base import SearchTask
+from search.stages import search as stage
 from search.trials.backends import repair_journal
 from search.trials.study_store import METRICS, TrialStore
 from tests.search.synthetic import MadeUpNetwork, made_up_damage, made_up_problem
@@ -48,8 +49,9 @@ def search(location, method, *, evaluations=12, stop_after=None):
     try:
         task = SearchTask(problem=problem, needed=network.EXACT_RIGHT, evaluations=evaluations,
                           images=network.IMAGES, seed=3, damage=Damage(alone=damage))
-        oracle = Oracle(problem, store.shared(evaluate), images=network.IMAGES, trials=store)
-        return run_method(METHODS[method], task, oracle), network.calls
+        measure = once(store.shared(evaluate), store.known())
+        return (stage.search(METHODS[method], task, measure, keep=store.add).result,
+                network.calls)
     finally:
         store.close()
 

@@ -15,9 +15,9 @@ import optuna
 import pytest
 
 from hw.common.errors import ToolError
-from search.measure.oracle import Measured
+from search.measure.designs import Measured
 from search.trials import worker_pool as module
-from search.trials.backends import close_database, open_database, patiently
+from search.trials.backends import close_database, open_database, with_retries
 from search.trials.worker_pool import WorkerPool
 from tests.search.synthetic import made_up_problem
 from tests.search.trials.test_study_store import open_store, search
@@ -205,19 +205,19 @@ def test_a_database_out_of_reach_is_asked_again():
             raise refusals.pop()
         return "answer"
 
-    assert patiently(work) == "answer"
+    assert with_retries(work) == "answer"
 
 
 def test_a_database_that_stays_away_is_one_line(monkeypatch):
     from sqlalchemy.exc import OperationalError
 
-    monkeypatch.setattr("search.trials.backends.FIRST_PAUSE_S", 0)
+    monkeypatch.setattr("search.trials.backends.FIRST_DELAY_S", 0)
 
     def work():
         raise OperationalError("select", {}, Exception("gone away"))
 
     with pytest.raises(ToolError, match=r"^Storage of the trials must answer; it did not \("):
-        patiently(work)
+        with_retries(work)
 
 
 def test_a_server_that_is_not_there_is_an_environment_error():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim.accuracy.doubt import REMEDY, doubt, may_be_luck
+from sim.accuracy.doubt import REMEDY, doubt, is_chance_level
 from sim.data import PRESETS
 
 
@@ -11,7 +11,7 @@ from sim.data import PRESETS
     (0, 50, 1000, True), (1, 200, 1000, True), (5, 200, 1000, False), (0, 1, 2, True),
     (100, 1000, 10, True), (130, 1000, 10, False), (55, 100, 2, True), (95, 100, 2, False)])
 def test_what_guessing_would_do(right, images, classes, guessing):
-    assert may_be_luck(right, images, 1 / classes) == guessing
+    assert is_chance_level(right, images, 1 / classes) == guessing
 
 
 def answered(labels, right, wrong_answer):

@@ -10,9 +10,9 @@ from hw.common.errors import InputError, ToolError
 from hw.common.files import write_json
 from hw.common.progress import task
 from hw.multipliers import default_bank, get
-from sim.bench import stack
+from sim.bench.__main__ import CONTENDERS
 from sim.bench.contenders import all as contenders
-from sim.bench.contenders.all import CONTENDERS, HARD, RANK_1, TYPICAL
+from sim.bench.contenders.all import HARD, RANK_1, TYPICAL
 from sim.bench.machine import thread_limit
 from sim.bench.results import Results
 from sim.bench.shapes import LayerShape
@@ -52,7 +52,7 @@ def test_ratio_is_within_rounds():
 
 
 def test_measuring_gives_every_contender_and_thread_count_every_round():
-    found, missing = make(["ort-convinteger", "ours-hard", "loop-rows"])
+    found, missing = make(["ort-convinteger", "ours-hard", "loop-rows"], CONTENDERS)
     assert not missing
     with task("layers", 2, quiet=True) as progress:
         rows = measure(SHAPES, found, [2, 1], 3, progress=progress, images=2)
@@ -65,7 +65,7 @@ def test_measuring_gives_every_contender_and_thread_count_every_round():
 
 
 def test_wrong_contender_is_reported():
-    [right], _missing = make(["ours-hard"])
+    [right], _missing = make(["ours-hard"], CONTENDERS)
 
     class Wrong(type(right)):
         def expected(self, problem, sums):
@@ -79,7 +79,7 @@ def test_wrong_contender_is_reported():
 
 
 def test_jobs_are_closed_when_one_fails():
-    [first], _missing = make(["ours-exact"])
+    [first], _missing = make(["ours-exact"], CONTENDERS)
     closed = []
 
     class Closing(type(first)):
@@ -96,19 +96,19 @@ def test_jobs_are_closed_when_one_fails():
     assert closed == [1]
 
 
-def test_what_cannot_take_part_says_why(monkeypatch):
+def test_what_cannot_take_part_says_why():
     def missing(_name, _label):
         raise ToolError("it is missing; run: install it")
 
-    monkeypatch.setattr(stack, "CONTENDERS", {**CONTENDERS, "numpy-take": ("x", missing)})
-    found, reasons = make(["numpy-take", "numpy-gather"])
+    found, reasons = make(["numpy-take", "numpy-gather"],
+                          {**CONTENDERS, "numpy-take": ("x", missing)})
     assert [contender.name for contender in found] == ["numpy-gather"]
     assert reasons == {"numpy-take": "it is missing; run: install it"}
 
 
 def test_torch_is_asked_for_before_it_is_imported(monkeypatch):
     monkeypatch.setattr(contenders.importlib.util, "find_spec", lambda _name: None)
-    _found, reasons = make(["torch-gather"])
+    _found, reasons = make(["torch-gather"], CONTENDERS)
     assert reasons == {"torch-gather": "torch is missing; run: pip install -e '.[torch]'"}
 
 

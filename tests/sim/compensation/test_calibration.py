@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import os
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -35,9 +33,9 @@ from sim.network.quant_network import QuantNetwork
 from sim.network.requantize import Requantizer
 from sim.tables import code_values, exact_table, load_table
 from tests.mutations import check_reader
+from tests.outside_data import outside
 from tests.sim.nets import NETS
 
-DATA = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[4] / "shared" / "data"))
 LOPSIDED = get("mul8u_optrunc_a4w2").table
 
 
@@ -471,7 +469,8 @@ def document(everywhere):
     (lambda d: d.pop("network"), r"must have a value for 'network'\)$"),
     (lambda d: d.update(layers=[]), r"layers must be an object, not an empty list\)$"),
     (lambda d: d["layers"]["stem"]["correction"].pop("bias"),
-     r"layers\['stem'\]: correction must have bias, sum_scale, multiplier, shift, weight_map\)$"),
+     r"layers\['stem'\].correction: correction must have bias, sum_scale, multiplier, shift, "
+     r"weight_map\)$"),
     (lambda d: d["layers"]["stem"]["correction"].update(bias=None), r"bias must be a list of int"),
     (lambda d: d["layers"]["stem"]["correction"].update(bias=[2**31]), r"bias must be -2147483648"),
     (lambda d: d["layers"]["stem"]["correction"].update(bias=[1.5]), r"bias must be a list of int"),
@@ -538,11 +537,9 @@ def test_divergence_is_the_mean_over_images():
 
 @pytest.mark.long
 def test_resnet20_affine_helps_and_bias_alone_hurts():
-    model, archive = DATA / "nets" / "resnet20_cifar10.onnx", DATA / "images" / "cifar10_test.npz"
-    table = DATA / "multipliers" / "evoapprox_mul8u" / "mul8u_12N4.bin"
-    if not (model.exists() and archive.exists() and table.exists()):
-        pytest.skip(f"ResNet-20, CIFAR-10 and mul8u_12N4 are not in {DATA} (set AUTOAPPROX_DATA)")
-    with np.load(archive) as content:
+    model = outside("nets", "resnet20_cifar10.onnx")
+    table = outside("multipliers", "evoapprox_mul8u", "mul8u_12N4.bin")
+    with np.load(outside("images", "cifar10_test.npz")) as content:
         x = content["x"][:400].astype(np.float32) / 255
     mean, std = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
     x = np.ascontiguousarray(((x - mean) / std).transpose(0, 3, 1, 2))

@@ -1,9 +1,14 @@
 """Tables, operands and CPUs that kernel tests share."""
 
+from functools import cache
+
 import numpy as np
+import pytest
+from llvmlite import binding
 
 from hw.multipliers import get
-from sim.kernels.cpu import VARIABLE, this_cpu
+from sim.kernels.jit.arena import Arena
+from sim.kernels.jit.cpu import VARIABLE, this_cpu
 from sim.tables import code_table, code_values
 
 ACT, WEIGHT = code_values(7, signed=False), code_values(0, signed=True)
@@ -35,11 +40,22 @@ def operands(seed, m, k, n):
             generator.integers(0, 256, (k, n)).astype(np.uint8))
 
 
-def cpu_named(name, monkeypatch):
-    """Return the CPU that AUTOAPPROX_CPU names, or None where this machine lacks it."""
-    from llvmlite import binding
+def aligned(shape, kind):
+    """Return zeros that begin a cache line."""
+    return Arena().take(shape, kind)
 
+
+def int16(generator, shape):
+    """Return random int16, many at the ends of their range."""
+    values = generator.integers(-2**15, 2**15, shape)
+    return np.where(generator.random(shape) < 0.2, -2**15, values).astype(np.int16)
+
+
+@cache
+def cpu_named(name):
+    """Return the CPU that AUTOAPPROX_CPU names; skips the test where this machine lacks it."""
     if name == "avx2" and not binding.get_host_cpu_features().get("avx2", False):
-        return None
-    monkeypatch.setenv(VARIABLE, name)
-    return this_cpu.__wrapped__()
+        pytest.skip("this CPU has no avx2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, name)
+        return this_cpu.__wrapped__()

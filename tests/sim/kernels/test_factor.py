@@ -1,9 +1,6 @@
 """Exact integer factors: proved ranks, equal in every entry, on any matrix and on real tables."""
 
-import csv
-import os
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,25 +13,14 @@ from sim.kernels.factor import exact_rank, factorise, rank_one
 from sim.kernels.factor.lattice import adjugate, hermite_basis, reduce
 from sim.kernels.factor.modular import MAX_ENTRY, PRIMES, find_pivots, pivots_are_complete
 from sim.tables import code_table, code_values, load_table
+from tests.outside_data import MULTIPLIERS, published_multipliers
 
-DATA = Path(os.environ.get("AUTOAPPROX_DATA",
-                           Path(__file__).parents[4] / "shared" / "data")) / "multipliers"
 CASES = settings(max_examples=50, deadline=None)
 EXACT = np.multiply.outer(np.arange(256), np.arange(256))
 
 
-def published(highest=256):
-    path = DATA / "evoapprox_mul8u.csv"
-    if not path.exists():
-        return [pytest.param(None, marks=pytest.mark.skip(
-            reason=f"the published tables are not in {DATA} (set AUTOAPPROX_DATA)"))]
-    with path.open() as stream:
-        return [pytest.param(row["name"], int(row["error_rank"]), id=row["name"])
-                for row in csv.DictReader(stream) if int(row["error_rank"]) <= highest]
-
-
 def published_table(name):
-    return load_table(DATA / "evoapprox_mul8u" / f"{name}.bin")
+    return load_table(MULTIPLIERS / f"{name}.bin")
 
 
 def rational_rank(matrix):
@@ -178,14 +164,14 @@ def test_one_wrong_product_is_not_rank_one():
 # --- tables ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "rank"), published())
-def test_published_error_ranks_are_reproduced(name, rank):
-    assert exact_rank(published_table(name) - EXACT) == rank
+@pytest.mark.parametrize("row", published_multipliers())
+def test_published_error_ranks_are_reproduced(row):
+    assert exact_rank(published_table(row["name"]) - EXACT) == int(row["error_rank"])
 
 
-@pytest.mark.parametrize(("name", "rank"), published(highest=24))
-def test_published_error_tables_are_factorised(name, rank):
-    table = published_table(name)
+@pytest.mark.parametrize("row", published_multipliers(highest_rank=24))
+def test_published_error_tables_are_factorised(row):
+    table, rank = published_table(row["name"]), int(row["error_rank"])
     factors = factorise(table - EXACT)
     assert factors.rank == rank
     np.testing.assert_array_equal(EXACT + factors.u @ factors.v, table)

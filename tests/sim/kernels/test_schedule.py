@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.kernels.rowadd import BIAS, DEPTH, STEPS, UNIT, lane_order
+from sim.kernels.loops.rowadd import BIAS, DEPTH, STEPS, UNIT, lane_order
 from sim.kernels.schedule import INT16_MAX, Ranges, schedule
 
 ALL = np.full(999, 256, np.uint16)

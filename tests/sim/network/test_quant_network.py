@@ -1,6 +1,5 @@
 """Networks: accumulators against slow integer arithmetic, operators against ONNX Runtime."""
 
-import os
 import threading
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from models.data import load_digits_split
 from sim.machine.array_model import tile_products
 from sim.network.quant_network import QuantNetwork
 from sim.tables import exact_table
+from tests.outside_data import outside
 from tests.sim.nets import NETS
 
-DATA = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[4] / "shared" / "data"))
 DIGITS = Path(__file__).parents[3] / "models" / "zoo" / "digits.onnx"
 LOPSIDED = get("mul8u_optrunc_a4w2").table
 
@@ -193,10 +192,8 @@ def test_images_that_do_not_fit_are_refused(digits, images, message):
 
 
 def _resnet20():
-    network, images = DATA / "nets" / "resnet20_cifar10.onnx", DATA / "images" / "cifar10_test.npz"
-    if not (network.exists() and images.exists()):
-        pytest.skip(f"ResNet-20 and CIFAR-10 are not in {DATA} (set AUTOAPPROX_DATA)")
-    with np.load(images) as archive:
+    network = outside("nets", "resnet20_cifar10.onnx")
+    with np.load(outside("images", "cifar10_test.npz")) as archive:
         x, y = archive["x"][:300], archive["y"][:300].astype(np.int64)
     mean, std = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
     x = ((x.astype(np.float32) / 255 - mean) / std).transpose(0, 3, 1, 2)

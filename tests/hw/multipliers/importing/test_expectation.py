@@ -10,7 +10,7 @@ from hw.multipliers import get
 from hw.multipliers.importing import Expectation, import_file
 from hw.multipliers.importing.expectation import check
 from hw.multipliers.metrics import error_metrics
-from tests.hw.multipliers.test_metrics import DATA, published
+from tests.outside_data import MULTIPLIERS, published_multipliers
 
 COLUMNS = (("MAE", "pub_MAE", ""), ("MAE", "pub_MAE_pct", "%"), ("WCE", "pub_WCE", ""),
            ("WCE", "pub_WCE_pct", "%"), ("EP", "pub_EP_pct", "%"), ("MRE", "pub_MRE_pct", "%"),
@@ -19,9 +19,9 @@ WRITTEN_DIGITS = {"MSE": 8}  # the largest are published as 471649810 for 471649
 METRICS = error_metrics(get("mul8u_trunc_c4").table)  # MAE 12.25, WCE 49, EP 81.25 %
 
 
-@pytest.mark.parametrize("row", published())
+@pytest.mark.parametrize("row", published_multipliers())
 def test_published_tables_import_with_their_published_figures(row):
-    path = DATA / "evoapprox_mul8u" / f"{row['name']}.bin"
+    path = MULTIPLIERS / f"{row['name']}.bin"
     digits = {name: WRITTEN_DIGITS.get(name, 12) for name, _, _ in COLUMNS}
     expect = [Expectation.parse(f"{name}={float(row[column]):.{digits[name]}g}{unit}")
               for name, column, unit in COLUMNS]

@@ -56,9 +56,8 @@ def load(multiplier, psum_width):
 
 
 @pytest.fixture(scope="module")
-def compared(design, layers, tmp_path_factory):
-    return compare(design, layers, load, preset=get_preset("7nm"), batch=4, quiet=True,
-                   folder=tmp_path_factory.mktemp("energies"))
+def compared(design, layers):
+    return compare(design, layers, load, preset=get_preset("7nm"), batch=4, quiet=True)
 
 
 def test_work_by_hand(design, layers):
@@ -134,26 +133,23 @@ def test_every_figure_says_where_it_comes_from(compared):
         assert part.value > 0 or part.name == "array waiting"
 
 
-def test_share_preset_keeps_the_rest(design, layers, tmp_path):
-    row, _ = compare(design, layers, load, preset=get_preset("tpuv3-share"), batch=4, quiet=True,
-                     folder=tmp_path)
+def test_share_preset_keeps_the_rest(design, layers):
+    row, _ = compare(design, layers, load, preset=get_preset("tpuv3-share"), batch=4, quiet=True)
     assert row.mxu_energy_share == pytest.approx(0.2)
     assert row.mxu_area_share == pytest.approx(0.2)
     assert row.exact_chip_nj - row.chip_nj == pytest.approx(row.exact_array_nj - row.array_nj)
 
 
-def test_older_memories_cost_more(design, layers, compared, tmp_path):
-    _, old = compare(design, layers, load, preset=get_preset("45nm"), batch=4, quiet=True,
-                     folder=tmp_path)
+def test_older_memories_cost_more(design, layers, compared):
+    _, old = compare(design, layers, load, preset=get_preset("45nm"), batch=4, quiet=True)
     for name in ("activation buffer", "accumulators", "requantiser", "DRAM"):
         now, then = (next(part.value for part in run.parts if part.name == name)
                      for run in (compared[1], old))
         assert then > now
 
 
-def test_batches_share_the_weights(design, layers, compared, tmp_path):
-    _, one = compare(design, layers, load, preset=get_preset("7nm"), batch=1, quiet=True,
-                     folder=tmp_path)
+def test_batches_share_the_weights(design, layers, compared):
+    _, one = compare(design, layers, load, preset=get_preset("7nm"), batch=1, quiet=True)
     fifo = [next(part.value for part in run.parts if part.name == "weight FIFO")
             for run in (compared[1], one)]
     assert fifo[1] == pytest.approx(4 * fifo[0])

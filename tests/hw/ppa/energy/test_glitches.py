@@ -11,6 +11,7 @@ from hw.ppa.energy.activity import Simulator, pack_lanes
 from hw.ppa.energy.glitches import TimedModel
 from hw.ppa.energy.inertial import SETTLED, simulate, simulate_python
 from hw.ppa.energy.netlist_energy import EnergyModel
+from hw.ppa.energy.pe_circuits import circuits
 from hw.ppa.energy.stream_energy import beats
 from hw.ppa.library.table import Table
 from hw.ppa.mapping.mapped import MappedGate, MappedNetlist
@@ -97,8 +98,8 @@ def test_waveforms_equal_those_of_an_event_queue(exact_beat, alone):
     pe, beats = exact_beat
     before, after = beats[alone]
     netlist, timing, timed = (
-        (pe.multiplier_netlist, pe.multiplier_timing, pe.multiplier_timed_model) if alone
-        else (pe.netlist, pe.timing, pe.timed_model))
+        (pe.multiplier_netlist, pe.multiplier_timing, circuits(pe).alone.timed) if alone
+        else (pe.netlist, pe.timing, circuits(pe).whole.timed))
     expected = np.zeros(netlist.net_count, np.int64)
     for index in range(64):
         count, value = transitions(netlist, pe.technology, timing, lane(before, index),
@@ -164,7 +165,7 @@ def test_a_net_that_settles_elsewhere_is_an_error(exact_beat):
     wrong = after.copy()
     wrong[pe.netlist.gates[100].output, 0] ^= np.uint64(1 << 17)
     with pytest.raises(AssertionError, match=r"^net \d+ must settle as without delays$"):
-        pe.timed_model.switching(before, wrong)
+        circuits(pe).whole.timed.switching(before, wrong)
 
 
 def test_glitches_cost_more_in_the_pe_than_in_its_multiplier():
@@ -191,6 +192,6 @@ def test_sampled_share_lies_in_its_interval():
     sample = sample_operands(*relu_stream(), rows=16, cols=16)
     claimed = sample_energy(pe, sample)
     (before, after), _ = beats(pe, sample)
-    full = pe.timed_model.glitches(before, after).mean()
+    full = circuits(pe).whole.timed.glitches(before, after).mean()
     assert abs(claimed.glitches_fj - full) < 1.5 * claimed.glitches_half_width_fj
     assert claimed.glitches_half_width_fj < 0.1 * full

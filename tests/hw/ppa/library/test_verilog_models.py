@@ -9,6 +9,7 @@ import pytest
 from hw.multipliers import get
 from hw.ppa import load_pe
 from hw.ppa.energy.activity import Simulator, pack_lanes
+from hw.ppa.energy.pe_circuits import circuits
 from hw.ppa.library.verilog_models import cell_models
 from hw.ppa.mapping.mapped import FIRST_NET
 from hw.ppa.mapping.mapped_verilog import mapped_verilog, net_name
@@ -85,7 +86,7 @@ def test_every_net_of_a_pe_toggles_as_often_in_verilator(name, tmp_path):
     pe = load_pe(get(name))
     stimulus = stimulus_of(pe.netlist)
     expected = verilated(pe.netlist, pe.technology, "psum_out", stimulus, tmp_path)
-    toggles, outputs = simulated(pe.simulator, "psum_out", stimulus)
+    toggles, outputs = simulated(circuits(pe).whole.simulator, "psum_out", stimulus)
     assert toggles.tolist() == expected[0].tolist()
     assert outputs == expected[1]
     assert (toggles[FIRST_NET:] > 0).mean() > 0.95

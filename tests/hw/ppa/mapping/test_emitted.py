@@ -2,6 +2,7 @@
 
 import pytest
 
+from hw.common.code import closure
 from hw.common.errors import ToolError
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
@@ -10,29 +11,50 @@ from hw.ppa.mapping.emitted import emit_verilog
 from tests.circuits import shift_and_add
 
 
-def test_failing_emission_is_reported(monkeypatch, tmp_path):
-    monkeypatch.setattr(emitted.sys, "executable", "/bin/false")
-    with pytest.raises(ToolError, match=r"^Verilog cannot be emitted: no message$"):
-        emit_verilog([get("mul8u_exact")], 24, folder=tmp_path, quiet=True)
-    assert not list(tmp_path.iterdir())
+class Emitter:
+    """Text in place of Verilog, until it fails."""
+
+    fails = False
+
+    def __call__(self, multipliers, psum_width):
+        if self.fails:
+            raise ToolError("emitted again")
+        return [f"{multiplier.name} {multiplier.digest} {psum_width}"
+                for multiplier in multipliers]
 
 
-def test_multiplier_that_is_not_of_the_catalogue_is_emitted_from_a_file(tmp_path, monkeypatch):
-    """The same name as an entry of the catalogue does not make it that entry."""
+def emit(multipliers, psum_width):
+    return EMITTER(multipliers, psum_width)
+
+
+EMITTER = Emitter()
+
+
+def test_nothing_is_kept_of_what_fails(empty_cache, monkeypatch):
+    monkeypatch.setattr(EMITTER, "fails", True)
+    with pytest.raises(ToolError, match="emitted again"):
+        emit_verilog([get("mul8u_exact")], 24, emit, quiet=True)
+    assert not empty_cache.exists()
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_what_has_been_emitted_is_not_emitted_again(monkeypatch):
     own = shift_and_add(3)
     borrowed = Multiplier(name="mul8u_exact", family="test", source=shift_and_add(1).netlist)
     known = get("mul8u_trunc_c8")
-    verilog = emit_verilog([own, borrowed, known], 24, folder=tmp_path, quiet=True)
+    verilog = emit_verilog([own, borrowed, known], 24, emit, quiet=True)
     assert set(verilog) == {own.digest, borrowed.digest, known.digest}
     for multiplier in (own, borrowed, known):
-        assert f"{multiplier.name}: netlist sha256 {multiplier.digest}" in verilog[
-            multiplier.digest]
-
-    # What has been emitted is not emitted again: nothing could be, now.
-    monkeypatch.setattr(emitted.sys, "executable", "/bin/false")
-    assert emit_verilog([own, borrowed, known], 24, folder=tmp_path, quiet=True) == verilog
+        assert verilog[multiplier.digest] == f"{multiplier.name} {multiplier.digest} 24"
+    monkeypatch.setattr(EMITTER, "fails", True)
+    assert emit_verilog([own, borrowed, known], 24, emit, quiet=True) == verilog
     with pytest.raises(ToolError):  # another width is another text
-        emit_verilog([own], 25, folder=tmp_path, quiet=True)
-    monkeypatch.setattr(emitted, "_made_from", lambda: "other sources")
+        emit_verilog([own], 25, emit, quiet=True)
+    monkeypatch.setattr(emitted, "TOOL", "numpy")
     with pytest.raises(ToolError):
-        emit_verilog([own], 24, folder=tmp_path, quiet=True)
+        emit_verilog([own], 24, emit, quiet=True)
+
+
+def test_the_emitted_modules_are_code_that_an_entry_depends_on():
+    """`hw.rtl.process` starts them; it does not import them."""
+    assert {"hw.rtl.verilog.__main__", "hw.rtl.array.pe.component"} <= closure("hw.rtl.process")

@@ -22,18 +22,11 @@ BROKEN = Yosys(name=choose_yosys().name, command=("/bin/false",))  # must not be
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("modules")
-
-
-@pytest.fixture(scope="module")
-def whole(folder):
-    return map_module(VERILOG, "whole", load_technology(), AREA, choose_yosys(), folder=folder,
-                      quiet=True)
+def whole(module_cache):
+    return map_module(VERILOG, "whole", load_technology(), AREA, choose_yosys(), quiet=True)
 
 
 def test_modules_are_mapped_and_put_together(whole):
-    assert not whole.from_cache
     assert len(whole.netlist.flops) == 8
     assert len(whole.netlist.clock_gates) == 2  # one in each instance of `half`
     figures = whole.to_dict()
@@ -42,17 +35,15 @@ def test_modules_are_mapped_and_put_together(whole):
     assert figures["delay_ps"] > 0
 
 
-def test_flat_module_shares_a_clock_gate(whole, folder):
+def test_flat_module_shares_a_clock_gate(whole):
     flat = map_module(VERILOG, "whole", load_technology(), AREA, choose_yosys(), flatten=True,
-                      folder=folder, quiet=True)
+                      quiet=True)
     assert len(flat.netlist.clock_gates) == 1
     assert flat.to_dict()["area_um2"] < whole.to_dict()["area_um2"]
 
 
-def test_nothing_is_mapped_twice(whole, folder):
-    again = map_module(VERILOG, "whole", load_technology(), AREA, BROKEN, folder=folder,
-                       quiet=True)
-    assert again.from_cache
+def test_nothing_is_mapped_twice(whole):
+    again = map_module(VERILOG, "whole", load_technology(), AREA, BROKEN, quiet=True)
     assert again.netlist == whole.netlist
     assert again.to_dict() == whole.to_dict()
 
@@ -63,23 +54,11 @@ def test_nothing_is_mapped_twice(whole, folder):
     (VERILOG, "whole", SPEED, BROKEN.name),
     (VERILOG, "whole", AREA, "another Yosys"),
 ])
-def test_other_inputs_are_mapped_again(whole, folder, verilog, top, recipe, yosys):
+def test_other_inputs_are_mapped_again(whole, verilog, top, recipe, yosys):
     tool = Yosys(name=yosys, command=("/no/such/program",))
     with pytest.raises(ToolError, match=r"^/no/such/program: cannot be run"):
-        map_module(verilog, top, load_technology(), recipe, tool, folder=folder, quiet=True)
+        map_module(verilog, top, load_technology(), recipe, tool, quiet=True)
 
 
-def test_damaged_result_is_made_again(whole, tmp_path, folder):
-    for path in folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes()[:50])
-    again = map_module(VERILOG, "whole", load_technology(), AREA, choose_yosys(), folder=tmp_path,
-                       quiet=True)
-    assert not again.from_cache
-    assert again.netlist == whole.netlist
-
-
-def test_text_says_what_ran_and_where_it_came_from(whole, folder):
+def test_text_says_what_ran(whole):
     assert "recipe area, mapped by sandboxed Yosys 0." in whole.text().splitlines()[0]
-    again = map_module(VERILOG, "whole", load_technology(), AREA, BROKEN, folder=folder,
-                       quiet=True)
-    assert "kept from before, mapped by" in again.text().splitlines()[0]

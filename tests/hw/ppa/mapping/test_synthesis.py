@@ -9,12 +9,12 @@ from hw.ppa.library.liberty import parse_liberty
 from hw.ppa.library.technology import load_technology
 from hw.ppa.library.write_liberty import cell_library
 from hw.ppa.mapping import build as building
-from hw.ppa.mapping.emitted import emit_verilog
 from hw.ppa.mapping.portfolio import PORTFOLIO
 from hw.ppa.mapping.stored_pes import load_pe as load_from
 from hw.ppa.mapping.stored_pes import result_path, results_folder, shipped
 from hw.ppa.mapping.synthesis import AREA, RECIPES, SPEED, map_circuit
 from hw.ppa.reports.pe_report import uniform_stream
+from hw.rtl.process import emit_pes
 from tests.hw.ppa.circuits import signed_multiplier
 from tests.hw.ppa.mapping.test_stored_pes import psums_of_all_pairs
 
@@ -22,8 +22,8 @@ NAMES = ("mul8u_exact", "mul8u_drum_k4", "mul8s_trunc_c6")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_stored_result_is_of_the_verilog_that_hw_rtl_emits(name, tmp_path):
-    verilog = emit_verilog([get(name)], 24, folder=tmp_path, quiet=True)[get(name).digest]
+def test_stored_result_is_of_the_verilog_that_hw_rtl_emits(name):
+    [verilog] = emit_pes([get(name)], 24)
     assert building._sha256(verilog) == load_pe(get(name)).verilog_sha256
 
 
@@ -73,7 +73,8 @@ def test_build_keeps_what_is_current(tmp_path):
     exact = get("mul8u_exact")
     path = result_path(results_folder(), exact, 24)
     (tmp_path / path.name).write_bytes(path.read_bytes())
-    result = building.build([exact, exact], load_technology("asap7"), tmp_path, quiet=True)
+    result = building.build([exact, exact], load_technology("asap7"), tmp_path, emit_pes,
+                            quiet=True)
     assert (result.mapped, result.kept) == (0, 1)
 
 
@@ -84,7 +85,8 @@ def test_build_keeps_what_is_current(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_mapping_again_gives_the_stored_bytes(tmp_path, name):
     multiplier = get(name)
-    result = building.build([multiplier], load_technology("asap7"), tmp_path, quiet=True)
+    result = building.build([multiplier], load_technology("asap7"), tmp_path, emit_pes,
+                            quiet=True)
     assert (result.mapped, result.kept) == (1, 0)
     stored = result_path(results_folder(), multiplier, 24)
     assert (tmp_path / stored.name).read_bytes() == stored.read_bytes()
@@ -94,7 +96,7 @@ def test_mapping_again_gives_the_stored_bytes(tmp_path, name):
 def test_signed_circuit_of_ones_own_gets_a_pe(tmp_path):
     """From its netlist to its energy, every pair of operands in between."""
     mine = signed_multiplier(2)
-    building.build([mine], load_technology(), tmp_path, quiet=True)
+    building.build([mine], load_technology(), tmp_path, emit_pes, quiet=True)
     pe = load_from(mine, folder=tmp_path)
     found, expected = psums_of_all_pairs(pe, signs=0)
     assert (found == expected).all()
@@ -104,7 +106,8 @@ def test_signed_circuit_of_ones_own_gets_a_pe(tmp_path):
 @pytest.mark.long
 def test_speed_recipe_is_faster_and_larger(tmp_path):
     multiplier = get("mul8u_exact")
-    building.build([multiplier], load_technology("asap7"), tmp_path, recipe=SPEED, quiet=True)
+    building.build([multiplier], load_technology("asap7"), tmp_path, emit_pes, recipe=SPEED,
+                   quiet=True)
     fast, small = load_from(multiplier, folder=tmp_path), load_pe(multiplier)
     assert fast.delay_ps < small.delay_ps
     assert fast.area_um2 > small.area_um2
@@ -115,8 +118,8 @@ def test_speed_recipe_is_faster_and_larger(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_full_adders_are_smaller_and_compute_the_same(tmp_path, name, recipe):
     """All operand pairs through the gates, negative activations, with carries into every bit."""
-    building.build([get(name)], load_technology(), tmp_path, recipe=recipe.with_full_adders(),
-                   quiet=True)
+    building.build([get(name)], load_technology(), tmp_path, emit_pes,
+                   recipe=recipe.with_full_adders(), quiet=True)
     with_adders, plain = load_from(get(name), folder=tmp_path), load_pe(get(name))
     assert with_adders.netlist.cell_counts(plain.technology)["FAx1_ASAP7_75t_R"] > 20
     assert with_adders.area_um2 < plain.area_um2
@@ -156,7 +159,8 @@ def test_bad_verilog_is_one_line(verilog):
 @pytest.mark.long
 def test_psum_width_is_that_of_the_build(tmp_path):
     multiplier = get("mul8u_trunc_c8")
-    building.build([multiplier], load_technology("asap7"), tmp_path, psum_width=32, quiet=True)
+    building.build([multiplier], load_technology("asap7"), tmp_path, emit_pes, psum_width=32,
+                   quiet=True)
     wide = load_from(multiplier, 32, folder=tmp_path)
     assert len(wide.netlist.outputs["psum_out"]) == 32
     assert wide.area_um2 > load_pe(multiplier).area_um2

@@ -6,8 +6,8 @@ import pytest
 
 from hw.multipliers import EXACT, catalogue, default_bank
 from hw.multipliers.metrics import error_metrics
+from hw.ppa.mapping.selection import for_pes
 from hw.ppa.reports.default_bank import SIZE, Candidate, candidates, choose_bank
-from hw.ppa.reports.selection import for_pes
 
 
 def candidate(name, energy_fj, error):

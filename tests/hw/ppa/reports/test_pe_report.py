@@ -2,6 +2,7 @@
 
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from hw.ppa.reports.pe_report import (
     to_dict,
 )
 
+PAGE = Path(__file__).parents[4] / "docs" / "ppa.md"
 NAMES = ("mul8u_exact", "mul8u_trunc_c4", "mul8u_trunc_c8", "mul8u_drum_k4")
 
 
@@ -118,3 +120,11 @@ def test_other_operands_other_order(rows):
     assert drum.streams["uniform"].mean_fj < exact.streams["uniform"].mean_fj
     assert drum.streams["relu"].mean_fj > exact.streams["relu"].mean_fj
     assert np.isfinite([one.mean_fj for row in rows for one in row.streams.values()]).all()
+
+
+def test_docs_quote_the_report():
+    lines = iter(PAGE.read_text().splitlines())
+    quoted = next(line for line in lines if line.startswith("python -m hw.ppa report "))
+    rows = figures([load_pe(get(name)) for name in quoted.split()[4:]], quiet=True)
+    expected = table(rows).splitlines()
+    assert [next(lines) for _ in expected] == expected

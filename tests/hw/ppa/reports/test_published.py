@@ -1,8 +1,6 @@
 """Comparison with published circuits: by hand, and with the published table itself."""
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +16,8 @@ from hw.ppa.reports.published import (
     exact_cost,
     read_published,
 )
+from tests.outside_data import outside
 
-DATA = Path(os.environ.get("AUTOAPPROX_DATA",
-                           Path(__file__).parents[5] / "shared" / "data")) / "multipliers"
 HEADER = "name,pdk45_area_um2,pdp_pJ,calc_MAE,calc_MRE_nonzero_pct,calc_MSE\n"
 MAE, AREA, POWER_DELAY = ERRORS["mae_percent"], COSTS["area_um2"], COSTS["power_delay_pj"]
 
@@ -136,10 +133,7 @@ def test_malformed_table_is_one_line(tmp_path, text, problem):
 
 
 def test_published_front_is_as_published():
-    path = DATA / "evoapprox_mul8u.csv"
-    if not path.exists():
-        pytest.skip(f"the published figures are not in {DATA} (set AUTOAPPROX_DATA)")
-    published = read_published(path)
+    published = read_published(outside("multipliers", "evoapprox_mul8u.csv"))
     assert len(published) == 35  # without the one that always returns 0
     front = [row.published.name for row in compare(published, published, MAE, AREA).rows]
     assert front[0] == "mul8u_17QU"   # 13.1 um2

@@ -1,5 +1,3 @@
-# amaranth: UnusedElaboratable=no
-# A component whose arguments are refused is never elaborated.
 """The bank in Amaranth's own simulator: every port of every cycle against the model.
 
 Unlike the cocotb benches this one offers anything at any time, in any order.
@@ -12,6 +10,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from hw.machine.design import BankConfig
+from hw.machine.pe import pe_of
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.systolic_array import BLOCK
 from sim.machine.array_model import BankInputs, BankModel
@@ -28,14 +27,19 @@ def test_random_streams_match_the_model_in_every_cycle(rows, cols, multipliers, 
                                                        monkeypatch):
     monkeypatch.setattr("hw.rtl.array.systolic_array.BLOCK", block)
     config = BankConfig(rows=rows, cols=cols, arrays=("first", "second"), psum_width=20)
-    bank = MxuBank(config=config, netlists=[m.netlist for m in multipliers])
-    model = BankModel(config, [pe_table(m) for m in multipliers])
+    bank = MxuBank(config=config, pes=tuple(pe_of(m.netlist, 20) for m in multipliers))
+    compare(bank, BankModel(config, [pe_table(m) for m in multipliers]), cycles=500)
+
+
+def compare(bank, model, *, cycles):
+    """Offer anything at any time, and compare every port of every cycle."""
+    rows, cols = bank.config.rows, bank.config.cols
     rng = np.random.default_rng(rows * 10 + cols)
     results = 0
 
     async def bench(ctx):
         nonlocal results
-        for cycle in range(500):
+        for cycle in range(cycles):
             inputs = BankInputs(
                 route=int(rng.integers(3)) if rng.random() < 0.05 else None,
                 weights=(rng.integers(-127, 128, cols).astype(np.int16)
@@ -62,7 +66,7 @@ def test_random_streams_match_the_model_in_every_cycle(rows, cols, multipliers, 
     simulator.add_clock(1e-9)
     simulator.add_testbench(bench)
     simulator.run()
-    assert results > 50
+    assert results > cycles // 10
 
 
 def drive(ctx, bank, inputs):
@@ -78,7 +82,7 @@ def drive(ctx, bank, inputs):
         ctx.set(bank.acts.payload.operands.as_value(), encode(inputs.acts))
 
 
-def test_number_of_netlists_must_match_the_configuration():
+def test_number_of_pes_must_match_the_configuration():
     config = BankConfig(rows=2, cols=2, arrays=("a", "b"))
-    with pytest.raises(ValueError, match=r"^Bank must have one netlist per array \(2\), not 1$"):
-        MxuBank(config=config, netlists=[NIBBLE.netlist])
+    with pytest.raises(ValueError, match=r"^Bank must have one PE per array \(2\), not 1$"):
+        MxuBank(config=config, pes=(pe_of(NIBBLE.netlist, 24),))

@@ -1,5 +1,3 @@
-# amaranth: UnusedElaboratable=no
-# A component whose arguments are refused is never elaborated.
 """The ROUTE register in Amaranth's simulator."""
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ from hw.machine.design import BankConfig, Design
 from hw.multipliers.base import Multiplier
 from hw.rtl.boards.self_test import SelfTest
 from hw.rtl.boards.stored_tiles import Plan
-from hw.rtl.hierarchy import Place, inline
 from tests.hw.rtl.circuits import NIBBLE, SKEWED
 
 DIVISOR = 1
@@ -24,5 +23,5 @@ def small_plan(*multipliers: Multiplier, rows: int = 2, cols: int = 3, tiles: in
                        tiles=tiles, beats=beats)
 
 
-def self_test(plan: Plan, place: Place = inline) -> SelfTest:
-    return SelfTest(plan=plan, uart_divisor=DIVISOR, pause_cycles=20, place=place)
+def self_test(plan: Plan) -> SelfTest:
+    return SelfTest(plan=plan, uart_divisor=DIVISOR, pause_cycles=20)

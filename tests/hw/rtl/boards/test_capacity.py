@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hw.common.errors import InputError
+from hw.machine.pe import pe_of
 from hw.rtl.boards.capacity import check_fits, check_placed, pe_registers, read_utilisation
 from hw.rtl.boards.targets import BOARDS, resized
 from tests.hw.rtl.boards.selftests import design
@@ -49,9 +50,8 @@ def test_absurd_shape_is_refused_at_once(name):
 
 
 def test_registers_of_a_pe():
-    full = array_netlist()
-    assert pe_registers(full) == 8 + 2 * 8 + 16
-    assert pe_registers(array_netlist(width=4)) == 4 + 2 * 4 + 8
+    assert pe_registers(pe_of(array_netlist(), 24)) == 9 + 2 * 9 + 16
+    assert pe_registers(pe_of(array_netlist(width=4), 24)) == 5 + 2 * 5 + 8
 
 
 @pytest.mark.parametrize("name", BOARDS)

@@ -10,6 +10,7 @@ from amaranth.lib import wiring
 
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
+from hw.rtl.boards.self_test import SelfTest
 from hw.rtl.boards.serial import reporter
 from hw.rtl.boards.serial.report_text import (
     MISMATCH,
@@ -18,7 +19,6 @@ from hw.rtl.boards.serial.report_text import (
     expected_report,
     parse_tile,
 )
-from hw.rtl.hierarchy import inline
 from tests.hw.rtl.boards.selftests import DIVISOR, self_test, small_plan
 from tests.hw.rtl.boards.terminal import watch
 from tests.hw.rtl.circuits import NIBBLE, SKEWED, array_netlist
@@ -81,22 +81,24 @@ def test_swapped_operands_fail():
 class Tampered(wiring.Component):
     """A bank with one port disturbed."""
 
-    def __init__(self, kind, tamper) -> None:
-        self.kind, self.tamper = kind, tamper
-        super().__init__(kind.signature)
+    def __init__(self, bank, tamper) -> None:
+        self.bank, self.tamper = bank, tamper
+        super().__init__(bank.signature)
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.bank = bank = self.kind.build(inline)
+        m.submodules.bank = bank = self.bank
         wiring.connect(m, wiring.flipped(self), bank)
         self.tamper(m, self, bank)
         return m
 
 
-def tampering(tamper):
-    def place(m, name, kind):
-        return inline(m, name, replace(kind, build=lambda _: Tampered(kind, tamper)))
-    return place
+def tampered_test(plan, tamper):
+    class Test(SelfTest):
+        def bank(self):
+            return Tampered(super().bank(), tamper)
+
+    return Test(plan=plan, uart_divisor=DIVISOR, pause_cycles=20)
 
 
 def test_lost_route_is_noticed():
@@ -105,7 +107,7 @@ def test_lost_route_is_noticed():
     def ignore_route(m, outer, bank):
         m.d.comb += bank.route.payload.eq(0)
 
-    session = watch(self_test(plan, tampering(ignore_route)), DIVISOR)
+    session = watch(tampered_test(plan, ignore_route), DIVISOR)
     assert session.failed_arrays == 0b10
     assert differences(plan, session.runs[0])[:2] == [
         "Tile 2 on array 0 gave a wrong sum", "Tile 2 must run on array 1, not 0"]
@@ -120,7 +122,7 @@ def test_stall_is_noticed_by_the_cycle_count():
         with m.If(~waited):
             m.d.comb += [bank.weights.valid.eq(0), outer.weights.ready.eq(0)]
 
-    session = watch(self_test(plan, tampering(stall)), DIVISOR)
+    session = watch(tampered_test(plan, stall), DIVISOR)
     assert session.all_equal
     assert "must take" in differences(plan, session.runs[0])[0]
 
@@ -132,6 +134,6 @@ def test_bank_that_never_answers_is_reported(monkeypatch):
     def swallow(m, outer, bank):
         m.d.comb += outer.results.valid.eq(0)
 
-    session = watch(self_test(plan, tampering(swallow)), DIVISOR)
+    session = watch(tampered_test(plan, swallow), DIVISOR)
     assert session.runs[0][-1] == NO_ANSWER
     assert (session.all_equal, session.mismatch) == (0, 1)

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hw.machine.pe.sign_magnitude import SIGN_MAGNITUDE_PE
+from hw.machine.pe.twos_complement import TWOS_COMPLEMENT_PE
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.rtl.boards.stored_tiles import Plan, tile_sums
@@ -36,7 +38,7 @@ def test_zero_times_a_negative_weight_is_minus_f_of_zero():
 
     multiplier = Offset(name="offset", family="test", source=NIBBLE.netlist)
     acts, weights = np.array([[0]], np.int16), np.array([[-3]], np.int16)
-    assert tile_sums(multiplier, acts, weights) == -7
+    assert tile_sums(SIGN_MAGNITUDE_PE, multiplier.table, acts, weights) == -7
 
 
 def test_twos_complement_circuit_sees_patterns():
@@ -44,7 +46,8 @@ def test_twos_complement_circuit_sees_patterns():
     rng = np.random.default_rng(3)
     acts, weights = rng.integers(-128, 128, (5, 4)), rng.integers(-128, 128, (4, 3))
     np.testing.assert_array_equal(
-        tile_sums(multiplier, acts.astype(np.int16), weights.astype(np.int16)), acts @ weights)
+        tile_sums(TWOS_COMPLEMENT_PE, multiplier.table, acts.astype(np.int16),
+                  weights.astype(np.int16)), acts @ weights)
 
 
 @pytest.mark.parametrize(("tiles", "beats"), [(3, 5), (2, 2), (1, 1)])

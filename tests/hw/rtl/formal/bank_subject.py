@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from itertools import product
 
 from hw.machine.design import BankConfig
+from hw.machine.pe import pe_of
+from hw.machine.pe.operand_format import STREAM
 from hw.netlist import Netlist, NetlistBuilder
-from hw.rtl.array.bank import bank_kind
-from hw.rtl.array.operand import OPERAND_WIDTH
+from hw.rtl.array.bank import MxuBank
 from hw.rtl.emit import modules_of
 from tests.hw.rtl.formal.prover import Subject
 
+OPERAND_WIDTH = STREAM.width
 PSUM_WIDTH = 2  # sums are no part of the control
 
 
@@ -28,7 +30,8 @@ def bank(rows: int, cols: int) -> Subject:
     """Return a bank of two arrays with its properties, and the invariants they rest on."""
     config = BankConfig(rows=rows, cols=cols, arrays=("zero", "one"), psum_width=PSUM_WIDTH)
     arrays = range(len(config.arrays))
-    modules, = modules_of([bank_kind(config, [_netlist(array) for array in arrays])])
+    modules, = modules_of([MxuBank(config=config, pes=tuple(
+        pe_of(_netlist(array), PSUM_WIDTH) for array in arrays))])
     pes = [f"\\array_{a}.row_{r}.pe_{c}." for a, r, c in product(arrays, range(rows), range(cols))]
     views = [_view(name, [pe + register + " " for pe in pes], width) for name, register, width in (
         ("pe_act", "act_out", OPERAND_WIDTH), ("pe_weight", "weight", OPERAND_WIDTH),

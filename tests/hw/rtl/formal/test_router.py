@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hw.machine.design import MAX_ARRAYS
-from hw.rtl.array.router import router_kind
+from hw.rtl.array.router import Router
 from hw.rtl.emit import modules_of
 from tests.hw.rtl.formal.prover import Fault, Model, Subject
 
@@ -28,7 +28,7 @@ FAULTS = (
 
 
 def router(arrays: int, fallback: int) -> Subject:
-    modules, = modules_of([router_kind(arrays, fallback)])
+    modules, = modules_of([Router(arrays=arrays, fallback=fallback)])
     return Subject(top="router", modules=modules, properties=("router.sv",),
                    constants={"ARRAYS": arrays, "FALLBACK": fallback})
 

@@ -7,7 +7,7 @@ import pytest
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.isa import Opcode, Register
 from hw.rtl.accelerator.row_memory import address_bits
-from hw.rtl.accelerator.sequencer import sequencer_kind
+from hw.rtl.accelerator.sequencer import Sequencer
 from hw.rtl.emit import modules_of
 from tests.hw.rtl.formal.prover import Fault, Model, Subject
 
@@ -70,7 +70,7 @@ FAULTS = (
 
 def sequencer() -> Subject:
     config = AcceleratorConfig(act_rows=ROWS, accumulator_rows=ROWS, output_rows=ROWS)
-    modules, = modules_of([sequencer_kind(config)])
+    modules, = modules_of([Sequencer(config=config)])
     return Subject(top="sequencer", modules=modules, properties=PROPERTIES, constants={
         "ACT_ROWS": ROWS, "SUM_ROWS": ROWS, "OUT_ROWS": ROWS, "BITS": address_bits(ROWS),
         "REGISTERS": len(Register), **{opcode.name: opcode.value for opcode in Opcode}})

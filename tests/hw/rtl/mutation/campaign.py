@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hw.rtl.accelerator.top import accelerator_kind
+from hw.machine.pe import pe_of
+from hw.rtl.accelerator.top import Accelerator
 from hw.rtl.emit import modules_of
 from sim.machine.verilator import compile_model
 from tests.hw.rtl.mutation.machine import (
@@ -100,8 +101,8 @@ class Campaign:
 @cache
 def mutated() -> tuple[dict[str, str], list[Mutant]]:
     """Return the Verilog with its mutants, and the list of them."""
-    modules, = modules_of([accelerator_kind(
-        BANK, CONFIG, [multiplier.netlist for multiplier in MULTIPLIERS])])
+    modules, = modules_of([Accelerator(bank=BANK, config=CONFIG, pes=tuple(
+        pe_of(multiplier.netlist, BANK.psum_width) for multiplier in MULTIPLIERS))])
     texts, mutants = with_mutants(modules, MODULES)
     return with_top(texts, len(MULTIPLIERS)), mutants
 
@@ -112,7 +113,7 @@ def _tiles(run: TileRun) -> tuple[list[np.ndarray], _Tiles]:
     return arrays, _Tiles(
         *(array.ctypes.data for array in arrays), len(run.routes), *map(len, arrays[2:]),
         *run.stalls, run.cut, run.selected, run.route_error, BANK.latency_cycles, BANK.rows,
-        OPERAND_WIDTH * BANK.rows, BANK.rows + BANK.cols)
+        OPERAND_WIDTH * BANK.rows, BANK.travel_cycles)
 
 
 def _program(run: Scenario) -> tuple[list[np.ndarray], _Program]:

@@ -12,10 +12,10 @@ import numpy as np
 
 from hw.machine.accelerator import (
     BIAS_BITS,
+    CONSTANT_BEATS,
     MULTIPLIER_BITS,
     SUM_BYTES,
     AcceleratorConfig,
-    constant_beats,
 )
 from hw.machine.design import BankConfig, fallback_array
 from hw.machine.isa import Instruction, Opcode, Register
@@ -112,7 +112,7 @@ class Golden:
                   | shift << BIAS_BITS + MULTIPLIER_BITS
                   for bias, multiplier, shift in self.constants]
         mask = (1 << OPERAND_WIDTH) - 1
-        for beat in range(constant_beats(OPERAND_WIDTH)):
+        for beat in range(CONSTANT_BEATS):
             self.streams.weights.append(sum(
                 (value >> OPERAND_WIDTH * beat & mask) << OPERAND_WIDTH * col
                 for col, value in enumerate(packed)))

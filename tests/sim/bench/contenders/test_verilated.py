@@ -6,6 +6,7 @@ import pytest
 
 from hw.common.errors import ToolError
 from hw.multipliers import get
+from hw.rtl.process import emit_design
 from sim.bench.contenders import verilated
 from sim.bench.contenders.verilated import Verilated
 from sim.bench.problem import Problem, is_right
@@ -20,7 +21,8 @@ SHAPE = LayerShape(name="a", channels=3, height=6, width=6, out_channels=5, kern
 
 @pytest.fixture(scope="module", params=[None, 2], ids=["multiplier", "array"])
 def contender(request):
-    return Verilated(name="v", label="v", multiplier=SMALL, macs=100_000, array=request.param)
+    return Verilated(name="v", label="v", multiplier=SMALL, emit=emit_design, macs=100_000,
+                     array=request.param)
 
 
 def test_rtl_is_right_twice_and_swapping_is_noticed(contender):
@@ -51,7 +53,7 @@ def test_part_of_a_large_layer_keeps_whole_tiles(contender):
 
 def test_program_is_compiled_once(contender, monkeypatch):
     program = contender.program
-    monkeypatch.setattr(verilator, "_placed", lambda *_: pytest.fail("compiled again"))
+    monkeypatch.setattr(verilator, "_runtime", lambda *_, **__: pytest.fail("compiled again"))
     assert replace(contender).program == program
     with pytest.raises(BaseException, match="compiled again"):
         assert replace(contender, multiplier=get("mul8u_optrunc_a4w4")).program
@@ -64,13 +66,13 @@ def test_program_is_compiled_once(contender, monkeypatch):
 ], ids=["verilator", "g++"])
 def test_missing_tool_is_one_line(monkeypatch, module, function, message):
     monkeypatch.setattr(module, function, lambda _name: None)
-    contender = Verilated(name="v", label="v", multiplier=SMALL, macs=1)
+    contender = Verilated(name="v", label="v", multiplier=SMALL, emit=emit_design, macs=1)
     with pytest.raises(ToolError, match=message):
         assert contender.program
 
 
 def test_failing_tool_is_one_line(monkeypatch):
     monkeypatch.setattr(verilated, "VERILATE", ("--no-such-option",))
-    contender = Verilated(name="v", label="v", multiplier=SMALL, macs=1)
+    contender = Verilated(name="v", label="v", multiplier=SMALL, emit=emit_design, macs=1)
     with pytest.raises(ToolError, match=r"^verilator_bin failed: %Error: .*no-such-option"):
         assert contender.program

@@ -2,10 +2,8 @@
 
 import gzip
 import io
-import os
 import pickle
 import tarfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from hw.common.errors import InputError
 from sim.data import Preprocessing, load_data, load_images
 from sim.data.formats import cifar
+from tests.outside_data import outside
 from tests.sim.data.writers import nchw, pixels
 
 PLAIN = Preprocessing()
@@ -226,10 +225,7 @@ def test_large_batches_are_refused_before_they_are_read(tmp_path, monkeypatch):
 
 
 def test_the_shared_test_set_survives_the_way_through_its_published_form(tmp_path):
-    root = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[5] / "shared" / "data"))
-    path = root / "images" / "cifar10_test.npz"
-    if not path.exists():
-        pytest.skip(f"the CIFAR-10 test set is not in {root} (set AUTOAPPROX_DATA)")
+    path = outside("images", "cifar10_test.npz")
     with np.load(path) as archive:
         x, y = archive["x"][:1000], archive["y"][:1000]
     rows = np.column_stack([y, x.transpose(0, 3, 1, 2).reshape(len(x), -1)])

@@ -1,17 +1,15 @@
 """`.npz` files: arrays, packed image files, sheets, and what is wrong with them."""
 
-import os
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hw.common.errors import InputError
 from sim.data import Preprocessing, load_data, load_images
+from tests.outside_data import outside
 from tests.sim.data.writers import encoded, nchw, pixels
 
-DATA = Path(os.environ.get("AUTOAPPROX_DATA", Path(__file__).parents[5] / "shared" / "data"))
 PLAIN = Preprocessing()
 
 
@@ -172,9 +170,7 @@ def test_types_of_a_hostile_header_are_refused(tmp_path, dtype):
 
 @pytest.mark.parametrize("part", [0, 1])
 def test_the_shared_training_sheets(part):
-    path = DATA / "images" / f"cifar10_train_{part}.npz"
-    if not path.exists():
-        pytest.skip(f"the CIFAR-10 training sheets are not in {DATA} (set AUTOAPPROX_DATA)")
+    path = outside("images", f"cifar10_train_{part}.npz")
     data = load_data(str(path), PLAIN, limit=2001)
     assert data.images.shape == (2001, 3, 32, 32)
     # Published: the first training images are a frog, two trucks and a deer.

@@ -182,12 +182,12 @@ def test_shape_of_an_output_is_told_before_quantising(tmp_path, monkeypatch):
     monkeypatch.setattr("sim.network.quant_network.quantise", None)
     seen = []
 
-    def accepts(outputs):
+    def check_output(outputs):
         seen.append(outputs)
         raise InputError("no")
 
     with pytest.raises(InputError, match=r"^no$"):
-        QuantNetwork.load(tmp_path / "net.onnx", pictures(4), accepts=accepts)
+        QuantNetwork.load(tmp_path / "net.onnx", pictures(4), check_output=check_output)
     assert seen == [(4, 6, 6)]
 
 

@@ -20,7 +20,7 @@ from hw.multipliers.importing.source import Source
 from hw.multipliers.importing.verilog import reader as verilog
 from hw.multipliers.importing.verilog.syntax import Refused, rewritten
 from hw.multipliers.importing.verilog.text import cleaned
-from hw.rtl.array.multiplier import multiplier_kind
+from hw.rtl.array.multiplier import MultiplierCircuit
 from hw.rtl.emit import modules_of
 from tests.hw.multipliers.importing import writers
 
@@ -59,7 +59,7 @@ def load(tmp_path, text, **options):
 @pytest.mark.parametrize("write", [
     lambda netlist: writers.assigns(netlist, name="always_", act="module1", weight="v0"),
     writers.cell_instances,
-    lambda netlist: modules_of([multiplier_kind(netlist)])[0]["multiplier"],
+    lambda netlist: modules_of([MultiplierCircuit(netlist=netlist)])[0]["multiplier"],
 ], ids=["assigns", "cells", "emitted"])
 def test_structural_verilog_keeps_products_and_gates(tmp_path, write):
     multiplier = get("mul8u_optrunc_a2w1")

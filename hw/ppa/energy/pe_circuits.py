@@ -1,0 +1,61 @@
+"""What energy is counted on: the gates of a PE and those of its multiplier alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.ppa.energy.activity import Simulator, Words, pack_lanes
+from hw.ppa.energy.glitches import TimedModel
+from hw.ppa.energy.netlist_energy import EnergyModel
+from hw.ppa.library.technology import Technology
+from hw.ppa.mapping.mapped import MappedNetlist
+from hw.ppa.mapping.pe import MappedPe
+from hw.ppa.mapping.timing import WIRE_FF_PER_FANOUT, Timing
+
+
+class Circuit(NamedTuple):
+    """Mapped gates, and the energies and delays of their transitions."""
+
+    simulator: Simulator
+    energy: EnergyModel
+    timed: TimedModel
+
+    @classmethod
+    def of(cls, netlist: MappedNetlist, technology: Technology, timing: Timing, *,
+           wire_ff: float = WIRE_FF_PER_FANOUT) -> Circuit:
+        """Return the circuit of a netlist; `timing` says when its ports switch."""
+        energy = EnergyModel(netlist, technology, timing, wire_ff=wire_ff)
+        return cls(simulator=Simulator(netlist, technology), energy=energy,
+                   timed=TimedModel(netlist, technology, timing, energy))
+
+
+class PeCircuits(NamedTuple):
+    """A PE among its equals, and its multiplier mapped alone, all operands arriving at once."""
+
+    whole: Circuit
+    alone: Circuit
+
+
+_kept: WeakKeyDictionary[MappedPe, PeCircuits] = WeakKeyDictionary()
+
+
+def circuits(pe: MappedPe) -> PeCircuits:
+    """Return the circuits of a PE, made once for as long as the PE is there."""
+    if pe not in _kept:
+        _kept[pe] = PeCircuits(
+            whole=Circuit.of(pe.netlist, pe.technology, pe.timing),
+            alone=Circuit.of(pe.multiplier_netlist, pe.technology, pe.multiplier_timing))
+    return _kept[pe]
+
+
+def operand_planes(pe: MappedPe, values: npt.NDArray[np.int16]) -> Words:
+    """Return operands [lanes] as the bits of a port of the PE, low bit first.
+
+    The lowest ones are those of the multiplier's port.
+    """
+    operand = pe.kind.operand
+    return pack_lanes(operand.encode(values.astype(np.int64)), operand.width)

@@ -1,0 +1,102 @@
+"""Conclude: what a run found as the record that is written and that the report is drawn from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy.typing as npt
+
+from search.problem.space import Problem
+from search.report.record import (
+    CalibrationFacts,
+    CompensationFacts,
+    LayerFacts,
+    NetworkFacts,
+    RunResult,
+)
+from search.stages.calibrate import rank_correlation
+from search.stages.records import Found
+
+
+def conclude(found: Found, *, name: str, networks: Sequence[NetworkFacts],
+             configuration: Mapping[str, Any], versions: Mapping[str, str],
+             hashes: Mapping[str, str]) -> RunResult:
+    """Return the result of a run, without the time it took.
+
+    networks : what is known of their images.
+    """
+    problem = found.costs.problem
+    alone = found.predictions.alone
+    return RunResult(
+        name=name, chosen=found.methods[-1].method, networks=[
+            replace(one, doubt=reference.doubt)
+            for one, reference in zip(networks, found.references, strict=True)],
+        layers=[LayerFacts.of(layer, called) for one in found.networks
+                for layer, called in zip(one.network.layers, one.layers, strict=True)],
+        multipliers=found.costs.facts, exact=found.exact, methods=found.methods,
+        calibration=_calibration(found), compensation=_compensation(found),
+        sensitivity={} if alone is None else _by_name(problem, alone),
+        layer_energy_pj=_by_name(problem, problem.layer_energy_pj()),
+        exact_area_um2=float(problem.area_um2[problem.reference]),
+        clock_ps=problem.clock_ps(problem.bank(problem.from_mapping(found.best.mapping))),
+        configuration=configuration, versions=versions, hashes=hashes)
+
+
+def constants(found: Found) -> dict[str, dict[str, Any]]:
+    """Return the constants that the kept design carries, JSON-ready."""
+    return {one.prefix + layer: correction.to_dict()
+            for one, fits, mapping in zip(found.networks, found.fits, found.own_mappings,
+                                          strict=True)
+            if fits is not None
+            for layer, correction in fits.corrections(mapping).items()}
+
+
+def _by_name(problem: Problem, values: npt.NDArray[Any]) -> dict[str, dict[str, float]]:
+    """Return float64[N, K] as layer -> multiplier -> value."""
+    return {layer: dict(zip(problem.multipliers, map(float, row), strict=True))
+            for layer, row in zip(problem.layers, values, strict=True)}
+
+
+def _calibration(found: Found) -> CalibrationFacts | None:
+    """Return how well predictions ranked, on random designs and on those searched."""
+    predictions, damage = found.predictions, found.predictions.damage
+    if damage is None:
+        return None
+    problem = found.costs.problem
+    measured = {problem.from_mapping(candidate.mapping): answer for one in found.searched
+                for candidate, answer in zip(one.result.history, one.answers, strict=True)}
+    designs = sorted(measured)
+    return CalibrationFacts(
+        additive=_least([one.additive for one in predictions.calibrations]),
+        pairwise=_least([one.pairwise for one in predictions.calibrations]),
+        pairs_used=damage.interaction is not None, studied=predictions.studied,
+        searched=_least([rank_correlation([damage.of(design) for design in designs],
+                                          [measured[design].damage for design in designs])]),
+        searched_designs=len(designs), charge=found.charges.calibration)
+
+
+def _compensation(found: Found) -> CompensationFacts | None:
+    """Return what compensation does for the kept design, on the search splits."""
+    if found.compared is None:
+        return None
+    measured, plain = found.compared
+    fitted = [(one, fits, mapping) for one, fits, mapping
+              in zip(found.networks, found.fits, found.own_mappings, strict=True)
+              if fits is not None]
+    kept = [fit for _one, fits, _mapping in fitted
+            for row in fits.fits.values() for fit in row.values()]
+    return CompensationFacts(
+        kind=fitted[0][1].kind, passes=fitted[0][1].passes, charge=found.charges.compensation,
+        corrected=sum(fit.correction is not None for fit in kept), pairs=len(kept),
+        layers={one.prefix + layer: fits.fits[layer][used].kept
+                for one, fits, mapping in fitted for layer, used in mapping.items()},
+        right=sum(measured.right), plain_right=sum(plain.right), damage=measured.damage,
+        plain_damage=plain.damage)
+
+
+def _least(values: Sequence[float]) -> float | None:
+    """Return the smallest of the values that are numbers, None where none is."""
+    return min((value for value in values if not math.isnan(value)), default=None)

@@ -1,0 +1,30 @@
+"""What the measurements of a run depend on: trials of another fingerprint are not taken."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from hw.multipliers import EXACT
+from search.options import Options
+from search.stages.records import Inputs, Quantised
+
+
+def fingerprint(options: Options, inputs: Inputs, networks: Sequence[Quantised]
+                ) -> dict[str, str]:
+    """Return name -> SHA-256 of a file or of images, or a word such as the compensation."""
+    circuits = hashlib.sha256("".join(m.digest for m in inputs.multipliers.values()).encode())
+    own = {"activations": "symmetric"} if options.symmetric else {}
+    if options.technology is not None:
+        own["technology"] = inputs.pes[EXACT].technology.digest
+    for one in networks:
+        of = options.workload.of(one.source)
+        for name, path in (("network", one.source.model), ("ranges", one.source.ranges)):
+            if path is not None:
+                content = hashlib.sha256(path.read_bytes())
+                own[name + of] = content.hexdigest()
+        for name, _data in one.splits:
+            own[f"{name} images{of}"] = one.splits.digest(name)
+    if len(networks) > 1:  # counts are kept in their order
+        own["order of networks"] = ", ".join(one.source.name for one in networks)
+    return {**own, "multipliers": circuits.hexdigest(), "compensation": options.compensation}

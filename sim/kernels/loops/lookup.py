@@ -1,0 +1,70 @@
+"""Codes looked up in a table of 256 values, before rows are gathered from them.
+
+AVX-512 holds the whole table in eight registers and finds 32 values with four permutations of two
+registers each; other CPUs look one code up after the other.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+
+from sim.kernels.jit.cpu import Cpu
+from sim.kernels.jit.function import I8, I16, I64, Compiled, Function, Value, int64
+
+LANES = 32
+PERMUTE = "llvm.x86.avx512.vpermi2var.hi.512"
+
+
+@cache
+def look_up(cpu: Cpu) -> Compiled:
+    """Return the look-up of `count` codes: out[i] = table[codes[i]], table int16[256]."""
+    function = Function("look_up", codes=np.uint8, table=np.int16, out=np.int16, count=int)
+    given, build = function.arguments, function.build
+    done = int64(0)
+    if cpu.x86 and cpu.vector_bytes == 2 * LANES:
+        chunks = build.udiv(given.count, int64(LANES))
+        _chunks(function, given.codes, given.table, given.out, chunks)
+        done = function.scaled(chunks, LANES)
+
+    def one(index: Value) -> None:
+        at = function.add(done, index)
+        code = build.zext(function.load(function.add(given.codes, at), 0, I8, 1), I64)
+        value = function.load(function.at(given.table, code, 2), 0, I16, 2)
+        function.store(value, function.at(given.out, at, 2), 0, 2)
+
+    function.loop(build.sub(given.count, done), one)
+    return function.compile(cpu)
+
+
+def look_up_reference(codes: npt.NDArray[np.uint8],
+                      table: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    """Return what `look_up` puts into `out`."""
+    return table[codes]
+
+
+def _chunks(function: Function, codes: Value, table: Value, out: Value, chunks: Value) -> None:
+    """Look up whole vectors of codes."""
+    build = function.build
+    vector = ir.VectorType(I16, LANES)
+    permute = function.external(PERMUTE, vector, [vector] * 3)
+    parts = [function.load(table, 2 * LANES * part, vector, 2) for part in range(256 // LANES)]
+    zero = ir.Constant(vector, None)
+
+    def chunk(number: Value) -> None:
+        at = function.at(codes, number, LANES)
+        index = build.zext(function.load(at, 0, ir.VectorType(I8, LANES), 1), vector)
+        # Each permutation takes the six lower bits; the two upper ones choose between them.
+        found = [build.call(permute, [low, index, high])
+                 for low, high in zip(parts[::2], parts[1::2], strict=True)]
+        for bit in (64, 128):
+            chosen = build.icmp_signed("!=", build.and_(
+                index, ir.Constant(vector, [bit] * LANES)), zero)
+            found = [build.select(chosen, high, low)
+                     for low, high in zip(found[::2], found[1::2], strict=True)]
+        function.store(found[0], function.at(out, number, 2 * LANES), 0, 2)
+
+    function.loop(chunks, chunk)

@@ -1,0 +1,122 @@
+"""Conclude: every figure of the result is that of a record which a stage handed on."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from search.measure.damage import Damage
+from search.measure.designs import Measured
+from search.report.record import Candidate, MethodResult, NetworkFacts
+from search.stages.conclude import conclude, constants
+from search.stages.records import (
+    Charges,
+    Compensated,
+    Costs,
+    Found,
+    Predictions,
+    Quantised,
+    Reference,
+    Searched,
+)
+from sim.compensation import LayerFit
+from tests.search.synthetic import made_up_problem
+
+EXACT, CHEAP = "mul8u_m0", "mul8u_m1"
+FIXED = SimpleNamespace(to_dict=lambda: {"bias": [1]})
+
+
+def fits(*layers):
+    """Return fits of layers that the cheap multiplier alone gives other constants."""
+    return Compensated(kind="affine", passes=3, fits={layer: {
+        name: LayerFit(table="", kept=kept, plain_error=1.0, error=0.5, correction=correction)
+        for name, kept, correction in ((EXACT, "none", None), (CHEAP, "affine", FIXED))}
+        for layer in layers})
+
+
+def network(name, *layers):
+    shapes = [SimpleNamespace(name=layer, kind="conv", k=9, n=4, groups=1, positions=16, macs=576)
+              for layer in layers]
+    return Quantised(source=SimpleNamespace(name=name), prefix=f"{name}/", splits=None,
+                     network=SimpleNamespace(layers=shapes))
+
+
+def found(**changes):
+    """Return what the stages made of two networks: the cheap array runs all layers but one."""
+    made_up = made_up_problem(layers=3, multipliers=2)
+    problem = type(made_up)(**{**vars(made_up), "layers": ("a/x", "a/y", "b/x"),
+                               "starts": (0, 2)})
+
+    def candidate(design, right):
+        return Candidate(mapping=problem.to_mapping(design), energy=0.5, area=1.0, right=right,
+                         images=(30, 20), evaluation=1)
+
+    exact, best = candidate((0, 0, 0), (29, 19)), candidate((1, 0, 1), (29, 18))
+    history = [best, candidate((1, 1, 1), (20, 10))]
+    answers = [Measured(right=one.right, lost=(1, 1), damages=(harm, harm))
+               for one, harm in zip(history, (0.1, 0.3), strict=True)]
+    result = MethodResult(method="milp", evaluations=2, seconds=1.0, accepted=best, best=best,
+                          history=history)
+    alone = np.array([[0.0, 0.1], [0.0, 0.4], [0.0, 0.2]])
+    return Found(**{
+        "networks": [network("a", "x", "y"), network("b", "x")],
+        "charges": Charges(compensation=3.5, calibration=2.5, study=0.0),
+        "fits": [fits("x", "y"), fits("x")],
+        "costs": Costs(problem=problem, facts=(), pe_cycles=1.0),
+        "references": [Reference(logits=None, right=None, doubt=doubt) for doubt in ("", "odd")],
+        "exact": exact, "methods": [result], "margins": (0.01, 0.02),
+        "searched": [Searched(result=result, answers=answers)],
+        "predictions": Predictions(damage=Damage(alone=alone), alone=alone, calibrations=[
+            SimpleNamespace(additive=rank, pairwise=float("nan")) for rank in (0.9, 0.7)]),
+        "compared": (answers[0], Measured(right=(25, 15), lost=(0, 0), damages=(1.0, 2.0))),
+        **changes})
+
+
+def concluded(**changes):
+    facts = [NetworkFacts(name=name, model=name, data="", inferences=1, layers=layers)
+             for name, layers in (("a", 2), ("b", 1))]
+    return conclude(found(**changes), name="run", networks=facts, versions={}, hashes={},
+                    configuration={"seed": 3})
+
+
+def test_layers_and_tables_are_named_as_the_mapping_names_them():
+    run = concluded()
+    names = ["a/x", "a/y", "b/x"]
+    assert [layer.name for layer in run.layers] == names
+    assert (run.layers[0].k, run.layers[0].macs) == (9, 576)
+    assert list(run.winner.best.mapping) == list(run.layer_energy_pj) == names
+    assert run.sensitivity["a/y"] == {EXACT: 0.0, CHEAP: 0.4}
+    assert [one.doubt for one in run.networks] == ["", "odd"]
+    assert (run.chosen, run.configuration) == ("milp", {"seed": 3})
+
+
+def test_predictions_are_held_against_what_was_measured():
+    facts = concluded().calibration
+    assert (facts.additive, facts.pairwise) == (0.7, None)  # the worst; none is a number
+    assert facts.searched == pytest.approx(1.0)
+    assert (facts.searched_designs, facts.charge) == (2, 2.5)
+    assert (facts.pairs_used, facts.studied) == (False, False)
+
+
+def test_compensation_is_told_of_the_design_that_is_kept():
+    facts = concluded().compensation
+    assert facts.layers == {"a/x": "affine", "a/y": "none", "b/x": "affine"}
+    assert (facts.corrected, facts.pairs, facts.passes, facts.charge) == (3, 6, 3, 3.5)
+    assert (facts.right, facts.plain_right) == (47, 40)
+    assert (facts.damage, facts.plain_damage) == pytest.approx((0.2, 3.0))
+    assert constants(found()) == {"a/x": {"bias": [1]}, "b/x": {"bias": [1]}}
+
+
+def test_what_was_not_done_is_not_told():
+    run = concluded(fits=[None, None], compared=None, predictions=Predictions())
+    assert (run.compensation, run.calibration, run.sensitivity) == (None, None, {})
+    assert constants(found(fits=[None, None])) == {}
+
+
+def test_without_a_design_the_exact_one_is_kept():
+    none = MethodResult(method="milp", evaluations=0, seconds=0, accepted=None, best=None,
+                        history=[])
+    assert constants(found(methods=[none])) == {}
+    run = concluded(methods=[none])
+    assert run.kept == run.exact
+    assert set(run.compensation.layers.values()) == {"none"}

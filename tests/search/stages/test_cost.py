@@ -1,0 +1,128 @@
+"""Costs: every (layer, multiplier) is what hw.ppa says of it, however many threads ask."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from hw.common.cache import VARIABLE
+from hw.machine.design import BankConfig
+from hw.multipliers import get
+from hw.multipliers.metrics import error_metrics
+from hw.ppa import (
+    array_cost,
+    layer_energy,
+    load_pe,
+    sample_energy,
+    sample_operands,
+)
+from models.data import load_digits_split
+from search.problem.space import Limits
+from search.problem.workload import DEFAULT_MODEL
+from search.stages import cost as stage
+from search.stages.cost import cost, measure_costs
+from search.stages.records import Inputs, Quantised
+from search.stages.watched import Watch
+from sim.network.quant_network import QuantNetwork
+from tests.search.counting import Counting
+
+NAMES = ("mul8u_exact", "mul8u_trunc_c9", "mul8u_bam_h2v6")
+BANK = BankConfig(rows=8, cols=4)
+BATCH, SEED = 4, 3
+PES = {name: load_pe(get(name), BANK.psum_width) for name in NAMES}
+LIMITS = Limits(area_limit=2.5, max_arrays=2, keep_exact=True)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return QuantNetwork.load(DEFAULT_MODEL, load_digits_split("calibrate").images)
+
+
+@pytest.fixture(scope="module")
+def operands(network):
+    return network.layer_operands(load_digits_split("calibrate").images[:8])
+
+
+def measure(network, operands, *, pes=PES, **changes):
+    return measure_costs(network.layers, operands, pes, reference=NAMES[0], bank=BANK, batch=BATCH,
+                         limits=LIMITS, seed=SEED, **changes)
+
+
+@pytest.fixture(scope="module")
+def found(network, operands):
+    return measure(network, operands)
+
+
+@pytest.mark.parametrize("column", range(len(NAMES)), ids=NAMES)
+def test_every_column_is_what_a_lone_computation_gives(network, operands, found, column):
+    pe = PES[NAMES[column]]
+    problem, facts = found.problem, found.facts[column]
+    array = array_cost(pe, rows=BANK.rows, cols=BANK.cols)
+    assert problem.area_um2[column] == array.area_um2
+    assert problem.delay_ps[column] == pe.delay_ps
+    assert problem.leakage_uw[column] == pytest.approx(array.leakage_nw / 1000)
+    total_fj = cycles = 0.0
+    for row, layer in enumerate(network.layers):
+        stream = sample_energy(pe, sample_operands(
+            operands[layer.name], layer.weights, rows=BANK.rows, cols=BANK.cols,
+            lanes=stage.LANES, seed=SEED))
+        spent = layer_energy(pe, stream, layer, BANK, batch=BATCH, clock_ps=pe.delay_ps)
+        assert problem.dynamic_pj[row, column] == pytest.approx(
+            1000 * (spent.data_nj + spent.weights_nj + spent.clock_nj))
+        assert problem.cycles[row] == spent.cycles
+        total_fj += stream.mean_fj * spent.pe_cycles
+        cycles += spent.pe_cycles
+    assert facts.pe_energy_fj == pytest.approx(total_fj / cycles)
+    assert (facts.name, facts.digest) == (NAMES[column], get(NAMES[column]).digest)
+    assert facts.mae_percent == error_metrics(get(NAMES[column]).table).mae_percent
+
+
+def test_names_limits_and_reference_are_passed_on(network, found):
+    problem = found.problem
+    assert problem.layers == tuple(layer.name for layer in network.layers)
+    assert (problem.multipliers, problem.reference) == (NAMES, 0)
+    assert (problem.area_limit, problem.max_arrays, problem.keep_exact) == (2.5, 2, True)
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_the_number_of_threads_changes_nothing(network, operands, found, monkeypatch):
+    monkeypatch.setattr(stage.os, "cpu_count", lambda: 1)
+    alone = measure(network, operands)
+    assert alone.facts == found.facts
+    assert np.array_equal(alone.problem.dynamic_pj, found.problem.dynamic_pj)
+
+
+def test_energies_that_were_kept_are_not_measured_again(network, operands, found, tmp_path,
+                                                        empty_cache, monkeypatch):
+    cold = measure(network, operands)
+    assert cold.facts == found.facts
+    monkeypatch.delattr("hw.ppa.energy.pe_energies.sample_energy")
+    warm = measure(network, operands)
+    assert warm.facts == found.facts
+    assert np.array_equal(warm.problem.dynamic_pj, found.problem.dynamic_pj)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "other"))
+    with pytest.raises(NameError, match="sample_energy"):
+        measure(network, operands)
+
+
+def test_each_multiplier_is_counted_once(network, operands):
+    progress = Counting()
+    measure(network, operands, progress=progress)
+    assert progress.notes == list(NAMES)
+
+
+def test_a_round_is_the_costs_of_every_network_as_often_as_it_runs(network):
+    images, few = load_digits_split("calibrate").images[:4], {NAMES[0]: PES[NAMES[0]]}
+    networks = [Quantised(
+        source=SimpleNamespace(inferences=times), prefix=prefix, network=network,
+        splits=SimpleNamespace(calibrate=SimpleNamespace(images=images)))
+        for prefix, times in (("a/", 1), ("b/", 3))]
+    inputs = Inputs(bank=BANK, multipliers={}, pes=few, splits=())
+    found = cost(networks, [None, None], inputs, LIMITS, batch=BATCH, seed=SEED,
+                 watch=Watch(of=("", ""))).problem
+    alone = measure(network, network.layer_operands(images), pes=few).problem
+    assert found.layers == tuple(prefix + layer for prefix in ("a/", "b/")
+                                 for layer in alone.layers)
+    once, thrice = (found.dynamic_pj[part] for part in found.networks)
+    np.testing.assert_allclose(once, alone.dynamic_pj)
+    np.testing.assert_allclose(thrice, 3 * alone.dynamic_pj)

@@ -1,0 +1,67 @@
+"""Reference: the exact network on its search images, and how designs compare with it."""
+
+import numpy as np
+import pytest
+
+from search.measure.probes import relative_damage
+from search.stages.reference import compare, exact_design, refer
+from search.stages.watched import Watch
+from tests.search.synthetic import made_up_problem
+
+LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 1] * 4)
+
+
+class Runs:
+    """A network that is right on all its images but the first; designs lose some, gain that one."""
+
+    def __init__(self, loses):
+        self.labels, self.loses, self.prepared = LABELS, loses, []
+
+    def prepare(self, mappings):
+        self.prepared += mappings
+
+    def logits(self, mapping, *, done=lambda images: None):
+        answers = self.labels.copy()
+        answers[0] += 1
+        if mapping:
+            answers[0] -= 1
+            answers[-self.loses[mapping["layer"]]:] += 1
+        done(len(answers))
+        return np.eye(4, dtype=np.float32)[answers]
+
+
+@pytest.fixture
+def runs():
+    return [Runs({"bold": 5, "safe": 1}), Runs({"bold": 2, "safe": 1})]
+
+
+@pytest.fixture
+def references(runs):
+    return refer(runs, watch=Watch(of=("", "")))
+
+
+def test_what_the_exact_network_has_right_is_what_designs_are_held_to(references):
+    assert [int(one.right.sum()) for one in references] == [31, 31]
+    assert not references[0].right[0]
+    assert [one.doubt for one in references] == ["", ""]
+    problem = made_up_problem()
+    exact = exact_design(problem, references)
+    assert set(exact.mapping.values()) == {problem.multipliers[problem.reference]}
+    assert (exact.right, exact.images, exact.energy, exact.area) == ((31, 31), (32, 32), 1.0, 1.0)
+
+
+def test_a_network_that_guesses_is_doubted(runs):
+    runs[1].labels = (LABELS + 2) % 3
+    runs[1].logits = lambda mapping, *, done: np.eye(4, dtype=np.float32)[LABELS]
+    known, guessing = refer(runs, watch=Watch(of=("", "")))
+    assert not known.doubt
+    assert "0 of 32 search images right" in guessing.doubt
+
+
+def test_each_network_is_compared_with_itself(runs, references):
+    bold, safe = compare([{"layer": "bold"}, {"layer": "safe"}], runs=runs, references=references)
+    assert (bold.right, bold.lost) == ((27, 30), (5, 2))  # one image is gained
+    assert (safe.right, safe.lost) == ((31, 31), (1, 1))
+    assert bold.damages[1] == relative_damage(runs[1].logits({"layer": "bold"}),
+                                              references[1].logits)
+    assert all(len(one.prepared) == 2 for one in runs)  # together
