@@ -18,6 +18,7 @@ from hw.machine.compiler import Program, compile_program
 from hw.machine.cycles import accelerator_cycles
 from hw.machine.design import Design
 from hw.machine.isa import Opcode
+from hw.machine.pe import FORMS
 from sim.compensation.correction import Correction
 from sim.network.quant_network import QuantNetwork
 from sim.options import add_options, load_network, preprocessing
@@ -36,6 +37,9 @@ def _parser() -> argparse.ArgumentParser:
                         metavar="FILE", help="program (default: %(default)s)")
     parser.add_argument("--listing", type=Path, action=OutputFile, metavar="FILE",
                         help="write the program as text too, a line an instruction")
+    parser.add_argument("--pe-form", metavar="TxO",
+                        help=f"terms x outputs of a PE, one of {', '.join(FORMS)} (default: what "
+                        "the design says)")
     parser.add_argument("--batch", type=int, default=1, metavar="N",
                         help="images per pass (default %(default)s)")
     parser.add_argument("--input-shape", type=int, nargs="+", metavar="N",
@@ -60,6 +64,8 @@ def main() -> None:
     if not 1 <= arguments.batch <= MAX_BATCH:
         raise InputError(f"--batch must be 1 to {MAX_BATCH}, not {arguments.batch}")
     design = Design.load(arguments.design)
+    if arguments.pe_form is not None:
+        design = design.with_pes(arguments.pe_form)
     network = _network(arguments)
     layers = {layer.name: layer for layer in network.layers}
     for name in design.mapping:

@@ -17,6 +17,7 @@ from search.certify.paired_test import points_of
 from search.certify.sequence import MAX_SEQUENCE
 from search.options import Options
 from search.pipeline import image_facts, prepare, run_folder
+from search.stages.charge import charge
 from search.stages.records import Quantised
 
 TIMED_IMAGES = 64
@@ -86,8 +87,10 @@ def plan(options: Options) -> Plan:
     multipliers = inputs.multipliers
     table = next((multiplier.table for name, multiplier in multipliers.items() if name != EXACT),
                  multipliers[EXACT].table)
+    total = charge(networks, multipliers, compensation=options.compensation, study=options.study)
     per_image = [_seconds_per_image(network, table) for network in networks]
-    spent = {method.name: charged.of(calibrated=method.calibrated) for method in options.methods}
+    spent = {method.name: charged[method.name].of(calibrated=method.calibrated)
+             for method in options.methods if method.name in charged}
     evaluations = {name: max(0, int(options.budget - charge)) for name, charge in spent.items()}
     sizes = [{name: len(data.labels) for name, data in one.splits} for one in networks]
     planned = [PlannedNetwork(
@@ -100,8 +103,8 @@ def plan(options: Options) -> Plan:
     layers = sum(len(one.layers) for one in networks)
     calibrated = any(method.calibrated for method in options.methods)
     seconds = {
-        "compensation": charged.compensation * one,
-        "calibration": (charged.calibration + charged.study) * calibrated * one,
+        "compensation": total.compensation * one,
+        "calibration": (total.calibration + total.study) * calibrated * one,
         "energies": ENERGY_S * layers * len(multipliers) / (os.cpu_count() or 1),
         **{name: count * one for name, count in evaluations.items()},
         "certificate": (1 + MAX_SEQUENCE * len(evaluations)) * certifying}

@@ -11,6 +11,8 @@ from typing import Any, Literal
 import hw
 from hw.common.errors import InputError, unknown_name
 from hw.machine.design import MAX_ARRAYS, BankConfig
+from hw.ppa.chip.blocks import PRESETS
+from hw.ppa.chip.levels import LEVELS
 from search.certify.paired_test import supported_margin
 from search.measure.layer_fits import KINDS, NONE
 from search.methods import METHODS, get_method
@@ -38,7 +40,10 @@ class Options:
     pes: Path | None
     rows: int
     cols: int
+    pe_form: str
     batch: int
+    objective: str
+    chip: str
     area_limit: float
     max_arrays: int
     keep_exact: bool
@@ -79,11 +84,13 @@ class Options:
         if not 0 < self.area_limit < math.inf:
             raise InputError("Area limit must be a positive multiple of the exact array's area, "
                              f"not {self.area_limit:g}")
-        for label, name, known in (("compensation", self.compensation, (NONE, *KINDS)),
+        for label, name, known in (("objective", self.objective, LEVELS),
+                                   ("chip preset", self.chip, PRESETS),
+                                   ("compensation", self.compensation, (NONE, *KINDS)),
                                    ("constraint", self.constraint, CONSTRAINTS)):
             if name not in known:
                 raise unknown_name(label, name, known)
-        BankConfig(rows=self.rows, cols=self.cols)
+        self.bank()
         for name in self.compare:
             get_method(name)
         get_method(self.method).with_options(self.method_options)
@@ -101,6 +108,10 @@ class Options:
         wanted = {get_method(name).name for name in self.compare} - {self.method}
         return (*(method for name, method in METHODS.items() if name in wanted),
                 get_method(self.method).with_options(self.method_options))
+
+    def bank(self) -> BankConfig:
+        """Return what all arrays share; InputError where it is none."""
+        return BankConfig(rows=self.rows, cols=self.cols, form=self.pe_form)
 
     @property
     def limits(self) -> Limits:

@@ -22,7 +22,8 @@ from search.report.series import count_names, counts, table
 from sim.network.quant_network import QuantNetwork
 
 # Writes the Verilog of a design into a folder beside a `with` block, and gives what waits for it.
-EmitDesign = Callable[[Design, Path, AcceleratorConfig], AbstractContextManager[Callable[[], None]]]
+EmitDesign = Callable[[Design, Path, AcceleratorConfig, float],
+                      AbstractContextManager[Callable[[], None]]]
 
 
 def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multiplier], *,
@@ -38,8 +39,7 @@ def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multi
         arrays.append(kept)
     return Design(
         name=name, multipliers={array: multipliers[array] for array in arrays},
-        bank=BankConfig(rows=bank.rows, cols=bank.cols, psum_width=bank.psum_width,
-                        arrays=tuple(arrays)),
+        bank=replace(bank, arrays=tuple(arrays)),
         mapping={layer: arrays.index(used) for layer, used in candidate.mapping.items()},
         constants=constants, provenance=provenance)
 
@@ -95,7 +95,7 @@ def write_outputs(folder: Path, result: RunResult, design: Design,
     Raises ToolError when the Verilog cannot be emitted.
     """
     design.save(folder / "design.json")
-    with emit(design, folder / "rtl", AcceleratorConfig()) as wait:
+    with emit(design, folder / "rtl", AcceleratorConfig(), result.kept_figures.clock_ps) as wait:
         for built in networks:
             write_network(folder, built)
             own = design_of(design, built)

@@ -10,7 +10,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +22,7 @@ import numpy as np
 from hw.common.errors import InputError, ToolError
 from hw.machine.compiler import check_batch
 from hw.multipliers import EXACT
+from hw.ppa.chip.blocks import get_preset
 from search.certify import earlier_looks as ledger
 from search.certify.expected import CertificateForecast
 from search.measure.designs import Measure, once
@@ -32,6 +33,7 @@ from search.options import Options, shown
 from search.outputs import Built, EmitDesign, make_design, write_outputs
 from search.problem.workload import SPLITS
 from search.report.record import NetworkFacts, RunResult
+from search.stages.baseline import exact_forms
 from search.stages.calibrate import calibrate
 from search.stages.certify import certify
 from search.stages.charge import charge, check_budget
@@ -62,22 +64,24 @@ class Finished:
     folder: Path
 
 
-def prepare(options: Options) -> tuple[Inputs, Sequence[Quantised], Charges]:
+def prepare(options: Options) -> tuple[Inputs, Sequence[Quantised], dict[str, Charges]]:
     """Read, quantise, charge: raises InputError or ToolError before any work."""
     inputs = read(options)
     networks = quantise(options.workload, inputs, symmetric=options.symmetric,
                         watch=_watch(options))
     check_batch([layer for one in networks for layer in one.network.layers], inputs.bank,
                 options.batch)
-    charges = charge(networks, inputs.multipliers, compensation=options.compensation,
-                     study=options.study)
-    check_budget(charges, options.methods[-1], options.budget)
+    charges = {method.name: charge(networks, inputs.offered_to(method.name), study=options.study,
+                                   compensation=options.compensation)
+               for method in options.methods if method.name in inputs.offered}
+    check_budget(charges[options.method], options.methods[-1], options.budget)
     return inputs, networks, charges
 
 
-def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised], charges: Charges,
-           store: TrialStore, announce: Callable[[], None]) -> Found:
-    """Compensate, cost, refer, calibrate, search, plan, certify.
+def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
+           charges: Mapping[str, Charges], store: TrialStore,
+           announce: Callable[[], None]) -> Found:
+    """Compensate, cost, set against exact forms, refer, calibrate, search, plan, certify.
 
     announce : called before the first look at the certify splits.
     """
@@ -86,8 +90,9 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised], char
     fits = compensate(networks, multipliers, options.compensation, watch=watch)
     runs = {split: [on_split(split, *each, multipliers) for each
                     in zip(networks, workers, fits, strict=True)] for split in SPLITS}
-    costs = cost(networks, fits, inputs, options.limits, batch=options.batch, seed=options.seed,
-                 watch=watch)
+    costs = cost(networks, fits, inputs, options.limits, batch=options.batch,
+                 objective=options.objective, chip=get_preset(options.chip), watch=watch)
+    forms = exact_forms(networks, inputs.exact_pes, inputs.bank, batch=options.batch, watch=watch)
     references = refer(runs["search"], watch=watch)
     _warn(options, references)
     exact = exact_design(costs.problem, references)
@@ -104,8 +109,9 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised], char
         certified=[len(one.labels) for one in runs["certify"]])
     task = search_task(costs.problem, exact, predictions, forecast, loss=options.search_loss,
                        budget=options.budget, seed=options.seed, constraint=options.constraint)
-    searched = [_searched(method, task, measure, charges, store, watch)
-                for method in options.methods]
+    searched = [_searched(method, task.only(inputs.offered[method.name]), measure,
+                          charges[method.name], store, watch)
+                for method in options.methods if method.name in charges]
     plans = [plan(one, exact, forecast, needed=task.needed) for one in searched]
     announce()
     methods = certify([one.result for one in searched], plans, runs["certify"], exact,
@@ -114,7 +120,8 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised], char
     bare = [on_split("search", *each, None, multipliers)
             for each in zip(networks, workers, strict=True)]
     return Found(
-        networks=networks, charges=charges, fits=fits, costs=costs, references=references,
+        networks=networks, charges=charges, fits=fits, costs=costs, exact_forms=forms,
+        references=references,
         exact=exact, predictions=predictions, searched=searched, methods=methods, margins=margins,
         compared=None if options.compensation == NONE else
         (measure(kept)[0], compare(kept, runs=bare, references=references)[0]))

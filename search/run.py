@@ -19,18 +19,22 @@ from pathlib import Path
 from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, run_command_line
 from hw.common.memory import add_memory_option
-from hw.common.wording import HelpWithDefaults, counted
+from hw.common.wording import HelpWithDefaults, counted, energy
+from hw.machine.compiler import BATCH
+from hw.machine.pe import FORMS, PLAIN
+from hw.ppa.chip.blocks import DEFAULT_PRESET, PRESETS
+from hw.ppa.chip.levels import LEVELS
 from hw.rtl.process import emitting_design
 from search.dry_run import plan
 from search.methods import METHODS
 from search.options import Options
 from search.pipeline import Finished, run
 from search.problem.workload import SPLITS, Workload, read_workload, single
-from search.report.record import JudgedNetwork, judged_networks
+from search.report.record import Figures, JudgedNetwork, RunResult, judged_networks
 
 DEFAULT_METHOD = "milp"
 MOST_OUTSIDE = 6  # products outside the arrays that are printed
-COMPARED = ("exact", "uniform", "greedy", "tpe")
+COMPARED = ("exact", "uniform", "greedy", "tpe", "precision")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,17 +64,25 @@ def _parser() -> argparse.ArgumentParser:
     hardware = parser.add_argument_group("hardware")
     hardware.add_argument("--multipliers", default="default", metavar="NAME,...",
                           help="what to choose from: catalogue names, multiplier files (*.json), "
-                          "'default' for the default bank, 'all' for all of the catalogue that "
-                          "the PE takes; the exact one is always in")
+                          "'default' for the default bank, 'precision' for exact ones of fewer "
+                          "bits, 'all' for all of the catalogue that the PE takes; the exact one "
+                          "is always in")
     hardware.add_argument("--technology", type=Path, metavar="FILE",
                           help="cell library, from python -m hw.ppa characterise (default: asap7, "
                           "whose PEs come with the project)")
     hardware.add_argument("--pes", type=Path, metavar="DIR",
                           help="mapped PEs, from python -m hw.ppa build -o DIR (default: where it "
                           "writes without -o)")
-    hardware.add_argument("--rows", type=int, default=16, help="PEs in a column")
-    hardware.add_argument("--cols", type=int, default=16, help="PEs in a row")
-    hardware.add_argument("--batch", type=int, default=16, help="images per weight loading")
+    hardware.add_argument("--rows", type=int, default=16,
+                          help="terms that a column of an array adds up")
+    hardware.add_argument("--cols", type=int, default=16, help="outputs of an array")
+    hardware.add_argument("--pe-form", default=PLAIN.form, metavar="TxO",
+                          help=f"terms x outputs of a PE: {', '.join(FORMS)}; fewer leave a "
+                          "shorter clock period, more take less energy")
+    hardware.add_argument("--batch", type=int, default=BATCH, help="images per weight loading")
+    hardware.add_argument("--chip", default=DEFAULT_PRESET.name, metavar="PRESET",
+                          help="what surrounds the arrays, for energies of the chip: "
+                          f"{', '.join(PRESETS)}")
     hardware.add_argument("--area-limit", type=float, default=4.0, metavar="X",
                           help="largest total array area, relative to the exact array")
     hardware.add_argument("--max-arrays", type=int, default=3, metavar="A",
@@ -83,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--method-option", action="append", default=[], metavar="NAME=VALUE",
                         dest="method_options", help="constant of the method (`Settings` in its "
                         "file), as often as wanted, such as patience=10")
+    search.add_argument("--objective", default="array", metavar="LEVEL",
+                        help="energy to minimise, one of multiplier (alone, without registers, "
+                        "adders and clock), array or chip; all three are reported")
     search.add_argument("--compare", default=",".join(COMPARED), metavar="NAME,...",
                         help="methods run beside it at the same budget; 'all', or 'none'")
     search.add_argument("--compensation", default="both", metavar="KIND",
@@ -140,10 +155,10 @@ def options_of(arguments: argparse.Namespace, command: str) -> Options:
     compared = "" if arguments.compare == "none" else arguments.compare
     return Options(
         **{name: names[name] for name in (
-            "symmetric", "technology", "pes", "rows", "cols", "batch",
-            "area_limit", "max_arrays", "keep_exact", "compensation", "margin", "search_loss",
-            "constraint", "study", "budget", "seed", "name", "output", "storage", "resume",
-            "force", "dry_run")},
+            "symmetric", "technology", "pes", "rows", "cols", "pe_form", "batch",
+            "objective", "chip", "area_limit", "max_arrays", "keep_exact", "compensation",
+            "margin", "search_loss", "constraint", "study", "budget", "seed", "name", "output",
+            "storage", "resume", "force", "dry_run")},
         workload=_workload(arguments),
         multipliers=tuple(filter(None, arguments.multipliers.split(","))), method=method,
         compare=tuple(METHODS) if everything else tuple(filter(None, compared.split(","))),
@@ -155,8 +170,13 @@ def summary(finished: Finished) -> dict[str, object]:
     result = finished.result
     best = result.kept
     return {
-        "run": result.name, "method": result.chosen, "energy": best.energy, "area": best.area,
-        "arrays": list(best.arrays), "mapping": dict(best.mapping),
+        "run": result.name, "method": result.chosen, "objective": result.objective,
+        "relative": result.kept_figures.relative(result.exact_figures),
+        **{name: asdict(one) | {"latency_us": one.latency_us} for name, one in (
+            ("figures", result.kept_figures), ("exact", result.exact_figures),
+            ("equal_area", result.equal_area))},
+        "energy": best.energy, "area": best.area,
+        "arrays": list(best.arrays), "made_of": result.made_of, "mapping": dict(best.mapping),
         "networks": [_network_summary(one) for one in judged_networks(result)],
         "evaluations": result.winner.evaluations, "seconds": result.seconds,
         "folder": str(finished.folder)}
@@ -181,22 +201,55 @@ def print_summary(finished: Finished) -> None:
     best = result.kept
     print(f"{result.name}: {len(result.layers)} layers, {len(result.multipliers)} multipliers, "
           f"{result.seconds:.0f} s")
-    print(f"  energy    {best.energy:.3f} of the exact array ({100 * (best.energy - 1):+.1f} %)")
+    figures, exact = result.kept_figures, result.exact_figures
+    for level, relative in figures.relative(exact).items():
+        print(f"  {'energy' * (level == LEVELS[0]):9} {level:10} {relative:.3f} of the exact one "
+              f"({100 * (relative - 1):+.1f} %), {energy(figures.energy_nj[level])} of "
+              f"{energy(exact.energy_nj[level])} {result.period}"
+              f"{', minimised' if level == result.objective else ''}")
+    print(f"  baseline  {_baseline(result)}")
     print(f"  area      {best.area:.3f} of the exact array, {counted(len(best.arrays), 'array')}: "
-          f"{', '.join(best.arrays)}")
+          f"{result.made_of}")
+    print(f"  time      {_time(figures)}; exact {_time(exact)}")
+    print(f"  as large  exact arrays of {best.area:.3f} times the area, at best: "
+          f"{_time(result.equal_area)}, {energy(exact.energy_nj['array'])} in the arrays")
     for judged in judged_networks(result):
         if result.joint:
             print(f"  network   {judged.network.name}, {judged.network.times}")
         _print_network(judged)
-    print("  method    energy  area   search  held out  evaluations")
+    print(f"  method    {''.join(f'{level:>10}' for level in LEVELS)}  area  latency, us   search "
+          "held out  evaluations")
     for method in result.methods:
         if method.best is None:
-            print(f"  {method.method:9} none kept the accuracy{method.evaluations:28.1f}")
+            print(f"  {method.method:9} {'none kept the accuracy':65} {method.evaluations:10.1f}")
             continue
         held_out = _percent([one.approx_right / one.n for one in method.certificates])
-        print(f"  {method.method:9} {method.best.energy:.3f}  {method.best.area:.3f}  "
-              f"{_percent(method.best.top1):>7} {held_out:>8}  {method.evaluations:9.1f}")
+        own = result.figures[method.method]
+        print(f"  {method.method:9} {''.join(f'{x:10.3f}' for x in own.relative(exact).values())} "
+              f"{method.best.area:5.3f} {own.latency_us:12.4g} {_percent(method.best.top1):>8} "
+              f"{held_out:>8}  {method.evaluations:11.1f}")
     print(f"  report    {finished.folder / 'report.html'}")
+
+
+def _baseline(result: RunResult) -> str:
+    """Say what the exact array is, and whether another form of it would need less."""
+    own, least = result.exact_forms[0], result.baseline
+    said = (f"exact array of {own.form} PEs, {own.energy_nj:.4g} nJ per inference, "
+            f"clock {own.delay_ps:.0f} ps")
+    others = ", ".join(one.form for one in result.exact_forms[1:])
+    if not others:
+        return f"{said}; no other form was compared"
+    if least is own:
+        return f"{said}; {others} need more, or a longer clock period"
+    ratio = least.energy_nj / own.energy_nj
+    relative = result.kept_figures.relative(result.exact_figures)["array"]
+    return (f"{said}; {least.form} PEs need {ratio:.3f} of it, and beside them the design takes "
+            f"{relative / ratio:.3f}")
+
+
+def _time(figures: Figures) -> str:
+    return (f"{figures.cycles:,.0f} cycles of {figures.clock_ps:.0f} ps, "
+            f"{figures.latency_us:.4g} us")
 
 
 def _percent(fractions: Sequence[float]) -> str:

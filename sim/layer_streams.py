@@ -1,8 +1,4 @@
-"""The operands of a network's layers, for `python -m hw.ppa`: `python -m sim.layer_streams`.
-
-A part of the activations is kept: whole runs of successive array rows, evenly spread over the
-images, so that what follows what is as in the array.
-"""
+"""The operands of a network's layers, for `python -m hw.ppa`: `python -m sim.layer_streams`."""
 
 from __future__ import annotations
 
@@ -18,34 +14,22 @@ from hw.common.outputs import OutputFile
 from hw.machine.layer_streams import Codes, LayerStream, save_layer_streams
 from sim.data import load_images
 from sim.network.quant_network import QuantNetwork
+from sim.network.sampled_operands import IMAGES, ROWS, sampled_operands
 from sim.options import DATA_HELP, add_options, load_network, preprocessing
-
-IMAGES = 8
-ROWS = 4096
-RUN = 256  # successive rows; where one run meets the next, three of them have wrong neighbours
 
 
 def layer_streams(network: QuantNetwork, images: npt.NDArray[np.float32], *,
                   rows: int = ROWS) -> list[LayerStream]:
     """Return every layer of `network` with up to `rows` activation rows from `images`."""
-    operands = network.layer_operands(images)
+    operands = sampled_operands(network, images, rows=rows)
     return [LayerStream(
         name=layer.name, positions=layer.positions, act_zero_point=layer.act_zero_point,
-        act_signed=layer.act_signed,
+        act_signed=layer.act_signed, weight_zero_point=layer.weight_zero_point,
+        weight_signed=layer.weight_signed,
         requantizer=None if layer.requantizer is None else Codes(
             layer.requantizer.zero_point, layer.requantizer.low, layer.requantizer.high),
-        acts=spread(operands[layer.name], rows), weights=layer.weights)
+        acts=operands[layer.name], weights=layer.weights)
         for layer in network.layers]
-
-
-def spread(acts: npt.NDArray[np.int16], rows: int) -> npt.NDArray[np.int16]:
-    """Return `rows` of the rows of int16[groups, m, k] in evenly spaced runs, or all of them."""
-    beats = acts.shape[1]
-    if beats <= rows:
-        return acts
-    runs = max(1, rows // RUN)
-    starts = np.linspace(0, beats - rows // runs, runs).astype(int)
-    return np.concatenate([acts[:, start:start + rows // runs] for start in starts], axis=1)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,6 +12,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def energy(nanojoules: float) -> str:
+    """Return an energy with four digits in a fitting unit."""
+    size, unit = next(((size, unit) for size, unit in ((1e6, "mJ"), (1e3, "uJ"), (1, "nJ"))
+                       if abs(nanojoules) >= size), (1e-3, "pJ"))
+    return f"{nanojoules / size:.4g} {unit}"
+
+
 def counted(number: int, name: str) -> str:
     """Return how many there are of something: `1 array`, `2 arrays`."""
     return f"{number} {name}{'s' * (number != 1)}"

@@ -17,7 +17,7 @@ ACCUMULATOR_BANKS = 2  # one is requantised while the other is summed into
 ROWS_PER_BANK = 2048  # TPU v1 has 4,096 rows of accumulators in all
 LANDING_QUEUE = 4  # MATMULs whose sums are still under way
 SUMS_READ_CYCLES = 1
-LANE_CYCLES = 4  # of the requantiser: sum to code
+LANE_CYCLES = 7  # of the requantiser: sum to code
 # From the last step of a row to the write of its codes: read, lanes, output row.
 DRAIN_CYCLES = SUMS_READ_CYCLES + LANE_CYCLES + 1
 

@@ -25,6 +25,7 @@ from hw.machine.operands import LayerOperands, check_operands
 
 PROGRAM_FORMAT = "autoapprox-program/2"
 OUTPUT_HALVES = 2  # one is filled while the other is sent out
+BATCH = 16  # images per weight loading where nothing else is asked for
 PREFETCH = 2  # MATMULs between the arrival of activations and their use
 HOST_ROWS = 1 << FIELD_BITS[0]  # that DMA_IN and DMA_OUT address
 TILE_BYTES = 1024  # of memory that the instructions of a weight tile take, measured

@@ -7,7 +7,7 @@ multipliers it uses, so that a `design.json` stays valid when the catalogue chan
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from hw.common.errors import InputError, unknown_name
 from hw.common.files import write_json
 from hw.common.records import read_as, record, without_format
-from hw.machine.pe import PE_KINDS, kind_for
+from hw.machine.pe import FORMS, PE_KINDS, PLAIN, form_named, kind_for
 from hw.machine.pe.kind import Dataflow, Pe, PeKind
 from hw.multipliers.base import Multiplier, exact_products
 from hw.netlist import Netlist
@@ -39,20 +39,27 @@ class BankConfig:
     rows : int
         Terms of the inner-product slice done in one pass.
     cols : int
-        PEs in a row: output channels computed side by side.
+        Output channels computed side by side.
     arrays : tuple of str
         Multiplier name of each array; the position is the operand of ROUTE.
+    psum_start : int
+        What partial sums start from; subtracted at the foot of the columns. Far from 0 their sign
+        does not change, which saves energy.
     psum_width : int
         Bits of the two's complement partial sum that travels down a column.
+    form : str
+        Terms x outputs of a PE (`hw.machine.pe.FORMS`).
     kinds : tuple of str
-        PE kind of each array (`hw.machine.pe.PE_KINDS`), all of one dataflow; none: what each
-        multiplier needs.
+        PE kind of each array (`hw.machine.pe.PE_KINDS`), all of one dataflow, which then is the
+        bank's; none: what each multiplier needs, of the form.
     """
 
     rows: int = 16
     cols: int = 16
     arrays: tuple[str, ...] = ("mul8u_exact",)
+    psum_start: int = 0
     psum_width: int = 24
+    form: str = PLAIN.form
     kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -60,10 +67,15 @@ class BankConfig:
                                    ("psum_width", self.psum_width, 32)):
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= high:
                 raise InputError(f"Bank {label} must be an integer from 1 to {high}, not {value!r}")
+        most = (1 << self.psum_width - 1) - 1
+        if not isinstance(self.psum_start, int) or not 0 <= self.psum_start <= most:
+            raise InputError(f"Bank psum_start must be an integer from 0 to {most}, not "
+                             f"{self.psum_start!r}")
         if not 1 <= len(self.arrays) <= MAX_ARRAYS:
             raise InputError(f"Bank must have 1 to {MAX_ARRAYS} arrays, not {len(self.arrays)}")
         if len(set(self.arrays)) != len(self.arrays):
             raise InputError(f"Bank arrays must differ, not {', '.join(self.arrays)}")
+        form_named(self.form)
         for kind in self.kinds:
             if kind not in PE_KINDS:
                 raise unknown_name("PE kind", kind, PE_KINDS)
@@ -73,20 +85,24 @@ class BankConfig:
         if len({PE_KINDS[kind].dataflow for kind in self.kinds}) > 1:
             raise InputError("Bank PE kinds must have one dataflow, not "
                              f"{', '.join(self.kinds)}")
-        if self.rows % self.dataflow.macs:
-            raise InputError(f"Bank rows must be a multiple of {self.dataflow.macs}, the "
-                             f"multiplications of a PE, not {self.rows}")
+        for label, value, each in (("rows", self.rows, self.dataflow.macs),
+                                   ("cols", self.cols, self.dataflow.outputs)):
+            if value % each:
+                raise InputError(f"Bank {label} must be a multiple of {each}, as PEs are "
+                                 f"{self.dataflow.form}, not {value}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description; `hw.common.records` restores an equal bank."""
         return {"rows": self.rows, "cols": self.cols, "psum_width": self.psum_width,
+                **({"psum_start": self.psum_start} if self.psum_start else {}),
                 "arrays": list(self.arrays),
+                **({} if self.form == PLAIN.form else {"form": self.form}),
                 **({"kinds": list(self.kinds)} if self.kinds else {})}
 
     @cached_property
     def dataflow(self) -> Dataflow:
         """How operands and sums pass through its arrays."""
-        return PE_KINDS[self.kinds[0]].dataflow if self.kinds else kind_for(signed=False).dataflow
+        return PE_KINDS[self.kinds[0]].dataflow if self.kinds else FORMS[self.form]
 
     @property
     def pe_rows(self) -> int:
@@ -94,9 +110,14 @@ class BankConfig:
         return self.rows // self.dataflow.macs
 
     @property
+    def pe_cols(self) -> int:
+        """Columns of PEs of an array."""
+        return self.cols // self.dataflow.outputs
+
+    @property
     def pes(self) -> int:
         """PEs of an array."""
-        return self.pe_rows * self.cols
+        return self.pe_rows * self.pe_cols
 
     # --- timing: the numbers the RTL, the cycle-true model and the energy model share ---
 
@@ -107,12 +128,12 @@ class BankConfig:
 
     @cached_property
     def weight_delays(self) -> list[int]:
-        """Cycles of skew above each column: its tokens come through the columns before it."""
-        return [col * self.dataflow.act_hop_cycles for col in range(self.cols)]
+        """Cycles of skew above each column of PEs: its tokens come through those before it."""
+        return [col * self.dataflow.act_hop_cycles for col in range(self.pe_cols)]
 
     @property
     def psum_delays(self) -> list[int]:
-        """Cycles from the foot of each column to the results: it waits for the last column."""
+        """Cycles from the foot of each column of PEs to the results: it waits for the last one."""
         return [OUTPUT_CYCLES + delay for delay in reversed(self.weight_delays)]
 
     @property
@@ -224,13 +245,17 @@ class Design:
                              f"PE, not {netlist.act_width}x{netlist.weight_width}")
         if netlist.signed != kind.signed:
             raise InputError(f"Multiplier {multiplier.name!r} must be {kind.takes} for a "
-                             f"{kind.name} PE")
+                             f"{kind.label} PE")
         if multiplier.table[0, 0] != 0:
             raise InputError(f"Multiplier {multiplier.name!r} must give 0 for 0 x 0, not "
                              f"{multiplier.table[0, 0]}: ragged tiles are padded with zeros")
         limit = 2 ** (self.bank.psum_width - 1)
         smallest, largest = kind.product_range(multiplier.table)
-        bound = self.bank.rows * max(largest, smallest, key=abs)
+        start, unit = self.bank.psum_start, 1 << netlist.zero_bits
+        if start % unit:
+            raise InputError(f"Bank psum_start must be a multiple of {unit}, as all products of "
+                             f"{multiplier.name!r} are, not {start}")
+        bound = max(start + self.bank.rows * largest, self.bank.rows * smallest, key=abs)
         if not -limit <= bound < limit:
             raise InputError(f"Partial sums of {multiplier.name!r} reach {bound} over "
                              f"{self.bank.rows} rows, which must fit in "
@@ -247,7 +272,8 @@ class Design:
         if self.bank.kinds:
             return {name: PE_KINDS[kind]
                     for name, kind in zip(self.bank.arrays, self.bank.kinds, strict=True)}
-        return {name: kind_for(signed=self.multipliers[name].signed) for name in self.bank.arrays}
+        return {name: kind_for(signed=self.multipliers[name].signed, dataflow=self.bank.dataflow)
+                for name in self.bank.arrays}
 
     @cached_property
     def pes(self) -> tuple[Pe, ...]:
@@ -255,9 +281,27 @@ class Design:
         return tuple(Pe(kind=self.kinds[multiplier.name], netlist=multiplier.netlist,
                         psum_width=self.bank.psum_width) for multiplier in self.arrays)
 
+    def with_pes(self, form: str) -> Design:
+        """Return the design with PEs of a form; InputError where arrays are not made of them."""
+        return replace(self, bank=replace(self.bank, form=form, kinds=()))
+
     def multiplier_of(self, layer: str) -> Multiplier:
         """Return the multiplier that `layer` is routed to."""
         return self.arrays[self.mapping[layer]]
+
+    def weight_map(self, layer: str) -> npt.NDArray[np.uint8] | None:
+        """Return the byte that is loaded for each stored weight byte, uint8[256]; None: itself.
+
+        Raises InputError when the constants of the layer hold none.
+        """
+        values = self.constants.get(layer, {}).get("weight_map")
+        if values is None:
+            return None
+        if not (isinstance(values, list) and len(values) == 256
+                and all(type(value) is int and 0 <= value < 256 for value in values)):
+            raise InputError(f"Weight map of layer {layer!r} must be 256 bytes, "
+                             f"not {values!r:.40}")
+        return np.array(values, np.uint8)
 
     def check_sums(self, layer: str, k: int) -> None:
         """Raise InputError if `k` products of a layer's multiplier could overflow its sum."""

@@ -11,7 +11,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -24,7 +24,7 @@ from hw.common.memory import memory_limit, require_memory
 from hw.common.records import Limits, Size, Text, record, without_format
 from hw.machine.pe.operand_format import Range
 
-FORMAT = "autoapprox-layer-streams/1"
+FORMAT = "autoapprox-layer-streams/2"
 
 
 class Codes(NamedTuple):
@@ -51,6 +51,7 @@ class LayerStream:
     acts : int16[groups, m, k]
         Activations minus zero point, in streaming order; a part of them.
     weights : int16[groups, k, n]
+        Stored bytes, int8 if `weight_signed`, minus `weight_zero_point`.
     """
 
     name: str
@@ -60,6 +61,8 @@ class LayerStream:
     requantizer: Codes | None
     acts: npt.NDArray[np.int16]
     weights: npt.NDArray[np.int16]
+    weight_zero_point: int = 0
+    weight_signed: bool = True
 
     @property
     def groups(self) -> int:
@@ -76,6 +79,14 @@ class LayerStream:
         """Output channels, per group."""
         return int(self.weights.shape[2])
 
+    def with_weight_map(self, codes: npt.NDArray[np.uint8] | None) -> LayerStream:
+        """Return the layer with each stored weight byte w replaced by codes[w], if any."""
+        if codes is None:
+            return self
+        mapped = codes[(self.weights + self.weight_zero_point).astype(np.uint8)]
+        stored = mapped.view(np.int8) if self.weight_signed else mapped
+        return replace(self, weights=stored.astype(np.int16) - np.int16(self.weight_zero_point))
+
     @property
     def weight_range(self) -> Range:
         """Values of the weights."""
@@ -86,7 +97,8 @@ def save_layer_streams(path: Path, layers: Sequence[LayerStream]) -> None:
     """Write the file atomically; equal layers give equal bytes."""
     described = [{"name": layer.name, "k": layer.k, "n": layer.n, "groups": layer.groups,
                   "positions": layer.positions, "act_zero_point": layer.act_zero_point,
-                  "act_signed": layer.act_signed,
+                  "act_signed": layer.act_signed, "weight_zero_point": layer.weight_zero_point,
+                  "weight_signed": layer.weight_signed,
                   "output": list(layer.requantizer) if layer.requantizer else None}
                  for layer in layers]
     arrays = {f"{what}_{index}": getattr(layer, what)
@@ -129,6 +141,8 @@ class _LayerFile:
     positions: Size
     act_zero_point: Annotated[int, Limits(-128, 255)]
     act_signed: bool
+    weight_zero_point: Annotated[int, Limits(-128, 255)]
+    weight_signed: bool
     output: tuple[int, int, int] | None
 
     def stream(self, acts: npt.NDArray[Any], weights: npt.NDArray[Any]) -> LayerStream:
@@ -144,6 +158,8 @@ class _LayerFile:
             raise ValueError(f"operands of layer {self.name!r} must be from -255 to 255")
         return LayerStream(name=self.name, positions=self.positions, acts=acts, weights=weights,
                            act_zero_point=self.act_zero_point, act_signed=self.act_signed,
+                           weight_zero_point=self.weight_zero_point,
+                           weight_signed=self.weight_signed,
                            requantizer=None if self.output is None else Codes(*self.output))
 
 

@@ -36,3 +36,25 @@ EXACT, SIGNED_EXACT = "mul8u_exact", "mul8s_exact"
 _ALL = {name: entry for family in FAMILIES for name, entry in family.ENTRIES.items()}
 ENTRIES: dict[str, Entry] = {name: entry for name, entry in _ALL.items() if "8u_" in name}
 SIGNED_ENTRIES: dict[str, Entry] = {name: entry for name, entry in _ALL.items() if "8s_" in name}
+# What a family is, for those who read the results of a search.
+WORDS = {
+    "truncated": "truncation",
+    "constant_correction": "truncation with constant correction",
+    "variable_correction": "truncation with variable correction",
+    "broken_array": "broken array",
+    "perforated": "rows left out (perforation)",
+    "recursive": "approximate 2x2 blocks",
+    "compressor42": "approximate 4:2 compressors",
+    "lower_or": "low bits added by OR gates",
+    "etm": "low parts guessed (error-tolerant)",
+    "drum": "leading bits only (DRUM)",
+    "roba": "operands rounded to powers of two (RoBA)",
+    "mitchell": "addition of logarithms (Mitchell)",
+    "minimally_biased": "addition of logarithms, minimally biased",
+    "approximate_log": "addition of logarithms by an approximate adder",
+    "iterative_log": "addition of logarithms, iterated",
+    "baugh_wooley": "broken array of two's complement",
+    "approximate_booth": "approximate Booth encoders",
+    "broken_booth": "truncated Booth rows",
+    "evolved": "evolved circuit",
+}

@@ -14,18 +14,28 @@ from pathlib import Path
 from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, ToolError, run_command_line
 from hw.common.outputs import OutputFile, OutputFolder
+from hw.machine.design import BankConfig, Design
 from hw.machine.layer_streams import LayerStream, load_layer_streams
+from hw.machine.pe import DENSE, FORMS, PLAIN, form_named
+from hw.multipliers import EXACT, get
 from hw.ppa.library.chosen import add_technology_options, chosen_technology
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.portfolio import PORTFOLIO
-from hw.ppa.mapping.recipe_options import add_recipe_options, chosen_recipe
-from hw.ppa.mapping.stored_pes import DEFAULT_PSUM_WIDTH, WIDE_PSUM_WIDTH, results_folder, shipped
+from hw.ppa.mapping.stored_pes import (
+    DEFAULT_PSUM_WIDTH,
+    WIDE_PSUM_WIDTH,
+    load_pe,
+    results_folder,
+    shipped,
+)
 from hw.ppa.mapping.synthesis import AREA, RECIPES, Recipe
+from hw.ppa.mapping.yosys import choose_yosys
 from hw.ppa.reports.command import add_commands as add_reports
 from hw.ppa.reports.command import run_chip, run_figure4, run_report, run_sensitivity
 from hw.ppa.reports.map_command import add_command as add_map
 from hw.ppa.reports.map_command import run as run_map
 from hw.ppa.reports.multiplier_alone import AIMS, DEFAULT_CLOCK_MHZ
+from hw.ppa.reports.recipe_options import add_recipe_options, chosen_recipe
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     mapping.add_argument("--psum-width", type=int, metavar="BITS",
                          help=f"partial-sum bits, 17 to 32 (default: {DEFAULT_PSUM_WIDTH}, and "
                          f"without names also {WIDE_PSUM_WIDTH} for the default bank)")
+    mapping.add_argument("--pe-form", metavar="TxO",
+                         help=f"terms x outputs of a PE: {', '.join(FORMS)} (default: "
+                         f"{PLAIN.form}, and without names also {DENSE.form})")
     add_recipe_options(mapping)
     mapping.add_argument("-o", "--output", type=Path, action=OutputFolder, metavar="DIR",
                          help="folder for results (default: the store of the project)")
@@ -86,6 +99,16 @@ def _parser() -> argparse.ArgumentParser:
     for command in (mapping, alone):
         add_technology_options(command)
     add_map(commands)
+    units = commands.add_parser(
+        "units", help="area and delay of every unit of an accelerator, and its clock")
+    units.add_argument("design", nargs="?", type=Path, metavar="DESIGN.json",
+                       help="design file (default: one exact array of 16 x 16)")
+    add_recipe_options(units)
+    add_cache_option(units)
+    units.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE",
+                       help="also write the figures as JSON")
+    units.add_argument("--json", action="store_true", help="machine-readable")
+    add_technology_options(units)
     for command in (alone, versus):
         command.add_argument("--recipe", choices=[*sorted(RECIPES), "best"], default="best",
                              help="how to map; best: several ways, keeping one "
@@ -136,12 +159,14 @@ def _build(options: argparse.Namespace) -> None:
                          "the project's store")
     technology = chosen_technology(options)
     folder = options.output or results_folder(technology.name)
-    wanted = shipped() if width is None and not options.names else {
-        width or DEFAULT_PSUM_WIDTH: for_mapping(options.names)}
-    for bits, multipliers in wanted.items():
+    form = form_named(options.pe_form or PLAIN.form)
+    wanted = shipped() if width is None and options.pe_form is None and not options.names else {
+        (width or DEFAULT_PSUM_WIDTH, form): for_mapping(options.names)}
+    for (bits, dataflow), multipliers in wanted.items():
         result = build(multipliers, technology, folder, emit_pes, psum_width=bits,
-                       recipe=recipe, force=options.force)
-        print(f"{folder}: {result.mapped} PEs of {bits} bits mapped, {result.kept} up to date")
+                       dataflow=dataflow, recipe=recipe, force=options.force)
+        print(f"{folder}: {result.mapped} {dataflow.form} PEs of {bits} bits mapped, "
+              f"{result.kept} up to date")
 
 
 def _multiplier(options: argparse.Namespace) -> None:
@@ -181,6 +206,30 @@ def _compare_published(options: argparse.Namespace) -> None:
         "recipes": [f"{recipe.name} {recipe.digest}" for recipe in _recipes(options)]})
     print(text(found))
     print("\n" + "\n".join(map(str, paths)))
+
+
+def _units(options: argparse.Namespace) -> None:
+    from hw.common.files import write_json
+    from hw.ppa.reports.units import table, to_dict, units_of
+    from hw.rtl.process import emit_design
+
+    design = Design.load(options.design) if options.design else Design(
+        name=EXACT, multipliers={EXACT: get(EXACT)}, bank=BankConfig(arrays=(EXACT,)))
+    technology = chosen_technology(options, quiet=options.json)
+    pes = [load_pe(array, design.bank.psum_width, technology, dataflow=design.bank.dataflow)
+           for array in design.arrays]
+    recipe = chosen_recipe(options)
+    figures = units_of(design, pes, technology, recipe, choose_yosys(), emit_design,
+                       quiet=options.json)
+    found = to_dict(figures, technology, recipe)
+    if options.output is not None:
+        write_json(options.output, found)
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return
+    print(f"{technology.name}, {technology.corner}; recipe {recipe.name}")
+    print(table(figures))
+    print(f"clock {figures[0].delay_ps:.0f} ps, that of {figures[0].unit}")
 
 
 def _streams(network: Path, data: str) -> tuple[LayerStream, ...]:
@@ -238,7 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "characterise": _characterise, "build": _build, "report": run_report,
         "figure4": run_figure4, "sensitivity": run_sensitivity,
         "chip": partial(run_chip, streams=_streams), "multiplier": _multiplier, "map": run_map,
-        "compare-published": _compare_published, "choose-bank": _choose_bank,
+        "units": _units, "compare-published": _compare_published, "choose-bank": _choose_bank,
         "fit-proxy": _fit_proxy}
     run[options.command](options)
 

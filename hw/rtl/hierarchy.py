@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, cast, dataclass_transform
 
-from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal
+from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Member
 
@@ -72,10 +72,12 @@ class Emission:
         return name
 
 
-def place(m: Module, name: str, unit: Unit, platform: object) -> Any:
+def place(m: Module, name: str, unit: Unit, platform: object, *,
+          clock: Value | None = None) -> Any:
     """Put `unit` into `m` as `name`; return what has its ports.
 
     platform : of `elaborate`. None is the simulator; elsewhere an instance stands for the unit.
+    clock : of the instance, by default that of `m`.
     """
     if platform is None:
         m.submodules[name] = unit
@@ -85,7 +87,7 @@ def place(m: Module, name: str, unit: Unit, platform: object) -> Any:
     ports = {port_name(path): ("i" if member.flow == In else "o", value)
              for path, member, value in unit.signature.flatten(interface)}
     if unit.clock:
-        ports["clk"] = ("i", ClockSignal())
+        ports["clk"] = ("i", ClockSignal() if clock is None else clock)
     if unit.reset:
         ports["rst"] = ("i", ResetSignal())
     m.submodules[name] = Instance(

@@ -18,6 +18,8 @@ import hw
 from hw.common.errors import ToolError
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.design import Design
+from hw.machine.pe import PLAIN
+from hw.machine.pe.kind import Dataflow
 from hw.multipliers import files
 from hw.multipliers.base import Multiplier
 
@@ -26,14 +28,17 @@ ROOT = Path(hw.__file__).resolve().parents[1]
 
 @contextmanager
 def emitting_design(design: Design, folder: Path,
-                    config: AcceleratorConfig | None) -> Iterator[Callable[[], None]]:
+                    config: AcceleratorConfig | None,
+                    clock_ps: float | None = None) -> Iterator[Callable[[], None]]:
     """Write the files of `design` into `folder` beside the `with` block.
 
-    config : of the accelerator around the bank; None for the bank alone. Gives a function that
-    waits for the files; leaving the block without it ends the process.
+    config : of the accelerator around the bank; None for the bank alone. clock_ps : period of
+    the constraints, where it is known. Gives a function that waits for the files; leaving the
+    block without it ends the process.
     """
     around = ["--bank-only"] if config is None else [
         f"--{name.replace('_', '-')}={value}" for name, value in config.to_dict().items()]
+    around += [] if clock_ps is None else [f"--clock-ps={clock_ps}"]
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "design.json"
         design.save(path)
@@ -48,14 +53,18 @@ def emit_design(design: Design, folder: Path, config: AcceleratorConfig | None) 
         wait()
 
 
-def emit_pes(multipliers: Sequence[Multiplier], psum_width: int) -> list[str]:
-    """Return the Verilog of modules `pe` and `multiplier` of each multiplier, in one process."""
+def emit_pes(multipliers: Sequence[Multiplier], psum_width: int,
+             dataflow: Dataflow = PLAIN) -> list[str]:
+    """Return the Verilog of modules `pe` and `multiplier` of each multiplier, in one process.
+
+    Registers have an enable.
+    """
     with tempfile.TemporaryDirectory() as name:
         paths = [Path(name) / f"{index}.json" for index in range(len(multipliers))]
         for multiplier, path in zip(multipliers, paths, strict=True):
             files.save(multiplier, path)
-        with _running("PEs", "--psum-width", str(psum_width), "--pes", name,
-                      *map(str, paths)) as wait:
+        with _running("PEs", "--psum-width", str(psum_width), "--pe-form", dataflow.form,
+                      "--clock-gating", "enable", "--pes", name, *map(str, paths)) as wait:
             wait()
         return [path.with_suffix(".v").read_text() for path in paths]
 

@@ -13,7 +13,7 @@ the multipliers: one probe per layer gives it. The damage of several networks is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,10 @@ class Damage:
                    interaction=block_diag(*(
                        np.zeros((len(damage.alone),) * 2) if damage.interaction is None
                        else damage.interaction for damage in networks)))
+
+    def only(self, columns: Sequence[int]) -> Damage:
+        """Return the damage of some of the multipliers."""
+        return replace(self, alone=self.alone[:, list(columns)])
 
     def of(self, design: Assignment) -> float:
         """Return the damage of a design."""

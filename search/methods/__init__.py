@@ -13,6 +13,7 @@ from search.methods import (
     gp,
     greedy,
     milp,
+    precision,
     random,
     tpe,
     uniform,
@@ -20,7 +21,7 @@ from search.methods import (
 from search.methods.base import Method
 
 METHODS: Mapping[str, Method] = {module.METHOD.name: module.METHOD for module in (
-    exact, uniform, random, greedy, tpe, gp, alwann, embed3, autoapprox, milp)}
+    exact, uniform, random, greedy, tpe, gp, alwann, embed3, autoapprox, precision, milp)}
 
 
 def get_method(name: str) -> Method:

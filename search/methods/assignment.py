@@ -51,16 +51,18 @@ class AssignmentModel:
         slowest = float(problem.delay_ps.max())
         # Periods are scaled by the slowest: all coefficients are then near one.
         delay = problem.delay_ps / slowest if slowest else problem.delay_ps
-        idle_pj = problem.leakage_uw * problem.cycles.sum() * slowest * PJ_PER_UW_PS
-        own_pj = idle_pj * delay
+        slow_pj = problem.leakage_uw * problem.cycles.sum() * slowest * PJ_PER_UW_PS
+        own_pj = slow_pj * delay
         # Most that another bank clock, and other arrays of equal number, change of the leakage.
-        spread = min(problem.max_arrays, k) * (float(idle_pj.max()) * (1 - float(delay.min()))
+        spread = min(problem.max_arrays, k) * (float(slow_pj.max()) * (1 - float(delay.min()))
                                                + float(np.ptp(own_pj)))
         self.models_clock = spread > relative_gap * problem.reference_energy_pj
-        zeros = np.zeros(k)
+        zeros, idle_pj = np.zeros(k), problem.idle_pj
+        # Every array is idle in all layers, less in its own.
         self._energy = np.concatenate([
-            problem.dynamic_pj.ravel(), zeros if self.models_clock else own_pj, [0],
-            idle_pj if self.models_clock else zeros]) / problem.reference_energy_pj
+            (problem.dynamic_pj - idle_pj[:, None]).ravel(),
+            idle_pj.sum() + (zeros if self.models_clock else own_pj), [0],
+            slow_pj if self.models_clock else zeros]) / problem.reference_energy_pj
         self._rows = self._constraints(delay)
         lower = np.zeros(self._columns)
         if problem.keep_exact:
@@ -116,7 +118,8 @@ class AssignmentModel:
         Leakage does not count for `above`: of arrays that no layer uses it could be any.
         """
         dynamic = np.where(np.arange(self._columns) < self._y, self._energy, 0)
-        lower = [LinearConstraint(sparse.csr_array(dynamic[None]), above, np.inf)]
+        own = self.problem.idle_pj.sum() / self.problem.reference_energy_pj
+        lower = [LinearConstraint(sparse.csr_array(dynamic[None]), above - own, np.inf)]
         return self._solve(self._damage_row(damage), self._energy, energy, excluded,
                            self.dominated(damage), lower if above > 0 else [],
                            gap=self._damage_gap)

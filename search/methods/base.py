@@ -65,6 +65,11 @@ class SearchTask:
         """Return how many images are missing; at most 0 where the accuracy is kept."""
         return shortfall(measured.right, self.needed)
 
+    def only(self, columns: Sequence[int]) -> SearchTask:
+        """Return the task with some of the multipliers, ascending."""
+        return replace(self, problem=self.problem.only(columns),
+                       damage=self.damage and self.damage.only(columns))
+
     @property
     def calibrated_damage(self) -> Damage:
         """The calibration, for methods that are declared to have one."""
@@ -80,13 +85,16 @@ class Method:
     search : generator function of a `SearchTask`, and of `settings` where there are any. Every
     proposal must fit the limits of the problem; the same task must lead to the same proposals. It
     may return early when it has nothing more to propose.
-    calibrated : it is given, and charged for, predictions of the damage. check : raises ToolError
-    when the method cannot run here. settings : its constants, a frozen record with defaults.
+    calibrated : it is given, and charged for, predictions of the damage. bank : the word of
+    `--multipliers` for what it chooses from, where that is not what the run offers. check : raises
+    ToolError when the method cannot run here. settings : its constants, a frozen record with
+    defaults.
     """
 
     name: str
     search: Callable[..., Proposals]
     calibrated: bool = False
+    bank: str | None = None
     check: Callable[[], None] = lambda: None
     settings: Any = None
 

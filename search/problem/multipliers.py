@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hw.common.errors import InputError, unknown_name
 from hw.machine.design import BankConfig, Design
 from hw.multipliers import EXACT, Multiplier, catalogue, default_bank, get, names, resolve
+from hw.multipliers.precision import lower_precision
 
 NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 
@@ -15,8 +17,9 @@ NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 def choose_multipliers(wanted: Sequence[str], bank: BankConfig) -> dict[str, Multiplier]:
     """Return the searched multipliers, the exact one first and always among them.
 
-    wanted : catalogue names, multiplier files (`*.json`), `default` for the default bank, `all` for
-    every unsigned entry of the catalogue that a PE takes: 0 for 0 x 0. bank : the size of the
+    wanted : catalogue names, multiplier files (`*.json`), `default` for the default bank,
+    `precision` for the exact ones of lower precision, `all` for every unsigned entry of the
+    catalogue that a PE takes: 0 for 0 x 0. bank : the size of the
     arrays that each must be able to sit in.
 
     Raises InputError when a name is unknown, a file is malformed or carries another circuit's name,
@@ -48,8 +51,11 @@ def _resolved(choice: str) -> list[Multiplier]:
                 if not multiplier.signed and multiplier.table[0, 0] == 0]
     if choice == "default":
         return [get(name) for name in default_bank()]
+    if choice == "precision":
+        return [multiplier for multiplier in catalogue().values()
+                if not multiplier.signed and lower_precision(multiplier)]
     if not _is_file(choice) and choice not in names():
-        raise unknown_name("multiplier", choice, [*names(), "all", "default"])
+        raise unknown_name("multiplier", choice, [*names(), "all", "default", "precision"])
     return [resolve(choice)]
 
 
@@ -59,5 +65,5 @@ def _check(multiplier: Multiplier, bank: BankConfig) -> None:
     if not NAME.fullmatch(multiplier.name):
         raise InputError("Multiplier name must be made of letters, digits and '_', 64 at most, "
                          f"not {multiplier.name!r}")
-    Design(name="check", multipliers={multiplier.name: multiplier}, bank=BankConfig(
-        rows=bank.rows, cols=bank.cols, psum_width=bank.psum_width, arrays=(multiplier.name,)))
+    Design(name="check", multipliers={multiplier.name: multiplier}, bank=replace(
+        bank, arrays=(multiplier.name,)))

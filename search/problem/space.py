@@ -7,15 +7,15 @@ The layers may be those of several networks, each counted as often as it runs in
 workload: one bank, one clock, a mapping for each.
 
 All arrays share one clock, so the slowest one built sets it; a slower clock stretches the inference
-and with it the leakage of every array. Besides its area, a further array costs the leakage while it
-is idle.
+and with it the leakage of every array. Besides its area, a further array costs leakage and what its
+closed clock gate spends while it is idle.
 
 Accuracy is no part of the problem: methods measure it. Pure NumPy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -30,6 +30,7 @@ Assignment = tuple[int, ...]
 
 # 1 uW for 1 ps is 1e-18 J.
 PJ_PER_UW_PS = 1e-6
+PJ_PER_FJ = 1e-3
 # Sums of floats in another order may differ in the last digits; limits allow for that.
 TOLERANCE = 1e-9
 MAX_DRAWS = 10_000  # until a random bank fits the area limit
@@ -66,6 +67,8 @@ class Problem:
         Most arrays in the bank, the exact one included.
     keep_exact : bool
         Build the reference array even when no layer uses it.
+    idle_fj : float
+        Of each array that does not run, per cycle, without leakage.
     starts : tuple of int
         The first layer of each network; all networks share the bank.
 
@@ -83,6 +86,7 @@ class Problem:
     area_limit: float = 4.0
     max_arrays: int = 3
     keep_exact: bool = False
+    idle_fj: float = 0.0
     starts: tuple[int, ...] = (0,)
 
     def __post_init__(self) -> None:
@@ -124,10 +128,16 @@ class Problem:
         return float(self.delay_ps[list(bank)].max())
 
     def leakage_pj(self, bank: Iterable[int]) -> float:
-        """Return the leakage energy of all arrays of a bank over one inference."""
+        """Return what all arrays of a bank leak over one inference, and idle ones spend."""
         columns = list(bank)
         seconds = float(self.cycles.sum()) * self.clock_ps(columns)
-        return float(self.leakage_uw[columns].sum()) * seconds * PJ_PER_UW_PS
+        return (float(self.leakage_uw[columns].sum()) * seconds * PJ_PER_UW_PS
+                + (len(columns) - 1) * float(self.idle_pj.sum()))
+
+    @property
+    def idle_pj(self) -> npt.NDArray[np.float64]:
+        """What each layer costs an array that is idle meanwhile, float64[N]."""
+        return self.cycles * self.idle_fj * PJ_PER_FJ
 
     def energy_pj(self, assignment: Iterable[int]) -> float:
         """Return the array energy of one inference, idle leakage included."""
@@ -164,6 +174,14 @@ class Problem:
                 return design
         raise InputError(f"Area limit must let some banks fit, not {self.area_limit:g}: none of "
                          f"{MAX_DRAWS} drawn at random did")
+
+    def only(self, columns: Sequence[int]) -> Problem:
+        """Return the problem with some of the multipliers, the reference among them, ascending."""
+        kept = list(columns)
+        return replace(self, multipliers=tuple(self.multipliers[column] for column in kept),
+                       reference=kept.index(self.reference), dynamic_pj=self.dynamic_pj[:, kept],
+                       leakage_uw=self.leakage_uw[kept], delay_ps=self.delay_ps[kept],
+                       area_um2=self.area_um2[kept])
 
     # --- several networks -----------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hw.common.errors import InputError, unknown_name
 from hw.common.records import shown
+from hw.ppa.chip.levels import LEVELS
 
 if TYPE_CHECKING:
     from search.report.record import Candidate, Certificate, RunResult
@@ -32,6 +33,15 @@ def check_run(run: RunResult) -> None:
                  f"be none or {len(run.networks)}, one a network", len(method.certificates))
         for index, certificate in enumerate(method.certificates):
             _check_certificate(f"{place}[{index}]", certificate)
+    _require(run.objective in LEVELS, "objective", f"be one of {', '.join(LEVELS)}", run.objective)
+    best = {method.method: None for method in run.methods if method.best is not None}
+    _check_keys("figures", run.figures, "method", best)
+    for place, one in (("exact_figures", run.exact_figures),
+                       *((f"figures[{shown(name)}]", one) for name, one in run.figures.items())):
+        _check_keys(f"{place}.energy_nj", one.energy_nj, "level", dict.fromkeys(LEVELS))
+    for level, energy_nj in run.exact_figures.energy_nj.items():
+        _require(energy_nj > 0, f"exact_figures.energy_nj[{level!r}]", "be positive", energy_nj)
+    _names("exact_forms", [one.form for one in run.exact_forms])
     _check_table("layer_energy_pj", run.layer_energy_pj, layers, multipliers)
     if run.sensitivity:
         _check_table("sensitivity", run.sensitivity, layers, multipliers)

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from hw.common.errors import InputError
 from hw.common.files import write_text
 from hw.common.outputs import check_output
+from hw.common.wording import energy
 from hw.multipliers import Multiplier
 from search.report import gallery, plots
 from search.report.circuits import load_bank
@@ -57,7 +58,7 @@ class ArrayCard:
 
     index: int
     multiplier: str
-    family: str
+    words: str
     mae_percent: float
     area: float
     pe_energy: float
@@ -85,7 +86,7 @@ def array_cards(run: RunResult) -> list[ArrayCard]:
     """Return the arrays of the kept design in ROUTE order."""
     mapping, exact = chosen_mapping(run), plots.reference(run)
     facts = {entry.name: entry for entry in run.multipliers}
-    return [ArrayCard(index=index, multiplier=name, family=facts[name].family,
+    return [ArrayCard(index=index, multiplier=name, words=facts[name].words,
                       mae_percent=facts[name].mae_percent,
                       area=facts[name].pe_area_um2 / exact.pe_area_um2,
                       pe_energy=facts[name].pe_energy_fj / exact.pe_energy_fj,
@@ -101,6 +102,7 @@ def render(run: RunResult, bank: Mapping[str, Multiplier]) -> str:
     environment.filters["percent"] = lambda value, digits=1: f"{100 * value:.{digits}f} %"
     environment.filters["signed_percent"] = _signed_percent
     environment.filters["correlation"] = lambda value: "–" if value is None else f"{value:.3f}"
+    environment.filters["energy"] = energy
     environment.filters["error"] = error_text
     return environment.get_template(TEMPLATE).render(
         run=run, best=run.kept, rows=layer_rows(run), cards=array_cards(run),

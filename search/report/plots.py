@@ -77,7 +77,7 @@ def pareto(run: RunResult) -> str:
             axes.scatter([best.energy], [100 * best.search_top1], marker="*", s=150, color=CHOSEN,
                          edgecolors="white", linewidths=0.6, label="chosen", zorder=5)
         _focus_accuracy(axes, run)
-        axes.set_xlabel("array energy per inference (exact = 1)")
+        axes.set_xlabel(f"{run.objective} energy per inference (exact = 1)")
         axes.set_ylabel("top-1 on the search split (%)")
         axes.legend(loc="lower right", ncols=2)
 

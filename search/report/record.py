@@ -7,7 +7,7 @@ a report can be drawn again without running anything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from search.report.consistency import check_run
 from sim.network.layer import MappedLayer
 from sim.network.outside import Outside
 
-RUN_FORMAT = "autoapprox-run/5"
+RUN_FORMAT = "autoapprox-run/6"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +109,7 @@ class LayerFacts:
 class MultiplierFacts:
     """One multiplier of the searched bank: error, cost of its PE, energy on the real streams.
 
+    words : what it is, for readers who do not know its name.
     mae, wce and bias are in percent of the full scale (2**16 - 1), mre in percent of the exact
     product, ep in percent of the operand pairs; energies are femtojoules per PE and cycle,
     averaged over the layers of the network by their PE-cycles.
@@ -116,6 +117,7 @@ class MultiplierFacts:
 
     name: Text
     family: str
+    words: str
     digest: str
     mae_percent: Amount
     wce_percent: Amount
@@ -133,13 +135,13 @@ class MultiplierFacts:
 class Candidate:
     """One evaluated design.
 
-    mapping : layer name -> multiplier name. energy and area are relative to the exact-only
-    array on the same networks (exact = 1). Each network classifies `right` of the `images` of its
-    search split correctly; their sums are for figures, and decide nothing.
+    mapping : layer name -> multiplier name. energy, at the run's objective, and area are relative
+    to the exact-only design on the same networks (exact = 1). Each network classifies `right` of
+    the `images` of its search split correctly; their sums are for figures, and decide nothing.
     """
 
     mapping: Mapping[str, str]
-    energy: Positive
+    energy: Amount
     area: Positive
     right: tuple[Count, ...]
     images: tuple[Size, ...]
@@ -285,6 +287,49 @@ class CompensationFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExactForm:
+    """The exact array with PEs of one form, of as many multiplications per cycle.
+
+    energy_nj : per inference or round of the workload, at its own shortest clock period.
+    """
+
+    form: Text
+    energy_nj: Positive
+    area_um2: Positive
+    delay_ps: Positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What a design takes per inference or round of the workload.
+
+    energy_nj : level (`hw.ppa.chip.levels.LEVELS`) -> nJ. cycles : of the accelerator with a host
+    that never waits.
+    """
+
+    energy_nj: Mapping[str, Amount]
+    area_um2: Positive
+    cycles: Positive
+    clock_ps: Positive
+
+    @property
+    def latency_us(self) -> float:
+        """Time of a batch divided by its images, or of a round of such."""
+        return self.cycles * self.clock_ps * 1e-6
+
+    def relative(self, exact: Figures) -> dict[str, float]:
+        """Return level -> energy with the exact design's 1."""
+        return {level: energy / exact.energy_nj[level] for level, energy in self.energy_nj.items()}
+
+    def enlarged(self, area_um2: float) -> Figures:
+        """Return the same arrays built so often that they take an area, sharing the work evenly.
+
+        Energy stays, fractions of an array and perfect use allowed: the best that they could do.
+        """
+        return replace(self, area_um2=area_um2, cycles=self.cycles * self.area_um2 / area_um2)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunResult:
     """A whole run.
 
@@ -301,7 +346,15 @@ class RunResult:
         Damage of that multiplier in that layer alone: mean squared change of the logits
         over the calibration images, divided by the variance of the exact logits. Measured if
         `calibration.studied`, else predicted; empty when no method asked for it.
+    exact_forms : sequence of ExactForm
+        The exact array, its own form first, and those of other forms.
     calibration, compensation : facts, None when there was none
+    objective : str
+        Level whose energy was minimised, relative to the exact design's in all candidates.
+    exact_figures : Figures
+        Of the exact design.
+    figures : mapping of str to Figures
+        Method -> of its best design.
     layer_energy_pj : mapping of layer to mapping of multiplier to float
         Array energy of the layer per inference or round of the workload, picojoules.
     configuration : mapping
@@ -316,17 +369,26 @@ class RunResult:
     layers: Sequence[LayerFacts]
     multipliers: Sequence[MultiplierFacts]
     exact: Candidate
+    exact_forms: Sequence[ExactForm]
     methods: Sequence[MethodResult]
     calibration: CalibrationFacts | None
     compensation: CompensationFacts | None
     sensitivity: Mapping[str, Mapping[str, Amount]]
     layer_energy_pj: Mapping[str, Mapping[str, Positive]]
-    exact_area_um2: Positive
-    clock_ps: Amount
+    objective: str
+    exact_figures: Figures
+    figures: Mapping[str, Figures]
     configuration: Mapping[str, Any]
     versions: Mapping[str, str] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
     seconds: Amount = 0.0
+
+    @property
+    def baseline(self) -> ExactForm:
+        """The exact array of least energy among those that keep up with the bank's own one."""
+        own = self.exact_forms[0]
+        return min((one for one in self.exact_forms if one.delay_ps <= own.delay_ps),
+                   key=lambda one: one.energy_nj)
 
     @property
     def winner(self) -> MethodResult:
@@ -337,6 +399,27 @@ class RunResult:
     def kept(self) -> Candidate:
         """The design that was kept, the exact one where none was found."""
         return self.winner.best or self.exact
+
+    @property
+    def kept_figures(self) -> Figures:
+        """Of the design that was kept."""
+        return self.figures.get(self.chosen, self.exact_figures)
+
+    @property
+    def equal_area(self) -> Figures:
+        """Of exact arrays that take as much area as the kept design, `Figures.enlarged`."""
+        return self.exact_figures.enlarged(self.kept_figures.area_um2)
+
+    @property
+    def period(self) -> str:
+        """What energies and cycles are of, in words."""
+        return "a round" if self.joint else "an inference"
+
+    @property
+    def made_of(self) -> str:
+        """The multipliers of the kept design, and what they are."""
+        words = {facts.name: facts.words for facts in self.multipliers}
+        return made_of({name: words[name] for name in self.kept.arrays})
 
     @property
     def joint(self) -> bool:
@@ -368,6 +451,14 @@ class RunResult:
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
         return run
+
+
+def made_of(words: Mapping[str, str]) -> str:
+    """Return names with what they stand for; those that are alike come together."""
+    alike: dict[str, list[str]] = {}
+    for name, meaning in words.items():
+        alike.setdefault(meaning, []).append(name)
+    return "; ".join(f"{', '.join(names)} ({meaning})" for meaning, names in alike.items())
 
 
 @dataclass(frozen=True, kw_only=True)

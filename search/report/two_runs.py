@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
+from hw.ppa.chip.levels import LEVELS
 from search.report.record import (
     Certificate,
     JudgedNetwork,
@@ -15,13 +17,18 @@ from search.report.record import (
 T = TypeVar("T")
 Rows = Sequence[tuple[str, Callable[[T], float | None], str]]
 
+def _level(level: str, run: RunResult) -> float:
+    return run.kept_figures.relative(run.exact_figures)[level]
+
+
 # What is compared: name, value, how it is written. Energy and area are relative to the exact array.
 ROWS: Rows[RunResult] = (
-    ("array energy", lambda run: run.kept.energy, "{:.4f}"),
+    *((f"{level} energy", partial(_level, level), "{:.4f}") for level in LEVELS),
     ("array area", lambda run: run.kept.area, "{:.4f}"),
     ("arrays", lambda run: len(run.kept.arrays), "{:.0f}"),
-    ("exact array, um2", lambda run: run.exact_area_um2, "{:,.0f}"),
-    ("clock, ps", lambda run: run.clock_ps, "{:.0f}"),
+    ("exact array, um2", lambda run: run.exact_figures.area_um2, "{:,.0f}"),
+    ("clock, ps", lambda run: run.kept_figures.clock_ps, "{:.0f}"),
+    ("latency, us", lambda run: run.kept_figures.latency_us, "{:.4g}"),
     ("evaluations", lambda run: run.winner.evaluations, "{:.1f}"),
     ("seconds", lambda run: run.seconds, "{:.0f}"),
 )

@@ -27,17 +27,17 @@ def _area(size: str) -> str:
                 if name == f"AutoApprox {size}")
 
 
+BESIDE_PRECISION = ("--method", "milp", "--compare", "precision")
 # Variant of a search -> its options.
 VARIANTS: dict[str, tuple[str, ...]] = {
-    "milp": ("--method", "milp", "--compare", "none"),
-    "milp-plain": ("--method", "milp", "--compare", "none", "--compensation", "none"),
-    "milp-wide": ("--method", "milp", "--compare", "none", "--multipliers", "all",
-                  "--max-arrays", "4"),
+    "milp": BESIDE_PRECISION,
+    "milp-plain": (*BESIDE_PRECISION, "--compensation", "none"),
+    "milp-wide": (*BESIDE_PRECISION, "--multipliers", "all", "--max-arrays", "4"),
     "all": ("--method", "all"),
     "all-plain": ("--method", "all", "--compensation", "none"),
     "study": ("--method", "milp", "--compare", "none", "--study"),
-    **{f"area-{size.lower()}": ("--method", "milp", "--compare", "none", "--area-limit",
-                                _area(size)) for size in ("S", "L", "XL")},
+    **{f"area-{size.lower()}": (*BESIDE_PRECISION, "--area-limit", _area(size))
+       for size in ("S", "L", "XL")},
 }
 
 # Variant -> the one of its run's figures that the page shows.
@@ -151,7 +151,7 @@ def _search(network: Network, variant: str, budget: int) -> Iterator[Step]:
         outputs=(folder,), unfinished=f"{folder}.unfinished",
         figure=f"{folder}/figures/{FIGURES[variant]}.svg" if variant in FIGURES else None)
     if variant != "study":  # there the sensitivities are wanted, not the design
-        methods = tuple(METHODS) if variant.startswith("all") else ("milp",)
+        methods = tuple(METHODS) if variant.startswith("all") else ("precision", "milp")
         yield from _chips(network, run, methods, about)
 
 

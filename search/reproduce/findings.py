@@ -111,12 +111,14 @@ def _search(step: Step, work: Path) -> Findings:
         **{name: run.configuration[name] for name in (
             "margin", "budget", "seed", "compensation", "area_limit", "max_arrays", "rows",
             "cols", "batch")},
-        "methods": {method.method: _method(method) for method in run.methods}}
+        "methods": {method.method: _method(run, method) for method in run.methods}}
 
 
-def _method(method: MethodResult) -> Findings:
-    best = method.best
-    return {"evaluations": method.evaluations,
+def _method(run: RunResult, method: MethodResult) -> Findings:
+    best, own = method.best, run.figures.get(method.method)
+    return {"relative": own.relative(run.exact_figures) if own else {},
+            "latency_us": own.latency_us if own else None,
+            "evaluations": method.evaluations,
             "accepted_energy": method.accepted.energy if method.accepted else None,
             "energy": best.energy if best else None, "area": best.area if best else None,
             "arrays": list(best.arrays) if best else [],

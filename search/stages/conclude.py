@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy.typing as npt
 
-from search.problem.space import Problem
+from search.problem.space import Assignment, Problem
 from search.report.record import (
     CalibrationFacts,
     CompensationFacts,
+    Figures,
     LayerFacts,
     NetworkFacts,
     RunResult,
 )
 from search.stages.calibrate import rank_correlation
-from search.stages.records import Found
+from search.stages.records import Costs, Found
 
 
 def conclude(found: Found, *, name: str, networks: Sequence[NetworkFacts],
@@ -31,18 +32,30 @@ def conclude(found: Found, *, name: str, networks: Sequence[NetworkFacts],
     problem = found.costs.problem
     alone = found.predictions.alone
     return RunResult(
-        name=name, chosen=found.methods[-1].method, networks=[
+        name=name, chosen=found.chosen, networks=[
             replace(one, doubt=reference.doubt)
             for one, reference in zip(networks, found.references, strict=True)],
         layers=[LayerFacts.of(layer, called) for one in found.networks
                 for layer, called in zip(one.network.layers, one.layers, strict=True)],
-        multipliers=found.costs.facts, exact=found.exact, methods=found.methods,
+        multipliers=found.costs.facts, exact=found.exact, exact_forms=found.exact_forms,
+        methods=found.methods,
         calibration=_calibration(found), compensation=_compensation(found),
         sensitivity={} if alone is None else _by_name(problem, alone),
-        layer_energy_pj=_by_name(problem, problem.layer_energy_pj()),
-        exact_area_um2=float(problem.area_um2[problem.reference]),
-        clock_ps=problem.clock_ps(problem.bank(problem.from_mapping(found.best.mapping))),
+        layer_energy_pj=_by_name(problem, found.costs.levels["array"].layer_energy_pj()),
+        objective=found.costs.objective, exact_figures=figures(found.costs, problem.exact),
+        figures={method.method: figures(found.costs, problem.from_mapping(method.best.mapping))
+                 for method in found.methods if method.best is not None},
         configuration=configuration, versions=versions, hashes=hashes)
+
+
+def figures(costs: Costs, design: Assignment) -> Figures:
+    """Return what a design takes at every level."""
+    problem = costs.problem
+    bank = problem.bank(design)
+    return Figures(
+        energy_nj={level: 1e-3 * own.energy_pj(design) for level, own in costs.levels.items()},
+        area_um2=float(problem.area_um2[list(bank)].sum()), cycles=costs.cycles,
+        clock_ps=problem.clock_ps(bank))
 
 
 def constants(found: Found) -> dict[str, dict[str, Any]]:
@@ -75,7 +88,7 @@ def _calibration(found: Found) -> CalibrationFacts | None:
         pairs_used=damage.interaction is not None, studied=predictions.studied,
         searched=_least([rank_correlation([damage.of(design) for design in designs],
                                           [measured[design].damage for design in designs])]),
-        searched_designs=len(designs), charge=found.charges.calibration)
+        searched_designs=len(designs), charge=found.charges[found.chosen].calibration)
 
 
 def _compensation(found: Found) -> CompensationFacts | None:
@@ -89,7 +102,8 @@ def _compensation(found: Found) -> CompensationFacts | None:
     kept = [fit for _one, fits, _mapping in fitted
             for row in fits.fits.values() for fit in row.values()]
     return CompensationFacts(
-        kind=fitted[0][1].kind, passes=fitted[0][1].passes, charge=found.charges.compensation,
+        kind=fitted[0][1].kind, passes=fitted[0][1].passes,
+        charge=found.charges[found.chosen].compensation,
         corrected=sum(fit.correction is not None for fit in kept), pairs=len(kept),
         layers={one.prefix + layer: fits.fits[layer][used].kept
                 for one, fits, mapping in fitted for layer, used in mapping.items()},

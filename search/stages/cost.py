@@ -19,46 +19,50 @@ from hw.common.progress import Task
 from hw.machine.design import BankConfig
 from hw.multipliers import EXACT
 from hw.multipliers.metrics import error_metrics
+from hw.multipliers.precision import in_words
 from hw.ppa import (
     MappedPe,
     StreamEnergy,
     array_cost,
     draw_cycles,
-    layer_energy,
+    idle_array_fj,
     stream_energies,
 )
+from hw.ppa.chip.blocks import DEFAULT_PRESET, ChipPreset
+from hw.ppa.chip.levels import LevelEnergy, level_energies
+from hw.ppa.chip.workload import layer_work
+from hw.ppa.mapping.stored_pes import units_delay_ps
 from search.problem.space import Limits, Problem
 from search.report.record import MultiplierFacts
 from search.stages.records import Compensated, Costs, Inputs, Quantised
 from search.stages.watched import Watch
 from sim.accuracy.evaluator import Constants
 from sim.network.layer import MappedLayer
+from sim.network.sampled_operands import IMAGES, sampled_operands
 
-STREAM_IMAGES = 32  # whose operands are sampled for energy and histograms
-LANES = 4096  # sampled PE-cycles per (layer, multiplier)
 Energies = Callable[..., list[StreamEnergy]]
 
 
 def cost(networks: Sequence[Quantised], fits: Sequence[Compensated | None], inputs: Inputs,
-         limits: Limits, *, batch: int, seed: int, watch: Watch,
+         limits: Limits, *, batch: int, objective: str, chip: ChipPreset, watch: Watch,
          energies: Energies = stream_energies) -> Costs:
     """Return the costs of a round of the workload: of each array in each layer.
 
-    The other parameters are those of `measure_costs`.
+    objective : the level whose energy is minimised. The others are those of `measure_costs`.
     """
     found = watch.each(
         "energy of every array on every layer", [len(inputs.pes)] * len(networks),
         lambda one, fitted, progress: measure_costs(
             one.network.layers, operands(one), inputs.pes, reference=EXACT, bank=inputs.bank,
-            batch=batch, limits=limits, seed=seed, constants=fitted, energies=energies,
-            progress=progress), networks, fits)
+            batch=batch, limits=limits, objective=objective, chip=chip, constants=fitted,
+            energies=energies, progress=progress), networks, fits)
     return join_costs({one.prefix: own for one, own in zip(networks, found, strict=True)},
                       [one.source.inferences for one in networks])
 
 
 def operands(network: Quantised) -> dict[str, npt.NDArray[np.int16]]:
     """Return what enters the arrays in each layer, sampled: int16[groups, m, k]."""
-    return network.network.layer_operands(network.splits.calibrate.images[:STREAM_IMAGES])
+    return sampled_operands(network.network, network.splits.calibrate.images[:IMAGES])
 
 
 def join_costs(networks: Mapping[str, Costs], inferences: Sequence[int]) -> Costs:
@@ -67,23 +71,26 @@ def join_costs(networks: Mapping[str, Costs], inferences: Sequence[int]) -> Cost
     networks : by the prefix of their layers; multipliers and limits are the same in all.
     """
     costs, times = list(networks.values()), np.array(inferences, float)
-    problems = [one.problem for one in costs]
     pe_cycles = times * [one.pe_cycles for one in costs]
-    starts = np.cumsum([0, *(len(problem.layers) for problem in problems)])[:-1]
+    starts = np.cumsum([0, *(len(one.problem.layers) for one in costs)])[:-1]
 
     def mean(values: Sequence[float]) -> float:
         return float(np.average(values, weights=pe_cycles))
 
-    return Costs(
-        pe_cycles=float(pe_cycles.sum()),
-        problem=replace(
+    def joined(problems: Sequence[Problem]) -> Problem:
+        return replace(
             problems[0], starts=tuple(starts.tolist()),
             layers=tuple(prefix + layer for prefix, problem
                          in zip(networks, problems, strict=True) for layer in problem.layers),
             dynamic_pj=np.concatenate([count * problem.dynamic_pj for count, problem
                                        in zip(times, problems, strict=True)]),
             cycles=np.concatenate([count * problem.cycles for count, problem
-                                   in zip(times, problems, strict=True)])),
+                                   in zip(times, problems, strict=True)]))
+
+    return Costs(
+        objective=costs[0].objective, pe_cycles=float(pe_cycles.sum()),
+        cycles=float(times @ [one.cycles for one in costs]),
+        levels={level: joined([one.levels[level] for one in costs]) for level in costs[0].levels},
         facts=tuple(replace(
             same[0], pe_energy_fj=mean([facts.pe_energy_fj for facts in same]),
             multiplier_energy_fj=mean([facts.multiplier_energy_fj for facts in same]))
@@ -92,24 +99,22 @@ def join_costs(networks: Mapping[str, Costs], inferences: Sequence[int]) -> Cost
 
 def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDArray[np.int16]],
                   pes: Mapping[str, MappedPe], *, reference: str, bank: BankConfig, batch: int,
-                  limits: Limits, seed: int, constants: Constants | None = None,
-                  energies: Energies = stream_energies, progress: Task | None = None) -> Costs:
-    """Return the costs of every (layer, multiplier).
+                  limits: Limits, objective: str = "array", chip: ChipPreset = DEFAULT_PRESET,
+                  constants: Constants | None = None, energies: Energies = stream_energies,
+                  progress: Task | None = None) -> Costs:
+    """Return the costs of every (layer, multiplier), at every level.
 
     operands : layer -> int16[groups, m, k], activations in streaming order. pes : by multiplier,
     the columns of the problem in order; `reference` is one of them. bank : rows, columns and
-    partial-sum width. batch : images per weight loading. seed : of the sampled PE-cycles, the same
-    for all multipliers. constants : what each layer has on each multiplier: with other weights an
+    partial-sum width. batch : images per weight loading. objective : one of `LEVELS`. chip : what
+    surrounds the arrays. constants : what each layer has on each multiplier: with other weights an
     array spends other energy. energies : as `hw.ppa.stream_energies`, which may keep what it
     measures. progress : advanced once per multiplier.
     """
     drawn = [draw_cycles(operands[layer.name], layer.weights.shape, rows=bank.rows,
-                         cols=bank.cols, lanes=LANES, seed=seed) for layer in layers]
+                         cols=bank.cols, dataflow=bank.dataflow, psum_start=bank.psum_start)
+             for layer in layers]
     own = [cycles.with_weights(layer.weights) for cycles, layer in zip(drawn, layers, strict=True)]
-    n, k = len(layers), len(pes)
-    dynamic, cycles = np.zeros((n, k)), np.zeros(n)
-    area, leakage, delay = np.zeros(k), np.zeros(k), np.zeros(k)
-    facts = []
 
     def measure(pe: MappedPe) -> list[StreamEnergy]:
         samples = []
@@ -119,30 +124,52 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
                            else cycles.with_weights(built.weights))
         return energies(pe, samples)
 
+    streams = {}
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        measured = threads.map(measure, pes.values())
-        for column, (pe, streams) in enumerate(zip(pes.values(), measured, strict=True)):
-            array = array_cost(pe, rows=bank.rows, cols=bank.cols)
-            area[column], delay[column] = array.area_um2, array.delay_ps
-            leakage[column] = array.leakage_nw * 1e-3
-            spent = [layer_energy(pe, stream, layer, bank, batch=batch, clock_ps=pe.delay_ps)
-                     for layer, stream in zip(layers, streams, strict=True)]
-            dynamic[:, column] = [1e3 * (one.data_nj + one.weights_nj + one.clock_nj)
-                                  for one in spent]
-            cycles[:] = [one.cycles for one in spent]
-            pe_cycles = [one.pe_cycles for one in spent]
-            facts.append(_facts(
-                pe, energy_fj=np.average([one.mean_fj for one in streams], weights=pe_cycles),
-                multiplier_fj=np.average([one.multiplier_fj for one in streams],
-                                         weights=pe_cycles)))
+        for name, found in zip(pes, threads.map(measure, pes.values()), strict=True):
+            streams[name] = found
             if progress is not None:
-                progress.advance(note=pe.multiplier.name)
+                progress.advance(note=name)
+    works = layer_work(layers, bank, batch=batch)
+    # The slowest unit sets the clock, array or not.
+    around = units_delay_ps(pes[reference].technology)
+    exact = level_energies(pes[reference], streams[reference], layers, works, bank, batch=batch,
+                           preset=chip, clock_ps=max(around, pes[reference].delay_ps))
+    spent = [level_energies(pe, streams[name], layers, works, bank, batch=batch, preset=chip,
+                            exact=exact) for name, pe in pes.items()]
+    pe_cycles = [one.array.pe_cycles for one in exact]
+    arrays = [array_cost(pe, rows=bank.rows, cols=bank.cols) for pe in pes.values()]
     problem = Problem(
         layers=tuple(layer.name for layer in layers), multipliers=tuple(pes),
-        reference=list(pes).index(reference), dynamic_pj=dynamic, cycles=cycles,
-        leakage_uw=leakage, delay_ps=delay, area_um2=area, area_limit=limits.area_limit,
-        max_arrays=limits.max_arrays, keep_exact=limits.keep_exact)
-    return Costs(problem=problem, facts=tuple(facts), pe_cycles=float(sum(pe_cycles)))
+        reference=list(pes).index(reference), dynamic_pj=_dynamic_pj(
+            spent, lambda one: one.array.total_nj - one.array.leakage_nj),
+        cycles=np.array([one.array.cycles for one in exact]),
+        leakage_uw=1e-3 * np.array([array.leakage_nw for array in arrays]),
+        delay_ps=np.maximum([array.delay_ps for array in arrays], around),
+        area_um2=np.array([array.area_um2 for array in arrays]), area_limit=limits.area_limit,
+        max_arrays=limits.max_arrays, keep_exact=limits.keep_exact,
+        idle_fj=idle_array_fj(pes[reference].technology, bank) if limits.max_arrays > 1 else 0.0)
+    return Costs(
+        objective=objective, cycles=sum(one.chip.cycles for one in exact),
+        pe_cycles=sum(pe_cycles), levels={
+            "multiplier": replace(problem, leakage_uw=np.zeros(len(pes)), idle_fj=0.0,
+                                  dynamic_pj=_dynamic_pj(spent, lambda one: one.multiplier_nj)),
+            "array": problem,
+            # Control grows with all that is on the chip, leakage of the arrays included.
+            "chip": replace(problem, leakage_uw=chip.overhead * problem.leakage_uw,
+                            idle_fj=chip.overhead * problem.idle_fj,
+                            dynamic_pj=_dynamic_pj(spent, lambda one: one.chip.chip_nj
+                                                   - chip.overhead * one.array.leakage_nj))},
+        facts=tuple(_facts(
+            pe, energy_fj=np.average([one.mean_fj for one in streams[name]], weights=pe_cycles),
+            multiplier_fj=np.average([one.multiplier_fj for one in streams[name]],
+                                     weights=pe_cycles)) for name, pe in pes.items()))
+
+
+def _dynamic_pj(spent: Sequence[Sequence[LevelEnergy]],
+                energy_nj: Callable[[LevelEnergy], float]) -> npt.NDArray[np.float64]:
+    """Return an energy of every layer on every array, float64[N, K]."""
+    return 1e3 * np.array([[energy_nj(one) for one in column] for column in spent]).T
 
 
 def _facts(pe: MappedPe, *, energy_fj: np.floating[Any], multiplier_fj: np.floating[Any]
@@ -150,10 +177,12 @@ def _facts(pe: MappedPe, *, energy_fj: np.floating[Any], multiplier_fj: np.float
     multiplier = pe.multiplier
     errors = error_metrics(multiplier.table, signed=multiplier.signed)
     return MultiplierFacts(
-        name=multiplier.name, family=multiplier.family, digest=multiplier.digest,
+        name=multiplier.name, family=multiplier.family, words=in_words(multiplier),
+        digest=multiplier.digest,
         mae_percent=errors.mae_percent, wce_percent=errors.wce_percent,
         ep_percent=errors.ep_percent, mre_percent=errors.mre_percent,
         bias_percent=errors.bias_percent,
-        pe_area_um2=pe.area_um2, multiplier_area_um2=pe.multiplier_area_um2,
-        pe_delay_ps=pe.delay_ps, pe_energy_fj=float(energy_fj),
+        pe_area_um2=pe.area_um2 / pe.kind.multiplications,
+        multiplier_area_um2=pe.multiplier_area_um2, pe_delay_ps=pe.delay_ps,
+        pe_energy_fj=float(energy_fj) / pe.kind.multiplications,
         multiplier_energy_fj=float(multiplier_fj))

@@ -27,4 +27,5 @@ def fingerprint(options: Options, inputs: Inputs, networks: Sequence[Quantised]
             own[f"{name} images{of}"] = one.splits.digest(name)
     if len(networks) > 1:  # counts are kept in their order
         own["order of networks"] = ", ".join(one.source.name for one in networks)
-    return {**own, "multipliers": circuits.hexdigest(), "compensation": options.compensation}
+    return {**own, "multipliers": circuits.hexdigest(), "compensation": options.compensation,
+            "objective": f"{options.objective}, chip {options.chip}"}

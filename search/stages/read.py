@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import numpy as np
 
+from hw.common.errors import InputError, ToolError
 from hw.machine.design import BankConfig
-from hw.multipliers import EXACT
+from hw.machine.pe import FORMS
+from hw.multipliers import EXACT, get
 from hw.ppa import MappedPe, load_pe
 from hw.ppa.chip.array import array_cost
 from hw.ppa.library.chosen import technology_of
+from hw.ppa.library.technology import Technology
 from search.options import Options
 from search.problem.multipliers import choose_multipliers
 from search.problem.space import Problem
@@ -25,25 +30,57 @@ def read(options: Options) -> Inputs:
     sources = options.workload.networks
     for source in sources:
         check_source(source)
-    bank = BankConfig(rows=options.rows, cols=options.cols)
-    multipliers = choose_multipliers(options.multipliers, bank)
+    bank = options.bank()
+    # The run's own method first: what others bring comes behind its multipliers.
+    words = {method.name: (method.bank,) if method.bank else options.multipliers
+             for method in reversed(options.methods)}
+    multipliers = choose_multipliers([word for some in words.values() for word in some], bank)
     technology = technology_of(options.technology, None)
     technology.require_energy()
-    pes = {name: load_pe(multiplier, bank.psum_width, technology, folder=options.pes)
-           for name, multiplier in multipliers.items()}
-    _check_limits(options, bank, pes)
+    pes: dict[str, MappedPe] = {}
+    banks = {}
+    for label, some in words.items():
+        names = list(choose_multipliers(some, bank))
+        try:
+            own = {name: pes.get(name) or load_pe(
+                multipliers[name], bank.psum_width, technology, dataflow=bank.dataflow,
+                folder=options.pes) for name in names}
+            _check_limits(options, bank, own)
+        except (InputError, ToolError) as error:
+            if label == options.method or some == options.multipliers:
+                raise
+            print(f"notice: method {label} is left out: {error}", file=sys.stderr)
+            continue
+        pes |= own
+        banks[label] = names
+    columns = list(pes)
+    exact_pes = {bank.form: pes[EXACT]} | dict(_other_forms(options, bank, technology))
     splits = tuple(load_splits(source.model, data=source.data, separate=source.splits,
                                seed=options.seed, limit=source.limit) for source in sources)
     check_untouched({source.name: one for source, one in zip(sources, splits, strict=True)})
-    return Inputs(bank=bank, multipliers=multipliers, pes=pes, splits=splits)
+    return Inputs(
+        bank=bank, multipliers={name: multipliers[name] for name in pes}, pes=pes,
+        exact_pes=exact_pes, splits=splits,
+        offered={label: sorted(map(columns.index, names)) for label, names in banks.items()})
+
+
+def _other_forms(options: Options, bank: BankConfig,
+                 technology: Technology) -> Iterator[tuple[str, MappedPe]]:
+    """Return the exact PE in the forms that fit the bank and are stored: more may be built."""
+    for form, dataflow in FORMS.items():
+        if form != bank.form and not (bank.rows % dataflow.macs or bank.cols % dataflow.outputs):
+            with suppress(ToolError):
+                yield form, load_pe(get(EXACT), bank.psum_width, technology, dataflow=dataflow,
+                                    folder=options.pes)
 
 
 def _check_limits(options: Options, bank: BankConfig, pes: Mapping[str, MappedPe]) -> None:
     """Refuse limits that leave room for no array, whatever the layers are."""
     nothing = np.zeros(len(pes))
-    Problem(layers=("any",), multipliers=tuple(pes), reference=list(pes).index(EXACT),
-            dynamic_pj=nothing[None], cycles=nothing[:1], leakage_uw=nothing, delay_ps=nothing,
-            area_um2=np.array([array_cost(pe, rows=bank.rows, cols=bank.cols).area_um2
-                               for pe in pes.values()]),
-            area_limit=options.area_limit, max_arrays=options.max_arrays,
-            keep_exact=options.keep_exact)
+    Problem(
+        layers=("any",), multipliers=tuple(pes), reference=list(pes).index(EXACT),
+        dynamic_pj=nothing[None], cycles=nothing[:1], leakage_uw=nothing, delay_ps=nothing,
+        area_um2=np.array([array_cost(pe, rows=bank.rows, cols=bank.cols).area_um2
+                           for pe in pes.values()]),
+        area_limit=options.area_limit, max_arrays=options.max_arrays,
+        keep_exact=options.keep_exact)

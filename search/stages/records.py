@@ -17,7 +17,7 @@ from search.measure.designs import Measured
 from search.problem.space import Problem
 from search.problem.splits import Splits
 from search.problem.workload import NetworkSource, own_layers
-from search.report.record import Candidate, MethodResult, MultiplierFacts
+from search.report.record import Candidate, ExactForm, MethodResult, MultiplierFacts
 from sim.compensation import Correction, LayerFit
 from sim.network.layer import MappedLayer
 from sim.network.quant_network import QuantNetwork
@@ -27,12 +27,23 @@ Float = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """Read: what arrays may be built from, and the images of each network of the workload."""
+    """Read: what arrays may be built from, and the images of each network of the workload.
+
+    exact_pes : the exact PE of each form that is stored and fits the bank, the bank's first.
+    offered : method -> columns of the multipliers that it chooses from.
+    """
 
     bank: BankConfig
     multipliers: Mapping[str, Multiplier]
     pes: Mapping[str, MappedPe]
+    exact_pes: Mapping[str, MappedPe]
     splits: tuple[Splits, ...]
+    offered: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    def offered_to(self, method: str) -> dict[str, Multiplier]:
+        """Return the multipliers that a method chooses from."""
+        known = list(self.multipliers.items())
+        return dict(known[column] for column in self.offered[method])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,14 +109,23 @@ class Compensated:
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """The problem, and the figures of its multipliers for the report.
+    """The problem at every level, and the figures of its multipliers for the report.
 
-    pe_cycles : PE-cycles of one inference, over which energies of the facts are averaged.
+    levels : level (`hw.ppa.chip.levels.LEVELS`) -> the problem with its energies. objective : the
+    level that is minimised. pe_cycles : PE-cycles of one inference, over which energies of the
+    facts are averaged. cycles : of the accelerator, the same whatever the mapping.
     """
 
-    problem: Problem
+    objective: str
+    levels: Mapping[str, Problem]
     facts: tuple[MultiplierFacts, ...]
     pe_cycles: float
+    cycles: float
+
+    @property
+    def problem(self) -> Problem:
+        """What is searched."""
+        return self.levels[self.objective]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -165,15 +185,16 @@ class Searched:
 class Found:
     """All that the stages of a run handed on.
 
-    fits : None for a network without any. methods : certified, the chosen one last. margins : of
-    each network's certificates. compared : the kept design on the search splits, as it is and
-    where layers keep their own constants; None where they do.
+    charges : of each method. fits : None for a network without any. methods : certified, the
+    chosen one last. margins : of each network's certificates. compared : the kept design on the
+    search splits, as it is and where layers keep their own constants; None where they do.
     """
 
     networks: Sequence[Quantised]
-    charges: Charges
+    charges: Mapping[str, Charges]
     fits: Sequence[Compensated | None]
     costs: Costs
+    exact_forms: Sequence[ExactForm]
     references: Sequence[Reference]
     exact: Candidate
     predictions: Predictions
@@ -181,6 +202,11 @@ class Found:
     methods: Sequence[MethodResult]
     margins: Sequence[float]
     compared: tuple[Measured, Measured] | None
+
+    @property
+    def chosen(self) -> str:
+        """The run's own method."""
+        return self.methods[-1].method
 
     @property
     def best(self) -> Candidate:

@@ -23,6 +23,7 @@ from hw.common.progress import task
 from hw.common.wording import counted
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.design import BankConfig, Design
+from hw.machine.pe import FORMS
 from hw.multipliers import get
 from hw.rtl.process import emit_design
 from models import ZOO
@@ -46,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("design", nargs="?", type=Path, metavar="DESIGN.json",
                         help=f"design file (default: {PRESET.rows}x{PRESET.cols} with "
                         f"{', '.join(PRESET.arrays)}, layers on them in turn)")
+    parser.add_argument("--pe-form", metavar="TxO",
+                        help=f"terms x outputs of a PE, one of {', '.join(FORMS)} (default: what "
+                        "the design says)")
     parser.add_argument("--network", type=Path, default=DIGITS, metavar="MODEL.onnx",
                         help="network (default: the embedded one)")
     parser.add_argument("--data", metavar="DATA",
@@ -80,6 +84,8 @@ def _design(arguments: argparse.Namespace, network: Any) -> Design:
         design = Design(name="cosim", bank=PRESET,
                         multipliers={name: get(name) for name in PRESET.arrays})
         design = replace(design, mapping=round_robin(network, design))
+    if arguments.pe_form is not None:
+        design = design.with_pes(arguments.pe_form)
     names = [layer.name for layer in network.layers]
     for name in (*design.mapping, *(arguments.layers or ())):
         if name not in names:
@@ -158,8 +164,9 @@ def _run(on_rtl: NetworkOnRtl, images: np.ndarray, arguments: argparse.Namespace
     golden = on_rtl.network.run(images, on_rtl.tables)
     same = int((found == golden).all(axis=1).sum())
     right = all(run.differing == run.late == 0 for run in layers.values())
-    return {"design": on_rtl.design.name, "rows": on_rtl.design.bank.rows,
-            "cols": on_rtl.design.bank.cols, "images": len(images), "logits_equal": same,
+    bank = on_rtl.design.bank
+    return {"design": on_rtl.design.name, "rows": bank.rows, "cols": bank.cols,
+            "pe": bank.dataflow.form, "images": len(images), "logits_equal": same,
             "equal": right and same == len(images), "compared": "sums" if arguments.sums else
             "codes", "stall": arguments.stall, "cycles": cycles, "seconds": seconds,
             "layers": [asdict(run) for run in layers.values()]}
@@ -186,7 +193,8 @@ def _report(result: dict[str, Any]) -> Iterator[str]:
         yield (f"{run['name']:{width}}  {run['array']:{arrays}}  {run['values']:12,} "
                f"{run['differing']:6,} {run['cycles']:10,} {predicted:>10} "
                f"{100 * run['multiplying'] / run['cycles']:4.0f} %{late}")
-    yield (f"{counted(result['images'], 'image')} on {result['rows']}x{result['cols']} arrays: "
+    yield (f"{counted(result['images'], 'image')} on {result['rows']}x{result['cols']} arrays, PEs "
+           f"of {result['pe']}: "
            f"logits of {result['logits_equal']} equal the golden model's; "
            f"{result['cycles']:,} cycles, {result['cycles'] / result['images']:,.0f} per image")
     yield f"simulated in {result['seconds']:.1f} s, {result['cycles'] / result['seconds']:,.0f} " \

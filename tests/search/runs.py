@@ -11,6 +11,8 @@ from search.report.record import (
     Candidate,
     Certificate,
     CompensationFacts,
+    ExactForm,
+    Figures,
     LayerFacts,
     MethodResult,
     MultiplierFacts,
@@ -34,7 +36,7 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
     names = list(made_up_bank())
     cheap = np.linspace(1, 0.4, len(names))
     multipliers = [MultiplierFacts(
-        name=name, family="made-up", digest=made_up_bank()[name].digest,
+        name=name, family="made-up", words=f"made up, {index}", digest=made_up_bank()[name].digest,
         mae_percent=0.01 * index, wce_percent=0.1 * index, ep_percent=index,
         mre_percent=0.02 * index, bias_percent=-0.01 * index, pe_area_um2=90 * (0.5 + 0.5 * saving),
         multiplier_area_um2=40 * saving, pe_delay_ps=700, pe_energy_fj=300 * (0.5 + 0.5 * saving),
@@ -49,6 +51,11 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
                          energy=energy, area=1.5, images=(300,), evaluation=evaluation,
                          right=(int(min(297, 297 - 30 * (0.8 - energy)
                                         * generator.random() * 10)),))
+
+    def figures(energy):
+        return Figures(energy_nj={"multiplier": 20 * energy, "array": 60 * energy,
+                                  "chip": 600 + 60 * energy},
+                       area_um2=20000 if energy == 1 else 30000, cycles=4460, clock_ps=787)
 
     exact = Candidate(mapping=dict.fromkeys(layers, "mul8u_exact"), energy=1.0, area=1.0,
                       right=(296,), images=(300,), evaluation=0)
@@ -70,7 +77,9 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
             layers=len(layers))],
         layers=[LayerFacts(name=layer, kind="conv", k=144, n=16, groups=1, positions=64,
                            macs=147456) for layer in layers],
-        multipliers=multipliers, exact=exact, methods=methods,
+        multipliers=multipliers, exact=exact, methods=methods, exact_forms=(
+            ExactForm(form="1x1", energy_nj=60.0, area_um2=13e3, delay_ps=1000.0),
+            ExactForm(form="4x1r", energy_nj=42.0, area_um2=12e3, delay_ps=900.0)),
         calibration=CalibrationFacts(additive=0.97, pairwise=0.98, pairs_used=False, studied=False,
                                      searched=0.91, searched_designs=60, charge=6.8),
         compensation=CompensationFacts(
@@ -81,6 +90,8 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
                              for index, name in enumerate(names)} for layer in layers},
         layer_energy_pj={layer: {m.name: 50 * m.pe_energy_fj for m in multipliers}
                          for layer in layers},
-        exact_area_um2=20000, clock_ps=787, seconds=42.0,
+        objective="array", exact_figures=figures(1.0), seconds=42.0,
+        figures={method.method: figures(method.best.energy) for method in methods
+                 if method.best is not None},
         configuration={"area_limit": 4.0, "search_loss": 0.0, "seed": 0},
         versions={"numpy": "2"}, hashes={"digits.onnx": "0" * 64})

@@ -34,7 +34,8 @@ def two_problems(*, layers=3, multipliers=4, **limits):
 
 def joined(problems, inferences=INFERENCES, prefixes=("a/", "b/")):
     return join_costs({
-        prefix: Costs(problem=problem, facts=(), pe_cycles=1.0)
+        prefix: Costs(objective="array", levels={"array": problem}, facts=(),
+                      pe_cycles=1.0, cycles=1.0)
         for prefix, problem in zip(prefixes, problems, strict=True)}, inferences).problem
 
 

@@ -66,7 +66,7 @@ class Prepared:
         self.problem = measure_costs(
             network.layers, network.layer_operands(calibrating.images[:32]), {
                 name: load_pe(multiplier) for name, multiplier in self.multipliers.items()},
-            reference=EXACT, bank=BankConfig(), batch=16, limits=Limits(), seed=0,
+            reference=EXACT, bank=BankConfig(), batch=16, limits=Limits(),
             constants=self.constants).problem
         self.predictions = predict([calibrated(
             self.problem, self.constants.error_power(), self.runs(calibrating), seed=0,

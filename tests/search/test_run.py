@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError, ToolError
+from hw.common.wording import energy
 from hw.machine.compiler import Program, routes
 from hw.machine.design import Design
 from hw.multipliers import files, get
@@ -326,7 +327,11 @@ def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, 
     assert doubt in run.networks[0].doubt
     assert doubt in (tmp_path / "run" / "report.html").read_text()
     command.print_summary(Finished(result=run, folder=tmp_path / "run"))
-    assert f"  doubt     exact network has {doubt}" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"  doubt     exact network has {doubt}" in out
+    array = energy(run.exact_figures.energy_nj["array"])
+    assert (f"            array      1.000 of the exact one (+0.0 %), {array} of {array} an "
+            "inference, minimised\n") in out
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -337,6 +342,8 @@ def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, 
     (["--multipliers", "mul8u_trunc_c9", "--budget", "2"],
      r"^Budget must be at least \d+ for method milp, compensation and calibration included, not"),
     (["--compensation", "afine"], r"^Unknown compensation 'afine'; did you mean 'affine'\?$"),
+    (["--objective", "chips"], r"^Unknown objective 'chips'; did you mean 'chip'\?$"),
+    (["--chip", "7mn"], r"^Unknown chip preset '7mn'; did you mean '7nm'\?$"),
     (["--constraint", "nativ"], r"^Unknown constraint 'nativ'; did you mean 'native'\?$"),
     (["--batch", "0"], r"^Batch must be at least 1, not 0$"),
     (["--rows", "0"], r"^Bank rows must be an integer from 1 to 256, not 0$"),

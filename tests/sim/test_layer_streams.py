@@ -3,13 +3,12 @@
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from hw.machine.layer_streams import load_layer_streams
 from models.data import load_digits_split
 from sim.cosim.__main__ import DIGITS
-from sim.layer_streams import layer_streams, spread
+from sim.layer_streams import layer_streams
 from sim.network.quant_network import QuantNetwork
 
 
@@ -26,16 +25,6 @@ def test_layers_are_those_of_the_network(network):
             layer.name, layer.k, layer.n, layer.groups, layer.positions)
         assert (stream.acts == operands[layer.name]).all()
         assert (stream.requantizer is None) == (layer.requantizer is None)
-
-
-def test_part_of_the_rows_is_whole_runs_over_all_images():
-    acts = np.arange(10_000, dtype=np.int16)[None, :, None]
-    found = spread(acts, 1024)[0, :, 0]
-    assert found.size == 1024
-    assert (found[0], found[-1]) == (0, 9_999)
-    assert (np.diff(found) != 1).sum() == 3
-    assert (spread(acts, 100)[0, :, 0] == np.arange(100)).all()
-    assert spread(acts[:, :50], 100).shape == (1, 50, 1)
 
 
 def test_command_writes_the_same_bytes_twice(tmp_path):

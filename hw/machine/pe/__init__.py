@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from hw.machine.pe.kind import Pe, PeKind
+from dataclasses import replace
+
+from hw.common.errors import unknown_name
+from hw.machine.pe.kind import Dataflow, Pe, PeKind
 from hw.machine.pe.sign_magnitude import SIGN_MAGNITUDE_PE
 from hw.machine.pe.twos_complement import TWOS_COMPLEMENT_PE
 from hw.netlist import Netlist
 
-PE_KINDS: dict[str, PeKind] = {kind.name: kind for kind in (
+# Terms x outputs of a PE. More of either leave fewer registers and less clock to each
+# multiplication; delays grow with both.
+FORMS: dict[str, Dataflow] = {dataflow.form: dataflow for dataflow in (
+    Dataflow(), Dataflow(macs=2), Dataflow(macs=4), Dataflow(macs=8),
+    Dataflow(macs=4, outputs=4), Dataflow(macs=4, registered=True, psum_cycles=3))}
+PE_KINDS: dict[str, PeKind] = {kind.label: kind for base in (
     SIGN_MAGNITUDE_PE,
     TWOS_COMPLEMENT_PE,
-)}
+) for kind in (replace(base, dataflow=dataflow) for dataflow in FORMS.values())}
 
 
-def kind_for(*, signed: bool) -> PeKind:
-    """Return the kind of a multiplier where none is chosen: the first that takes it."""
-    return next(kind for kind in PE_KINDS.values() if kind.signed == signed)
+PLAIN = FORMS["1x1"]
+DENSE = FORMS["4x4"]  # least energy of the exact PE
 
 
-def pe_of(netlist: Netlist, psum_width: int) -> Pe:
-    """Return the PE of a multiplier where no kind is chosen."""
-    return Pe(kind=kind_for(signed=netlist.signed), netlist=netlist, psum_width=psum_width)
+def form_named(form: str) -> Dataflow:
+    """Return a form of `FORMS`; InputError suggests the nearest."""
+    if form not in FORMS:
+        raise unknown_name("PE form", form, FORMS)
+    return FORMS[form]
+
+
+def kind_for(*, signed: bool, dataflow: Dataflow = PLAIN) -> PeKind:
+    """Return the first kind that takes a multiplier, of a form."""
+    return next(kind for kind in PE_KINDS.values()
+                if kind.signed == signed and kind.dataflow == dataflow)
+
+
+def pe_of(netlist: Netlist, psum_width: int, dataflow: Dataflow = PLAIN) -> Pe:
+    """Return the PE of a multiplier, of a form, where no kind is chosen."""
+    return Pe(kind=kind_for(signed=netlist.signed, dataflow=dataflow), netlist=netlist,
+              psum_width=psum_width)

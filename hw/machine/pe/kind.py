@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 import numpy as np
@@ -22,7 +22,12 @@ class Dataflow:
     Parameters
     ----------
     macs : int
-        Multiplications per PE: terms of one output, so an array has `rows / macs` rows of PEs.
+        Terms that a PE adds to each of its sums: an array has `rows / macs` rows of PEs.
+    outputs : int
+        Sums of a PE, of as many columns of the array, that share its registers of activations:
+        an array has `cols / outputs` columns of PEs.
+    registered : bool
+        The terms of a sum are added up a cycle before they are added to it (in `psum_cycles`).
     act_hop_cycles : int
         act_in to act_out.
     psum_cycles : int
@@ -32,9 +37,16 @@ class Dataflow:
     """
 
     macs: int = 1
+    outputs: int = 1
+    registered: bool = False
     act_hop_cycles: int = 1
     psum_cycles: int = 2
     psum_hop_cycles: int = 1
+
+    @property
+    def form(self) -> str:
+        """Terms x outputs of a PE, as users write it: `4x4`; `4x1r` if registered."""
+        return f"{self.macs}x{self.outputs}{'r' * self.registered}"
 
 
 class Adder(Enum):
@@ -45,9 +57,10 @@ class Adder(Enum):
 
 
 class ClockGate(Enum):
-    """Where the clock of an array stops."""
+    """How the clock of an array stops."""
 
-    ROOT = auto()  # one gate for all PEs: while it is open, `en` of every PE is 1
+    CELL = "cell"  # by one gate at its root: no register below has an enable
+    ENABLE = "enable"  # the clock runs, every register has an enable: FPGAs, proofs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +70,7 @@ class PeKind:
     Parameters
     ----------
     name : str
-        By which a design chooses it (`hw.machine.pe.PE_KINDS`).
+        How it multiplies and adds.
     operand : OperandFormat
         In which the PEs of an array pass operands on.
     adder : Adder
@@ -69,7 +82,17 @@ class PeKind:
     operand: OperandFormat
     adder: Adder
     dataflow: Dataflow = Dataflow()
-    clock_gate: ClockGate = ClockGate.ROOT
+    clock_gate: ClockGate = ClockGate.CELL
+
+    @property
+    def label(self) -> str:
+        """By which a design chooses it (`hw.machine.pe.PE_KINDS`): name, and form if dense."""
+        return self.name if self.multiplications == 1 else f"{self.name} {self.dataflow.form}"
+
+    @property
+    def multiplications(self) -> int:
+        """Of a PE in each cycle."""
+        return self.dataflow.macs * self.dataflow.outputs
 
     @property
     def signed(self) -> bool:
@@ -126,8 +149,12 @@ class Pe:
             raise ValueError(f"PE multiplier must be {bits}x{bits}, not {widths[0]}x{widths[1]}")
         if self.netlist.signed != self.kind.signed:
             other = "signed" if self.netlist.signed else "unsigned"
-            raise ValueError(f"Multiplier of a {self.kind.name} PE must be {self.kind.takes}, "
+            raise ValueError(f"Multiplier of a {self.kind.label} PE must be {self.kind.takes}, "
                              f"not {other}")
+
+    def with_clock_gate(self, clock_gate: ClockGate) -> Pe:
+        """Return the PE of an array whose clock stops in another way."""
+        return replace(self, kind=replace(self.kind, clock_gate=clock_gate))
 
     @property
     def act_bits(self) -> tuple[int, ...]:
@@ -138,6 +165,21 @@ class Pe:
     def weight_bits(self) -> tuple[int, ...]:
         """Bits of a weight that have a register."""
         return self.netlist.weight_bits + self._sign
+
+    @property
+    def acts_width(self) -> int:
+        """Bits of its activations, of all terms."""
+        return self.kind.dataflow.macs * self.kind.operand.width
+
+    @property
+    def weights_width(self) -> int:
+        """Bits of the weights that it passes on, one for each output."""
+        return self.kind.dataflow.outputs * self.kind.operand.width
+
+    @property
+    def psums_width(self) -> int:
+        """Bits of its partial sums, one for each output."""
+        return self.kind.dataflow.outputs * self.psum_width
 
     @property
     def _sign(self) -> tuple[int, ...]:

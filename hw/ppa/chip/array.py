@@ -9,6 +9,7 @@ from hw.common.errors import InputError
 from hw.machine.accelerator import SUM_BYTES, AcceleratorConfig
 from hw.machine.compiler import OUTPUT_HALVES, QuantisedLayer
 from hw.machine.design import BankConfig
+from hw.ppa.chip.clock_gates import idle_array_fj, running_array_fj
 from hw.ppa.energy.stream_energy import StreamEnergy
 from hw.ppa.mapping.pe import MappedPe
 
@@ -36,7 +37,7 @@ class ArrayCost:
 
 def array_cost(pe: MappedPe, *, rows: int, cols: int) -> ArrayCost:
     """Return the cost of an array of `rows` terms x `cols`: that of the PE, times their number."""
-    pes = rows // pe.kind.dataflow.macs * cols
+    pes = rows * cols // pe.kind.multiplications
     return ArrayCost(area_um2=pes * pe.area_um2, delay_ps=pe.delay_ps,
                      leakage_nw=pes * pe.leakage_nw)
 
@@ -65,7 +66,10 @@ class LayerEnergy:
     weights_nj : float
         Loading weights.
     clock_nj : float
-        Clock of the running array, in every cycle.
+        Clock of the running array and the gate at its root, in every cycle.
+    idle_nj : float
+        Of arrays that do not run, without leakage: closed clock gates, and operands that reach
+        the gates in front of them.
     leakage_nj : float
         Of all arrays of the bank, the idle ones included.
     cycles : float
@@ -78,6 +82,7 @@ class LayerEnergy:
     glitches_nj: float
     weights_nj: float
     clock_nj: float
+    idle_nj: float
     leakage_nj: float
     cycles: float
     pe_cycles: float
@@ -85,7 +90,8 @@ class LayerEnergy:
     @property
     def total_nj(self) -> float:
         """Sum of the parts; `data_nj` has the glitches."""
-        return self.data_nj + self.weights_nj + self.clock_nj + self.leakage_nj
+        return (self.data_nj + self.weights_nj + self.clock_nj + self.idle_nj
+                + self.leakage_nj)
 
 
 def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank: BankConfig, *,
@@ -103,13 +109,15 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
                   the last one taking only its beats
         data    = pes * tiles * ((beats - passes) * (logic + glitches + registers)
                                  + passes * (swap - clock))
-        weights = pes * tiles * passes * (R + 1) / 2 * load
-        clock   = pes * cycles * clock
+        weights = pes * tiles * passes * (R + macs) / 2 * load
+        clock   = cycles * (pes * clock + root gate, open)
+        idle    = cycles * idle arrays * (root gate, closed, + isolation of the operands)
         leakage = pes * (leakage of pe + of each idle PE) * cycles * clock_ps
 
     `swap` is the whole energy of the beat in which new weights take over. A word of weights
-    moves down to its row, so a PE shifts (R + 1) / 2 times per tile on average. Idle arrays
-    are clock-gated at the root and see constant operands: they leak and do nothing else.
+    moves down to its term, so a PE shifts (R + macs) / 2 times per tile on average. Idle arrays
+    are clock-gated at the root and see constant operands: inside, they leak and do nothing else
+    (`hw.ppa.chip.clock_gates` says what the gates spend).
 
     Parameters
     ----------
@@ -132,7 +140,8 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
     Raises
     ------
     InputError
-        The batch is not positive, or the clock is too fast for the PE.
+        The batch is not positive, the clock is too fast for the PE, or there are idle arrays
+        and the library has no clock gate.
     """
     if batch < 1:
         raise InputError(f"Batch must be at least 1, not {batch}")
@@ -151,11 +160,13 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
     data = tiles * ((beats - passes) * energy.data_fj
                     + passes * (energy.swap_fj - energy.clock_fj))
     glitches = tiles * ((beats - passes) * energy.glitches_fj + passes * energy.swap_glitches_fj)
-    weights = tiles * passes * (bank.rows + 1) / 2 * energy.load_fj
+    weights = tiles * passes * (bank.rows + bank.dataflow.macs) / 2 * energy.load_fj
     leakage_nw = pe.leakage_nw + sum(other.leakage_nw for other in idle)
+    array_fj = bank.pes * energy.clock_fj + running_array_fj(pe.technology)
+    idle_fj = len(idle) * idle_array_fj(pe.technology, bank) if idle else 0.0
     scale = bank.pes * 1e-6 / batch  # fJ to nJ, per inference
     return LayerEnergy(
         data_nj=data * scale, glitches_nj=glitches * scale, weights_nj=weights * scale,
-        clock_nj=cycles * energy.clock_fj * scale,
+        clock_nj=cycles * array_fj * 1e-6 / batch, idle_nj=cycles * idle_fj * 1e-6 / batch,
         leakage_nj=leakage_nw * cycles * clock_ps * NW_PS_TO_FJ * scale,
         cycles=cycles / batch, pe_cycles=tiles * beats * bank.pes / batch)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hw.common.errors import InputError, unknown_name
+from hw.common.errors import unknown_name
 from hw.machine.accelerator import CODE_BITS, SUM_BITS, AcceleratorConfig
 from hw.machine.design import BankConfig
 from hw.machine.pe.operand_format import STREAM
@@ -61,6 +61,11 @@ class ChipPreset:
     utilisation: float = 0.7
     mxu_share: float | None = None
 
+    @property
+    def overhead(self) -> float:
+        """Energy of the chip for a unit of energy in its arrays: control grows with them."""
+        return 1.0 if self.mxu_share is not None else 1 / (1 - self.control_share)
+
 
 PRESETS: Mapping[str, ChipPreset] = {preset.name: preset for preset in (
     ChipPreset(name="7nm", node=NODES["7nm"], dram="hbm2"),
@@ -68,6 +73,8 @@ PRESETS: Mapping[str, ChipPreset] = {preset.name: preset for preset in (
     ChipPreset(name="45nm", node=NODES["45nm"], dram="ddr3"),
     # Jain et al., DATE 2022: the matrix unit is 20 % of a TPUv3.
     ChipPreset(name="tpuv3-share", node=NODES["7nm"], dram="hbm2", mxu_share=0.2))}
+
+DEFAULT_PRESET = PRESETS["7nm"]
 
 
 def get_preset(name: str) -> ChipPreset:
@@ -117,6 +124,7 @@ class ChipEnergy:
 
 def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: StreamEnergy,
                 bank: BankConfig, *, batch: int, preset: ChipPreset,
+                exact_nj: float | None = None,
                 config: AcceleratorConfig | None = None) -> ChipEnergy:
     """Return the energy of the chip on one layer, per inference.
 
@@ -131,10 +139,12 @@ def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: Strea
     bank, config : BankConfig, AcceleratorConfig
     batch : int
     preset : ChipPreset
-        One without `mxu_share`; see `shared_energy`.
+    exact_nj : float, optional
+        Of the exact array alone on this layer, which a preset's share is of; by default this is
+        that array.
     """
     if preset.mxu_share is not None:
-        raise InputError(f"Chip preset {preset.name!r} gives a share; it needs the exact array")
+        return _shared_energy(work, array.total_nj, exact_nj or array.total_nj, batch, preset)
     config = config or AcceleratorConfig()
     node, rows, cols = preset.node, bank.rows, bank.cols
     waiting = max(0.0, work.clocked / batch - array.cycles)
@@ -169,8 +179,8 @@ def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: Strea
              f"{counted}; {node.sram_source}"),
     ]
     so_far = sum(part.value for part in parts)
-    parts.append(Part("control", so_far * preset.control_share / (1 - preset.control_share),
-                      MODELLED, f"its share of the area of TPU v1; {JOUPPI_2017}"))
+    parts.append(Part("control", so_far * (preset.overhead - 1), MODELLED,
+                      f"its share of the area of TPU v1; {JOUPPI_2017}"))
     dram = node.dram_access_pj[preset.dram]
     traffic_bits = CODE_BITS * (work.rows_in * rows + work.rows_out * cols
                                 + work.weight_rows * cols)
@@ -180,14 +190,15 @@ def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: Strea
                   f"im2col rows, weights and results; {dram.source}"))
 
 
-def shared_energy(name: str, array_nj: float, exact_nj: float, cycles: float,
-                  preset: ChipPreset) -> ChipEnergy:
+def _shared_energy(work: LayerWork, array_nj: float, exact_nj: float, batch: int,
+                   preset: ChipPreset) -> ChipEnergy:
     """Return the energy of a chip of which the exact array is a given share."""
     assert preset.mxu_share is not None
     rest = exact_nj * (1 - preset.mxu_share) / preset.mxu_share
     share = f"the exact array is {preset.mxu_share:.0%} of the chip; Jain et al., DATE 2022"
     return ChipEnergy(
-        name=name, cycles=cycles, dram=Part("DRAM", 0.0, MODELLED, "part of the rest"),
+        name=work.name, cycles=work.cycles / batch,
+        dram=Part("DRAM", 0.0, MODELLED, "part of the rest"),
         on_chip=(Part("array", array_nj, MEASURED, "mapped PEs on the layer's operands"),
                  Part("rest", rest, MODELLED, share)))
 
@@ -204,8 +215,8 @@ def skew_bits(bank: BankConfig) -> int:
     The input registers hold an operand and a token per row, and an operand per column.
     """
     return ((sum(bank.act_delays) + bank.pe_rows) * (bank.dataflow.macs * STREAM.width + 1)
-            + (sum(bank.weight_delays) + bank.cols) * STREAM.width
-            + sum(bank.psum_delays) * bank.psum_width)
+            + (sum(bank.weight_delays) + bank.pe_cols) * bank.dataflow.outputs * STREAM.width
+            + sum(bank.psum_delays) * bank.dataflow.outputs * bank.psum_width)
 
 
 def chip_area(pes: Sequence[MappedPe], bank: BankConfig, preset: ChipPreset,

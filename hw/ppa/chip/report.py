@@ -9,13 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hw.common.progress import task
-from hw.machine.accelerator import AcceleratorConfig
-from hw.machine.compiler import Program, compile_program
+from hw.machine.compiler import compile_program
 from hw.machine.design import BankConfig, Design
 from hw.machine.layer_streams import LayerStream
 from hw.multipliers import EXACT, get
 from hw.multipliers.base import Multiplier
-from hw.ppa.chip.array import layer_energy
 from hw.ppa.chip.blocks import (
     COPIED,
     MEASURED,
@@ -25,16 +23,16 @@ from hw.ppa.chip.blocks import (
     ChipPreset,
     Part,
     chip_area,
-    chip_energy,
-    shared_energy,
 )
+from hw.ppa.chip.levels import LevelEnergy, level_energies
 from hw.ppa.chip.workload import work_of
-from hw.ppa.energy.operand_sample import OperandSample, sample_operands
+from hw.ppa.energy.operand_sample import sample_operands
 from hw.ppa.energy.pe_energies import stream_energies
 from hw.ppa.mapping.pe import MappedPe
+from hw.ppa.mapping.stored_pes import units_delay_ps
 
 FORMAT = "autoapprox-chip-report/1"
-PeLoader = Callable[[Multiplier, int], MappedPe]
+PeLoader = Callable[[Multiplier, BankConfig], MappedPe]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,10 +40,24 @@ class ChipRun:
     """One design on one network: its layers, its area, its clock."""
 
     design: Design
-    layers: Sequence[ChipEnergy]
+    levels: Sequence[LevelEnergy]
     area: Sequence[Part]
     clock_ps: float
-    cycles: int
+
+    @property
+    def layers(self) -> Sequence[ChipEnergy]:
+        """The chip, layer by layer."""
+        return [level.chip for level in self.levels]
+
+    @property
+    def cycles(self) -> float:
+        """Of the accelerator, per inference."""
+        return sum(layer.cycles for layer in self.layers)
+
+    @property
+    def multiplier_nj(self) -> float:
+        """Of the multipliers alone, per inference."""
+        return sum(level.multiplier_nj for level in self.levels)
 
     @property
     def array_nj(self) -> float:
@@ -84,6 +96,8 @@ class ChipRow:
 
     rows: int
     cols: int
+    exact_multiplier_nj: float
+    multiplier_nj: float
     exact_array_nj: float
     array_nj: float
     exact_chip_nj: float
@@ -108,63 +122,56 @@ def resized(design: Design, size: int) -> Design:
 def exact_design(design: Design) -> Design:
     """Return a bank of the exact array alone with every layer on it."""
     return Design(name=f"{design.name}-exact", multipliers={EXACT: get(EXACT)},
-                  bank=replace(design.bank, arrays=(EXACT,)),
+                  bank=replace(design.bank, arrays=(EXACT,), kinds=()),
                   mapping=dict.fromkeys(design.mapping, 0))
 
 
 def compare(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, preset: ChipPreset,
-            batch: int, seed: int = 0, quiet: bool = False) -> tuple[ChipRow, ChipRun]:
+            batch: int, quiet: bool = False) -> tuple[ChipRow, ChipRun]:
     """Return a design's chip beside that of the exact array, and the design's in full.
 
-    load : returns the mapped PE of a multiplier for a partial-sum width. Errors as of
+    load : returns the mapped PE of a multiplier for a bank. Errors as of
     `compile_program` and `load_pe`.
     """
     bank = design.bank
-    samples = [sample_operands(layer.acts, layer.weights, rows=bank.rows, cols=bank.cols, seed=seed)
-               for layer in layers]
-    reference = exact_design(design)
     with task(f"chip with {bank.rows} x {bank.cols} arrays", 2, quiet=quiet) as progress:
-        exact = _run(reference, layers, samples, load, preset=preset, batch=batch)
+        exact = _run(exact_design(design), layers, load, preset=preset, batch=batch)
         progress.advance()
-        found = _run(design, layers, samples, load, preset=preset, batch=batch, exact=exact)
+        found = _run(design, layers, load, preset=preset, batch=batch, exact=exact)
         progress.advance()
     row = ChipRow(
-        rows=bank.rows, cols=bank.cols, exact_array_nj=exact.array_nj, array_nj=found.array_nj,
+        rows=bank.rows, cols=bank.cols, exact_multiplier_nj=exact.multiplier_nj,
+        multiplier_nj=found.multiplier_nj, exact_array_nj=exact.array_nj, array_nj=found.array_nj,
         exact_chip_nj=exact.chip_nj, chip_nj=found.chip_nj, exact_system_nj=exact.system_nj,
         system_nj=found.system_nj, mxu_energy_share=exact.array_nj / exact.chip_nj,
         exact_die_mm2=exact.die_mm2, die_mm2=found.die_mm2,
         mxu_area_share=exact.area[0].value * UM2_TO_MM2 / exact.die_mm2, clock_ps=found.clock_ps,
-        cycles_per_inference=found.cycles / batch)
+        cycles_per_inference=found.cycles)
     return row, found
 
 
-def _run(design: Design, layers: Sequence[LayerStream], samples: Sequence[OperandSample],
-         load: PeLoader, *, preset: ChipPreset, batch: int,
-         exact: ChipRun | None = None) -> ChipRun:
-    bank: BankConfig = design.bank
-    config = AcceleratorConfig()
-    program: Program = compile_program(layers, design, batch=batch, config=config)
-    work, cycles = work_of(program)
-    pes = [load(array, bank.psum_width) for array in design.arrays]
-    clock_ps = max(pe.delay_ps for pe in pes)
-    energies = {}
+def _run(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, preset: ChipPreset,
+         batch: int, exact: ChipRun | None = None) -> ChipRun:
+    bank = design.bank
+    works, _ = work_of(compile_program(layers, design, batch=batch))
+    pes = [load(array, bank) for array in design.arrays]
+    clock_ps = max(units_delay_ps(pes[0].technology), *(pe.delay_ps for pe in pes))
+    levels: dict[str, LevelEnergy] = {}
     for number, pe in enumerate(pes):
-        mine = [index for index, one in enumerate(work) if one.array == number]
-        for index, stream in zip(mine, stream_energies(pe, [samples[index] for index in mine]),
-                                 strict=True):
-            array = layer_energy(pe, stream, layers[index], bank, batch=batch, clock_ps=clock_ps,
-                                 idle=[other for other in pes if other is not pe], config=config)
-            if preset.mxu_share is None:
-                energies[index] = chip_energy(work[index], array, pe, stream, bank, batch=batch,
-                                              preset=preset, config=config)
-            else:
-                own = array.total_nj if exact is None else exact.layers[index].array_nj
-                energies[index] = shared_energy(layers[index].name, array.total_nj, own,
-                                                work[index].cycles / batch, preset)
-    reference = load(get(EXACT), bank.psum_width)
-    return ChipRun(design=design, layers=[energies[index] for index in range(len(layers))],
-                   area=chip_area(pes, bank, preset, config, reference=reference),
-                   clock_ps=clock_ps, cycles=cycles)
+        mine = [index for index, work in enumerate(works) if work.array == number]
+        streamed = [layers[index].with_weight_map(design.weight_map(layers[index].name))
+                    for index in mine]
+        streams = stream_energies(pe, [sample_operands(
+            layer.acts, layer.weights, rows=bank.rows, cols=bank.cols,
+            dataflow=bank.dataflow, psum_start=bank.psum_start) for layer in streamed])
+        found = level_energies(
+            pe, streams, streamed, [works[index] for index in mine], bank, batch=batch,
+            preset=preset, clock_ps=clock_ps, idle=[other for other in pes if other is not pe],
+            exact=None if exact is None else [exact.levels[index] for index in mine])
+        levels |= {layer.name: level for layer, level in zip(streamed, found, strict=True)}
+    reference = load(get(EXACT), bank)
+    return ChipRun(design=design, levels=[levels[layer.name] for layer in layers],
+                   area=chip_area(pes, bank, preset, reference=reference), clock_ps=clock_ps)
 
 
 # --- text, CSV, JSON ------------------------------------------------------------------
@@ -173,11 +180,13 @@ def _run(design: Design, layers: Sequence[LayerStream], samples: Sequence[Operan
 def table(rows: Sequence[ChipRow], run: ChipRun, preset: ChipPreset) -> str:
     """Return the comparison by size, and the parts of the last design."""
     lines = [f"{preset.name}: energy per inference, uJ; exact array -> design",
-             f"{'arrays':>9} | {'arrays, uJ':^23} | {'chip, uJ':^23} | {'with DRAM, uJ':^23} | "
+             f"{'arrays':>9} | {'multipliers, uJ':^23} | {'arrays, uJ':^23} | "
+             f"{'chip, uJ':^23} | {'with DRAM, uJ':^23} | "
              f"{'array in chip':>13} | {'die, mm2':^17} | {'array in die':>12} | {'cycles':>9} | "
              f"{'clock':>7}"]
     lines += [
-        f"{row.rows:>4}x{row.cols:<4} | {_pair(row.exact_array_nj, row.array_nj)} | "
+        f"{row.rows:>4}x{row.cols:<4} | {_pair(row.exact_multiplier_nj, row.multiplier_nj)} | "
+        f"{_pair(row.exact_array_nj, row.array_nj)} | "
         f"{_pair(row.exact_chip_nj, row.chip_nj)} | {_pair(row.exact_system_nj, row.system_nj)} | "
         f"{row.mxu_energy_share:13.1%} | {row.exact_die_mm2:7.4g} -> {row.die_mm2:6.4g} | "
         f"{row.mxu_area_share:12.1%} | {row.cycles_per_inference:9.0f} | {row.clock_ps:4.0f} ps"

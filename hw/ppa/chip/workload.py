@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hw.machine.accelerator import SUM_BYTES
-from hw.machine.compiler import Program
+from hw.machine.accelerator import SUM_BYTES, AcceleratorConfig
+from hw.machine.compiler import Program, QuantisedLayer, compile_program
 from hw.machine.cycles import accelerator_cycles
+from hw.machine.design import BankConfig, Design
 from hw.machine.isa import Opcode
+from hw.multipliers import EXACT, get
 
 
 @dataclass(kw_only=True)
@@ -54,6 +56,17 @@ class LayerWork:
     def result_rows(self) -> int:
         """Rows of bytes written to the output buffer."""
         return self.requantised_rows + SUM_BYTES * (self.sum_rows - self.requantised_rows)
+
+
+def layer_work(layers: Sequence[QuantisedLayer], bank: BankConfig, *, batch: int,
+               config: AcceleratorConfig | None = None) -> Sequence[LayerWork]:
+    """Return the counts of layers on a bank: the same on each of its arrays.
+
+    Errors as of `compile_program` for the exact array.
+    """
+    exact = Design(name=EXACT, bank=replace(bank, arrays=(EXACT,), kinds=()),
+                   multipliers={EXACT: get(EXACT)}, mapping={layer.name: 0 for layer in layers})
+    return work_of(compile_program(layers, exact, batch=batch, config=config))[0]
 
 
 def work_of(program: Program) -> tuple[Sequence[LayerWork], int]:

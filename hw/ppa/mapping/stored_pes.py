@@ -11,15 +11,18 @@ from typing import Annotated, Any
 from hw.common.errors import InputError, ToolError
 from hw.common.files import read_json, write_json_gz
 from hw.common.records import Limits, record, without_format
-from hw.machine.pe import kind_for
-from hw.multipliers import default_bank, names
+from hw.machine.pe import DENSE, FORMS, PLAIN, form_named, kind_for
+from hw.machine.pe.kind import Dataflow
+from hw.multipliers import EXACT, default_bank, names
 from hw.multipliers.base import Multiplier
+from hw.multipliers.precision import lower_precision
 from hw.ppa.library.technology import Technology, load_technology
 from hw.ppa.mapping.mapped import MappedNetlist
 from hw.ppa.mapping.pe import NEIGHBOURS, MappedPe
 from hw.ppa.mapping.selection import check_size, for_mapping
 
 RESULT_FORMAT = "autoapprox-mapped-pe/1"
+UNITS_FILE = "units.json"
 PREFIX_DIGITS = 16  # of the netlist digest, in the file name; the file holds all 64
 DEFAULT_PSUM_WIDTH = 24  # 128 rows of products and a sign
 WIDE_PSUM_WIDTH = 25  # 256 rows
@@ -30,22 +33,30 @@ def results_folder(technology: str = "asap7") -> Path:
     return Path(str(resources.files("hw.ppa"))) / "results" / technology
 
 
-def result_path(folder: Path, multiplier: Multiplier, psum_width: int) -> Path:
+def result_path(folder: Path, multiplier: Multiplier, psum_width: int,
+                dataflow: Dataflow = PLAIN) -> Path:
     """Return where the result of a multiplier belongs."""
     suffix = "" if psum_width == DEFAULT_PSUM_WIDTH else f"-{psum_width}"
+    suffix += "" if dataflow == PLAIN else f"-{dataflow.form}"
     return folder / f"{multiplier.digest[:PREFIX_DIGITS]}{suffix}.json.gz"
 
 
-def shipped() -> Mapping[int, Sequence[Multiplier]]:
-    """Return which PEs come with the project, by the width of their partial sums.
+def shipped() -> Mapping[tuple[int, Dataflow], Sequence[Multiplier]]:
+    """Return which PEs come with the project, by the width of their partial sums and their form.
 
-    All 8x8 netlists of the catalogue; those of the default bank also for arrays of 256 rows.
+    All 8x8 netlists of the catalogue; those of the default bank also for arrays of 256 rows, and,
+    with exact ones of lower precision, of dense PEs; the exact one in every form.
     """
-    return {DEFAULT_PSUM_WIDTH: for_mapping([]), WIDE_PSUM_WIDTH: for_mapping(default_bank())}
+    precise = [multiplier for multiplier in for_mapping([])
+               if not multiplier.signed and lower_precision(multiplier)]
+    return {**{(DEFAULT_PSUM_WIDTH, form): for_mapping([EXACT]) for form in FORMS.values()},
+            (DEFAULT_PSUM_WIDTH, PLAIN): for_mapping([]),
+            (WIDE_PSUM_WIDTH, PLAIN): for_mapping(default_bank()),
+            (DEFAULT_PSUM_WIDTH, DENSE): [*for_mapping(default_bank()), *precise]}
 
 
 def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
-            technology: str | Technology = "asap7", *,
+            technology: str | Technology = "asap7", *, dataflow: Dataflow = PLAIN,
             folder: Path | None = None) -> MappedPe:
     """Return the stored PE of a multiplier.
 
@@ -56,6 +67,8 @@ def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
     psum_width : int
     technology : str or Technology
         Name of one that comes with the project, or one of your own.
+    dataflow : Dataflow
+        Terms and outputs of the PE.
     folder : Path, optional
         Of results; by default the one that comes with the project.
 
@@ -69,10 +82,12 @@ def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
     """
     check_size(multiplier)
     known = load_technology(technology) if isinstance(technology, str) else technology
-    path = result_path(folder or results_folder(known.name), multiplier, psum_width)
+    path = result_path(folder or results_folder(known.name), multiplier, psum_width, dataflow)
     arguments = multiplier.name if multiplier.name in names() else "FILE.json"
     if psum_width != DEFAULT_PSUM_WIDTH:
         arguments += f" --psum-width {psum_width}"
+    if dataflow != PLAIN:
+        arguments += f" --pe-form {dataflow.form}"
     if known.name != "asap7":
         arguments += " --technology FILE"
     if folder is not None:
@@ -89,15 +104,31 @@ def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
         raise InputError(f"{path}: {error}; run: {command}") from None
     if pe.psum_width != psum_width:
         raise InputError(f"{path}: must hold {psum_width}-bit partial sums, not {pe.psum_width}")
+    if pe.kind.dataflow != dataflow:
+        raise InputError(f"{path}: must hold a PE of {dataflow.form} multiplications, "
+                         f"not {pe.kind.dataflow.form}")
     return pe
+
+
+def units_delay_ps(technology: Technology) -> float:
+    """Return the longest path around the arrays of an accelerator (`python -m hw.ppa units`).
+
+    Stored for the technologies that come with the project; 0 for others.
+    """
+    path = results_folder(technology.name) / UNITS_FILE
+    stored = read_json(path) if path.exists() else {}
+    if stored.get("technology_sha256") != technology.digest:
+        return 0.0
+    return max(float(unit["delay_ps"]) for unit in stored["units"] if not unit["is_pe"])
 
 
 def save_pe(pe: MappedPe, folder: Path) -> Path:
     """Write a result atomically and return its path; equal results give equal bytes."""
-    path = result_path(folder, pe.multiplier, pe.psum_width)
+    path = result_path(folder, pe.multiplier, pe.psum_width, pe.kind.dataflow)
     write_json_gz(path, {
         "format": RESULT_FORMAT, "multiplier": pe.multiplier.name,
         "netlist_sha256": pe.multiplier.digest, "psum_width": pe.psum_width,
+        **({} if pe.kind.dataflow == PLAIN else {"form": pe.kind.dataflow.form}),
         "technology": pe.technology.name, "technology_sha256": pe.technology.digest,
         "recipe": pe.recipe, "verilog_sha256": pe.verilog_sha256,
         # For readers of the file; every program computes them from the netlists.
@@ -135,6 +166,7 @@ class _PeFile:
     figures: Any
     pe: Any
     multiplier_alone: Any
+    form: str = PLAIN.form
 
 
 def _from_dict(content: Any, multiplier: Multiplier, technology: Technology) -> MappedPe:
@@ -156,7 +188,8 @@ def _from_dict(content: Any, multiplier: Multiplier, technology: Technology) -> 
     for port, driver in NEIGHBOURS.items():
         if not 0 < len(ports.inputs.get(port, ())) == len(ports.outputs.get(driver, ())):
             raise ValueError(f"ports {port} and {driver} must have equal widths")
-    return MappedPe(multiplier=multiplier, kind=kind_for(signed=multiplier.signed),
+    kind = kind_for(signed=multiplier.signed, dataflow=form_named(read.form))
+    return MappedPe(multiplier=multiplier, kind=kind,
                     psum_width=read.psum_width, technology=technology, netlist=netlists[0],
                     multiplier_netlist=netlists[1], recipe=read.recipe,
                     verilog_sha256=read.verilog_sha256)

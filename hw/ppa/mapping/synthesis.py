@@ -7,19 +7,29 @@ Verilog gives equal netlists.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hw.common.errors import InputError
-from hw.machine.pe.kind import ClockGate, PeKind
+from hw.machine.pe.kind import PeKind
 from hw.ppa.library.technology import Technology
 from hw.ppa.library.write_liberty import cell_library
 from hw.ppa.mapping.mapped import MappedNetlist, from_yosys
-from hw.ppa.mapping.techmap import RIPPLE, TEMPLATES, clock_gate_map, full_adder_map, interfaces
+from hw.ppa.mapping.techmap import (
+    EMPTY_OPERANDS,
+    RIPPLE,
+    TEMPLATES,
+    clock_gate_map,
+    full_adder_map,
+    interfaces,
+    root_gate_map,
+)
 from hw.ppa.mapping.yosys import Yosys, choose_yosys
 
 PE_TOP, MULTIPLIER_TOP = "mapped_pe", "multiplier"
 MEMORY_WORDS = 128  # deeper memories are macros, not registers
+ROOT_GATE = re.compile(r"^module (\w*clock_gate)\(clk, en, gated\);", re.MULTILINE)  # of `hw.rtl`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +53,7 @@ class Recipe:
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with the recipe."""
         text = "\n".join([*PREPARE, *CLOCK_GATES, *CELLS, TEMPLATES, PE_WRAPPER, *self.abc,
-                          *(FULL_ADDERS if self.full_adders else ())])
+                          *((*FULL_ADDERS, EMPTY_OPERANDS) if self.full_adders else ())])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
@@ -66,8 +76,8 @@ SPEED = Recipe(
          "&nf", "&put", "buffer -c -N 10", "topo", "upsize", "dnsize"))
 RECIPES = {recipe.name: recipe for recipe in (AREA, SPEED)}
 
-# The clock enable of a whole array is one gate at the root of its clock tree, not a
-# multiplexer in front of every register: inside a PE it is 1. Widths are replaced by the PE's.
+# PEs are mapped from the form with enables: with the enable at 1 they are those behind the clock
+# gate at the root of an array. Widths are replaced by the PE's.
 PE_WRAPPER = f"""\
 module {PE_TOP}(
   input clk, swap_in, load_in,
@@ -99,13 +109,17 @@ CELLS = ("dfflegalize -cell $_DFF_P_ x", "dfflibmap -liberty cells.lib", "opt -f
 
 def map_pe(verilog: str, kind: PeKind, psum_width: int, technology: Technology,
            recipe: Recipe = AREA) -> MappedNetlist:
-    """Return the mapped PE of Verilog that defines modules `pe` and `multiplier`.
+    """Return the mapped PE of Verilog that defines modules `pe`, with an enable, and `multiplier`.
 
-    The array's clock enable is taken as 1. Raises as `map_circuit` does.
+    The enable is taken as 1. Raises as `map_circuit` does.
     """
-    assert kind.clock_gate is ClockGate.ROOT, "a gate inside the array has its enable as a port"
-    wrapper = PE_WRAPPER.replace("PSUM_MSB", str(psum_width - 1)).replace(
-        "[8:0]", f"[{kind.operand.width - 1}:0]")
+    flow, width = kind.dataflow, kind.operand.width
+    act, weight = flow.macs * width - 1, flow.outputs * width - 1
+    wrapper = PE_WRAPPER.replace("PSUM_MSB", str(flow.outputs * psum_width - 1))
+    for direction, end in (("input", "in"), ("output", "out")):
+        wrapper = wrapper.replace(
+            f"{direction} [8:0] act_{end}, weight_{end}",
+            f"{direction} [{act}:0] act_{end}, {direction} [{weight}:0] weight_{end}")
     return map_circuit(verilog + "\n" + wrapper, PE_TOP, technology, recipe)
 
 
@@ -115,7 +129,8 @@ def map_multiplier(verilog: str, technology: Technology, recipe: Recipe = AREA) 
 
 
 def map_circuit(verilog: str, top: str, technology: Technology, recipe: Recipe = AREA, *,
-                flatten: bool = True, yosys: Yosys | None = None) -> MappedNetlist:
+                flatten: bool = True, yosys: Yosys | None = None,
+                macros: Sequence[str] = ()) -> MappedNetlist:
     """Return one module of Verilog text mapped to the cells of a technology.
 
     Parameters
@@ -129,6 +144,8 @@ def map_circuit(verilog: str, top: str, technology: Technology, recipe: Recipe =
         Map as one circuit; otherwise each module by itself, once, before they are put together.
     yosys : Yosys, optional
         By default the one in the sandbox.
+    macros : sequence of str
+        Modules that the Verilog declares as black boxes: their pins become ports.
 
     Raises
     ------
@@ -137,22 +154,32 @@ def map_circuit(verilog: str, top: str, technology: Technology, recipe: Recipe =
     InputError
         Yosys rejects the Verilog, or the technology lacks what the recipe needs.
     """
-    return map_by_recipes(verilog, top, technology, [recipe], flatten=flatten, yosys=yosys)[0]
+    return map_by_recipes(verilog, top, technology, [recipe], flatten=flatten, yosys=yosys,
+                          macros=macros)[0]
 
 
 def map_by_recipes(verilog: str, top: str, technology: Technology, recipes: Sequence[Recipe], *,
-                   flatten: bool = True, yosys: Yosys | None = None) -> list[MappedNetlist]:
+                   flatten: bool = True, yosys: Yosys | None = None,
+                   macros: Sequence[str] = ()) -> list[MappedNetlist]:
     """Return a module mapped by each recipe, with one start of Yosys; raises as `map_circuit`."""
     tool = yosys or choose_yosys()
     files = {"circuit.v": verilog, "cells.lib": cell_library(technology),
-             "interfaces.v": interfaces(technology), "ripple.v": RIPPLE}
+             "interfaces.v": interfaces(technology), "ripple.v": EMPTY_OPERANDS + RIPPLE}
+    roots = ROOT_GATE.findall(verilog)
     if technology.clock_gate is not None:
         files["clock_gate.v"] = clock_gate_map(technology.clock_gate)
+        files["root_gate.v"] = root_gate_map(technology.clock_gate, roots)
+    elif roots:
+        raise InputError(f"Technology {technology.name!r} must have a clock gate for module "
+                         f"{roots[0]!r}; without one emit the Verilog with --clock-gating enable")
     if technology.full_adder is not None:
         files["full_adder.v"] = full_adder_map(technology, technology.full_adder)
-    script = ["read_verilog circuit.v", f"hierarchy -check -top {top}", "proc",
-              *["flatten"] * flatten, *PREPARE, "read_verilog -lib interfaces.v",
+    script = ["read_verilog circuit.v", *(f"blackbox {root}" for root in roots),
+              f"hierarchy -check -top {top}", "proc", *["flatten"] * flatten, *PREPARE,
+              "read_verilog -lib interfaces.v", *["techmap -map root_gate.v"] * bool(roots),
               "design -save prepared"]
+    pins = [f"select {' '.join(f'{top}/t:{macro}' for macro in macros)}", "expose -evert",
+            "select -clear"] if macros else []
     for number, recipe in enumerate(recipes):
         if recipe.full_adders and technology.full_adder is None:
             raise InputError(f"Technology {technology.name!r} must have a full adder for recipe "
@@ -160,7 +187,7 @@ def map_by_recipes(verilog: str, top: str, technology: Technology, recipes: Sequ
         script += ["design -load prepared", *(FULL_ADDERS if recipe.full_adders else PLAIN),
                    *(CLOCK_GATES if technology.clock_gate is not None else ()), *CELLS,
                    f"abc -liberty cells.lib -script recipe{number}.abc",
-                   *["flatten"] * (not flatten), "opt_clean -purge",
+                   *["flatten"] * (not flatten), *pins, "opt_clean -purge",
                    f"write_json mapped{number}.json"]
         files[f"recipe{number}.abc"] = "\n".join([*recipe.abc, ""])
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hw.ppa.library.cells import ClockGate, FullAdder
 from hw.ppa.library.technology import Technology
 
@@ -12,6 +14,14 @@ module _80_gated (input D, input C, input E, output Q);
   wire gated;
   {name} _TECHMAP_REPLACE_.gate (.{enable}(E), .{clock}(C), {ties}.{output}(gated));
   \$_DFF_P_ register (.D(D), .C(gated), .Q(Q));
+endmodule
+"""
+
+# The gate at the root of an array, a module of its own in the Verilog.
+ROOT_GATE = """
+(* techmap_celltype = "{modules}" *)
+module _80_root (input clk, input en, output gated);
+  {name} _TECHMAP_REPLACE_ (.{enable}(en), .{clock}(clk), {ties}.{output}(gated));
 endmodule
 """
 
@@ -38,6 +48,31 @@ module _80_ripple (A, B, CI, BI, X, Y, CO);
 endmodule
 """
 
+# Constants may leave an adder an operand without bits, which RIPPLE cannot widen: a 0 instead.
+# Tried before RIPPLE, by its name.
+EMPTY_OPERANDS = r"""
+(* techmap_celltype = "$alu" *)
+module _79_empty_operands (A, B, CI, BI, X, Y, CO);
+  parameter A_SIGNED = 0;
+  parameter B_SIGNED = 0;
+  parameter A_WIDTH = 1;
+  parameter B_WIDTH = 1;
+  parameter Y_WIDTH = 1;
+  localparam A_BITS = A_WIDTH ? A_WIDTH : 1;
+  localparam B_BITS = B_WIDTH ? B_WIDTH : 1;
+  input [A_BITS-1:0] A;
+  input [B_BITS-1:0] B;
+  input CI, BI;
+  output [Y_WIDTH-1:0] X, Y, CO;
+  wire _TECHMAP_FAIL_ = A_WIDTH && B_WIDTH;
+  wire [A_BITS-1:0] a = A_WIDTH ? A : 0;
+  wire [B_BITS-1:0] b = B_WIDTH ? B : 0;
+  \$alu #(.A_SIGNED(A_SIGNED), .B_SIGNED(B_SIGNED), .A_WIDTH(A_BITS), .B_WIDTH(B_BITS),
+          .Y_WIDTH(Y_WIDTH)) _TECHMAP_REPLACE_ (.A(a), .B(b), .CI(CI), .BI(BI), .X(X), .Y(Y),
+                                                .CO(CO));
+endmodule
+"""
+
 FULL_ADDER = r"""
 (* techmap_celltype = "$fa" *)
 module _80_full_adder (A, B, C, X, Y);
@@ -59,8 +94,12 @@ TEMPLATES = CLOCK_GATE + RIPPLE + FULL_ADDER  # part of every recipe's digest
 
 def clock_gate_map(gate: ClockGate) -> str:
     """Return the map of registers with an enable."""
-    return _filled(CLOCK_GATE, name=gate.name, enable=gate.enable.name, clock=gate.clock.name,
-                   output=gate.output, ties="".join(f".{pin}(1'b0), " for pin in gate.tie_low))
+    return _filled(CLOCK_GATE, **_pins(gate))
+
+
+def root_gate_map(gate: ClockGate, modules: Sequence[str]) -> str:
+    """Return the map of the modules that stand for a clock gate."""
+    return _filled(ROOT_GATE, modules=" ".join(modules), **_pins(gate))
 
 
 def full_adder_map(technology: Technology, adder: FullAdder) -> str:
@@ -84,6 +123,11 @@ def interfaces(technology: Technology) -> str:
         f"module {name} (" + ", ".join([*(f"input {pin}" for pin in inputs),
                                         *(f"output {pin}" for pin in outputs)]) + "); endmodule"
         for name, (inputs, outputs) in modules.items()) + "\n"
+
+
+def _pins(gate: ClockGate) -> dict[str, str]:
+    return {"name": gate.name, "enable": gate.enable.name, "clock": gate.clock.name,
+            "output": gate.output, "ties": "".join(f".{pin}(1'b0), " for pin in gate.tie_low)}
 
 
 def _filled(template: str, **values: str) -> str:

@@ -13,13 +13,14 @@ from hw.common.cache import add_cache_option
 from hw.common.errors import InputError
 from hw.common.files import write_bytes, write_text
 from hw.common.outputs import OutputFolder
-from hw.machine.design import Design
+from hw.machine.compiler import BATCH
+from hw.machine.design import BankConfig, Design
 from hw.machine.layer_streams import LayerStream, load_layer_streams
 from hw.machine.operands import check_operands
 from hw.machine.pe import kind_for
 from hw.multipliers import EXACT
 from hw.multipliers.base import Multiplier
-from hw.ppa.chip.blocks import PRESETS, get_preset
+from hw.ppa.chip.blocks import DEFAULT_PRESET, PRESETS, get_preset
 from hw.ppa.library.chosen import add_technology_options, chosen_technology
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.pe import MappedPe
@@ -67,12 +68,12 @@ def add_commands(commands: Commands) -> None:
     layers.add_argument("--network", type=Path, metavar="MODEL.onnx",
                         help="network, with --data; runs python -m sim.layer_streams")
     chip.add_argument("--data", metavar="DATA", help="images of --network")
-    chip.add_argument("--preset", default="7nm", metavar="NAME",
+    chip.add_argument("--preset", default=DEFAULT_PRESET.name, metavar="NAME",
                       help=f"what surrounds the arrays: {', '.join(PRESETS)} "
                       "(default: %(default)s)")
     chip.add_argument("--sizes", nargs="+", type=int, metavar="N",
                       help="rows and columns of the arrays, 1 to 256 (default: the design's)")
-    chip.add_argument("--batch", type=int, default=1, metavar="N",
+    chip.add_argument("--batch", type=int, default=BATCH, metavar="N",
                       help="images per loading of weights (default: %(default)s)")
     chip.add_argument("--csv", type=Path, metavar="FILE", help="also write a line per size")
     for command in (report, figure, chip, sensitivity):
@@ -187,8 +188,9 @@ def run_chip(options: argparse.Namespace, *,
     else:
         layers = streams(options.network, options.data)
 
-    def load(multiplier: Multiplier, psum_width: int) -> MappedPe:
-        return load_pe(multiplier, psum_width, technology, folder=options.input)
+    def load(multiplier: Multiplier, bank: BankConfig) -> MappedPe:
+        return load_pe(multiplier, bank.psum_width, technology, dataflow=bank.dataflow,
+                       folder=options.input)
 
     pairs = [compare(design if size is None else resized(design, size), layers, load,
                      preset=preset, batch=options.batch, quiet=options.json) for size in sizes]

@@ -75,8 +75,8 @@ def _sample(stream: OperandStream) -> OperandSample:
     act, following, weight = (values[:LANES].astype(np.int16)
                               for values in (stream.act, stream.next_act, stream.weight))
     acts = np.stack([act, act, following, following])[:, None]
-    return OperandSample(rows=1, cols=1, row=np.zeros(LANES, np.int64), acts=acts,
-                         weights=weight[None], passing=np.stack([weight] * 3), seed=0)
+    return OperandSample(rows=1, cols=1, macs=1, row=np.zeros(LANES, np.int64), acts=acts,
+                         weights=weight[None, None], passing=np.stack([weight[None]] * 3), seed=0)
 
 
 def _features(multiplier: Multiplier, stream: OperandStream) -> list[float]:

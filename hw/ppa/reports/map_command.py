@@ -16,8 +16,8 @@ from hw.ppa.library.chosen import add_technology_options, chosen_technology
 from hw.ppa.library.write_liberty import cell_library
 from hw.ppa.mapping.mapped_module import map_module
 from hw.ppa.mapping.mapped_verilog import mapped_verilog
-from hw.ppa.mapping.recipe_options import add_recipe_options, chosen_recipe
 from hw.ppa.mapping.yosys import choose_yosys
+from hw.ppa.reports.recipe_options import add_recipe_options, chosen_recipe
 
 
 def add_command(commands: Any) -> None:

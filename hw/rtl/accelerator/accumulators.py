@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -15,6 +15,7 @@ from hw.machine.accelerator import (
     AcceleratorConfig,
 )
 from hw.machine.design import BankConfig
+from hw.rtl.accelerator.adders import add
 from hw.rtl.accelerator.commands import landing_layout
 from hw.rtl.accelerator.row_memory import RowMemory, address_bits
 from hw.rtl.hierarchy import Ports, Unit, place
@@ -102,7 +103,8 @@ class Accumulators(Unit):
         old, total = (Signal(data.ArrayLayout(signed(SUM_BITS), cols), name=name)
                       for name in ("old", "total"))
         for col in range(cols):
-            m.d.comb += total[col].eq(fresh[col] + Mux(accumulate, old[col], 0))
+            before = old[col].as_unsigned() & accumulate.replicate(SUM_BITS)
+            m.d.comb += total[col].eq(add(m, _extended(fresh[col]), before))
 
         which_read = Signal()
         with m.If(self.read_enable):
@@ -128,3 +130,8 @@ class Accumulators(Unit):
         m.d.comb += [old.eq(Mux(write_row[-1], shown[1], shown[0])),
                      self.sums.eq(Mux(which_read, shown[1], shown[0]))]
         return m
+
+
+def _extended(value: Value) -> Value:
+    """Return the SUM_BITS of a signed value."""
+    return Cat(value, value[-1].replicate(SUM_BITS - len(value)))

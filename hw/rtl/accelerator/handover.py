@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 from hw.machine.design import Design
 from hw.machine.pe.operand_format import STREAM
 
+# Every unit of an accelerator with exact PEs of any form meets it in asap7; `python -m hw.ppa
+# units` says what a design needs.
+CLOCK_PS = 1500.0
 IO_SHARE = 0.2  # of the clock period, that inputs and outputs spend outside
 
 # Verilator's style warnings that Yosys' Verilog raises, and why each is harmless.
@@ -15,32 +19,43 @@ WAIVERS = {
     "WIDTHTRUNC": "a multi-bit value is tested against zero, or a result assigned to fewer bits",
     "UNUSEDSIGNAL": "bits of a port or of an intermediate result that this configuration ignores",
     "CASEOVERLAP": "the first matching item of a priority case counts",
+    "LATCH": "a clock gate holds its enable while the clock is high",
     "PROCASSINIT": "registers have initial values for FPGAs; reset sets those that need one",
 }
 
 
-def companions(design: Design, top: str, sources: Sequence[str], *, prefix: str = "",
-               clock_ns: float = 1.0) -> dict[str, str]:
+def companions(design: Design, top: str, sources: Sequence[str], ports: Mapping[str, bool], *,
+               prefix: str = "", clock_ps: float = CLOCK_PS) -> dict[str, str]:
     """Return further files of a design by name; `top` and `sources` are those of the Verilog.
 
-    clock_ns : period of the constraints, ns.
+    ports : of the top module but clk and rst, to whether they are inputs. clock_ps : period.
     """
     return {
         f"{top}.f": "".join(f"{name}\n" for name in sources),
-        f"{top}.sdc": _constraints(clock_ns),
+        f"{top}.sdc": _constraints(ports, clock_ps),
         f"{top}.core": _fusesoc(design, top, sources, prefix),
         f"{prefix}lint.vlt": _waivers(),
         f"{prefix}tile.cpp": _example(design, prefix),
     }
 
 
-def _constraints(clock_ns: float) -> str:
-    outside = IO_SHARE * clock_ns
-    return f"""# One clock; rst is synchronous. Change the period to that of your library.
-create_clock -name clk -period {clock_ns:.3f} [get_ports clk]
-set_input_delay {outside:.3f} -clock clk [remove_from_collection [all_inputs] [get_ports clk]]
-set_output_delay {outside:.3f} -clock clk [all_outputs]
+def _constraints(ports: Mapping[str, bool], clock_ps: float) -> str:
+    inputs = ["rst", *(name for name, is_input in ports.items() if is_input)]
+    outputs = [name for name, is_input in ports.items() if not is_input]
+    outside = f"{IO_SHARE * clock_ps:.1f}"
+    return f"""# Tools check set_units against their own, those of the library: these are asap7's.
+# For a library in ns, give the tool ps first (OpenSTA: set_cmd_units -time ps -capacitance fF).
+# The period is that of the slowest unit: python -m hw.ppa units
+set_units -time ps -capacitance fF
+create_clock -name clk -period {clock_ps:.1f} [get_ports clk]
+set_input_delay {outside} -clock clk [get_ports {_listed(inputs)}]
+set_output_delay {outside} -clock clk [get_ports {_listed(outputs)}]
 """
+
+
+def _listed(ports: Sequence[str]) -> str:
+    """Return a list of Tcl; the name of a vector stands for all of its bits."""
+    return "{" + fill(" ".join(ports), 99, initial_indent="\n  ", subsequent_indent="  ") + "}"
 
 
 def _fusesoc(design: Design, top: str, sources: Sequence[str], prefix: str) -> str:
@@ -114,7 +129,9 @@ unsigned operand(int value) {{ return std::abs(value) | (value < 0) << 8; }}  //
 
 int main() {{
     V{prefix}bank bank;
-    auto tick = [&] {{ bank.clk = 1; bank.eval(); bank.clk = 0; bank.eval(); }};
+    auto tick = [&] {{  // inputs settle while the clock is low: the latches of clock gates see them
+        bank.eval(); bank.clk = 1; bank.eval(); bank.clk = 0; bank.eval();
+    }};
     auto send = [&](auto& valid, const auto& ready) {{
         for (valid = 1, bank.eval(); !ready; bank.eval()) tick();
         tick();

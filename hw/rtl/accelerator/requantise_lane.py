@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, ValueLike, signed, unsigned
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
@@ -15,14 +15,15 @@ from hw.machine.accelerator import (
     SUM_BYTES,
 )
 from hw.machine.isa import VALUE_BITS
+from hw.rtl.accelerator.adders import Row, add, carry_save
 from hw.rtl.hierarchy import Ports, Unit
-
-HALF_BITS = 16  # of the multiplier, per partial product
 
 # As LOAD_WEIGHTS sends them, the first in the low bits.
 Constants = data.StructLayout({"bias": signed(BIAS_BITS), "multiplier": unsigned(MULTIPLIER_BITS),
                                "shift": unsigned(SHIFT_BITS)})
 PRODUCT_BITS = SUM_BITS + MULTIPLIER_BITS
+FINE_BITS = 3  # of the shift, in its second cycle
+TWICE_BITS = VALUE_BITS + 2  # enough for twice the code that, moved by any zero point, is clamped
 
 
 class RequantiseLane(Unit):
@@ -55,38 +56,57 @@ class RequantiseLane(Unit):
         }
 
     def elaborate(self, platform: object) -> Module:
-        """Return the four stages."""
+        """Return the seven stages."""
         m = Module()
 
-        # Cycle 0: bias.
-        total = Signal(signed(SUM_BITS), reset_less=True)
-        multiplier = Signal(MULTIPLIER_BITS, reset_less=True)
-        shift = [Signal(SHIFT_BITS, name=f"shift{stage}", reset_less=True) for stage in range(3)]
-        raw = [Signal(name=f"raw{stage}", reset_less=True) for stage in range(3)]
-        plane = Signal(range(SUM_BYTES), reset_less=True)
-        m.d.sync += [total.eq(self.sum + self.constants.bias),
-                     multiplier.eq(self.constants.multiplier), shift[0].eq(self.constants.shift),
-                     raw[0].eq(self.raw), plane.eq(self.plane)]
+        def register(name: str, value: ValueLike) -> Signal:
+            """Return `value` one cycle later."""
+            late = Signal(Value.cast(value).shape(), name=name, reset_less=True)
+            m.d.sync += late.eq(value)
+            return late
 
-        # Cycle 1: two products with halves of the multiplier.
-        low = Signal(signed(SUM_BITS + HALF_BITS + 1), reset_less=True)
-        high = Signal(signed(PRODUCT_BITS - HALF_BITS + 1), reset_less=True)
-        byte = [Signal(CODE_BITS, name=f"byte{stage}", reset_less=True) for stage in range(2)]
-        m.d.sync += [low.eq(total * multiplier[:HALF_BITS]),
-                     high.eq(total * multiplier[HALF_BITS:]),
-                     byte[0].eq(total.as_unsigned().word_select(plane, CODE_BITS)),
-                     shift[1].eq(shift[0]), raw[1].eq(raw[0])]
+        # Cycle 0: what comes in has passed memories and a choice of columns.
+        fresh = register("fresh", self.sum)
+        constants = Constants(register("chosen", self.constants))
+        raw, plane = [register("raw0", self.raw)], register("plane0", self.plane)
 
-        # Cycle 2: their sum, and the half that rounds.
-        scaled = Signal(signed(PRODUCT_BITS + 1), reset_less=True)
-        half = Signal(PRODUCT_BITS)
-        m.d.comb += half.eq((Const(1, 1) << shift[1])[1:])
-        m.d.sync += [scaled.eq(low + high.shift_left(HALF_BITS) + half),
-                     byte[1].eq(byte[0]), shift[2].eq(shift[1]), raw[2].eq(raw[1])]
+        # Cycle 1: bias.
+        total = register("total", add(m, fresh.as_unsigned(), constants.bias.as_unsigned()))
+        multiplier = register("multiplier", constants.multiplier)
+        shift = [register("shift0", constants.shift)]
+        plane = register("plane1", plane)
 
-        # Cycle 3: shift, zero point, clamp.
-        moved = Signal(signed(PRODUCT_BITS + 2))
-        m.d.comb += moved.eq((scaled >> shift[2]) + self.zero_point)
+        # Cycle 2: the product as two numbers. Negative totals by inverted signs: what is
+        # inverted is 2**31 too much in every row, which two constant bits take away in all.
+        rows: list[Row] = [
+            (place, Cat(total[:-1] & bit.replicate(SUM_BITS - 1), ~(total[-1] & bit)))
+            for place, bit in enumerate(multiplier)]
+        rows[0] = 0, Cat(rows[0][1][:-1], total[-1] & multiplier[0], rows[0][1][-1])
+        rows[-1] = rows[-1][0], Cat(rows[-1][1], Const(1, 1))
+        halves = [register(f"half{index}", half)
+                  for index, half in enumerate(carry_save(m, rows, PRODUCT_BITS))]
+        byte = [register("byte0", total.word_select(plane, CODE_BITS))]
+
+        # Cycle 3: their sum.
+        product = register("product", add(m, *halves))
+
+        # Cycles 4 and 5: shift, one bit less than asked for, so that the last bit says whether to
+        # round up. What is far beyond the clamps stays there.
+        for stage in range(3):
+            shift.append(register(f"shift{stage + 1}", shift[-1][:FINE_BITS] if stage == 2
+                                  else shift[-1]))
+        coarse = shift[2][FINE_BITS:]
+        scaled = Signal(signed(PRODUCT_BITS + 1))
+        m.d.comb += scaled.eq(Cat(0, product).as_signed() >> (coarse << FINE_BITS))
+        near = register("near", _saturated(m, scaled, TWICE_BITS + (1 << FINE_BITS) - 1))
+        twice = _saturated(m, near >> shift[3], TWICE_BITS)
+        moved = register("moved", (twice + Cat(1, self.zero_point).as_signed())[1:].as_signed())
+
+        # Cycle 6: clamp.
+        for stage in range(5):
+            raw.append(register(f"raw{stage + 1}", raw[-1]))
+            if stage > 1:
+                byte.append(register(f"byte{stage - 1}", byte[-1]))
         clamped = Signal(CODE_BITS)
         with m.If(moved < self.low):
             m.d.comb += clamped.eq(self.low)
@@ -94,7 +114,13 @@ class RequantiseLane(Unit):
             m.d.comb += clamped.eq(self.high)
         with m.Else():
             m.d.comb += clamped.eq(moved)
-        code = Signal(CODE_BITS, reset_less=True)
-        m.d.sync += code.eq(Mux(raw[2], byte[1], clamped))
-        m.d.comb += self.code.eq(code)
+        m.d.comb += self.code.eq(register("stored", Mux(raw[-1], byte[-1], clamped)))
         return m
+
+
+def _saturated(m: Module, value: Value, width: int) -> Value:
+    """Return a signed value, the nearest one of `width` bits where it is beyond them."""
+    sign = value[-1]
+    beyond = Signal(name=f"beyond{width}")
+    m.d.comb += beyond.eq((value[width - 1:-1] ^ sign.replicate(len(value) - width)).any())
+    return Cat(Mux(beyond, (~sign).replicate(width - 1), value[:width - 1]), sign).as_signed()

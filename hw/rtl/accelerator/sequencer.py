@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -32,6 +32,7 @@ TILES_AHEAD = 1  # loaded tiles that no MATMUL has taken; a second one could wai
 # As `hw.machine.isa` lays a word out, the low bits first.
 Word = data.StructLayout({"flag": FIELD_BITS[3], "c": FIELD_BITS[2], "b": FIELD_BITS[1],
                           "a": FIELD_BITS[0], "opcode": OPCODE_BITS})
+END_BITS = FIELD_BITS[2] + SUM_BYTES.bit_length()  # rows of a memory, and as many once more
 REGISTERS = {
     Register.ACT_ZERO_POINT: signed(VALUE_BITS), Register.ACT_SIGNED: 1,
     Register.OUT_ZERO_POINT: signed(VALUE_BITS), Register.OUT_LOW: signed(VALUE_BITS),
@@ -125,8 +126,9 @@ class Sequencer(Unit):
         config = self.config
 
         word = Signal(Word, reset_less=True)
-        present, issue, permitted, wrong, stopped = (
-            Signal(name=name) for name in ("present", "issue", "permitted", "wrong", "stopped"))
+        present, issue, permitted, misplaced, wrong, stopped = (
+            Signal(name=name)
+            for name in ("present", "issue", "permitted", "misplaced", "wrong", "stopped"))
         m.d.comb += [
             stopped.eq(self.halted | self.fault),
             issue.eq(present & permitted & ~wrong & ~stopped),
@@ -154,20 +156,17 @@ class Sequencer(Unit):
         with m.If(self.route.ready):
             m.d.sync += routing.eq(0)
 
-        # Rows beyond the memories have all-ones addresses too short to show it.
-        beats, empty = word.c, Signal()
-        m.d.comb += empty.eq(beats == 0)
-        act_end, out_end, sum_end = Signal(26), Signal(26), Signal(26)
-        out_beats = Signal(16)
-        sums = Signal(FIELD_BITS[0])  # MATMUL has the row of sums in b, ACTIVATE in a
-        sums_wrong = Signal()
-        bank_bits = address_bits(config.bank_rows)
-        m.d.comb += [
-            sum_end.eq(sums + beats - 1),
-            sums_wrong.eq(empty | (sum_end >= config.accumulator_rows)
-                          | ((sums ^ sum_end[:FIELD_BITS[0]]) >> bank_bits).any()),
-        ]
-        sums_bank = sums[bank_bits]
+        # What a word asks of the memories is looked at while it arrives.
+        end = Signal(END_BITS, name="rows_end", reset_less=True)  # of activations or outputs
+        unfit = Signal(reset_less=True)  # beyond a memory, whatever the machine does
+        arriving = Word(self.instructions.payload)
+        with m.If(self.instructions.valid & self.instructions.ready):
+            m.d.sync += [end.eq(_end(arriving)), unfit.eq(_unfit(arriving, config))]
+        beats = word.c
+        act_row, out_row = word.b[:address_bits(config.act_rows)], word.b[
+            :address_bits(config.output_rows)]
+        bank_bit = address_bits(config.bank_rows)
+        m.d.comb += wrong.eq(unfit | misplaced)
 
         with m.Switch(word.opcode):
             with m.Case(Opcode.HALT):
@@ -178,14 +177,14 @@ class Sequencer(Unit):
                 with m.If(issue):
                     m.d.sync += self.layer.eq(word.a)
             with m.Case(Opcode.CONFIGURE):
-                m.d.comb += [permitted.eq(everything_done), wrong.eq(word.a > max(Register))]
+                m.d.comb += permitted.eq(everything_done)
                 with m.If(issue):
                     for register in Register:
                         with m.If(word.a == register):
                             m.d.sync += getattr(self, register.name.lower()).eq(word.b)
             with m.Case(Opcode.ROUTE):
                 m.d.comb += [permitted.eq(~self.loading & ~self.streaming & ~routing),
-                             wrong.eq(ahead != 0)]
+                             misplaced.eq(ahead != 0)]
                 with m.If(issue):
                     # A number too long for the bank's port becomes all ones: no array has that.
                     too_long = (word.a >> ROUTE_BITS).any()
@@ -194,20 +193,19 @@ class Sequencer(Unit):
             with m.Case(Opcode.LOAD_WEIGHTS):
                 m.d.comb += [
                     permitted.eq(self.load.ready & ~(word.flag & self.activating)),
-                    wrong.eq(~word.flag & (ahead == TILES_AHEAD)),
+                    misplaced.eq(~word.flag & (ahead == TILES_AHEAD)),
                     self.load.payload.eq(word.flag), self.load.valid.eq(issue),
                 ]
                 with m.If(issue & ~word.flag):
                     m.d.sync += ahead.eq(ahead + 1)
             with m.Case(Opcode.MATMUL):
                 m.d.comb += [
-                    sums.eq(word.b), act_end.eq(word.a + beats),
-                    wrong.eq(sums_wrong | (act_end > config.act_rows)
-                             | ((ahead == 0) & ~tile_open)),
+                    misplaced.eq((ahead == 0) & ~tile_open),
                     permitted.eq(
                         self.stream.ready & self.landing.ready
-                        & ~(self.activating & (self.activate_bank == sums_bank))
-                        & ~(self.dma_in_busy & _meet(self.dma_in_span, word.a, act_end))),
+                        & ~(self.activating & (self.activate_bank == word.b[bank_bit]))
+                        & ~(self.dma_in_busy
+                            & _meet(self.dma_in_span, word.a[:len(act_row)], end))),
                     self.stream.valid.eq(issue), self.landing.valid.eq(issue),
                 ]
                 with m.If(issue):
@@ -216,35 +214,26 @@ class Sequencer(Unit):
                         m.d.sync += ahead.eq(ahead - 1)
             with m.Case(Opcode.ACTIVATE):
                 m.d.comb += [
-                    sums.eq(word.a), out_beats.eq(beats),
-                    out_end.eq(word.b + out_beats),
-                    wrong.eq(sums_wrong | (out_end > config.output_rows)),
                     permitted.eq(
                         self.activate.ready & ~self.loading_constants
-                        & ~self.sums_pending.bit_select(sums_bank, 1)
-                        & ~(self.dma_out_reading & _meet(self.dma_out_span, word.b, out_end))),
+                        & ~self.sums_pending.bit_select(word.a[bank_bit], 1)
+                        & ~(self.dma_out_reading & _meet(self.dma_out_span, out_row, end))),
                     self.activate.valid.eq(issue),
                 ]
-                with m.If(word.flag):
-                    m.d.comb += out_beats.eq(beats * SUM_BYTES)
             with m.Case(Opcode.DMA_IN):
                 m.d.comb += [
-                    act_end.eq(word.b + beats), wrong.eq(empty | (act_end > config.act_rows)),
                     permitted.eq(
                         self.dma_in.ready
-                        & ~(self.stream_reading & _meet(self.stream_span, word.b, act_end))),
+                        & ~(self.stream_reading & _meet(self.stream_span, act_row, end))),
                     self.dma_in.valid.eq(issue),
                 ]
             with m.Case(Opcode.DMA_OUT):
                 m.d.comb += [
-                    out_end.eq(word.b + beats), wrong.eq(empty | (out_end > config.output_rows)),
                     permitted.eq(
                         self.dma_out.ready
-                        & ~(self.activating & _meet(self.activate_span, word.b, out_end))),
+                        & ~(self.activating & _meet(self.activate_span, out_row, end))),
                     self.dma_out.valid.eq(issue),
                 ]
-            with m.Default():
-                m.d.comb += wrong.eq(1)
 
         m.d.comb += [
             self.stream.payload.row.eq(word.a), self.stream.payload.beats.eq(beats),
@@ -257,6 +246,40 @@ class Sequencer(Unit):
             self.dma_out.payload.row.eq(word.b), self.dma_out.payload.beats.eq(beats),
         ]
         return m
+
+
+def _end(word: data.View[data.StructLayout]) -> Value:
+    """Return the row after the last one of activations or outputs that a word names."""
+    beats = Mux((word.opcode == Opcode.ACTIVATE) & word.flag, word.c * SUM_BYTES, word.c)
+    return (_first(word)[:END_BITS - 1] + beats)[:END_BITS]
+
+
+def _first(word: data.View[data.StructLayout]) -> Value:
+    return Mux(word.opcode == Opcode.MATMUL, word.a, word.b)
+
+
+def _unfit(word: data.View[data.StructLayout], config: AcceleratorConfig) -> Value:
+    """Return whether a word can never be obeyed.
+
+    Memories are powers of two: what is above an address must be 0, the rest fits short adders.
+    """
+    first, sums = _first(word), Mux(word.opcode == Opcode.ACTIVATE, word.a, word.b)
+    bank_bits = address_bits(config.bank_rows)
+
+    def is_one_of(*opcodes: Opcode) -> Value:
+        return Cat(word.opcode == opcode for opcode in opcodes).any()
+
+    def beyond(rows: int) -> Value:
+        return first[address_bits(rows):].any() | (_end(word) > rows)
+
+    crosses = (sums[address_bits(config.accumulator_rows):].any()
+               | (sums[:bank_bits] + word.c > config.bank_rows))
+    return ((is_one_of(Opcode.MATMUL, Opcode.ACTIVATE) & (crosses | (word.c == 0)))
+            | (is_one_of(Opcode.MATMUL, Opcode.DMA_IN) & (beyond(config.act_rows) | (word.c == 0)))
+            | (is_one_of(Opcode.ACTIVATE, Opcode.DMA_OUT)
+               & (beyond(config.output_rows) | (word.c == 0)))
+            | ((word.opcode == Opcode.CONFIGURE) & (word.a > max(Register)))
+            | (word.opcode > max(Opcode)))
 
 
 def _meet(span: data.View[data.StructLayout], start: Value, end: Value) -> Value:

@@ -73,7 +73,6 @@ class MxuBank(Unit):
                              f"not {len(self.pes)}")
         if {pe.kind.dataflow for pe in self.pes} != {self.config.dataflow}:
             raise ValueError("PEs of a bank must have its dataflow")
-        assert self.config.dataflow.macs == 1, "arrays have no wires for more terms per PE"
 
     def ports(self) -> Ports:
         """Return the ports."""
@@ -92,6 +91,7 @@ class MxuBank(Unit):
         """Return the control, the shared edges and the arrays."""
         m = Module()
         config, rows, cols = self.config, self.config.rows, self.config.cols
+        flow = config.dataflow
 
         # --- control ---
         # One bit per pipeline stage that holds an act beat; the last is `results.valid`.
@@ -152,12 +152,12 @@ class MxuBank(Unit):
         act = Signal(operands(rows), reset_less=True)
         swap = Signal(reset_less=True)
         weight = Signal(operands(cols), reset_less=True)
-        load = Signal(rows, reset_less=True)
-        # Word i of a tile goes no deeper than row i: the rows below still wait for their swap.
-        reached = Signal(rows)
+        load = Signal(config.pe_rows, reset_less=True)
+        # Word i of a tile goes no deeper than term i: PEs below still wait for their swap.
+        reached = Signal(config.pe_rows)
         m.d.comb += reached[0].eq(1)
-        for row in range(1, rows):
-            m.d.comb += reached[row].eq((fill >= row) & ~tile_start)
+        for row in range(1, config.pe_rows):
+            m.d.comb += reached[row].eq((fill >= row * flow.macs) & ~tile_start)
         with m.If(advance):
             m.d.sync += [swap.eq(tile_start), load.eq(Mux(weight_beat, reached, 0))]
         with m.If(act_beat):
@@ -170,12 +170,12 @@ class MxuBank(Unit):
             return place(m, name, DelayLines(module=name, width=width, delays=tuple(delays)),
                          platform)
 
-        act_skew = delayed("act_skew", STREAM.width, config.act_delays)
+        act_skew = delayed("act_skew", flow.macs * STREAM.width, config.act_delays)
         swap_skew = delayed("swap_skew", 1, config.act_delays)
-        weight_skew = delayed("weight_skew", STREAM.width, config.weight_delays)
+        weight_skew = delayed("weight_skew", flow.outputs * STREAM.width, config.weight_delays)
         m.d.comb += [
             act_skew.en.eq(advance), swap_skew.en.eq(advance), weight_skew.en.eq(advance),
-            act_skew.lanes_in.eq(act), swap_skew.lanes_in.eq(swap.replicate(rows)),
+            act_skew.lanes_in.eq(act), swap_skew.lanes_in.eq(swap.replicate(config.pe_rows)),
             weight_skew.lanes_in.eq(weight),
         ]
 
@@ -185,7 +185,8 @@ class MxuBank(Unit):
         chosen = Signal(cols * config.psum_width)
         suffixes = self.suffixes or [f"_{index}" for index in range(len(self.pes))]
         for pe, suffix, enable in zip(self.pes, suffixes, router.enable, strict=True):
-            unit = SystolicArray(pe=pe, rows=rows, cols=cols, suffix=suffix)
+            unit = SystolicArray(pe=pe, rows=rows, cols=cols, suffix=suffix,
+                                 psum_start=config.psum_start)
             array = place(m, unit.module, unit, platform)
             m.d.comb += [
                 array.en.eq(moving & enable),
@@ -197,8 +198,13 @@ class MxuBank(Unit):
             with m.If(enable):
                 m.d.comb += chosen.eq(array.psum_out)
 
+        # --- foot of the columns ---
+        if config.psum_start:
+            chosen = Cat((chosen.word_select(col, config.psum_width) - config.psum_start)
+                         [:config.psum_width] for col in range(cols))
+
         # --- deskew and output register: column c waits for the last one ---
-        deskew = delayed("psum_deskew", config.psum_width, config.psum_delays)
+        deskew = delayed("psum_deskew", flow.outputs * config.psum_width, config.psum_delays)
         m.d.comb += [
             deskew.en.eq(advance), deskew.lanes_in.eq(chosen),
             self.results.payload.eq(deskew.lanes_out), self.results.valid.eq(in_flight[-1]),

@@ -6,13 +6,15 @@ bits: typed ones would multiply the time that emission takes.
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Value
+from amaranth.hdl import Cat, Const, Elaboratable, EnableInserter, Module, Value
 from amaranth.lib.wiring import In, Out
 
-from hw.machine.pe.kind import Pe
+from hw.machine.pe.kind import ClockGate, Pe
 from hw.machine.pe.operand_format import STREAM, TWOS_COMPLEMENT
+from hw.rtl.array.clock_gate import ClockGateCell, enable_port, place_clocked
 from hw.rtl.array.operand import shape_of
 from hw.rtl.array.pe import pe_component
+from hw.rtl.array.pe.component import side_by_side
 from hw.rtl.array.twos_complement import TwosComplement
 from hw.rtl.hierarchy import Ports, Unit, place
 
@@ -28,15 +30,15 @@ class PeRow(Unit):
 
     Members
     -------
-    en : In(1)
+    en : In(1), if the kind's clock gate is ENABLE
         Clock enable.
-    act_in : In(operand)
+    act_in : In(macs operands)
     swap_in, load_in : In(1)
         Tokens of the leftmost PE.
     act_out, swap_out, load_out : Out, if `open_right`
         What the rightmost PE passes on.
-    weight_in, weight_out : In, Out(cols * bits of an operand)
-    psum_in, psum_out : In, Out(cols * psum_width)
+    weight_in, weight_out : In, Out(cols * bits of a PE's weights)
+    psum_in, psum_out : In, Out(cols * bits of a PE's sums)
     """
 
     pe: Pe
@@ -51,12 +53,12 @@ class PeRow(Unit):
 
     def ports(self) -> Ports:
         """Return the ports."""
-        operand = shape_of(self.pe.kind.operand)
-        weights, psums = self.cols * self.pe.kind.operand.width, self.cols * self.pe.psum_width
-        right = {"act_out": Out(operand), "swap_out": Out(1), "load_out": Out(1)}
+        act = side_by_side(shape_of(self.pe.kind.operand), self.pe.kind.dataflow.macs)
+        weights, psums = self.cols * self.pe.weights_width, self.cols * self.pe.psums_width
+        right = {"act_out": Out(act), "swap_out": Out(1), "load_out": Out(1)}
         return {
             **(right if self.open_right else {}),
-            "en": In(1), "act_in": In(operand), "swap_in": In(1), "load_in": In(1),
+            **enable_port(self.pe), "act_in": In(act), "swap_in": In(1), "load_in": In(1),
             "weight_in": In(weights), "weight_out": Out(weights),
             "psum_in": In(psums), "psum_out": Out(psums),
         }
@@ -65,16 +67,17 @@ class PeRow(Unit):
         """Return the PEs, chained left to right."""
         m = Module()
         act, swap, load = self.act_in, self.swap_in, self.load_in
-        weights, psums = self.pe.kind.operand.width, self.pe.psum_width
+        weights, psums = self.pe.weights_width, self.pe.psums_width
         for col in range(self.cols):
-            pe = place(m, f"pe_{col}", pe_component(self.pe, self.suffix), platform)
+            pe = place_clocked(m, f"pe_{col}", pe_component(self.pe, self.suffix), self, platform)
             weight = slice(col * weights, (col + 1) * weights)
             psum = slice(col * psums, (col + 1) * psums)
             m.d.comb += [
-                pe.en.eq(self.en),
                 pe.act_in.eq(act), pe.swap_in.eq(swap), pe.load_in.eq(load),
-                pe.weight_in.eq(self.weight_in[weight]), self.weight_out[weight].eq(pe.weight_out),
-                pe.psum_in.eq(self.psum_in[psum]), self.psum_out[psum].eq(pe.psum_out),
+                Value.cast(pe.weight_in).eq(self.weight_in[weight]),
+                self.weight_out[weight].eq(pe.weight_out),
+                Value.cast(pe.psum_in).eq(self.psum_in[psum]),
+                self.psum_out[psum].eq(pe.psum_out),
             ]
             act, swap, load = pe.act_out, pe.swap_out, pe.load_out
         if self.open_right:
@@ -90,11 +93,11 @@ class PeBlock(Unit):
 
     Members
     -------
-    en : In(1)
-    act_in, act_out : In, Out(rows * bits of an operand)
+    en : In(1), if the kind's clock gate is ENABLE
+    act_in, act_out : In, Out(rows * bits of a PE's activations)
     swap_in, load_in, swap_out, load_out : In, Out(rows)
-    weight_in, weight_out : In, Out(cols * bits of an operand)
-    psum_in, psum_out : In, Out(cols * psum_width)
+    weight_in, weight_out : In, Out(cols * bits of a PE's weights)
+    psum_in, psum_out : In, Out(cols * bits of a PE's sums)
     """
 
     pe: Pe
@@ -109,10 +112,10 @@ class PeBlock(Unit):
 
     def ports(self) -> Ports:
         """Return the ports."""
-        width = self.pe.kind.operand.width
-        acts, weights, psums = self.rows * width, self.cols * width, self.cols * self.pe.psum_width
+        acts, weights = self.rows * self.pe.acts_width, self.cols * self.pe.weights_width
+        psums = self.cols * self.pe.psums_width
         return {
-            "en": In(1), "act_in": In(acts), "act_out": Out(acts),
+            **enable_port(self.pe), "act_in": In(acts), "act_out": Out(acts),
             "swap_in": In(self.rows), "load_in": In(self.rows),
             "swap_out": Out(self.rows), "load_out": Out(self.rows),
             "weight_in": In(weights), "weight_out": Out(weights),
@@ -122,13 +125,13 @@ class PeBlock(Unit):
     def elaborate(self, platform: object) -> Module:
         """Return the rows, chained top to bottom."""
         m = Module()
-        weight, psum, width = self.weight_in, self.psum_in, self.pe.kind.operand.width
+        weight, psum, width = self.weight_in, self.psum_in, self.pe.acts_width
         for index in range(self.rows):
-            row = place(m, f"row_{index}", PeRow(pe=self.pe, cols=self.cols, suffix=self.suffix,
-                                                 open_right=True), platform)
+            row = place_clocked(m, f"row_{index}", PeRow(
+                pe=self.pe, cols=self.cols, suffix=self.suffix, open_right=True), self, platform)
             act = slice(index * width, (index + 1) * width)
             m.d.comb += [
-                row.en.eq(self.en), Value.cast(row.act_in).eq(self.act_in[act]),
+                Value.cast(row.act_in).eq(self.act_in[act]),
                 row.swap_in.eq(self.swap_in[index]), row.load_in.eq(self.load_in[index]),
                 row.weight_in.eq(weight), row.psum_in.eq(psum),
                 self.act_out[act].eq(row.act_out), self.swap_out[index].eq(row.swap_out),
@@ -140,31 +143,32 @@ class PeBlock(Unit):
 
 
 class SystolicArray(Unit):
-    """`psum_out[c] = sum over r of act_in[r] * weight[r][c]` by a multiplier, skewed in time.
+    """`psum_out[c] = start + sum over r of act_in[r] * weight[r][c]`, skewed in time.
 
     Operands enter in the format of the streams. PEs of another one get them through converters at
     the edge of the array, once per row and column; values beyond that format's limits wrap, so
     200 counts as -56 in two's complement.
 
-    The caller skews, by the hops of the dataflow: what belongs to one activation beat reaches row
-    r `r * psum_hop_cycles` after row 0, and its sum leaves column c `c * act_hop_cycles` after
-    column 0.
+    Its rows are terms and its columns outputs; a PE has `macs` of the ones and `outputs` of the
+    others. The caller skews rows and columns of PEs, by the hops of the dataflow: what belongs to
+    one activation beat reaches row r of PEs `r * psum_hop_cycles` after row 0, and its sums leave
+    column c of PEs `c * act_hop_cycles` after column 0.
 
     Latency: `psum_cycles` and a hop per further row, from row 0 of act_in to column 0 of psum_out.
 
-    Weights: a word enters the top of every column, column c `c * act_hop_cycles` later than
+    Weights: a word enters the top of every column, column c of PEs `c * act_hop_cycles` later than
     column 0, together with the load tokens of column 0 that shift it down. Word i of a tile
-    (bottom row first) may shift rows i and below stay put, so that a tile's shadow registers
-    fill right behind the swap wave of the tile before: row r must not be loaded earlier than
-    one cycle per row after row 0.
+    (last term first) may reach PEs whose first term is i or less and those below stay put, so that
+    a tile's shadow registers fill right behind the swap wave of the tile before: row r must not be
+    loaded earlier than one cycle per row after row 0.
 
     Members
     -------
     en : In(1)
-        Clock enable of every register.
+        Clock enable of all PEs.
     act_in : In(rows * STREAM.width)
-    swap_in, load_in : In(rows)
-        Tokens of column 0, one bit per row.
+    swap_in, load_in : In(rows / macs)
+        Tokens of column 0, one bit per row of PEs.
     weight_in : In(cols * STREAM.width)
     psum_out : Out(cols * psum_width)
     """
@@ -173,6 +177,7 @@ class SystolicArray(Unit):
     rows: int
     cols: int
     suffix: str = ""  # of the module names, one per multiplier of a design
+    psum_start: int = 0
 
     @property
     def module(self) -> str:
@@ -183,32 +188,49 @@ class SystolicArray(Unit):
         """Return the ports."""
         return {
             "en": In(1), "act_in": In(self.rows * STREAM.width),
-            "swap_in": In(self.rows), "load_in": In(self.rows),
+            "swap_in": In(self.pe_rows), "load_in": In(self.pe_rows),
             "weight_in": In(self.cols * STREAM.width),
             "psum_out": Out(self.cols * self.pe.psum_width),
         }
 
-    def elaborate(self, platform: object) -> Module:
-        """Return rows, or blocks of them; the first partial sum is 0."""
-        m = Module()
-        acts = self._pe_operands(m, "act", self.act_in, self.rows, platform)
-        weights = self._pe_operands(m, "weight", self.weight_in, self.cols, platform)
-        if max(self.rows, self.cols) <= BLOCK:
-            self._place_rows(m, acts, weights, platform)
+    @property
+    def pe_rows(self) -> int:
+        """Rows of PEs."""
+        return self.rows // self.pe.kind.dataflow.macs
+
+    @property
+    def pe_cols(self) -> int:
+        """Columns of PEs."""
+        return self.cols // self.pe.kind.dataflow.outputs
+
+    def elaborate(self, platform: object) -> Elaboratable:
+        """Return rows of PEs, or blocks of them."""
+        m, flow = Module(), self.pe.kind.dataflow
+        gated = self.pe.kind.clock_gate is ClockGate.CELL
+        clock = None
+        if gated and platform is not None:
+            gate = place(m, "clock_gate", ClockGateCell(), platform)
+            m.d.comb += gate.en.eq(self.en)
+            clock = gate.gated
+        acts = _grouped(self._pe_operands(m, "act", self.act_in, self.rows, platform), flow.macs)
+        weights = _grouped(self._pe_operands(m, "weight", self.weight_in, self.cols, platform),
+                           flow.outputs)
+        if max(self.pe_rows, self.pe_cols) <= BLOCK:
+            self._place_rows(m, acts, weights, platform, clock)
         else:
-            self._place_blocks(m, acts, weights, platform)
-        return m
+            self._place_blocks(m, acts, weights, platform, clock)
+        # An enable of everything below does in the simulator what the gate does to the clock.
+        return EnableInserter(self.en)(m) if gated and platform is None else m
 
     def _place_rows(self, m: Module, acts: list[Value], weights: list[Value],
-                    platform: object) -> None:
+                    platform: object, clock: Value | None) -> None:
         """Chain rows top to bottom."""
-        weight, psum = Cat(weights), Const(0)
-        for index in range(self.rows):
-            row = place(m, f"row_{index}",
-                        PeRow(pe=self.pe, cols=self.cols, suffix=self.suffix), platform)
+        weight, psum = Cat(weights), self._start(self.pe_cols)
+        for index in range(self.pe_rows):
+            row = place_clocked(m, f"row_{index}", PeRow(
+                pe=self.pe, cols=self.pe_cols, suffix=self.suffix), self, platform, clock)
             m.d.comb += [
-                row.en.eq(self.en),
-                row.act_in.eq(acts[index]),
+                Value.cast(row.act_in).eq(acts[index]),
                 row.swap_in.eq(self.swap_in[index]), row.load_in.eq(self.load_in[index]),
                 row.weight_in.eq(weight), row.psum_in.eq(psum),
             ]
@@ -216,25 +238,30 @@ class SystolicArray(Unit):
         m.d.comb += self.psum_out.eq(psum)
 
     def _place_blocks(self, m: Module, acts: list[Value], weights: list[Value],
-                      platform: object) -> None:
+                      platform: object, clock: Value | None) -> None:
         """Chain blocks left to right and top to bottom."""
-        tops = {col: (Cat(weights[col:col + BLOCK]), Const(0))
-                for col in range(0, self.cols, BLOCK)}
-        for row in range(0, self.rows, BLOCK):
-            rows = min(BLOCK, self.rows - row)
+        tops = {col: (Cat(weights[col:col + BLOCK]), self._start(min(BLOCK, self.pe_cols - col)))
+                for col in range(0, self.pe_cols, BLOCK)}
+        for row in range(0, self.pe_rows, BLOCK):
+            rows = min(BLOCK, self.pe_rows - row)
             act = Cat(acts[row:row + rows])
             swap, load = self.swap_in[row:row + rows], self.load_in[row:row + rows]
             for col, (weight, psum) in tops.items():
-                block = place(m, f"block_{row}_{col}", PeBlock(
-                    pe=self.pe, rows=rows, cols=min(BLOCK, self.cols - col), suffix=self.suffix),
-                    platform)
+                block = place_clocked(m, f"block_{row}_{col}", PeBlock(
+                    pe=self.pe, rows=rows, cols=min(BLOCK, self.pe_cols - col),
+                    suffix=self.suffix), self, platform, clock)
                 m.d.comb += [
-                    block.en.eq(self.en), block.act_in.eq(act), block.swap_in.eq(swap),
-                    block.load_in.eq(load), block.weight_in.eq(weight), block.psum_in.eq(psum),
+                    block.act_in.eq(act), block.swap_in.eq(swap), block.load_in.eq(load),
+                    block.weight_in.eq(weight), block.psum_in.eq(psum),
                 ]
                 act, swap, load = block.act_out, block.swap_out, block.load_out
                 tops[col] = block.weight_out, block.psum_out
         m.d.comb += self.psum_out.eq(Cat(psum for _weight, psum in tops.values()))
+
+    def _start(self, cols: int) -> Value:
+        """Return what the sums of so many columns of PEs start from."""
+        return Const(self.psum_start, self.pe.psum_width).replicate(
+            cols * self.pe.kind.dataflow.outputs)
 
     def _pe_operands(self, m: Module, name: str, lanes: Value, count: int,
                      platform: object) -> list[Value]:
@@ -248,3 +275,9 @@ class SystolicArray(Unit):
             m.d.comb += Value.cast(converter.operand).eq(operand)
             values.append(converter.value)
         return values
+
+
+def _grouped(operands: list[Value], count: int) -> list[Value]:
+    """Return operands as PEs take them, `count` side by side."""
+    return operands if count == 1 else [Cat(operands[first:first + count])
+                                        for first in range(0, len(operands), count)]

@@ -14,6 +14,7 @@ from hw.common.errors import InputError
 from hw.common.files import read_json, write_bytes, write_json
 from hw.common.progress import task
 from hw.machine.design import Design
+from hw.machine.pe.kind import ClockGate
 from hw.rtl.boards.capacity import check_fits, check_placed
 from hw.rtl.boards.serial.report_text import expected_report
 from hw.rtl.boards.stored_tiles import Plan
@@ -122,7 +123,7 @@ def build(board: Board, design: Design, folder: Path) -> Build:
 
 def prepare(platform: Any, board: Board, plan: Plan, work: Path) -> list[list[str]]:
     """Write the sources to `work`; return the arguments of each tool."""
-    for name, text in emit_design(plan.design).items():
+    for name, text in emit_design(plan.design, clock_gate=ClockGate.ENABLE).items():
         if name.endswith(".v"):
             platform.add_file(name, text)
     files = platform.prepare(

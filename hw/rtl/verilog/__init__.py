@@ -12,19 +12,22 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from amaranth.lib.wiring import In
+
 from hw.common.files import staging_folder, write_text
 from hw.machine.accelerator import CONSTANT_BEATS, AcceleratorConfig
 from hw.machine.design import BankConfig, Design
-from hw.machine.pe import pe_of
+from hw.machine.pe import PLAIN, pe_of
+from hw.machine.pe.kind import ClockGate, Dataflow
 from hw.machine.pe.operand_format import STREAM, OperandFormat
 from hw.multipliers.base import Multiplier
-from hw.rtl.accelerator.handover import companions
+from hw.rtl.accelerator.handover import CLOCK_PS, companions
 from hw.rtl.accelerator.top import Accelerator
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.multiplier import MultiplierCircuit
 from hw.rtl.array.pe import pe_component
 from hw.rtl.emit import modules_of, modules_together
-from hw.rtl.hierarchy import Unit
+from hw.rtl.hierarchy import Unit, port_name
 
 PRESET_ROWS = PRESET_COLS = 4
 PRESET_PSUM_WIDTH = 24
@@ -43,58 +46,72 @@ def preset() -> Design:
 # --- text -----------------------------------------------------------------------------
 
 
-def emit_design(design: Design, *, prefix: str = "",
-                config: AcceleratorConfig | None = None) -> dict[str, str]:
+def emit_design(design: Design, *, prefix: str = "", config: AcceleratorConfig | None = None,
+                clock_gate: ClockGate = ClockGate.CELL, clock_ps: float = CLOCK_PS
+                ) -> dict[str, str]:
     """Return the files of `design` by name, the top module first, companions last.
 
     prefix : start of every module and file name, to keep two designs apart. config : of the
-    accelerator around the bank; None for the bank alone.
+    accelerator around the bank; None for the bank alone. clock_gate : of all arrays. clock_ps :
+    period of the constraints.
     """
-    return emit_designs({prefix: design}, config)[prefix]
+    return emit_designs({prefix: design}, config, clock_gate, clock_ps)[prefix]
 
 
-def emit_designs(designs: Mapping[str, Design],
-                 config: AcceleratorConfig | None = None) -> dict[str, dict[str, str]]:
+def emit_designs(designs: Mapping[str, Design], config: AcceleratorConfig | None = None,
+                 clock_gate: ClockGate = ClockGate.CELL, clock_ps: float = CLOCK_PS
+                 ) -> dict[str, dict[str, str]]:
     """Return `emit_design` of each design by prefix."""
     suffixes = {prefix: module_suffixes([multiplier.name for multiplier in design.arrays])
                 for prefix, design in designs.items()}
-    tops: list[Unit] = [
-        MxuBank(config=design.bank, pes=design.pes, suffixes=suffixes[prefix]) if config is None
-        else Accelerator(bank=design.bank, config=config, pes=design.pes,
-                         suffixes=suffixes[prefix]) for prefix, design in designs.items()]
+    tops: list[Unit] = []
+    for prefix, design in designs.items():
+        pes = tuple(pe.with_clock_gate(clock_gate) for pe in design.pes)
+        tops.append(MxuBank(config=design.bank, pes=pes, suffixes=suffixes[prefix])
+                    if config is None else Accelerator(bank=design.bank, config=config, pes=pes,
+                                                       suffixes=suffixes[prefix]))
     modules = modules_of(tops, prefixes=list(designs))
-    return {prefix: _design_files(design, prefix, suffixes[prefix], texts, config)
-            for (prefix, design), texts in zip(designs.items(), modules, strict=True)}
+    return {prefix: _design_files(design, prefix, suffixes[prefix], texts, top, clock_ps)
+            for (prefix, design), texts, top in zip(designs.items(), modules, tops, strict=True)}
 
 
 def _design_files(design: Design, prefix: str, suffixes: Sequence[str],
-                  modules: Mapping[str, str], config: AcceleratorConfig | None) -> dict[str, str]:
+                  modules: Mapping[str, str], top: Unit, clock_ps: float) -> dict[str, str]:
     comments = {name: [f"Design {design.name}"] for name in modules}
     comments[f"{prefix}bank"] = _bank_comment(design, suffixes)
-    if config is not None:
-        comments[f"{prefix}accelerator"] = _accelerator_comment(design, config)
+    comments.setdefault(f"{prefix}clock_gate", []).append(
+        "At the root of each array: put the library's integrated clock gate in its place")
+    if isinstance(top, Accelerator):
+        comments[f"{prefix}accelerator"] = _accelerator_comment(design, top.config)
     for multiplier, suffix in zip(design.arrays, suffixes, strict=True):
         lines = [f"Design {design.name}", _netlist_comment(multiplier)]
         comments |= {prefix + part + suffix: lines
                      for part in ("array", "row", "pe", "multiplier")}
     files = {f"{name}.v": _file(comments[name], text) for name, text in modules.items()}
-    top = prefix + ("bank" if config is None else "accelerator")
-    return files | companions(design, top, list(files), prefix=prefix)
+    ports = {port_name(path): member.flow == In
+             for path, member, _ in top.signature.flatten(top)}
+    return files | companions(design, prefix + top.module, list(files), ports, prefix=prefix,
+                              clock_ps=clock_ps)
 
 
-def emit_pe(multiplier: Multiplier, psum_width: int) -> str:
+def emit_pe(multiplier: Multiplier, psum_width: int, dataflow: Dataflow = PLAIN,
+            clock_gate: ClockGate = ClockGate.CELL) -> str:
     """Return Verilog of the standalone modules `pe` and `multiplier`."""
-    return emit_pes([multiplier], psum_width)[0]
+    return emit_pes([multiplier], psum_width, dataflow, clock_gate)[0]
 
 
-def emit_pes(multipliers: Sequence[Multiplier], psum_width: int) -> list[str]:
+def emit_pes(multipliers: Sequence[Multiplier], psum_width: int, dataflow: Dataflow = PLAIN,
+             clock_gate: ClockGate = ClockGate.CELL) -> list[str]:
     """Return `emit_pe` of each multiplier, whatever the others are."""
-    pes = [pe_of(multiplier.netlist, psum_width) for multiplier in multipliers]
+    pes = [pe_of(multiplier.netlist, psum_width, dataflow).with_clock_gate(clock_gate)
+           for multiplier in multipliers]
+    form = "" if dataflow == PLAIN else f" of {dataflow.form} multiplications"
     texts = modules_of([pe_component(pe) for pe in pes])
     files = []
     for multiplier, pe, modules in zip(multipliers, pes, texts, strict=True):
         operands = _unlike_streams(pe.kind.operand, ", {} operands")
-        comment = [f"PE, {psum_width}-bit partial sum{operands}", _netlist_comment(multiplier)]
+        comment = [f"PE{form}, {psum_width}-bit partial sum{operands}",
+                   _netlist_comment(multiplier)]
         files.append(_file(comment, "\n".join(modules.values())))
     return files
 

@@ -17,8 +17,11 @@ from hw.common.outputs import check_output
 from hw.common.progress import task
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.design import Design
+from hw.machine.pe import FORMS, PLAIN, form_named
+from hw.machine.pe.kind import ClockGate
 from hw.multipliers import names, resolve
 from hw.multipliers.base import Multiplier
+from hw.rtl.accelerator.handover import CLOCK_PS
 from hw.rtl.verilog import (
     PRESET_PSUM_WIDTH,
     emit_design,
@@ -50,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="start of a design's module and file names (default: none)")
     parser.add_argument("--bank-only", action="store_true",
                         help="leave out the accelerator around the bank")
+    parser.add_argument("--clock-ps", type=float, default=CLOCK_PS, metavar="PS",
+                        help="period of the constraints (default: %(default)g)")
     for memory in fields(AcceleratorConfig):
         parser.add_argument(f"--{memory.name.replace('_', '-')}", type=int,
                             default=memory.default, metavar="N",
@@ -64,6 +69,13 @@ def _parser() -> argparse.ArgumentParser:
                         "(default: all entries)")
     parser.add_argument("--psum-width", type=int, default=PRESET_PSUM_WIDTH, metavar="BITS",
                         help="partial-sum bits of --pe and --pes (default: %(default)s)")
+    parser.add_argument("--pe-form", metavar="TxO",
+                        help=f"terms x outputs of PEs, one of {', '.join(FORMS)} (default: what "
+                        f"the design says; {PLAIN.form} for --pe and --pes)")
+    parser.add_argument("--clock-gating", default=ClockGate.CELL.value,
+                        choices=[gate.value for gate in ClockGate],
+                        help="cell: an integrated clock gate (module `clock_gate`) at the root of "
+                        "each array; enable: of every register, for FPGAs (default: %(default)s)")
     return parser
 
 
@@ -84,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.design and (options.pe or options.multiplier or options.pes):
         parser.error("DESIGN.json cannot be combined with --pe, --multiplier or --pes")
+    if not 0 < options.clock_ps < float("inf"):
+        raise InputError(f"--clock-ps must be above 0, not {options.clock_ps:g}")
     if not 1 <= options.psum_width <= 32:
         raise InputError(f"--psum-width must be 1 to 32 bits, not {options.psum_width}")
     if not re.fullmatch(r"([A-Za-z]\w*)?", options.prefix, re.ASCII):
@@ -91,8 +105,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                          f"not {options.prefix!r}")
     if not (options.pe or options.multiplier):
         check_output(Path(options.pes[0]) if options.pes else options.output, folder=True)
+    form = form_named(options.pe_form or PLAIN.form)
+    clock_gate = ClockGate(options.clock_gating)
     if options.pe:
-        sys.stdout.write(emit_pe(_for_pe(options.pe, options.psum_width), options.psum_width))
+        sys.stdout.write(emit_pe(_for_pe(options.pe, options.psum_width), options.psum_width,
+                                 form, clock_gate))
     elif options.multiplier:
         sys.stdout.write(emit_multiplier(resolve(options.multiplier)))
     elif options.pes:
@@ -102,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for start in range(0, len(named), BATCH):
                 batch = named[start:start + BATCH]
                 texts = emit_pes([_for_pe(name, options.psum_width) for name in batch],
-                                 options.psum_width)
+                                 options.psum_width, form, clock_gate)
                 files |= {f"{Path(name).stem if name.endswith('.json') else name}.v": text
                           for name, text in zip(batch, texts, strict=True)}
                 progress.advance(len(batch))
@@ -110,11 +127,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{len(files)} files in {folder}")
     else:
         design = Design.load(options.design) if options.design else preset()
+        if options.pe_form is not None:
+            design = design.with_pes(options.pe_form)
         with task(f"Verilog of design {design.name}", 1):
             config = None if options.bank_only else AcceleratorConfig(
                 **{memory.name: getattr(options, memory.name)
                    for memory in fields(AcceleratorConfig)})
-            files = emit_design(design, prefix=options.prefix, config=config)
+            files = emit_design(design, prefix=options.prefix, config=config,
+                                clock_gate=clock_gate, clock_ps=options.clock_ps)
             write_folder(options.output, files)
         top = options.prefix + ("bank" if options.bank_only else "accelerator")
         print(f"{len(files)} files in {options.output}, top module `{top}`, "

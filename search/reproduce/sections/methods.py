@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hw.multipliers import catalogue, get
+from hw.multipliers.precision import in_words
+from search.methods.precision import METHOD as PRECISION
+from search.report.record import made_of
 from search.reproduce.networks import NETWORKS, PAPER_AREAS
 from search.reproduce.published import PAPER_SHARE
 from search.reproduce.results import Outcome, Results
 from search.reproduce.sections.text import DASH, percent, ratio
 from sim.bench.report import table
 
-HEAD = ("method", "evaluations", "accepted", "array energy", "area", "arrays", "chip energy",
-        f"arrays {100 * PAPER_SHARE:.0f} % of chip", "top-1", "lost, gained", "bound", "verdict")
+HEAD = ("method", "evaluations", "accepted", "array energy", "nJ", "multipliers", "chip energy",
+        f"arrays {100 * PAPER_SHARE:.0f} % of chip", "area", "arrays", "latency, us", "top-1",
+        "lost, gained", "bound", "verdict")
 PLAIN = "none"
 # From this commit on PEs have no registers for bits that nothing needs.
 TRIMMED_SINCE = "b6cf4be11f"
@@ -29,7 +34,9 @@ def lines(results: Results, folder: str) -> Iterator[str]:
            "*top-1*, *lost, gained* and *bound* (95 %, points) are on the certify images, which "
            f"nothing else has touched. *arrays {100 * PAPER_SHARE:.0f} % of chip* is derived: the "
            "paper's share, the rest unchanged. *chip energy* is modelled with this project's "
-           "buffers at this array size, on the network's own weights. The paper's Vizier is "
+           "buffers at this array size. *nJ* is the arrays' per inference, *multipliers* the "
+           "energy of those alone. Earlier runs, with a dash there, have chip energies on the "
+           "network's own weights instead of those that the arrays hold. The paper's Vizier is "
            f"closest to `gp`. Runs whose commit is not {TRIMMED_SINCE} or a later one built PEs "
            "with registers for bits that nothing needs "
            "([ppa.md](ppa.md#registers-that-hold-nothing)), from a bank chosen by their energies.")
@@ -51,7 +58,7 @@ def _run(results: Results, outcome: Outcome, folder: str) -> Iterator[str]:
            f"times the exact area, budget {found['budget']}, seed {found['seed']}; "
            f"{found['search_n']:,} search images, exact {_exact(found, 'search')}; "
            f"{_n(found['certify_n'])} certify images, exact {_exact(found, 'certify')}; margin "
-           f"{100 * found['margin']:.1f} points{by}.")
+           f"{100 * found['margin']:.1f} points{by}.{_arrays(found)}")
     yield ""
     chips = {one.about["method"]: one.found for one in results.found(
         kind="chip", network=network.name, variant=outcome.about["variant"])}
@@ -59,6 +66,16 @@ def _run(results: Results, outcome: Outcome, folder: str) -> Iterator[str]:
                        for name, one in found["methods"].items()])
     if outcome.figure:
         yield from (f"![Energy and accuracy of every design]({folder}/{outcome.figure})", "")
+
+
+def _arrays(found: Mapping[str, Any]) -> str:
+    """Return what the designs of the chosen method and of plain lower precision are made of."""
+    kept = {method: {name: in_words(get(name)) for name in found["methods"][method]["arrays"]
+                     if name in catalogue()}
+            for method in dict.fromkeys((found["chosen"], PRECISION.name))
+            if method in found["methods"]}
+    return "".join(f" Arrays of {method}: {made_of(words)}."
+                   for method, words in kept.items() if words)
 
 
 def _row(name: str, method: Mapping[str, Any], found: Mapping[str, Any],
@@ -69,8 +86,12 @@ def _row(name: str, method: Mapping[str, Any], found: Mapping[str, Any],
     held = _held(method["certificate"], found["certify_n"])
     if energy is None:  # where one failed, the first to fail
         return [*spent, "none kept", *[DASH] * (len(HEAD) - len(spent) - 1 - len(held)), *held]
-    return [*spent, ratio(energy), ratio(method["area"]), str(len(method["arrays"])),
-            ratio(chip_energy(energy, chip)), ratio(as_share(energy)), *held]
+    levels, latency = method.get("relative", {}), method.get("latency_us")
+    return [*spent, ratio(energy), f"{energy * found['exact_pj'] / 1000:,.0f}",
+            ratio(levels.get("multiplier")),
+            ratio(levels.get("chip") or chip_energy(energy, chip)), ratio(as_share(energy)),
+            ratio(method["area"]), str(len(method["arrays"])),
+            f"{latency:.4g}" if latency else DASH, *held]
 
 
 def _held(certificate: Mapping[str, Any] | None, n: int) -> list[str]:
@@ -113,14 +134,14 @@ def _banks(results: Results) -> Iterator[str]:
     rows = []
     for found in results.found(kind="search"):
         variant = found.about["variant"]
-        if variant in PAPER_AREAS:
-            name = found.found["chosen"]
-            size = variant.removeprefix("area-").upper()
-            chip = results.one(kind="chip", method=name, network=found.about["network"],
-                               variant=variant)
-            row = _row(name, found.found["methods"][name], found.found,
-                       chip.found if chip else None)
-            rows.append([f"{NETWORKS[found.about['network']].title}, {size}",
+        if variant not in PAPER_AREAS:
+            continue
+        network, size = found.about["network"], variant.removeprefix("area-").upper()
+        for name, method in found.found["methods"].items():
+            chip = results.one(kind="chip", method=name, network=network, variant=variant)
+            row = _row(name, method, found.found, chip.found if chip else None)
+            by = f", {name}" * (name != found.found["chosen"])
+            rows.append([f"{NETWORKS[network].title}, {size}{by}",
                          f"{found.found['area_limit']:g}", *row[1:]])
     if rows:
         yield ("**Bank sizes.** The paper's S, L and XL are told apart by their area here: milp "

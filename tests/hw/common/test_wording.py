@@ -4,13 +4,19 @@ import argparse
 
 import pytest
 
-from hw.common.wording import HelpWithDefaults, counted, duration, times_a_round
+from hw.common.wording import HelpWithDefaults, counted, duration, energy, times_a_round
 
 
 @pytest.mark.parametrize(("seconds", "text"), [
     (0.4, "0 s"), (99.4, "99 s"), (100, "2 min"), (5999, "100 min"), (6000, "1.7 h")])
 def test_durations_have_a_fitting_unit(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("nanojoules", "text"), [
+    (0, "0 pJ"), (0.93695, "936.9 pJ"), (25.7222, "25.72 nJ"), (1234.5, "1.234 uJ"), (4e6, "4 mJ")])
+def test_energies_have_a_fitting_unit(nanojoules, text):
+    assert energy(nanojoules) == text
 
 
 def test_one_has_no_plural():

@@ -29,6 +29,9 @@ def test_design_survives_a_round_trip_through_its_file(tmp_path):
     ({"rows": 0}, "Bank rows must be an integer from 1 to 256, not 0"),
     ({"cols": 2.5}, "Bank cols must be an integer from 1 to 256, not 2.5"),
     ({"psum_width": True}, "Bank psum_width must be an integer from 1 to 32, not True"),
+    ({"psum_start": -1}, "Bank psum_start must be an integer from 0 to 8388607, not -1"),
+    ({"psum_width": 20, "psum_start": 1 << 19},
+     "Bank psum_start must be an integer from 0 to 524287, not 524288"),
     ({"arrays": ()}, "Bank must have 1 to 16 arrays, not 0"),
     ({"arrays": ("a", "a")}, "Bank arrays must differ, not a, a"),
 ])
@@ -45,6 +48,14 @@ def test_a_mapping_to_a_missing_array_is_refused():
 def test_constants_of_no_mapped_layer_are_refused():
     with pytest.raises(InputError, match=r"^Constants must belong to a mapped layer, not 'conv2'$"):
         replace(small_design(mapping={"conv1": 0}), constants={"conv2": {}})
+
+
+@pytest.mark.parametrize("values", [[0] * 255, [0] * 255 + [256], [0.0] * 256, "x"])
+def test_a_weight_map_that_is_none_is_refused(values):
+    design = replace(small_design(mapping={"layer": 0}),
+                     constants={"layer": {"weight_map": values}})
+    with pytest.raises(InputError, match=r"^Weight map of layer 'layer' must be 256 bytes, not "):
+        design.weight_map("layer")
 
 
 def test_partial_sums_that_can_overflow_are_refused_with_the_numbers():
@@ -70,6 +81,20 @@ def test_partial_sums_of_signed_circuits_are_bounded_on_both_sides(name, bound, 
                "in 18 bits (-131072 to 131071)")
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         design(rows)
+
+
+def test_sums_that_start_elsewhere_must_fit_too(tmp_path):
+    names = ("mul8u_exact", "mul8u_bam_h2v6")
+    design = Design(name="d", multipliers={name: get(name) for name in names},
+                    bank=BankConfig(rows=16, arrays=names, psum_width=22, psum_start=1 << 19))
+    design.save(tmp_path / "design.json")
+    assert Design.load(tmp_path / "design.json").bank == design.bank
+    with pytest.raises(InputError, match=r"^Partial sums of 'mul8u_exact' reach 2613264 over 16 "
+                                         "rows, which must fit in 22 bits "):
+        replace(design, bank=replace(design.bank, psum_start=3 << 19))
+    with pytest.raises(InputError, match=r"^Bank psum_start must be a multiple of 64, as all "
+                                         "products of 'mul8u_bam_h2v6' are, not 32$"):
+        replace(design, bank=replace(design.bank, psum_start=32))
 
 
 def test_a_design_of_both_kinds_survives_a_round_trip_through_its_file(tmp_path):

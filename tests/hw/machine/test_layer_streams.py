@@ -41,6 +41,17 @@ def test_equal_layers_give_equal_bytes(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+@pytest.mark.parametrize(("signed", "zero_point", "stored", "loaded"), [
+    (True, 0, [-3, 5], [-4, 4]), (False, 128, [-3, 5], [-4, 4])])
+def test_mapped_weights_are_the_bytes_that_are_loaded(signed, zero_point, stored, loaded):
+    own = layer(weights=np.array(stored, np.int16).reshape(1, 2, 1), weight_signed=signed,
+                weight_zero_point=zero_point, acts=np.zeros((1, 4, 2), np.int16))
+    found = own.with_weight_map((np.arange(256) - 1).astype(np.uint8))
+    assert found.weights.dtype == np.int16
+    assert found.weights.ravel().tolist() == loaded
+    assert own.with_weight_map(None) is own
+
+
 def npz(**arrays):
     stream = io.BytesIO()
     np.savez(stream, **arrays)
@@ -52,7 +63,7 @@ def npz(**arrays):
     (npz(other=np.zeros(3)), r"must be a file of layers and operands \("),
     (npz(layers=np.array(json.dumps({"format": "x", "layers": []}))),
      r'must be a file of layers and operands \(must be a JSON object with "format": "auto'),
-    (npz(layers=np.array(json.dumps({"format": "autoapprox-layer-streams/1", "layers": []}))),
+    (npz(layers=np.array(json.dumps({"format": "autoapprox-layer-streams/2", "layers": []}))),
      "must hold at least one layer"),
 ], ids=["text", "other", "format", "empty"])
 def test_other_files_are_refused(tmp_path, content, problem):

@@ -13,6 +13,7 @@ from hw.machine.compiler import Program
 from hw.machine.cycles import accelerator_cycles
 from hw.machine.design import BankConfig, Design
 from hw.machine.isa import Opcode
+from hw.machine.pe import PLAIN
 from hw.multipliers.base import Multiplier
 from hw.rtl.verilog import emit_design, write_folder
 from sim.cosim.accelerator import SimulatedAccelerator
@@ -30,12 +31,14 @@ class Machine:
     cols: int
     multipliers: tuple[Multiplier, ...]
     config: AcceleratorConfig
+    form: str = PLAIN.form
 
     def design(self, mapping: Mapping[str, int] | None = None) -> Design:
         """Return the design whose layers run on the arrays of `mapping`."""
         return Design(name="random", mapping=mapping or {},
                       multipliers={m.name: m for m in self.multipliers},
                       bank=BankConfig(rows=self.rows, cols=self.cols, psum_width=20,
+                                      form=self.form,
                                       arrays=tuple(m.name for m in self.multipliers)))
 
 
@@ -53,6 +56,11 @@ MACHINES = {
         rows=5, cols=2, multipliers=(NIBBLE, BROKEN_SIGNED), config=AcceleratorConfig(
             act_rows=64, accumulator_rows=32, output_rows=16, requantise_lanes=4,
             weight_fifo_rows=16)),
+    # Sums come out sooner than a tile of weights goes in.
+    "dense": Machine(
+        rows=4, cols=4, multipliers=(NIBBLE, BROKEN_SIGNED), form="4x4", config=AcceleratorConfig(
+            act_rows=16, accumulator_rows=8, output_rows=16, requantise_lanes=2,
+            weight_fifo_rows=6)),
 }
 
 

@@ -14,6 +14,7 @@ from amaranth.hdl import Value
 from amaranth.lib.wiring import In
 
 from hw.machine.design import BankConfig, Design
+from hw.machine.pe import PLAIN
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.rtl.array.bank import MxuBank
@@ -28,9 +29,10 @@ TOP = "bench"
 PUBLIC_MODULES = (TOP, f"{IDLE}_*")
 
 
-def _design(name: str, rows: int, cols: int, *multipliers: Multiplier) -> Design:
+def _design(name: str, rows: int, cols: int, *multipliers: Multiplier,
+            form: str = PLAIN.form) -> Design:
     return Design(name=name, multipliers={m.name: m for m in multipliers},
-                  bank=BankConfig(rows=rows, cols=cols, psum_width=24,
+                  bank=BankConfig(rows=rows, cols=cols, psum_width=24, form=form,
                                   arrays=tuple(m.name for m in multipliers)))
 
 
@@ -43,6 +45,8 @@ def designs() -> Mapping[str, Design]:
         _design("tall", 5, 2, NIBBLE, SKEWED),
         _design("single", 1, 1, NIBBLE),
         _design("mixed", 3, 4, NIBBLE, BROKEN_SIGNED, get("mul8s_exact")),
+        _design("deep", 6, 3, SKEWED, BROKEN_SIGNED, form="2x1"),
+        _design("dense", 8, 8, BROKEN_SIGNED, NIBBLE, form="4x4"),
         # Faults can be switched on, no initial values.
         _design(FAULTY, 3, 3, NIBBLE, SKEWED, BROKEN_SIGNED),
         _design(IDLE, 2, 2, SKEWED, NIBBLE, BROKEN_SIGNED),  # all nets visible, to count toggles

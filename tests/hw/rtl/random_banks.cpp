@@ -44,14 +44,19 @@ struct Simulation {
     }
 };
 
+constexpr int LANES = 16, WORDS = 5;  // of a results beat; of 32 bits of any other
+
 // A producer that offers what it may with gaps; a beat that was offered stays until it is taken.
-template <typename Payload>
-bool offer(Random& random, bool may, bool& offered, int gap, CData& valid, Payload& payload,
-           uint64_t beat) {
+bool offer(Random& random, bool may, bool& offered, int gap, CData& valid) {
     offered = offered || (may && !random.below(gap));
     valid = offered;
-    payload = Payload(offered ? beat : random.next());
     return offered;
+}
+
+// Shows a beat, or noise where none is offered.
+void show(Random& random, bool offered, VlWide<WORDS>& payload, const uint32_t* beat) {
+    for (int word = 0; word < WORDS; ++word)
+        payload[word] = offered ? beat[word] : uint32_t(random.next());
 }
 
 }  // namespace
@@ -62,11 +67,10 @@ struct Tiles {
     int64_t count, rows;
     const int32_t* route;     // per tile: array, or -1 for the one before
     const int32_t* beats;     // per tile: activations
-    const uint64_t* weights;  // `rows` beats a tile, bottom row first
-    const uint64_t* acts;     // the first one of a tile has bit 63
+    const uint32_t* weights;  // `rows` beats of WORDS a tile, bottom row first
+    const uint32_t* acts;     // WORDS a beat; the first one of a tile has the highest bit
     int32_t* results;         // LANES a beat
 };
-constexpr int LANES = 6;
 
 void* banks_new(uint64_t seed) { return std::make_unique<Simulation>(seed).release(); }
 void banks_delete(void* handle) { delete static_cast<Simulation*>(handle); }
@@ -84,14 +88,15 @@ int64_t banks_run(void* handle, int bank, const Tiles* tiles, int64_t wanted, in
     for (int64_t cycle = 0; cycle < limit && result < wanted; ++cycle) {
         while (route < tiles->count && tiles->route[route] < 0) ++route;
         offer(random, route < tiles->count && tile >= route, route_offered, gap,
-              model.route_valid, model.route_payload, tiles->route[route % tiles->count]);
+              model.route_valid);
+        model.route_payload = route_offered ? tiles->route[route] : random.next() & 31;
         const int64_t next = weight / tiles->rows;  // tile whose weights are due
         offer(random, next < tiles->count && (next < route || (next == route && route_offered)),
-              weight_offered, gap, model.weights_valid, model.weights_payload,
-              tiles->weights[weight]);
-        offer(random, tile < tiles->count, act_offered, gap, model.acts_valid, model.acts_payload,
-              tiles->acts[act]);
-        model.acts_first = model.acts_payload >> 63;
+              weight_offered, gap, model.weights_valid);
+        show(random, weight_offered, model.weights_payload, tiles->weights + WORDS * weight);
+        offer(random, tile < tiles->count, act_offered, gap, model.acts_valid);
+        show(random, act_offered, model.acts_payload, tiles->acts + WORDS * act);
+        model.acts_first = model.acts_payload[WORDS - 1] >> 31;
         model.results_ready = !random.below(gap);
         model.eval();
         if (model.results_valid && model.results_ready)

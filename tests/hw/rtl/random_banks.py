@@ -16,6 +16,7 @@ import numpy as np
 
 from hw.common.errors import InputError
 from hw.machine.design import BankConfig, Design
+from hw.machine.pe import FORMS
 from hw.multipliers import catalogue
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.router import ROUTE_BITS
@@ -28,12 +29,15 @@ from tests.hw.rtl.bank_driver import Tile, encode
 from tests.hw.rtl.gate_functions import as_function
 
 HARNESS = Path(__file__).with_suffix(".cpp")
-LARGEST = 6  # rows and columns, LANES of the harness
-# Chance of each size and number of arrays: compile time goes with the PEs, and small ones have all
-# edges too.
-SIZE_CHANCE = np.array([6, 6, 3, 1, 1, 1]) / 18  # of 1, 2, ... LARGEST rows, and columns
+LARGEST = 16  # rows and columns, LANES of the harness
+# Chance of each size and number of arrays: compile time goes with the multiplications, and small
+# ones have all edges too.
+SIZE_CHANCE = np.array([6, 6, 3, 1, 1, 1]) / 18  # of 1, 2, ... 6 rows of PEs, and columns
 ARRAYS_CHANCE = np.array([4, 3, 2, 1]) / 10  # of 1, 2, ... arrays
-FIRST = 1 << 63
+FORM_CHANCE = {"1x1": 0.84, "2x1": 0.04, "4x1": 0.03, "8x1": 0.03, "4x4": 0.03, "4x1r": 0.03}
+START_CHANCE = 0.3  # of partial sums that do not start from 0
+RAGGED_CHANCE = 0.3  # of a tile whose last rows and columns are zeros, as a compiler pads them
+BEAT_BITS = 160  # of weights and activations; the highest is the flag of a first activation
 TOP = "banks"
 POOL = {False: 5, True: 3}  # signed -> circuits that the banks of a build share
 
@@ -51,12 +55,17 @@ def random_design(rng: np.random.Generator, name: str, pool: Sequence[str]) -> D
     """Return a bank of 1 to 4 arrays of random shape, with partial sums as narrow as may be."""
     arrays = 1 + rng.choice(len(ARRAYS_CHANCE), p=ARRAYS_CHANCE)
     chosen = tuple(rng.choice(list(pool), arrays, replace=False).tolist())
-    rows, cols = (1 + rng.choice(LARGEST, 2, p=SIZE_CHANCE)).tolist()
-    width = 16
+    form = str(rng.choice(list(FORM_CHANCE), p=list(FORM_CHANCE.values())))
+    flow = FORMS[form]
+    rows, cols = (
+        each * min(LARGEST // each, 1 + int(rng.choice(len(SIZE_CHANCE), p=SIZE_CHANCE)))
+        for each in (flow.macs, flow.outputs))
+    width, starts = 16, rng.random() < START_CHANCE
     while True:
         try:
             return Design(name=name, multipliers={name: catalogue()[name] for name in chosen},
-                          bank=BankConfig(rows=rows, cols=cols, arrays=chosen, psum_width=width))
+                          bank=BankConfig(rows=rows, cols=cols, arrays=chosen, psum_width=width,
+                                          form=form, psum_start=starts * 3 << width - 7))
         except InputError:  # partial sums could overflow
             width += 1
 
@@ -68,10 +77,16 @@ def random_tiles(rng: np.random.Generator, bank: BankConfig, count: int) -> list
         extreme = rng.choice([-255, -128, -1, 0, 1, 127, 128, 255], shape)
         return np.where(rng.random(shape) < 0.2, extreme, values).astype(np.int16)
 
-    return [Tile(weights=operands(bank.rows, bank.cols),
-                 acts=operands(int(rng.integers(1, 9)), bank.rows),
-                 route=int(rng.integers(len(bank.arrays))) if rng.random() < 0.25 else None)
-            for _ in range(count)]
+    def tile() -> Tile:
+        weights = operands(bank.rows, bank.cols)
+        acts = operands(int(rng.integers(1, 9)), bank.rows)
+        if rng.random() < RAGGED_CHANCE:
+            k, n = rng.integers(1, (bank.rows, bank.cols), endpoint=True).tolist()
+            weights[k:] = weights[:, n:] = acts[:, k:] = 0
+        return Tile(weights=weights, acts=acts, route=int(rng.integers(len(bank.arrays)))
+                    if rng.random() < 0.25 else None)
+
+    return [tile() for _ in range(count)]
 
 
 def top_module(designs: Sequence[Design], modules: Sequence[str]) -> str:
@@ -80,7 +95,7 @@ def top_module(designs: Sequence[Design], modules: Sequence[str]) -> str:
     modules : name of the Verilog module of each design.
     """
     ports = ["input clk", "input rst", "input [7:0] bank"]
-    for stream, bits in (("route", ROUTE_BITS), ("weights", 64), ("acts", 64)):
+    for stream, bits in (("route", ROUTE_BITS), ("weights", BEAT_BITS), ("acts", BEAT_BITS)):
         ports += [f"input {stream}_valid", f"input [{bits - 1}:0] {stream}_payload",
                   f"output {stream}_ready"]
     ports += ["input acts_first", "output results_valid", "input results_ready",
@@ -122,6 +137,12 @@ class _Tiles(ctypes.Structure):
     _fields_ = (("count", ctypes.c_int64), ("rows", ctypes.c_int64),
                 *((name, ctypes.c_void_p)
                   for name in ("route", "beats", "weights", "acts", "results")))
+
+
+def _beats(values: Sequence[int]) -> np.ndarray:
+    """Return beats of a stream as the harness reads them, and one more: uint8."""
+    return np.frombuffer(b"".join(value.to_bytes(BEAT_BITS // 8, "little")
+                                  for value in (*values, 0)), np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,10 +197,9 @@ class RandomBanks:
         bank = self.designs[number].bank
         beats = np.array([len(tile.acts) for tile in tiles], np.int32)
         route = np.array([-1 if tile.route is None else tile.route for tile in tiles], np.int32)
-        weights = np.array([encode(row) for tile in tiles for row in tile.weights[::-1]] + [0],
-                           np.uint64)
-        acts = np.array([encode(row) | (0 if beat else FIRST) for tile in tiles
-                         for beat, row in enumerate(tile.acts)] + [0], np.uint64)
+        weights = _beats([encode(row) for tile in tiles for row in tile.weights[::-1]])
+        acts = _beats([encode(row) | (beat == 0) << BEAT_BITS - 1 for tile in tiles
+                       for beat, row in enumerate(tile.acts)])
         results = np.zeros((int(beats.sum()), LARGEST), np.int32)
         packed = _Tiles(count=len(tiles), rows=bank.rows, **{
             name: array.ctypes.data for name, array in (

@@ -13,6 +13,7 @@ import pytest
 from hw.common.errors import InputError
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.design import BankConfig, Design
+from hw.machine.pe.kind import ClockGate
 from hw.multipliers import get
 from hw.multipliers.files import save
 from hw.rtl.verilog import (
@@ -130,6 +131,25 @@ def test_changed_gate_and_swapped_operands_change_the_text():
     assert len(texts) == 3
 
 
+def test_each_array_has_one_clock_gate_at_its_root_and_no_enable_below(files):
+    gated = [name for name, text in files.items() if re.search(r"^  clock_gate ", text, re.M)]
+    assert sorted(gated) == ["array_nibble.v", "array_skewed.v"]
+    assert "clk" in files["clock_gate.v"]
+    for name, text in files.items():
+        if name.startswith(("row_", "pe_")):
+            assert not re.search(r"\ben\b", text)
+    # The clock itself reaches nothing but the gate.
+    assert files["array_nibble.v"].count(".clk(clk)") == 1
+    assert files["array_nibble.v"].count(".clk(clock_gate__gated)") == 2
+
+
+def test_enable_form_has_enables_and_no_gate(files):
+    enabled = emit_design(small_design(), clock_gate=ClockGate.ENABLE)
+    assert files.keys() - enabled.keys() == {"clock_gate.v"}
+    assert "if (en)" in enabled["pe_nibble.v"]
+    assert enabled["router.v"] == files["router.v"]
+
+
 def test_standalone_pe_holds_modules_pe_and_multiplier():
     text = emit_pe(get("mul8u_exact"), 24)
     assert re.findall(r"^module (\w+)", text, re.MULTILINE) == ["pe", "multiplier"]
@@ -192,7 +212,7 @@ def test_sixteen_by_sixteen_with_three_arrays_takes_seconds():
     started = sum(os.times()[:4])  # of this process and its children
     files = emit_design(design)
     assert sum(os.times()[:4]) - started < 20  # six here; a PE emitted 256 times takes minutes
-    assert sum(name.endswith(".v") for name in files) == 18
+    assert sum(name.endswith(".v") for name in files) == 19
 
 
 # --- files and command line ---
@@ -230,9 +250,17 @@ def test_pes_are_written_a_file_each(tmp_path, capsys):
     assert "2 files" in capsys.readouterr().out
 
 
-def test_single_pe_is_printed(capsys):
-    main(["--pe", "mul8u_exact"])
-    assert capsys.readouterr().out == emit_pe(get("mul8u_exact"), 24)
+@pytest.mark.parametrize("gate", ClockGate)
+def test_single_pe_is_printed(capsys, gate):
+    main(["--pe", "mul8u_exact", "--clock-gating", gate.value])
+    assert capsys.readouterr().out == emit_pe(get("mul8u_exact"), 24, clock_gate=gate)
+
+
+def test_a_pe_is_the_text_of_the_one_in_an_array(files):
+    alone = emit_pe(NIBBLE, small_design().bank.psum_width).split("module", 1)[1]
+    assert alone.split("endmodule")[0].replace("pe(", "pe_nibble(", 1).replace(
+        "multiplier multiplier", "multiplier_nibble multiplier") == (
+        files["pe_nibble.v"].split("module", 1)[1].split("endmodule")[0])
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

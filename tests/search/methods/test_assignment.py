@@ -13,6 +13,7 @@ LIMITS = {
     "small_area": {"area_limit": 1.6, "max_arrays": 3},
     "below_exact": {"area_limit": 0.95, "max_arrays": 3},
     "exact_kept": {"area_limit": 2.0, "max_arrays": 2, "keep_exact": True},
+    "idle_gates": {"area_limit": 9.0, "max_arrays": 4, "idle_fj": 200.0},
 }
 
 

@@ -45,6 +45,13 @@ def test_default_is_the_default_bank():
     assert all(chosen[name] is get(name) for name in chosen)
 
 
+def test_precision_is_the_exact_multiplier_and_those_of_fewer_bits():
+    chosen = choose("precision")
+    assert len(chosen) == 1 + 25
+    assert next(iter(chosen)) == EXACT
+    assert {multiplier.family for multiplier in chosen.values()} == {"exact", "operand_truncated"}
+
+
 def test_all_is_what_a_pe_takes():
     chosen = choose("all")
     assert chosen.keys() == {name for name, entry in catalogue().items()

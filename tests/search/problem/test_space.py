@@ -40,6 +40,12 @@ def test_energy_is_dynamic_plus_leakage_of_all_arrays_built(assignment, dynamic,
         dynamic + leakage_uw * 400 * clock * 1e-6)
 
 
+def test_idle_arrays_cost_every_cycle():
+    for assignment, idle in (((1, 1), 0), ((1, 0), 1), ((1, 2), 1)):
+        assert two_layers(idle_fj=25).energy_pj(assignment) == pytest.approx(
+            two_layers().energy_pj(assignment) + idle * 400 * 25e-3)
+
+
 def test_kept_exact_array_costs_area_leakage_and_a_place():
     free, kept = two_layers(), two_layers(keep_exact=True, max_arrays=2)
     assert free.bank((1, 1)) == (1,)

@@ -65,6 +65,10 @@ def test_a_damaged_run_is_refused_by_name_or_compared(tmp_path, seed):
      "layer_energy_pj['stem']['mul8u_m1'] must be a number from 1e-30, not '1'"),
     (("sensitivity", "stem"), {}, "sensitivity['stem'] must have multiplier 'mul8u_exact', not "
      "without"),
+    (("objective",), "chips", "objective must be one of multiplier, array, chip, not chips"),
+    (("figures", "milp", "energy_nj"), {"array": 1.0},
+     "figures['milp'].energy_nj must have level 'multiplier', not without"),
+    (("figures",), {}, "figures must have method 'exact', not without"),
     (("multipliers", 0, "multiplier_energy_fj"), 0,
      "multiplier_energy_fj of mul8u_exact must be positive, not 0.0"),
     (("configuration", "search_loss"), "x",

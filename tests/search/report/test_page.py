@@ -65,7 +65,9 @@ def test_headline_is_the_chosen_methods_design(html):
     run = made_up_run()
     best = run.winner.best
     assert f"−{100 * (1 - best.energy):.1f} %" in html
-    assert f"{best.energy:.3f} of the exact array" in html
+    for level, relative in run.kept_figures.relative(run.exact_figures).items():
+        assert f"{relative:.3f} of the exact {level}: " in html
+    assert f"would take\n      {run.equal_area.latency_us:.4g} µs and 60 nJ" in html
     assert run.winner.certificate.wording in html
     assert "n = 800, 3 lost" in html
 

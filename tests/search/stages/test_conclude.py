@@ -1,5 +1,6 @@
 """Conclude: every figure of the result is that of a record which a stage handed on."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from search.measure.damage import Damage
 from search.measure.designs import Measured
-from search.report.record import Candidate, MethodResult, NetworkFacts
+from search.report.record import Candidate, ExactForm, MethodResult, NetworkFacts
 from search.stages.conclude import conclude, constants
 from search.stages.records import (
     Charges,
@@ -60,10 +61,12 @@ def found(**changes):
     alone = np.array([[0.0, 0.1], [0.0, 0.4], [0.0, 0.2]])
     return Found(**{
         "networks": [network("a", "x", "y"), network("b", "x")],
-        "charges": Charges(compensation=3.5, calibration=2.5, study=0.0),
+        "charges": {"milp": Charges(compensation=3.5, calibration=2.5, study=0.0)},
         "fits": [fits("x", "y"), fits("x")],
-        "costs": Costs(problem=problem, facts=(), pe_cycles=1.0),
+        "costs": Costs(objective="array", levels={"array": problem}, facts=(), pe_cycles=1.0,
+                       cycles=900.0),
         "references": [Reference(logits=None, right=None, doubt=doubt) for doubt in ("", "odd")],
+        "exact_forms": [ExactForm(form="1x1", energy_nj=2.0, area_um2=3.0, delay_ps=4.0)],
         "exact": exact, "methods": [result], "margins": (0.01, 0.02),
         "searched": [Searched(result=result, answers=answers)],
         "predictions": Predictions(damage=Damage(alone=alone), alone=alone, calibrations=[
@@ -88,6 +91,26 @@ def test_layers_and_tables_are_named_as_the_mapping_names_them():
     assert run.sensitivity["a/y"] == {EXACT: 0.0, CHEAP: 0.4}
     assert [one.doubt for one in run.networks] == ["", "odd"]
     assert (run.chosen, run.configuration) == ("milp", {"seed": 3})
+
+
+def test_figures_are_those_of_every_level():
+    given = found()
+    array = given.costs.problem
+    halved = replace(array, dynamic_pj=array.dynamic_pj / 2, leakage_uw=array.leakage_uw / 2)
+    costs = replace(given.costs, objective="chip", levels={"array": array, "chip": halved})
+    run = concluded(costs=costs)
+    design = array.from_mapping(run.kept.mapping)
+    assert run.objective == "chip"
+    assert run.kept_figures.energy_nj == pytest.approx(
+        {"array": array.energy_pj(design) / 1000, "chip": array.energy_pj(design) / 2000})
+    assert run.exact_figures.area_um2 == array.area_um2[0]
+    assert run.kept_figures.area_um2 == array.area_um2.sum()
+    assert run.kept_figures.latency_us == pytest.approx(900 * array.delay_ps.max() * 1e-6)
+    # As much exact array does the same in less time at the same energy.
+    larger, relative = run.equal_area, array.area_um2.sum() / array.area_um2[0]
+    assert larger.cycles == pytest.approx(900 / relative)
+    assert larger.energy_nj == run.exact_figures.energy_nj
+    assert run.exact_figures.relative(run.exact_figures) == {"array": 1, "chip": 1}
 
 
 def test_predictions_are_held_against_what_was_measured():

@@ -1,12 +1,13 @@
 """Costs: every (layer, multiplier) is what hw.ppa says of it, however many threads ask."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from hw.common.cache import VARIABLE
-from hw.machine.design import BankConfig
+from hw.machine.design import BankConfig, Design
 from hw.multipliers import get
 from hw.multipliers.metrics import error_metrics
 from hw.ppa import (
@@ -16,19 +17,27 @@ from hw.ppa import (
     sample_energy,
     sample_operands,
 )
+from hw.ppa.chip.blocks import DEFAULT_PRESET, get_preset
+from hw.ppa.chip.report import compare
+from hw.ppa.mapping.stored_pes import units_delay_ps
 from models.data import load_digits_split
 from search.problem.space import Limits
 from search.problem.workload import DEFAULT_MODEL
 from search.stages import cost as stage
 from search.stages.cost import cost, measure_costs
-from search.stages.records import Inputs, Quantised
+from search.stages.records import Costs, Inputs, Quantised
 from search.stages.watched import Watch
+from sim.compensation import Correction
+from sim.layer_streams import layer_streams
 from sim.network.quant_network import QuantNetwork
+from sim.network.sampled_operands import sampled_operands
 from tests.search.counting import Counting
+from tests.search.problem.test_space import two_layers
+from tests.search.synthetic import every_design
 
 NAMES = ("mul8u_exact", "mul8u_trunc_c9", "mul8u_bam_h2v6")
 BANK = BankConfig(rows=8, cols=4)
-BATCH, SEED = 4, 3
+BATCH = 4
 PES = {name: load_pe(get(name), BANK.psum_width) for name in NAMES}
 LIMITS = Limits(area_limit=2.5, max_arrays=2, keep_exact=True)
 
@@ -43,9 +52,13 @@ def operands(network):
     return network.layer_operands(load_digits_split("calibrate").images[:8])
 
 
+def load(multiplier, bank):
+    return load_pe(multiplier, bank.psum_width, dataflow=bank.dataflow)
+
+
 def measure(network, operands, *, pes=PES, **changes):
     return measure_costs(network.layers, operands, pes, reference=NAMES[0], bank=BANK, batch=BATCH,
-                         limits=LIMITS, seed=SEED, **changes)
+                         limits=LIMITS, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +72,12 @@ def test_every_column_is_what_a_lone_computation_gives(network, operands, found,
     problem, facts = found.problem, found.facts[column]
     array = array_cost(pe, rows=BANK.rows, cols=BANK.cols)
     assert problem.area_um2[column] == array.area_um2
-    assert problem.delay_ps[column] == pe.delay_ps
+    assert problem.delay_ps[column] == max(pe.delay_ps, units_delay_ps(pe.technology))
     assert problem.leakage_uw[column] == pytest.approx(array.leakage_nw / 1000)
     total_fj = cycles = 0.0
     for row, layer in enumerate(network.layers):
         stream = sample_energy(pe, sample_operands(
-            operands[layer.name], layer.weights, rows=BANK.rows, cols=BANK.cols,
-            lanes=stage.LANES, seed=SEED))
+            operands[layer.name], layer.weights, rows=BANK.rows, cols=BANK.cols))
         spent = layer_energy(pe, stream, layer, BANK, batch=BATCH, clock_ps=pe.delay_ps)
         assert problem.dynamic_pj[row, column] == pytest.approx(
             1000 * (spent.data_nj + spent.weights_nj + spent.clock_nj))
@@ -75,6 +87,45 @@ def test_every_column_is_what_a_lone_computation_gives(network, operands, found,
     assert facts.pe_energy_fj == pytest.approx(total_fj / cycles)
     assert (facts.name, facts.digest) == (NAMES[column], get(NAMES[column]).digest)
     assert facts.mae_percent == error_metrics(get(NAMES[column]).table).mae_percent
+
+
+@pytest.mark.parametrize("preset", ["7nm", "tpuv3-share"])
+def test_a_design_has_one_figure_in_the_search_and_in_its_report(network, preset):
+    """Weights that the arrays hold, operands, batch, clock and idle leakage are the same."""
+    images, layer = load_digits_split("calibrate").images[:8], network.layers[3]
+    codes = (np.arange(256) // 2 * 2).astype(np.uint8)
+    correction = Correction.of(layer, codes)
+
+    def constants(one, multiplier):
+        mapped = (one.name, multiplier) == (layer.name, NAMES[1])
+        return correction.apply(one) if mapped else one
+
+    mapping = {one.name: int(one is layer) for one in network.layers}
+    design = Design(name="one", bank=replace(BANK, arrays=NAMES[:2]), mapping=mapping,
+                    multipliers={name: get(name) for name in NAMES[:2]},
+                    constants={layer.name: correction.to_dict()})
+    row, _ = compare(design, layer_streams(network, images), load, preset=get_preset(preset),
+                     batch=BATCH, quiet=True)
+    costs = measure(network, sampled_operands(network, images), chip=get_preset(preset),
+                    constants=constants)
+    for level, problem in costs.levels.items():
+        for name, chosen in ((f"{level}_nj", tuple(mapping.values())),
+                             (f"exact_{level}_nj", problem.exact)):
+            problem = replace(problem, keep_exact=False)  # noqa: PLW2901
+            assert problem.energy_pj(chosen) / 1000 == pytest.approx(vars(row)[name], rel=1e-12)
+    assert costs.cycles == pytest.approx(row.cycles_per_inference)
+    plain = measure(network, sampled_operands(network, images)).problem
+    assert plain.dynamic_pj[3, 1] != costs.levels["array"].dynamic_pj[3, 1]
+
+
+def test_what_is_minimised_is_the_level_that_was_asked_for():
+    array = two_layers(leakage_uw=np.zeros(3), dynamic_pj=np.array([[9.0, 5.0, 6.0]] * 2))
+    levels = {"array": array,
+              "multiplier": replace(array, dynamic_pj=np.array([[4.0, 3.0, 1.0]] * 2))}
+    best = {level: min(every_design(costs.problem), key=costs.problem.relative_energy)
+            for level in levels
+            for costs in [Costs(objective=level, levels=levels, facts=(), pe_cycles=1, cycles=1)]}
+    assert best == {"array": (1, 1), "multiplier": (2, 2)}
 
 
 def test_names_limits_and_reference_are_passed_on(network, found):
@@ -117,9 +168,9 @@ def test_a_round_is_the_costs_of_every_network_as_often_as_it_runs(network):
         source=SimpleNamespace(inferences=times), prefix=prefix, network=network,
         splits=SimpleNamespace(calibrate=SimpleNamespace(images=images)))
         for prefix, times in (("a/", 1), ("b/", 3))]
-    inputs = Inputs(bank=BANK, multipliers={}, pes=few, splits=())
-    found = cost(networks, [None, None], inputs, LIMITS, batch=BATCH, seed=SEED,
-                 watch=Watch(of=("", ""))).problem
+    inputs = Inputs(bank=BANK, multipliers={}, pes=few, exact_pes={}, splits=())
+    found = cost(networks, [None, None], inputs, LIMITS, batch=BATCH, objective="array",
+                 chip=DEFAULT_PRESET, watch=Watch(of=("", ""))).problem
     alone = measure(network, network.layer_operands(images), pes=few).problem
     assert found.layers == tuple(prefix + layer for prefix in ("a/", "b/")
                                  for layer in alone.layers)

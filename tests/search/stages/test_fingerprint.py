@@ -24,6 +24,7 @@ def run(tmp_path):
     source = NetworkSource(name="net", model=tmp_path / "net.onnx", data=None, splits=None)
     source.model.write_bytes(b"weights")
     options = SimpleNamespace(symmetric=False, technology=None, compensation="both",
+                              objective="array", chip="7nm",
                               workload=Workload(networks=(source,)))
     inputs = SimpleNamespace(multipliers={"one": SimpleNamespace(digest="d1")})
     network = SimpleNamespace(source=source, splits=Splits(search="some", certify="others"))
@@ -33,7 +34,8 @@ def run(tmp_path):
 def test_it_names_all_that_a_measurement_depends_on(run):
     options, inputs, network = run
     assert fingerprint(options, inputs, [network]).keys() == {
-        "network", "search images", "certify images", "multipliers", "compensation"}
+        "network", "search images", "certify images", "multipliers", "compensation",
+        "objective"}
 
 
 @pytest.mark.parametrize(("name", "change"), [
@@ -43,6 +45,7 @@ def test_it_names_all_that_a_measurement_depends_on(run):
         two=SimpleNamespace(digest="d2"))),
     ("compensation", lambda options, _inputs, _network: setattr(
         options, "compensation", "none")),
+    ("objective", lambda options, _inputs, _network: setattr(options, "chip", "45nm")),
     ("activations", lambda options, _inputs, _network: setattr(options, "symmetric", True)),
 ])
 def test_each_input_changes_what_is_named_after_it_alone(run, name, change):

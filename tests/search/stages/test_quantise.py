@@ -22,7 +22,7 @@ def splits():
 
 def quantised(workload, splits, *names, symmetric=False):
     inputs = Inputs(bank=BankConfig(), multipliers={name: get(name) for name in names}, pes={},
-                    splits=(splits,) * len(workload.networks))
+                    exact_pes={}, splits=(splits,) * len(workload.networks))
     return quantise(workload, inputs, symmetric=symmetric,
                     watch=Watch(of=[""] * len(workload.networks)))
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from hw.common.errors import InputError, ToolError
-from hw.multipliers import EXACT
+from hw.multipliers import EXACT, get
+from hw.ppa.mapping.stored_pes import result_path, results_folder
+from search.problem.multipliers import choose_multipliers
 from search.problem.workload import DEFAULT_MODEL, NetworkSource, Workload, single
 from search.run import _parser, options_of
 from search.stages.read import read
@@ -13,7 +15,8 @@ from search.stages.read import read
 
 @pytest.fixture(scope="module")
 def options():
-    arguments = _parser().parse_args(["--multipliers", "mul8u_trunc_c9", "--rows", "4"])
+    arguments = _parser().parse_args(["--multipliers", "mul8u_trunc_c9", "--rows", "4",
+                                       "--compare", "none"])
     return options_of(arguments, "a test")
 
 
@@ -24,6 +27,33 @@ def test_pes_images_and_bank_are_those_that_were_asked_for(options):
     assert (found.bank.rows, found.bank.cols) == (4, 16)
     splits, = found.splits
     assert [len(data.labels) for _name, data in splits] == [97, 300, 800]
+
+
+def test_a_method_with_a_bank_of_its_own_leaves_that_of_the_others(options):
+    found = read(replace(options, compare=("uniform", "precision")))
+    own = choose_multipliers(["precision"], found.bank)
+    assert list(found.multipliers) == [EXACT, "mul8u_trunc_c9", *list(own)[1:]]
+    assert found.offered_to("precision") == own
+    for method in ("milp", "uniform"):
+        assert list(found.offered_to(method)) == [EXACT, "mul8u_trunc_c9"]
+    alone = read(replace(options, method="precision"))
+    assert alone.multipliers == own
+
+
+@pytest.mark.parametrize("change", ["pes", "area"])
+def test_a_compared_method_whose_bank_cannot_be_built_is_left_out_and_said_so(
+        options, change, tmp_path, capsys):
+    """PEs of one's own: only those of the run's multipliers are mapped."""
+    for name in (EXACT, "mul8u_evo_umae48000"):
+        source = result_path(results_folder(), get(name), 24)
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    found = read(replace(
+        options, compare=("uniform", "precision"), multipliers=("mul8u_evo_umae48000",),
+        pes=tmp_path if change == "pes" else None, area_limit=4.0 if change == "pes" else 0.35))
+    assert list(found.offered) == ["milp", "uniform"]
+    assert list(found.multipliers) == [EXACT, "mul8u_evo_umae48000"]
+    reason = "No synthesis result" if change == "pes" else "Area limit must leave room"
+    assert f"notice: method precision is left out: {reason}" in capsys.readouterr().err
 
 
 def test_limits_without_any_array_are_refused_whatever_the_layers_are(options):

@@ -192,6 +192,16 @@ def brute_force_map(table, acts, weights, counts):
     return found
 
 
+def test_the_weight_map_rounds_what_an_array_of_lower_precision_would_cut():
+    """Of the weights that the array tells apart, each becomes the nearest."""
+    values = code_values(128, signed=False)
+    stored = weight_map(get("mul8u_optrunc_a1w3").table, code_values(0, signed=False), values)
+    read = np.sign(values[stored]) * (np.abs(values[stored]) & ~7)
+    told_apart = np.unique(np.sign(values) * (np.abs(values) & ~7))
+    nearest = np.abs(values[:, None] - told_apart).min(axis=1)
+    np.testing.assert_array_equal(np.abs(read - values), nearest)
+
+
 @pytest.mark.parametrize(("name", "act_codes", "weight_codes", "counted"), [
     ("mul8u_optrunc_a4w2", "uint8 3", "int8", False),
     ("mul8u_optrunc_a4w2", "int8 -9", "uint8 128", True),

@@ -55,7 +55,7 @@ def test_registers_are_those_of_bits_that_matter_and_signs():
 @pytest.mark.parametrize("kind", PE_KINDS.values(), ids=list(PE_KINDS))
 def test_other_multipliers_are_refused(kind):
     wrong = "unsigned" if kind.signed else "signed"
-    with pytest.raises(ValueError, match=f"^Multiplier of a {kind.name} PE must be {kind.takes}, "
+    with pytest.raises(ValueError, match=f"^Multiplier of a {kind.label} PE must be {kind.takes}, "
                                          f"not {wrong}$"):
         Pe(kind=kind, netlist=netlist(signed=not kind.signed), psum_width=WIDTH)
     with pytest.raises(ValueError, match=r"^PE multiplier must be 8x8, not 4x8$"):

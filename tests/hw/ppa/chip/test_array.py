@@ -11,6 +11,7 @@ from hw.machine.compiler import compile_program
 from hw.machine.design import BankConfig
 from hw.multipliers import get
 from hw.ppa import StreamEnergy, array_cost, layer_energy, load_pe, stream_energy
+from hw.ppa.chip.clock_gates import idle_array_fj, running_array_fj
 from hw.ppa.reports.pe_report import relu_stream
 from tests.circuits import small_design
 
@@ -51,7 +52,9 @@ def test_layer_energy_by_hand(pe):
     assert result.data_nj == pytest.approx(12 * 12 * (39 * 70 + 120) * 1e-6 / 2)
     assert result.glitches_nj == pytest.approx(12 * 12 * (39 * 10 + 25) * 1e-6 / 2)
     assert result.weights_nj == pytest.approx(12 * 12 * 2.5 * 8 * 1e-6 / 2)
-    assert result.clock_nj == pytest.approx(12 * cycles * 30 * 1e-6 / 2)
+    assert result.clock_nj == pytest.approx(
+        cycles * (12 * 30 + running_array_fj(pe.technology)) * 1e-6 / 2)
+    assert result.idle_nj == 0
     assert result.leakage_nj == pytest.approx(12 * pe.leakage_nw * cycles * 2000 * 1e-12 / 2)
     assert result.total_nj == pytest.approx(
         result.data_nj + result.weights_nj + result.clock_nj + result.leakage_nj)
@@ -83,11 +86,13 @@ def test_batch_shares_the_weights(pe):
     assert eight.total_nj < one.total_nj
 
 
-def test_idle_arrays_leak(pe):
+def test_idle_arrays_leak_and_their_gates_are_clocked(pe):
     alone = layer_energy(pe, ENERGY, Layer(), BANK, batch=1, clock_ps=2000)
     bank = layer_energy(pe, ENERGY, Layer(), BANK, batch=1, clock_ps=2000, idle=[pe, pe])
     assert bank.leakage_nj == pytest.approx(3 * alone.leakage_nj)
-    assert bank.total_nj - bank.leakage_nj == pytest.approx(alone.total_nj - alone.leakage_nj)
+    assert bank.idle_nj == pytest.approx(
+        2 * bank.cycles * idle_array_fj(pe.technology, BANK) * 1e-6)
+    assert replace(bank, leakage_nj=0, idle_nj=0) == replace(alone, leakage_nj=0)
 
 
 def test_smaller_multiplier_saves_energy_on_a_real_shape():

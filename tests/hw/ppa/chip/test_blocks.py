@@ -1,7 +1,5 @@
 """The chip around the arrays: counts by hand, directions, and what is labelled how."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -51,8 +49,8 @@ def design():
                   mapping={"conv": 1, "classifier": 0})
 
 
-def load(multiplier, psum_width):
-    return load_pe(multiplier, psum_width)
+def load(multiplier, bank):
+    return load_pe(multiplier, bank.psum_width, dataflow=bank.dataflow)
 
 
 @pytest.fixture(scope="module")
@@ -190,10 +188,3 @@ def test_area_is_the_sum_of_arrays_and_the_rest(design):
 def test_unknown_preset_is_refused():
     with pytest.raises(InputError, match=r"^Unknown chip preset '7mn'; did you mean '7nm'\?$"):
         get_preset("7mn")
-
-
-def test_share_preset_needs_the_exact_array(design, layers):
-    (work, _), _ = work_of(compile_program(layers, design))
-    preset = replace(get_preset("7nm"), name="x", mxu_share=0.5)
-    with pytest.raises(InputError, match="gives a share; it needs the exact array"):
-        chip_energy(work, None, None, None, design.bank, batch=1, preset=preset)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hw.ppa.energy.activity import Simulator, pack_lanes
-from hw.ppa.energy.netlist_energy import CLOCK_FANOUT, EnergyModel
+from hw.ppa.energy.clock_tree import CLOCK_FANOUT
+from hw.ppa.energy.netlist_energy import EnergyModel
 from hw.ppa.energy.switching_energy import count_python
 from hw.ppa.mapping.timing import analyse
 from tests.hw.ppa.circuits import gated, pipeline

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError
+from hw.machine.pe import FORMS
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.ppa import draw_cycles, load_pe, sample_energy, sample_operands, stream_energy
@@ -120,27 +121,45 @@ def test_more_lanes_narrow_the_interval():
     assert many.lanes == 16384
 
 
-def test_sampled_operands_are_those_of_the_array():
-    """Every sampled PE: act, weight and partial sum, against indices spelled out."""
+def test_sums_far_from_zero_spend_less_in_the_adder_alone():
+    energies = [sample_energy(load_pe(get("mul8u_exact")), sample_operands(
+        *relu_stream(), rows=ROWS, cols=COLS, lanes=1024, psum_start=start))
+        for start in (0, 3 << 17)]
+    near, far = energies
+    assert 0.92 < far.mean_fj / near.mean_fj < 0.98
+    assert far.multiplier_fj == near.multiplier_fj
+    assert far.clock_fj == near.clock_fj
+
+
+@pytest.mark.parametrize("form", ["1x1", "2x1", "8x1", "4x4"])
+def test_sampled_operands_are_those_of_the_array(form):
+    """Every sampled PE: acts, weights and partial sum, against indices spelled out."""
+    flow = FORMS[form]
     random = np.random.default_rng(7)
     acts = random.integers(-255, 256, (3, 11, 21)).astype(np.int16)
     weights = random.integers(-127, 128, (3, 21, 9)).astype(np.int16)
-    sample = sample_operands(acts, weights, rows=8, cols=4, lanes=128)
+    sample = sample_operands(acts, weights, rows=8, cols=4, dataflow=flow, lanes=128)
     padded_acts = np.zeros((3, 11, 24), np.int16)
     padded_acts[:, :, :21] = acts
     padded_weights = np.zeros((3, 24, 12), np.int16)
     padded_weights[:, :21, :9] = weights
     for lane in range(sample.lanes):
-        column = sample.weights[:, lane]
+        columns = sample.weights[:, :, lane]
         places = [(group, k0, n) for group in range(3) for k0 in (0, 8, 16) for n in range(12)
-                  if (padded_weights[group, k0:k0 + 8, n] == column).all()]
+                  if n % flow.outputs == 0 and (
+                      columns == padded_weights[group, k0:k0 + 8, n:n + flow.outputs].T).all()]
         beats = {tuple(padded_acts[group, beat, k0:k0 + 8]): beat
                  for group, k0, _ in places for beat in range(11)}
         found = [beats[tuple(sample.acts[beat, :, lane])] for beat in range(4)]
         assert [(beat - found[0]) % 11 for beat in found] == [0, 1, 2, 3]
-        assert sample.weight[lane] == column[sample.row[lane]]
-        assert sample.act(2)[lane] == sample.acts[2, sample.row[lane], lane]
-        assert set(sample.passing[:, lane]) <= set(column)
+        row = sample.row[lane]
+        assert row % flow.macs == 0
+        terms = slice(row, row + flow.macs)
+        assert (sample.weight[:, :, lane] == columns[:, terms]).all()
+        assert (sample.act(2)[:, lane] == sample.acts[2, terms, lane]).all()
+        assert sample.passing.shape[:2] == (flow.macs + 2, flow.outputs)
+        assert {tuple(word) for word in sample.passing[:, :, lane]} <= set(
+            map(tuple, columns.T))
 
 
 def test_padding_is_part_of_the_array():

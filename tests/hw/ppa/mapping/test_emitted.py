@@ -4,6 +4,7 @@ import pytest
 
 from hw.common.code import closure
 from hw.common.errors import ToolError
+from hw.machine.pe import FORMS
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.ppa.mapping import emitted
@@ -16,15 +17,15 @@ class Emitter:
 
     fails = False
 
-    def __call__(self, multipliers, psum_width):
+    def __call__(self, multipliers, psum_width, dataflow):
         if self.fails:
             raise ToolError("emitted again")
-        return [f"{multiplier.name} {multiplier.digest} {psum_width}"
+        return [f"{multiplier.name} {multiplier.digest} {psum_width} {dataflow.form}"
                 for multiplier in multipliers]
 
 
-def emit(multipliers, psum_width):
-    return EMITTER(multipliers, psum_width)
+def emit(multipliers, psum_width, dataflow):
+    return EMITTER(multipliers, psum_width, dataflow)
 
 
 EMITTER = Emitter()
@@ -45,11 +46,13 @@ def test_what_has_been_emitted_is_not_emitted_again(monkeypatch):
     verilog = emit_verilog([own, borrowed, known], 24, emit, quiet=True)
     assert set(verilog) == {own.digest, borrowed.digest, known.digest}
     for multiplier in (own, borrowed, known):
-        assert verilog[multiplier.digest] == f"{multiplier.name} {multiplier.digest} 24"
+        assert verilog[multiplier.digest] == f"{multiplier.name} {multiplier.digest} 24 1x1"
     monkeypatch.setattr(EMITTER, "fails", True)
     assert emit_verilog([own, borrowed, known], 24, emit, quiet=True) == verilog
     with pytest.raises(ToolError):  # another width is another text
         emit_verilog([own], 25, emit, quiet=True)
+    with pytest.raises(ToolError):  # another form, too
+        emit_verilog([own], 24, emit, FORMS["4x1"], quiet=True)
     monkeypatch.setattr(emitted, "TOOL", "numpy")
     with pytest.raises(ToolError):
         emit_verilog([own], 24, emit, quiet=True)

@@ -4,68 +4,89 @@ import gzip
 import json
 import re
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hw.common.errors import InputError, ToolError
 from hw.common.files import read_json
+from hw.machine.pe import FORMS
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.ppa import load_pe
 from hw.ppa.energy.activity import Simulator, combinational_table, pack_lanes
+from hw.ppa.energy.pe_circuits import psums
+from hw.ppa.library.technology import load_technology
 from hw.ppa.mapping.pe import MappedPe
+from hw.ppa.mapping.stored_pes import (
+    UNITS_FILE,
+    result_path,
+    results_folder,
+    save_pe,
+    shipped,
+    units_delay_ps,
+)
 from hw.ppa.mapping.stored_pes import load_pe as load_from
-from hw.ppa.mapping.stored_pes import result_path, results_folder, save_pe, shipped
 from tests.circuits import shift_and_add
 from tests.mutations import check_reader
 
-STORED = [(multiplier.name, width) for width, multipliers in shipped().items()
+STORED = [(multiplier.name, width, flow.form) for (width, flow), multipliers in shipped().items()
           for multiplier in multipliers]
 SEED = 3
 
 
 def psums_of_all_pairs(pe: MappedPe, signs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return partial sums (found, expected) for all 65,536 pairs of operand patterns.
+    """Return partial sums (found, expected), int64[outputs, 65536], all pairs in each product.
 
     signs : 0 to 3, bit 0 makes activations negative, bit 1 weights; of no effect where the
     multiplier is signed. The partial sums that come in are random over the whole width; sums wrap.
     """
+    flow, half = pe.kind.dataflow, 1 << (pe.psum_width - 1)
     act, weight = (axis.reshape(-1) for axis in np.indices((256, 256)))
-    half = 1 << (pe.psum_width - 1)
+    # Each multiplication meets the pairs in an order of its own.
+    acts = np.stack([(act + 3 * term) % 256 for term in range(flow.macs)])
+    weights = np.stack([[(weight + 5 * (output * flow.macs + term)) % 256
+                         for term in range(flow.macs)] for output in range(flow.outputs)])
     zero_bits = pe.multiplier.netlist.zero_bits  # in an array those of the sum above are 0
-    psum = np.random.default_rng(SEED).integers(-half, half, act.size) >> zero_bits << zero_bits
+    psum = np.random.default_rng(SEED).integers(
+        -half, half, (flow.outputs, act.size)) >> zero_bits << zero_bits
     sign_a, sign_w = (0, 0) if pe.multiplier.signed else (signs & 1, signs >> 1)
     width = 8 if pe.multiplier.signed else 9
     simulator = Simulator(pe.netlist, pe.technology)
     words = act.size // 64
     on, off = (np.full((1, words), value, np.uint64) for value in (2**64 - 1, 0))
     nets = simulator.reset(words)
-    for inputs in (
-            {"load_in": on, "swap_in": off, "weight_in": pack_lanes(weight | sign_w << 8, width)},
-            {"load_in": off, "swap_in": on, "act_in": pack_lanes(act | sign_a << 8, width),
-             "weight_in": pack_lanes(weight ^ 511, width)},
-            {"swap_in": off, "psum_in": pack_lanes(psum, pe.psum_width)}):
+
+    def planes(values, bits):
+        return np.concatenate([pack_lanes(one, bits) for one in values])
+
+    steps = [{"load_in": on, "swap_in": off, "weight_in": planes(word | sign_w << 8, width)}
+             for word in weights.swapaxes(0, 1)[::-1]]
+    steps += [{"load_in": off, "swap_in": on, "act_in": planes(acts | sign_a << 8, width),
+               "weight_in": planes(weights[:, 0] ^ 511, width)}]
+    steps += [{"swap_in": off}] * (flow.psum_cycles - 2)
+    for inputs in (*steps, {"swap_in": off, "psum_in": planes(psum, pe.psum_width)}):
         simulator.apply(nets, inputs)
         simulator.clock_edge(nets)
     simulator.apply(nets, {})
-    product = pe.multiplier.table[act, weight].astype(np.int64)
+    product = pe.multiplier.table[acts, weights].astype(np.int64).sum(axis=1)
     expected = psum + np.where(sign_a ^ sign_w, -product, product)
-    return simulator.output(nets, "psum_out", signed=True), (expected + half) % (2 * half) - half
+    return psums(pe, nets), (expected + half) % (2 * half) - half
 
 
-@pytest.mark.parametrize(("name", "width"), STORED)
-def test_mapped_multiplier_equals_its_table(name, width):
-    pe = load_pe(get(name), width)
+@pytest.mark.parametrize(("name", "width", "form"), STORED)
+def test_mapped_multiplier_equals_its_table(name, width, form):
+    pe = load_pe(get(name), width, dataflow=FORMS[form])
     found = combinational_table(pe.multiplier_netlist, pe.technology, signed=get(name).signed)
     assert (found == get(name).table).all()
 
 
-@pytest.mark.parametrize(("name", "width"), STORED)
-def test_mapped_pe_adds_its_table(name, width):
+@pytest.mark.parametrize(("name", "width", "form"), STORED)
+def test_mapped_pe_adds_its_table(name, width, form):
     """Signs rotate over the catalogue; the exact PE gets all four below."""
-    found, expected = psums_of_all_pairs(load_pe(get(name), width),
-                                         STORED.index((name, width)) % 4)
+    found, expected = psums_of_all_pairs(load_pe(get(name), width, dataflow=FORMS[form]),
+                                         STORED.index((name, width, form)) % 4)
     assert (found == expected).all()
 
 
@@ -90,11 +111,11 @@ def test_a_changed_gate_is_noticed():
     assert (combinational_table(broken, pe.technology) != pe.multiplier.table).any()
 
 
-@pytest.mark.parametrize(("name", "width"), STORED)
-def test_stored_figures_are_those_of_the_netlists(name, width):
-    pe = load_pe(get(name), width)
-    content = json.loads(gzip.decompress(result_path(results_folder(), pe.multiplier,
-                                                     width).read_bytes()))
+@pytest.mark.parametrize(("name", "width", "form"), STORED)
+def test_stored_figures_are_those_of_the_netlists(name, width, form):
+    pe = load_pe(get(name), width, dataflow=FORMS[form])
+    content = json.loads(gzip.decompress(result_path(results_folder(), pe.multiplier, width,
+                                                     FORMS[form]).read_bytes()))
     figures = content["figures"]
     assert figures["area_um2"] == pytest.approx(pe.area_um2, abs=1e-4)
     assert figures["delay_ps"] == pytest.approx(pe.delay_ps, abs=1e-2)
@@ -108,9 +129,21 @@ def test_no_result_is_left_over():
                             text=True, check=False)
     if listed.returncode:
         pytest.skip("not a git checkout")
-    expected = {result_path(results_folder(), get(name), width).name for name, width in STORED}
+    expected = {result_path(results_folder(), get(name), width, FORMS[form]).name
+                for name, width, form in STORED}
     present = {path.name for path in results_folder().iterdir()}
-    assert set(listed.stdout.split()) & present <= expected
+    assert set(listed.stdout.split()) & present <= expected | {UNITS_FILE}
+
+
+def test_clock_around_the_arrays_is_stored_for_the_library_that_is_shipped(tiny):
+    technology = load_technology()
+    units = read_json(results_folder() / UNITS_FILE)["units"]
+    assert units_delay_ps(technology) == next(
+        unit["delay_ps"] for unit in units if unit["unit"] == "accelerator")
+    assert units_delay_ps(replace(technology, name=tiny.name)) == 0
+    # Every unit by itself is faster than the exact PE.
+    exact = load_pe(get("mul8u_exact")).delay_ps
+    assert all(unit["delay_ps"] <= exact for unit in units if unit["unit"] != "accelerator")
 
 
 def test_result_is_found_by_netlist_whatever_the_name():

@@ -12,6 +12,8 @@ import yaml
 
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.design import BankConfig, Design
+from hw.ppa.library.technology import load_technology
+from hw.ppa.library.write_liberty import cell_library
 from hw.rtl.accelerator.handover import WAIVERS
 from hw.rtl.verilog import emit_design
 from sim.machine.verilator import verilator_root
@@ -23,13 +25,15 @@ SMALL = AcceleratorConfig(act_rows=16, accumulator_rows=16, output_rows=16, requ
                           weight_fifo_rows=6)
 
 
+ARRAYS = (NIBBLE, SKEWED)
+DESIGN = Design(name="tiny-net", multipliers={m.name: m for m in ARRAYS},
+                bank=BankConfig(rows=ROWS, cols=COLS, arrays=tuple(m.name for m in ARRAYS)))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rtl")
-    arrays = (NIBBLE, SKEWED)
-    design = Design(name="tiny-net", multipliers={m.name: m for m in arrays},
-                    bank=BankConfig(rows=ROWS, cols=COLS, arrays=tuple(m.name for m in arrays)))
-    for name, text in emit_design(design, config=SMALL, prefix="npu_").items():
+    for name, text in emit_design(DESIGN, config=SMALL, prefix="npu_").items():
         (folder / name).write_text(text)
     return folder
 
@@ -64,9 +68,80 @@ def test_package_lists_every_file_and_the_top(folder):
         path.name for path in folder.glob("*.v"))
 
 
-def test_constraints_name_the_clock(folder):
-    text = (folder / "npu_accelerator.sdc").read_text()
-    assert "create_clock -name clk -period 1.000 [get_ports clk]" in text
+# What any reader of SDC knows: command to its options and whether each has a value.
+PLAIN_SDC = {"set_units": {"-time": True, "-capacitance": True},
+             "create_clock": {"-name": True, "-period": True},
+             "set_input_delay": {"-clock": True}, "set_output_delay": {"-clock": True}}
+# A word, a list in braces, or a command in brackets with a list or a word.
+SDC_WORD = re.compile(r"\[get_ports (?:\{([^{}]*)\}|(\w+))\]|([^\s\[\]{}]+)")
+
+
+def sdc_commands(text):
+    """Yield the name, options, numbers and ports of each command; what is not plain fails."""
+    text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)
+    for line in re.split(r"\n(?=\w)", text.strip()):
+        assert SDC_WORD.sub("", line).strip() == "", line
+        name, options, numbers, ports = None, {}, [], []
+        words = SDC_WORD.finditer(line)
+        for match in words:
+            listed, port, word = match.groups()
+            if word is None:
+                ports += (listed or port).split()
+            elif name is None:
+                name = word
+            elif word.startswith("-"):
+                options[word] = next(words)[3] if PLAIN_SDC[name][word] else ""
+            else:
+                numbers.append(float(word))
+        yield name, options, numbers, ports
+
+
+def ports_of(verilog, top):
+    text = re.search(rf"^module {top}\(.*?^endmodule", verilog, re.MULTILINE | re.DOTALL)[0]
+    return {direction: re.findall(rf"^  {direction} (?:\[\d+:0\] )?(\w+);", text, re.MULTILINE)
+            for direction in ("input", "output")}
+
+
+@pytest.mark.parametrize(("top", "config"), [("accelerator", SMALL), ("bank", None)])
+def test_constraints_are_plain_and_name_every_port_once(top, config):
+    files = emit_design(DESIGN, config=config, clock_ps=1234.5)
+    commands = list(sdc_commands(files[f"{top}.sdc"]))
+    assert [name for name, *_ in commands] == list(PLAIN_SDC)
+    units, clock, inputs, outputs = commands
+    assert units == ("set_units", {"-time": "ps", "-capacitance": "fF"}, [], [])
+    assert clock == ("create_clock", {"-name": "clk", "-period": "1234.5"}, [], ["clk"])
+    ports = ports_of(files[f"{top}.v"], top)
+    for found, direction in ((inputs, "input"), (outputs, "output")):
+        assert found[1:3] == ({"-clock": "clk"}, [246.9])
+        assert sorted(found[3]) == sorted(set(ports[direction]) - {"clk"})
+
+
+@pytest.mark.parametrize("line", [
+    "set_input_delay 1 -clock clk [remove_from_collection [all_inputs] [get_ports clk]]",
+    "set_cmd_units -time ns", "create_clock -name clk -period fast [get_ports clk] 1 x",
+    "set_input_delay -magic 3 [get_ports a]"])
+def test_what_is_not_plain_is_noticed(line):
+    with pytest.raises((AssertionError, KeyError, ValueError)):
+        list(sdc_commands(line))
+
+
+@pytest.mark.skipif(shutil.which("sta") is None, reason="OpenSTA (sta) is not on PATH")
+def test_opensta_reads_the_constraints(tmp_path):
+    files = emit_design(DESIGN, config=SMALL, clock_ps=1234.5)
+    (tmp_path / "accelerator.sdc").write_text(files["accelerator.sdc"])
+    (tmp_path / "cells.lib").write_text(cell_library(load_technology(), complete=True))
+    ports = ports_of(files["accelerator.v"], "accelerator")
+    header = ", ".join(f"{direction} {port}" for direction, names in ports.items()
+                       for port in names)
+    (tmp_path / "top.v").write_text(f"module accelerator({header}); endmodule\n")
+    (tmp_path / "run.tcl").write_text("read_liberty cells.lib\nread_verilog top.v\n"
+                                      "link_design accelerator\nread_sdc accelerator.sdc\n"
+                                      "report_clock_properties clk\nexit\n")
+    done = subprocess.run(["sta", "-no_splash", "-exit", "run.tcl"], cwd=tmp_path,
+                          capture_output=True, text=True, check=False)
+    text = done.stdout + done.stderr
+    assert not re.search("error|warning", text, re.IGNORECASE), text
+    assert re.search(r"clk +1234\.50", text), text
 
 
 def test_example_multiplies_a_tile_on_every_array(folder, tmp_path):

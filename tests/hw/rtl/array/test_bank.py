@@ -10,7 +10,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from hw.machine.design import BankConfig
-from hw.machine.pe import pe_of
+from hw.machine.pe import FORMS, pe_of
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.systolic_array import BLOCK
 from sim.machine.array_model import BankInputs, BankModel
@@ -29,6 +29,26 @@ def test_random_streams_match_the_model_in_every_cycle(rows, cols, multipliers, 
     config = BankConfig(rows=rows, cols=cols, arrays=("first", "second"), psum_width=20)
     bank = MxuBank(config=config, pes=tuple(pe_of(m.netlist, 20) for m in multipliers))
     compare(bank, BankModel(config, [pe_table(m) for m in multipliers]), cycles=500)
+
+
+@pytest.mark.parametrize(("rows", "cols", "form", "multipliers", "block"), [
+    (4, 3, "2x1", (SKEWED, NIBBLE), BLOCK), (8, 2, "4x1", (SKEWED, BROKEN_SIGNED), 1),
+    (8, 2, "4x1r", (NIBBLE, BROKEN_SIGNED), BLOCK),
+    (8, 1, "8x1", (BROKEN_SIGNED, NIBBLE), BLOCK), (8, 8, "4x4", (SKEWED, BROKEN_SIGNED), BLOCK)])
+def test_dense_pes_match_the_model_in_every_cycle(rows, cols, form, multipliers, block,
+                                                  monkeypatch):
+    monkeypatch.setattr("hw.rtl.array.systolic_array.BLOCK", block)
+    pes = tuple(pe_of(m.netlist, 20, FORMS[form]) for m in multipliers)
+    config = BankConfig(rows=rows, cols=cols, arrays=("first", "second"), psum_width=20,
+                        kinds=tuple(pe.kind.label for pe in pes))
+    compare(MxuBank(config=config, pes=pes),
+            BankModel(config, [pe_table(m) for m in multipliers]), cycles=400)
+
+
+def test_dense_sums_may_be_narrower_than_the_ports_of_products():
+    pe = pe_of(NIBBLE.netlist, 12, FORMS["2x1"])
+    config = BankConfig(rows=4, cols=1, arrays=("only",), psum_width=12, kinds=(pe.kind.label,))
+    compare(MxuBank(config=config, pes=(pe,)), BankModel(config, [pe_table(NIBBLE)]), cycles=200)
 
 
 def compare(bank, model, *, cycles):

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-SHAPES = ("square", "wide", "tall", "single", "mixed")
+SHAPES = ("square", "wide", "tall", "single", "mixed", "deep", "dense")
 SCENARIOS = (
     "random_tiles", "random_stalls", "results_are_those_of_whole_tiles",
     "weights_load_while_a_tile_streams", "routes_back_to_back", "reset_in_mid_stream",

@@ -8,12 +8,13 @@ from functools import cache
 import numpy as np
 import pytest
 
+from hw.machine.pe import FORMS
 from tests.hw.rtl.random_banks import RandomBanks, random_tiles
 from tests.hw.rtl.simulator import locked
 
-BANKS = 50  # of a build; several builds keep two workers busy
-BUILDS, TILES, GATES = 4, 20, 150  # 200 banks; small circuits run quickly
-LONG_BUILDS, LONG_TILES, LONG_GATES = 20, 100, 1000  # 1,000 banks
+BANKS = 40  # of a build; several builds keep two workers busy
+BUILDS, TILES, GATES = 4, 20, 150  # 160 banks; small circuits run quickly
+LONG_BUILDS, LONG_TILES, LONG_GATES = 25, 100, 1000  # 1,000 banks
 SEEDS = range(BUILDS)
 LONG_SEEDS = range(BUILDS, BUILDS + LONG_BUILDS)
 STALLS = (0.0, 0.3)
@@ -55,8 +56,10 @@ def test_the_banks_differ_as_they_should(tmp_path):
         seed=seed, count=BANKS, gates=GATES, folder=tmp_path).designs]
     banks = [design.bank for design in designs]
     assert {len(bank.arrays) for bank in banks} == {1, 2, 3, 4}
-    assert {bank.rows for bank in banks} == {bank.cols for bank in banks} == set(range(1, 7))
+    assert {bank.pe_rows for bank in banks} == {bank.pe_cols for bank in banks} == set(range(1, 7))
     assert len({(bank.rows, bank.cols) for bank in banks}) > 20
+    for form in FORMS.values():
+        assert len({bank.pe_rows for bank in banks if bank.dataflow == form}) > 1, form.form
     assert len({bank.psum_width for bank in banks}) > 2
     kinds = [{multiplier.signed for multiplier in design.arrays} for design in designs]
     assert {True, False} in kinds

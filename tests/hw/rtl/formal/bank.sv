@@ -1,4 +1,5 @@
-  // Safety of the bank, whatever its streams do. ROWS, COLS, ARRAYS, STAGES: of this bank.
+  // Safety of the bank, whatever its streams do. ROWS, COLS, ARRAYS, STAGES: of this bank, whose
+  // PEs have MACS rows each: row r belongs to row r / MACS of PEs.
   // Every operand that enters carries where it belongs, and is asked for it wherever it is used.
   // pe_*, act_lane, swap_lane, weight_lane: registers of the arrays and of the skew.
   reg started = 0;
@@ -63,10 +64,11 @@
       if (selected == a)
         for (r = 0; r < ROWS; r = r + 1)
           for (c = 0; c < COLS; c = c + 1)
-            if (in_flight[1 + r + c] && (
-                pe_act[9 * ((a * ROWS + r) * COLS + c) +: 9] != tag(tile_h[4 * (1 + r + c) +: 4] - 1, r, 0)
+            if (in_flight[1 + r / MACS + c] && (
+                pe_act[9 * ((a * ROWS + r) * COLS + c) +: 9]
+                   != tag(tile_h[4 * (1 + r / MACS + c) +: 4] - 1, r, 0)
                 || pe_weight[9 * ((a * ROWS + r) * COLS + c) +: 9]
-                   != tag(tile_h[4 * (1 + r + c) +: 4] - 1, ROWS - 1 - r, c))) paired = 0;
+                   != tag(tile_h[4 * (1 + r / MACS + c) +: 4] - 1, ROWS - 1 - r, c))) paired = 0;
     end
   end
   always @* if (started) begin

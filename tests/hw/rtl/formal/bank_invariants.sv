@@ -3,7 +3,7 @@
   reg fills, history, beats, act_lanes, swap_lanes, weight_lanes, loads, tokens, weights, shadows;
   reg travels;
   reg moved;  // a row of weights entered between two steps
-  integer ones;
+  integer ones, f, h;
   always @* begin
     fills = fill == words && open == tile_open;
     history = 1; act_lanes = 1; swap_lanes = 1; weight_lanes = 1; tokens = 1; weights = 1; shadows = 1;
@@ -45,7 +45,7 @@
     for (d = 0; d < STAGES; d = d + 1) if (in_flight[d] && quiet > d) travels = 0;
 
     // Input registers and skew: lane n, register e lies e + 1 steps behind the input.
-    for (r = 0; r < ROWS; r = r + 1) for (e = 0; e <= r; e = e + 1) begin
+    for (r = 0; r < ROWS; r = r + 1) for (e = 0; e <= r / MACS; e = e + 1) begin
       if (in_flight[e] && act_lane[9 * (r * ROWS + e) +: 9] != tag(tile_h[4 * e +: 4] - 1, r, 0))
         act_lanes = 0;
       if (known_h[e + 1] && swap_lane[r * ROWS + e]
@@ -58,30 +58,32 @@
           != tag(tile_h[4 * e +: 4], words_h[4 * e +: 4] - 1, c)) weight_lanes = 0;
     end
 
-    // PEs of the selected array: row r, column c is 1 + r + c steps behind, its shadow 1 + c.
+    // PEs of the selected array: row r, column c is h steps behind, its shadow 1 + c. Row f is the
+    // first of its PE.
     for (a = 0; a < ARRAYS; a = a + 1) if (selected == a)
       for (r = 0; r < ROWS; r = r + 1) for (c = 0; c < COLS; c = c + 1) begin
-        if (known_h[2 + r + c] && pe_swap[(a * ROWS + r) * COLS + c]
-            != (tile_h[4 * (1 + r + c) +: 4] != tile_h[4 * (2 + r + c) +: 4])) tokens = 0;
+        f = r / MACS * MACS; h = 1 + r / MACS + c;
+        if (known_h[h + 1] && pe_swap[(a * ROWS + r) * COLS + c]
+            != (tile_h[4 * h +: 4] != tile_h[4 * (h + 1) +: 4])) tokens = 0;
         moved = tile_h[4 * (1 + c) +: 4] != tile_h[4 * (2 + c) +: 4] ? words_h[4 * (1 + c) +: 4] == 1
               : words_h[4 * (1 + c) +: 4] != words_h[4 * (2 + c) +: 4];
         if (known_h[2 + c] && pe_load[(a * ROWS + r) * COLS + c]
-            != (moved && words_h[4 * (1 + c) +: 4] > r)) tokens = 0;
-        if (known_h[1 + r + c] && open_h[1 + r + c]
+            != (moved && words_h[4 * (1 + c) +: 4] > f)) tokens = 0;
+        if (known_h[h] && open_h[h]
             && pe_weight[9 * ((a * ROWS + r) * COLS + c) +: 9]
-               != tag(tile_h[4 * (1 + r + c) +: 4] - 1, ROWS - 1 - r, c)) weights = 0;
+               != tag(tile_h[4 * h +: 4] - 1, ROWS - 1 - r, c)) weights = 0;
         if (known_h[1 + c] && words_h[4 * (1 + c) +: 4] > r
             && pe_shadow[9 * ((a * ROWS + r) * COLS + c) +: 9]
                != tag(tile_h[4 * (1 + c) +: 4], words_h[4 * (1 + c) +: 4] - 1 - r, c)) shadows = 0;
-        if (known_h[1 + r + c] && words_h[4 * (1 + c) +: 4] <= r
-            && tile_h[4 * (1 + r + c) +: 4] != tile_h[4 * (1 + c) +: 4]
+        if (known_h[h] && words_h[4 * (1 + c) +: 4] <= f
+            && tile_h[4 * h +: 4] != tile_h[4 * (1 + c) +: 4]
             && pe_shadow[9 * ((a * ROWS + r) * COLS + c) +: 9]
                != tag(tile_h[4 * (1 + c) +: 4] - 1, ROWS - 1 - r, c)) shadows = 0;
       end
     loads = 1;
     moved = tile_h[3:0] != tile_h[7:4] ? words_h[3:0] == 1 : words_h[3:0] != words_h[7:4];
-    for (r = 0; r < ROWS; r = r + 1)
-      if (known_h[1] && load[r] != (moved && words > r)) loads = 0;
+    for (r = 0; r < ROWS; r = r + MACS)
+      if (known_h[1] && load[r / MACS] != (moved && words > r)) loads = 0;
   end
   always @* if (started) begin
     inv_fills: assert (fills);

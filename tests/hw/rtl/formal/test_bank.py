@@ -45,11 +45,23 @@ FAULTS = (
           r"act_skew__en = ON | \1 | results__ready"),
 )
 
+# Of a bank of 4x2 rows and columns with PEs of 2x1.
+DENSE_FAULTS = tuple(Fault("every_act_meets_its_own_weight", *edit) for edit in (
+    ("bank", r"reached\[1\] = (.*);", r"reached[1] = ON | \1;"),
+    ("pe_0", r"weight_0_1 <= weight_out", "weight_0_1 <= ON ? shadow_0_0 : weight_out"),
+    ("pe_0", r"act_1 <= act_in\[17:9\]", "act_1 <= ON ? act_in[8:0] : act_in[17:9]"),
+    ("pe_1", r"weight_out <= shadow_0_0", "weight_out <= ON ? weight_in : shadow_0_0"),
+    ("pe_1", r"load_out <= load_in", "load_out <= load_in & ~ON"),
+    ("act_skew", r"lanes_out\[35:18\] = (.*);", r"lanes_out[35:18] = ON ? lanes_in[35:18] : \1;"),
+))
 
-@pytest.mark.parametrize(("rows", "cols"), [
-    (2, 1), *(pytest.param(*size, marks=pytest.mark.long) for size in ((1, 1), (2, 2), (3, 2)))])
-def test_bank_is_safe(rows, cols):
-    with Model(bank(rows, cols)) as model:
+
+@pytest.mark.parametrize(("rows", "cols", "form"), [
+    (2, 1, "1x1"), (4, 1, "2x1"), *(pytest.param(*size, marks=pytest.mark.long) for size in (
+        (1, 1, "1x1"), (2, 2, "1x1"), (3, 2, "1x1"), (2, 2, "2x1"), (4, 2, "2x1"),
+        (8, 1, "4x1")))])
+def test_bank_is_safe(rows, cols, form):
+    with Model(bank(rows, cols, form)) as model:
         assert not model.unproven(DEPTH)
 
 
@@ -70,3 +82,11 @@ def test_every_property_fails_on_a_fault():
 def test_a_fault_violates_its_property(fault):
     with Model(bank(2, 2).with_faults([fault])) as model:
         assert model.bounded(FAULT_DEPTH) == {fault.violates}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", DENSE_FAULTS,
+                         ids=lambda fault: f"{fault.module}: {fault.replacement}")
+def test_a_fault_of_dense_pes_violates_their_property(fault):
+    with Model(bank(4, 2, "2x1").with_faults([fault])) as model:
+        assert fault.violates in model.bounded(FAULT_DEPTH + 4)

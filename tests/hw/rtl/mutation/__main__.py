@@ -8,6 +8,7 @@ from collections import Counter
 from hw.common.errors import run_command_line
 from hw.common.progress import task
 from tests.hw.rtl.mutation.campaign import REASONS, Campaign
+from tests.hw.rtl.mutation.machine import DENSE_MACHINE, MACHINE
 from tests.hw.rtl.mutation.survivors import reason_to_survive
 
 
@@ -20,10 +21,12 @@ def main() -> None:
                         help="only every N-th mutant (default: %(default)s)")
     parser.add_argument("--survivors", action="store_true",
                         help="list the mutants that survive, and why")
+    parser.add_argument("--dense", action="store_true",
+                        help="of a bank of 2x1 PEs and tiles alone (default: of an accelerator)")
     options = parser.parse_args()
     if options.every < 1:
         parser.error(f"--every must be a positive integer, not {options.every}")
-    campaign = Campaign()
+    campaign = Campaign(DENSE_MACHINE if options.dense else MACHINE)
     chosen = campaign.mutants[::options.every]
     total, killed, equivalent, how = Counter(), Counter(), Counter(), Counter()
     survivors = []

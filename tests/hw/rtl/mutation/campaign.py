@@ -5,23 +5,16 @@ from __future__ import annotations
 import ctypes
 import tempfile
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from hw.machine.pe import pe_of
+from hw.machine.design import BankConfig
+from hw.machine.pe.kind import ClockGate
 from hw.rtl.accelerator.top import Accelerator
 from hw.rtl.emit import modules_of
 from sim.machine.verilator import compile_model
-from tests.hw.rtl.mutation.machine import (
-    BANK,
-    CONFIG,
-    MULTIPLIERS,
-    MUTATED_ARRAY,
-    OPERAND_WIDTH,
-    TRIMMED_ARRAY,
-)
+from tests.hw.rtl.mutation.machine import CONFIG, MACHINE, OPERAND_WIDTH, Machine
 from tests.hw.rtl.mutation.mutants import Mutant, with_mutants
 from tests.hw.rtl.mutation.programs import Scenario, scenarios
 from tests.hw.rtl.mutation.tiles import TileRun, tile_runs
@@ -29,8 +22,6 @@ from tests.hw.rtl.mutation.wrapper import TOP, with_top
 
 HARNESS = Path(__file__).parent / "harness.cpp"
 SEED, TILE_RUNS, PROGRAMS = 2022, 120, 48
-MODULES = (f"pe_{TRIMMED_ARRAY}", *(f"{part}_{MUTATED_ARRAY}" for part in ("pe", "row", "array")),
-           "router", "bank", "sequencer", "accumulators", "requantiser", "requantise_lane")
 # `Reason` of harness.cpp, by number.
 REASONS = ("", "hang", "cycle", "result", "too early", "stop", "state", "clock")
 SLACK = 40  # cycles for a word where streams wait
@@ -59,13 +50,13 @@ class _Tiles(ctypes.Structure):
 
 
 class Campaign:
-    """All mutants in one simulator build, and the suite of programs.
+    """All mutants of a machine in one simulator build, and the suite of tiles and programs.
 
     mutants : every one, in the order of the text.
     """
 
-    def __init__(self) -> None:
-        texts, self.mutants = mutated()
+    def __init__(self, machine: Machine = MACHINE) -> None:
+        texts, self.mutants = mutated(machine)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             for name, text in texts.items():
@@ -77,8 +68,9 @@ class Campaign:
         self._run.restype = ctypes.c_int64
         self._run.argtypes = [*2 * [ctypes.c_void_p, ctypes.c_int64],
                                    *3 * [ctypes.c_int]]
-        tiles = [_tiles(run) for run in tile_runs(SEED, TILE_RUNS)]
-        programs = [_program(run) for run in scenarios(SEED, PROGRAMS)]
+        tiles = [_tiles(run, machine.design.bank)
+                 for run in tile_runs(machine, SEED, TILE_RUNS)]
+        programs = [_program(run) for run in scenarios(SEED, PROGRAMS)] * machine.programs
         self._kept = [arrays for arrays, _ in tiles + programs]  # the structures point into them
         self._tiles = (_Tiles * len(tiles))(*(structure for _, structure in tiles))
         self._programs = (_Program * len(programs))(*(structure for _, structure in programs))
@@ -98,22 +90,22 @@ class Campaign:
                 if not self.noticed_by(mutant.site, mutant.variant)]
 
 
-@cache
-def mutated() -> tuple[dict[str, str], list[Mutant]]:
+def mutated(machine: Machine) -> tuple[dict[str, str], list[Mutant]]:
     """Return the Verilog with its mutants, and the list of them."""
-    modules, = modules_of([Accelerator(bank=BANK, config=CONFIG, pes=tuple(
-        pe_of(multiplier.netlist, BANK.psum_width) for multiplier in MULTIPLIERS))])
-    texts, mutants = with_mutants(modules, MODULES)
-    return with_top(texts, len(MULTIPLIERS)), mutants
+    design = machine.design
+    modules, = modules_of([Accelerator(bank=design.bank, config=CONFIG, pes=tuple(
+        pe.with_clock_gate(ClockGate.ENABLE) for pe in design.pes))])
+    texts, mutants = with_mutants(modules, machine.modules)
+    return with_top(texts, len(design.arrays)), mutants
 
 
-def _tiles(run: TileRun) -> tuple[list[np.ndarray], _Tiles]:
+def _tiles(run: TileRun, bank: BankConfig) -> tuple[list[np.ndarray], _Tiles]:
     arrays = [*(np.array(values, np.int64) for values in (run.routes, run.beats)),
               *(np.array(values, np.uint64) for values in (run.weights, run.acts, run.results))]
     return arrays, _Tiles(
         *(array.ctypes.data for array in arrays), len(run.routes), *map(len, arrays[2:]),
-        *run.stalls, run.cut, run.selected, run.route_error, BANK.latency_cycles, BANK.rows,
-        OPERAND_WIDTH * BANK.rows, BANK.travel_cycles)
+        *run.stalls, run.cut, run.selected, run.route_error, bank.latency_cycles, bank.rows,
+        OPERAND_WIDTH * bank.rows, bank.travel_cycles)
 
 
 def _program(run: Scenario) -> tuple[list[np.ndarray], _Program]:

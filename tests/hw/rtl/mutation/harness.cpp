@@ -91,7 +91,7 @@ int run_tiles(Model& model, const Tiles& now, Random random) {
         // Where no tile is open, a beat that opens none must wait.
         const bool probe = (!open || (route_waits && empty)) && random.below(100);
         PORT(tile_acts, valid) = probe || act_waits;
-        PORT(tile_acts, payload) = probe ? 0 : act_waits ? uint32_t(now.acts[act]) : 0;
+        PORT(tile_acts, payload) = probe || !act_waits ? 0 : now.acts[act];
         PORT(tile_results, ready) = !random.below(now.result_stall);
         model.eval();
         const bool route_beat = route_waits && PORT(tile_route, ready);
@@ -229,11 +229,12 @@ int64_t mutant_run(const Tiles* tiles, int64_t tile_runs, const Program* program
     model.clk = model.tile_clk = 0;
     // One after the other on the same model: what a run leaves behind must not disturb the next.
     // The first program notices most mutants, and tiles are quicker than the other programs.
+    const int64_t first = program_runs > 0;
     for (int64_t run = 0; run < program_runs + tile_runs; ++run) {
-        const bool tile = run >= 1 && run <= tile_runs;
-        const int64_t program = run ? run - tile_runs : 0;
+        const bool tile = run >= first && run < first + tile_runs;
+        const int64_t program = run < first ? run : run - tile_runs;
         const Random random{uint64_t(run) * 2 + 1};
-        const int reason = tile ? run_tiles(model, tiles[run - 1], random)
+        const int reason = tile ? run_tiles(model, tiles[run - first], random)
                                 : run_program(model, programs[program], random);
         if (reason) return 8 * (run + 1) + reason;
     }

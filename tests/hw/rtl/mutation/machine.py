@@ -1,4 +1,4 @@
-"""The accelerator that is mutated, and what a program should make it do, word by word.
+"""The accelerators that are mutated, and what a program should make one do, word by word.
 
 The golden model here executes any instruction stream, in program order and without overlap; the
 products come from the tables of the multipliers.
@@ -7,6 +7,7 @@ products come from the tables of the multipliers.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -17,22 +18,56 @@ from hw.machine.accelerator import (
     SUM_BYTES,
     AcceleratorConfig,
 )
-from hw.machine.design import BankConfig, fallback_array
+from hw.machine.design import BankConfig, Design, fallback_array
 from hw.machine.isa import Instruction, Opcode, Register
+from hw.machine.pe import PLAIN
 from hw.multipliers import get
+from hw.multipliers.base import Multiplier
 from sim.machine.array_model import tile_products
-from sim.tables import code_values, pe_table
+from sim.tables import Table, code_values, patterns, pe_table
 from tests.hw.rtl.circuits import NIBBLE, SKEWED
 
 OPERAND_WIDTH = 9
-MULTIPLIERS = (NIBBLE, get("mul8u_exact"), SKEWED)
-MUTATED_ARRAY = FALLBACK = 1
-TRIMMED_ARRAY = 0  # whose PEs have no registers for bits that nothing needs
-BANK = BankConfig(rows=2, cols=3, psum_width=20, arrays=tuple(m.name for m in MULTIPLIERS))
 CONFIG = AcceleratorConfig(act_rows=8, accumulator_rows=8, output_rows=16, requantise_lanes=1,
                            weight_fifo_rows=5)
-TABLES = [pe_table(multiplier) for multiplier in MULTIPLIERS]
-assert fallback_array(TABLES) == FALLBACK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """An accelerator, and which of its modules are mutated. programs : or tiles alone are run."""
+
+    design: Design
+    modules: tuple[str, ...]
+    programs: bool
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        """The products of each array."""
+        return [pe_table(multiplier) for multiplier in self.design.arrays]
+
+    @cached_property
+    def fallback(self) -> int:
+        """The array of an unknown ROUTE."""
+        return fallback_array([patterns(table) for table in self.tables])
+
+
+def _design(rows: int, cols: int, *multipliers: Multiplier, form: str = PLAIN.form) -> Design:
+    return Design(name="mutated", multipliers={m.name: m for m in multipliers},
+                  bank=BankConfig(rows=rows, cols=cols, psum_width=20, form=form,
+                                  arrays=tuple(m.name for m in multipliers)))
+
+
+# PEs of array 0 have no registers for bits that nothing needs.
+MACHINE = Machine(
+    design=_design(2, 3, NIBBLE, get("mul8u_exact"), SKEWED), programs=True,
+    modules=("pe_0", "pe_1", "row_1", "array_1", "router", "bank", "sequencer", "accumulators",
+             "requantiser", "requantise_lane"))
+# Two rows of PEs, each of two terms.
+DENSE_MACHINE = Machine(
+    design=_design(4, 3, SKEWED, get("mul8u_exact"), form="2x1"), programs=False,
+    modules=("pe_1", "row_1", "array_1", "bank"))
+BANK, MULTIPLIERS, TABLES = MACHINE.design.bank, MACHINE.design.arrays, MACHINE.tables
+FALLBACK = MACHINE.fallback
 
 
 @dataclass(kw_only=True)

@@ -111,12 +111,13 @@ EXPLANATIONS = (
         r"bank: if \(act_skew__en\) load\[0\] <= .*\[stuck at 1\]")),
     Explanation("word 0 may go to row 1 unless a tile begins in that very cycle", _any(
         rf"bank: assign {W} = fill >= 1'h1;  \[(?:operands|1'h1 becomes 0|stuck at 1)",
+        rf"bank: assign {W} = fill >= 2'h2;  \[(?:2'h2 becomes 1|stuck at 1)",
         rf"bank: assign reached\[1\] = {W} & {W};  \[left of & dropped\]")),
     Explanation("one row of two is counted as 3 instead of 1, or bit 0 of the count is the same "
                 "either way", _any(
         r"bank: else if \(weight_beat\) fill\[1\] <= .*\[stuck at 1\]",
-        r"bank: assign _\d+_ = tile_start \? { 1'h0, weight_beat } : _\d+_;  "
-        r"\[(?:second arm|1'h0 becomes)")),
+        r"bank: assign _\d+_ = tile_start \? { \d'h0, weight_beat } : _\d+_;  "
+        r"\[(?:second arm|\d'h0 becomes)")),
 )
 
 

@@ -80,7 +80,7 @@ async def lane(dut) -> None:
 @cocotb.test()
 async def requantiser(dut) -> None:
     model = RequantiserModel()
-    await streams(dut, "requantiser", model, cycles=1000, command=80, constants=48)
+    await streams(dut, "requantiser", model, cycles=1800, command=80, constants=48)
     assert min(model.commands.values()) > 20
 
 

@@ -10,6 +10,7 @@ from amaranth.hdl import Value
 from amaranth.sim import Simulator
 
 from hw.machine.pe import pe_of
+from hw.machine.pe.kind import ClockGate
 from hw.multipliers import get
 from hw.netlist import CONST0, NetlistBuilder
 from hw.rtl.array.pe import pe_component
@@ -33,7 +34,7 @@ class Bench:
         self.flow = self.described.kind.dataflow
         # What enters from above is a sum of such products.
         self.unit = 1 << self.multiplier.netlist.zero_bits
-        self.pe = pe_component(self.described)
+        self.pe = pe_component(self.described.with_clock_gate(ClockGate.ENABLE))
 
     def product(self, act, weight):
         table = self.multiplier.table

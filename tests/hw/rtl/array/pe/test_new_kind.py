@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from amaranth.hdl import Mux, Signal
+from amaranth.hdl import Signal
 
 from hw.common.errors import InputError
 from hw.machine.compiler import compile_program
@@ -37,21 +37,19 @@ WAITING = replace(SIGN_MAGNITUDE_PE, name="waiting", dataflow=Dataflow(psum_cycl
 class WaitingPe(ProcessingElement):
     """`psum_out = psum_in + sign * f(|act|, |weight|)`, the product a cycle later."""
 
-    def accumulate(self, m, multiplier, act, weight, product, psum):
+    def term(self, m, multiplier, act, weight, product):
         m.d.comb += [multiplier.act.eq(act.magnitude), multiplier.weight.eq(weight.magnitude)]
         waiting = Signal(len(product), reset_less=True)
         negative = Signal(reset_less=True)
-        with m.If(self.en):
+        with m.If(self.enabled):
             m.d.sync += [waiting.eq(product), negative.eq(act.sign ^ weight.sign)]
-        total = Signal(len(psum))
-        m.d.comb += total.eq(Mux(negative, psum - waiting, psum + waiting))
-        return total
+        return waiting, negative
 
 
 @pytest.fixture(autouse=True)
 def catalogue(monkeypatch):
     monkeypatch.setitem(PE_KINDS, WAITING.name, WAITING)
-    monkeypatch.setitem(COMPONENTS, WAITING, WaitingPe)
+    monkeypatch.setitem(COMPONENTS, WAITING.name, WaitingPe)
 
 
 def design(*multipliers, rows=3, cols=2):
@@ -98,16 +96,20 @@ def test_area_and_skew_are_accounted():
     assert skew_bits(bank) == skew_bits(replace(bank, kinds=()))
 
 
-def test_several_multiplications_per_pe_are_fewer_pes_and_less_skew(monkeypatch):
-    dense = replace(SIGN_MAGNITUDE_PE, name="dense", dataflow=Dataflow(macs=2))
-    monkeypatch.setitem(PE_KINDS, dense.name, dense)
-    bank = BankConfig(rows=4, cols=3, kinds=("dense",))
-    assert (bank.pes, bank.act_delays) == (6, [0, 1])
-    pe = replace(load_pe(get("mul8u_exact")), kind=dense)
-    assert array_cost(pe, rows=4, cols=3).area_um2 == pytest.approx(6 * pe.area_um2)
-    with pytest.raises(InputError, match=r"^Bank rows must be a multiple of 2, the multiplications "
-                                         r"of a PE, not 5$"):
-        BankConfig(rows=5, kinds=("dense",))
+def test_dense_pes_are_fewer_and_leave_less_skew():
+    bank = BankConfig(rows=8, cols=8, kinds=("sign-magnitude 4x4",))
+    assert (bank.pes, bank.act_delays, bank.weight_delays) == (4, [0, 1], [0, 1])
+    assert bank.latency_cycles == 1 + 1 + 2 + 1 + 1
+    pe = replace(load_pe(get("mul8u_exact")), kind=PE_KINDS["sign-magnitude 4x4"])
+    assert array_cost(pe, rows=8, cols=8).area_um2 == pytest.approx(4 * pe.area_um2)
+
+
+@pytest.mark.parametrize(("shape", "message"), [
+    ({"rows": 6}, "^Bank rows must be a multiple of 4, as PEs are 4x4, not 6$"),
+    ({"cols": 2}, "^Bank cols must be a multiple of 4, as PEs are 4x4, not 2$")])
+def test_arrays_are_whole_pes(shape, message):
+    with pytest.raises(InputError, match=message):
+        BankConfig(**{"rows": 4, "cols": 4, **shape}, kinds=("sign-magnitude 4x4",))
 
 
 @pytest.mark.parametrize(("kinds", "message"), [

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.hw.rtl.pe_sweep import FAULTS, SUMS_FILE, expected_sums, read_sums, swept_pes
+from tests.hw.rtl.pe_sweep import (
+    FAULTS,
+    PES,
+    SUMS_FILE,
+    TERMS,
+    expected_sums,
+    read_sums,
+    swept_pes,
+)
 
 
 @pytest.fixture(scope="session")
@@ -15,11 +23,14 @@ def sums(bench, shared_folder):
     return read_sums(folder / SUMS_FILE)
 
 
-@pytest.mark.parametrize("name", [name for name in swept_pes() if name not in FAULTS])
-def test_pe_adds_the_product_of_all_pairs(sums, name):
-    np.testing.assert_array_equal(sums[name], expected_sums(swept_pes()[name]))
+@pytest.mark.parametrize("name", PES)
+def test_pe_adds_the_products_of_all_pairs(sums, name):
+    known = slice(TERMS - 1, None)  # a weight has come down to every term
+    np.testing.assert_array_equal(sums[name][:, known],
+                                  expected_sums(swept_pes()[name])[:, known])
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_in_a_pe_shows(sums, name):
-    assert (sums[name] != expected_sums(swept_pes()[name])).any()
+    wrong = sums[name] != expected_sums(swept_pes()[name])
+    assert wrong[:, TERMS:].any()

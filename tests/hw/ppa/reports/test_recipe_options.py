@@ -4,8 +4,8 @@ import argparse
 
 import pytest
 
-from hw.ppa.mapping.recipe_options import add_recipe_options, chosen_recipe
 from hw.ppa.mapping.synthesis import AREA, SPEED
+from hw.ppa.reports.recipe_options import add_recipe_options, chosen_recipe
 
 
 @pytest.mark.parametrize(("arguments", "recipe"), [

@@ -1,0 +1,65 @@
+"""The embedded network on the accelerator emitted for it: `python -m sim.cosim`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hw.machine.accelerator import AcceleratorConfig
+from hw.machine.design import BankConfig, Design
+from hw.machine.pe import FORMS
+from hw.multipliers import get
+from hw.rtl.verilog import emit_design, write_folder
+from sim.cosim.__main__ import main
+
+LAYERS = ("stem", "block1a", "block1b", "down", "block2a", "block2b", "mix", "classifier")
+
+
+@pytest.fixture
+def cosim(monkeypatch, capsys):
+    """Return a function that runs the command and returns its exit status and what it prints."""
+    def run(*options):
+        monkeypatch.setattr("sys.argv", ["cosim", "--json", *map(str, options)])
+        return main(), json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A design of one PE of 4x4 in each of two arrays, layers on them in turn."""
+    names = ("mul8u_exact", "mul8u_truncvc_c8")
+    path = tmp_path / "design.json"
+    Design(name="small", multipliers={name: get(name) for name in names},
+           bank=BankConfig(rows=4, cols=4, arrays=names, form="4x4"),
+           mapping={layer: index % 2 for index, layer in enumerate(LAYERS)}).save(path)
+    return path
+
+
+def test_the_network_runs_on_dense_pes_value_for_value_and_cycle_for_cycle(cosim, small):
+    status, found = cosim(small, "--images", 1)
+    assert status == 0
+    assert found["pe"] == "4x4"
+    assert found["equal"]
+    assert found["logits_equal"] == 1
+    assert [(run["name"], run["differing"], run["late"]) for run in found["layers"]] == [
+        (layer, 0, 0) for layer in LAYERS]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("form", FORMS)
+def test_the_network_runs_on_every_form(cosim, form):
+    status, found = cosim("--pe-form", form, "--images", 4, "--batch", 2)
+    assert status == 0
+    assert found["pe"] == form
+    assert all(run["differing"] == run["late"] == 0 for run in found["layers"])
+
+
+@pytest.mark.long
+def test_another_form_is_noticed_by_its_cycles(cosim, small, tmp_path):
+    plain = Design.load(small).with_pes("1x1")
+    write_folder(tmp_path / "rtl", emit_design(plain, config=AcceleratorConfig()))
+    status, found = cosim(small, "--rtl", tmp_path / "rtl", "--images", 1)
+    assert status == 1
+    assert any(run["late"] for run in found["layers"])
