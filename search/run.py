@@ -235,7 +235,7 @@ def _baseline(result: RunResult) -> str:
     """Say what the exact array is, and whether another form of it would need less."""
     own, least = result.exact_forms[0], result.baseline
     said = (f"exact array of {own.form} PEs, {own.energy_nj:.4g} nJ per inference, "
-            f"clock {own.delay_ps:.0f} ps")
+            f"clock {own.clock_ps:.0f} ps")
     others = ", ".join(one.form for one in result.exact_forms[1:])
     if not others:
         return f"{said}; no other form was compared"

@@ -290,13 +290,14 @@ class CompensationFacts:
 class ExactForm:
     """The exact array with PEs of one form, of as many multiplications per cycle.
 
-    energy_nj : per inference or round of the workload, at its own shortest clock period.
+    energy_nj : per inference or round of the workload. clock_ps : the shortest period of the array
+    and the units around it.
     """
 
     form: Text
     energy_nj: Positive
     area_um2: Positive
-    delay_ps: Positive
+    clock_ps: Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -387,7 +388,7 @@ class RunResult:
     def baseline(self) -> ExactForm:
         """The exact array of least energy among those that keep up with the bank's own one."""
         own = self.exact_forms[0]
-        return min((one for one in self.exact_forms if one.delay_ps <= own.delay_ps),
+        return min((one for one in self.exact_forms if one.clock_ps <= own.clock_ps),
                    key=lambda one: one.energy_nj)
 
     @property

@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hw.machine.design import BankConfig
-from hw.ppa import MappedPe, array_cost, draw_cycles, layer_energy, stream_energies
+from hw.ppa import MappedPe, array_cost, layer_energy, stream_energies
+from hw.ppa.mapping.stored_pes import units_delay_ps
 from search.report.record import ExactForm
-from search.stages.cost import Energies, operands
+from search.stages.cost import Energies, draw, operands
 from search.stages.records import Quantised
 from search.stages.watched import Watch
-
-STEP = "energy of exact arrays of other forms"
 
 
 def exact_forms(networks: Sequence[Quantised], pes: Mapping[str, MappedPe], bank: BankConfig, *,
@@ -28,20 +27,19 @@ def exact_forms(networks: Sequence[Quantised], pes: Mapping[str, MappedPe], bank
     """
     streamed = [(one, operands(one)) for one in networks]
     found = []
-    with watch.task(STEP, len(pes)) as progress:
+    with watch.task("energy of the exact array in every form", len(pes)) as progress:
         for form, pe in pes.items():
             own, energy_nj = replace(bank, form=form), 0.0
+            clock_ps = max(pe.delay_ps, units_delay_ps(pe.technology))
             for one, acts in streamed:
                 layers = one.network.layers
-                streams = energies(pe, [draw_cycles(
-                    acts[layer.name], layer.weights.shape, rows=own.rows, cols=own.cols,
-                    dataflow=own.dataflow, psum_start=own.psum_start).with_weights(layer.weights)
-                    for layer in layers])
+                streams = energies(pe, [cycles.with_weights(layer.weights) for cycles, layer
+                                        in zip(draw(layers, acts, own), layers, strict=True)])
                 energy_nj += one.source.inferences * sum(
-                    layer_energy(pe, stream, layer, own, batch=batch, clock_ps=pe.delay_ps).total_nj
+                    layer_energy(pe, stream, layer, own, batch=batch, clock_ps=clock_ps).total_nj
                     for layer, stream in zip(layers, streams, strict=True))
             found.append(ExactForm(
-                form=form, energy_nj=energy_nj, delay_ps=pe.delay_ps,
+                form=form, energy_nj=energy_nj, clock_ps=clock_ps,
                 area_um2=array_cost(pe, rows=own.rows, cols=own.cols).area_um2))
             progress.advance(note=form)
     return tuple(found)

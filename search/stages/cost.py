@@ -31,6 +31,7 @@ from hw.ppa import (
 from hw.ppa.chip.blocks import DEFAULT_PRESET, ChipPreset
 from hw.ppa.chip.levels import LevelEnergy, level_energies
 from hw.ppa.chip.workload import layer_work
+from hw.ppa.energy.operand_sample import PeCycles
 from hw.ppa.mapping.stored_pes import units_delay_ps
 from search.problem.space import Limits, Problem
 from search.report.record import MultiplierFacts
@@ -63,6 +64,13 @@ def cost(networks: Sequence[Quantised], fits: Sequence[Compensated | None], inpu
 def operands(network: Quantised) -> dict[str, npt.NDArray[np.int16]]:
     """Return what enters the arrays in each layer, sampled: int16[groups, m, k]."""
     return sampled_operands(network.network, network.splits.calibrate.images[:IMAGES])
+
+
+def draw(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDArray[np.int16]],
+         bank: BankConfig) -> list[PeCycles]:
+    """Return the PE-cycles of each layer whose energy is measured, for any weights."""
+    return [draw_cycles(operands[layer.name], layer.weights.shape, rows=bank.rows, cols=bank.cols,
+                        dataflow=bank.dataflow, psum_start=bank.psum_start) for layer in layers]
 
 
 def join_costs(networks: Mapping[str, Costs], inferences: Sequence[int]) -> Costs:
@@ -111,9 +119,7 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
     array spends other energy. energies : as `hw.ppa.stream_energies`, which may keep what it
     measures. progress : advanced once per multiplier.
     """
-    drawn = [draw_cycles(operands[layer.name], layer.weights.shape, rows=bank.rows,
-                         cols=bank.cols, dataflow=bank.dataflow, psum_start=bank.psum_start)
-             for layer in layers]
+    drawn = draw(layers, operands, bank)
     own = [cycles.with_weights(layer.weights) for cycles, layer in zip(drawn, layers, strict=True)]
 
     def measure(pe: MappedPe) -> list[StreamEnergy]:

@@ -78,8 +78,8 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
         layers=[LayerFacts(name=layer, kind="conv", k=144, n=16, groups=1, positions=64,
                            macs=147456) for layer in layers],
         multipliers=multipliers, exact=exact, methods=methods, exact_forms=(
-            ExactForm(form="1x1", energy_nj=60.0, area_um2=13e3, delay_ps=1000.0),
-            ExactForm(form="4x1r", energy_nj=42.0, area_um2=12e3, delay_ps=900.0)),
+            ExactForm(form="1x1", energy_nj=60.0, area_um2=13e3, clock_ps=1000.0),
+            ExactForm(form="4x1r", energy_nj=42.0, area_um2=12e3, clock_ps=900.0)),
         calibration=CalibrationFacts(additive=0.97, pairwise=0.98, pairs_used=False, studied=False,
                                      searched=0.91, searched_designs=60, charge=6.8),
         compensation=CompensationFacts(

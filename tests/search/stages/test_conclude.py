@@ -66,7 +66,7 @@ def found(**changes):
         "costs": Costs(objective="array", levels={"array": problem}, facts=(), pe_cycles=1.0,
                        cycles=900.0),
         "references": [Reference(logits=None, right=None, doubt=doubt) for doubt in ("", "odd")],
-        "exact_forms": [ExactForm(form="1x1", energy_nj=2.0, area_um2=3.0, delay_ps=4.0)],
+        "exact_forms": [ExactForm(form="1x1", energy_nj=2.0, area_um2=3.0, clock_ps=4.0)],
         "exact": exact, "methods": [result], "margins": (0.01, 0.02),
         "searched": [Searched(result=result, answers=answers)],
         "predictions": Predictions(damage=Damage(alone=alone), alone=alone, calibrations=[
