@@ -89,9 +89,11 @@ def plan(options: Options) -> Plan:
                  multipliers[EXACT].table)
     total = charge(networks, multipliers, compensation=options.compensation, study=options.study)
     per_image = [_seconds_per_image(network, table) for network in networks]
+    methods = [method for method in options.methods if method.name in charged]
     spent = {method.name: charged[method.name].of(calibrated=method.calibrated)
-             for method in options.methods if method.name in charged}
-    evaluations = {name: max(0, int(options.budget - charge)) for name, charge in spent.items()}
+             for method in methods}
+    evaluations = {method.name: charged[method.name].left(
+        options.budget, calibrated=method.calibrated) for method in methods}
     sizes = [{name: len(data.labels) for name, data in one.splits} for one in networks]
     planned = [PlannedNetwork(
         name=one.source.name, inferences=one.source.inferences, images=images,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-import hw
+from hw.common.code import ROOT
 from hw.common.errors import InputError, unknown_name
 from hw.machine.design import MAX_ARRAYS, BankConfig
 from hw.ppa.chip.blocks import PRESETS
@@ -21,7 +21,6 @@ from search.problem.space import Limits
 from search.problem.workload import MOST, Workload
 from search.trials.backends import check_url
 
-ROOT = Path(hw.__file__).resolve().parents[1]
 CONSTRAINTS = ("barrier", "native")
 MAX_SEED = 2**32 - 1  # what samplers take
 MAX_NAME = 200  # bytes; files beside the folder have names of their own

@@ -116,15 +116,17 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
     announce()
     methods = certify([one.result for one in searched], plans, runs["certify"], exact,
                       margins=margins, watch=watch)
-    kept = [(methods[-1].best or exact).mapping]
+    found = Found(
+        networks=networks, charges=charges, fits=fits, costs=costs, exact_forms=forms,
+        references=references, exact=exact, predictions=predictions, searched=searched,
+        methods=methods, margins=margins, compared=None)
+    if options.compensation == NONE:
+        return found
+    kept = [found.best.mapping]
     bare = [on_split("search", *each, None, multipliers)
             for each in zip(networks, workers, strict=True)]
-    return Found(
-        networks=networks, charges=charges, fits=fits, costs=costs, exact_forms=forms,
-        references=references,
-        exact=exact, predictions=predictions, searched=searched, methods=methods, margins=margins,
-        compared=None if options.compensation == NONE else
-        (measure(kept)[0], compare(kept, runs=bare, references=references)[0]))
+    return replace(found, compared=(measure(kept)[0],
+                                    compare(kept, runs=bare, references=references)[0]))
 
 
 def run(options: Options, emit: EmitDesign) -> Finished:
@@ -181,7 +183,7 @@ def _searched(method: Method, task: SearchTask, measure: Measure, charges: Charg
     """Search by one method, whose own time is part of what it took."""
     charge = charges.of(calibrated=method.calibrated)
     asked, own_seconds = stopwatch(measure)
-    told = replace(task, evaluations=max(0, int(task.evaluations - charge)),
+    told = replace(task, evaluations=charges.left(task.evaluations, calibrated=method.calibrated),
                    damage=task.damage if method.calibrated else None)
     with watch.task(f"searching by {method.name}", told.evaluations) as progress:
         found = search(method, told, asked, charge=charge, keep=store.add, progress=progress)

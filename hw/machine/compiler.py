@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from hw.common.errors import InputError, unknown_name
 from hw.common.files import write_json
 from hw.common.memory import require_memory
-from hw.common.records import Count, Size, read_record
+from hw.common.records import Count, Size, read_as, record, without_format
 from hw.machine.accelerator import ACCUMULATOR_BANKS, SUM_BYTES, AcceleratorConfig
 from hw.machine.design import BankConfig, Design
 from hw.machine.isa import FIELD_BITS, Instruction, Opcode, Register, decode
@@ -152,17 +152,17 @@ class Program:
     @classmethod
     def load(cls, path: Path) -> Program:
         """Read a program; the words count, the assembly is for readers."""
-        read = read_record(path, _ProgramFile, PROGRAM_FORMAT)
-        try:
-            return cls(bank=read.bank, config=read.accelerator, batch=read.batch,
-                       layers=read.layers,
-                       tiles=tuple(Tile(layer=layer, group=group, k0=k0, n0=n0)
-                                   for layer, group, k0, n0 in read.tiles),
-                       constants=tuple(ColumnTile(layer=layer, group=group, n0=n0)
-                                       for layer, group, n0 in read.constants),
-                       instructions=tuple(decode(_word(word)) for word in read.words))
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
+        return read_as(path, cls._from_content)
+
+    @classmethod
+    def _from_content(cls, content: Any) -> Program:
+        read = record(_ProgramFile, without_format(content, PROGRAM_FORMAT))
+        return cls(bank=read.bank, config=read.accelerator, batch=read.batch, layers=read.layers,
+                   tiles=tuple(Tile(layer=layer, group=group, k0=k0, n0=n0)
+                               for layer, group, k0, n0 in read.tiles),
+                   constants=tuple(ColumnTile(layer=layer, group=group, n0=n0)
+                                   for layer, group, n0 in read.constants),
+                   instructions=tuple(decode(_word(word)) for word in read.words))
 
 
 @dataclass(frozen=True, kw_only=True)

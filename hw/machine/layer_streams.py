@@ -35,8 +35,29 @@ class Codes(NamedTuple):
     high: int
 
 
+class GroupedWeights:
+    """The sizes of a layer, read from its weights int16[groups, k, n]."""
+
+    weights: npt.NDArray[np.int16]
+
+    @property
+    def groups(self) -> int:
+        """Independent products; the depth for a depthwise convolution."""
+        return int(self.weights.shape[0])
+
+    @property
+    def k(self) -> int:
+        """Length of the inner product, per group."""
+        return int(self.weights.shape[1])
+
+    @property
+    def n(self) -> int:
+        """Output channels, per group."""
+        return int(self.weights.shape[2])
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LayerStream:
+class LayerStream(GroupedWeights):
     """A layer and a part of the activations that stream through it.
 
     Parameters
@@ -63,21 +84,6 @@ class LayerStream:
     weights: npt.NDArray[np.int16]
     weight_zero_point: int = 0
     weight_signed: bool = True
-
-    @property
-    def groups(self) -> int:
-        """Independent products."""
-        return int(self.weights.shape[0])
-
-    @property
-    def k(self) -> int:
-        """Length of the inner product, per group."""
-        return int(self.weights.shape[1])
-
-    @property
-    def n(self) -> int:
-        """Output channels, per group."""
-        return int(self.weights.shape[2])
 
     def with_weight_map(self, codes: npt.NDArray[np.uint8] | None) -> LayerStream:
         """Return the layer with each stored weight byte w replaced by codes[w], if any."""

@@ -178,7 +178,7 @@ def mapped_energies_fj(multipliers: Sequence[Multiplier]) -> dict[str, float]:
     from hw.ppa.library.technology import load_technology
     from hw.ppa.mapping.build import build
     from hw.ppa.mapping.stored_pes import load_pe
-    from hw.ppa.reports.pe_report import figures
+    from hw.ppa.reports.pe_report import figures, reference_samples
     from hw.rtl.process import emit_pes
 
     technology = load_technology("asap7")
@@ -188,7 +188,8 @@ def mapped_energies_fj(multipliers: Sequence[Multiplier]) -> dict[str, float]:
         except ToolError as error:
             raise ToolError(f"PEs cannot be mapped: {error} (or use --no-map)") from None
         pes = [load_pe(multiplier, folder=Path(name)) for multiplier in multipliers]
-    return {row.name: row.streams["relu"].mean_fj for row in figures(pes, quiet=True)}
+    samples = {"relu": reference_samples()["relu"]}
+    return {row.name: row.streams["relu"].mean_fj for row in figures(pes, samples, quiet=True)}
 
 
 def main() -> int:

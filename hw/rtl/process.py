@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import hw
+from hw.common.code import ROOT
 from hw.common.errors import ToolError
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.design import Design
@@ -22,8 +22,6 @@ from hw.machine.pe import PLAIN
 from hw.machine.pe.kind import Dataflow
 from hw.multipliers import files
 from hw.multipliers.base import Multiplier
-
-ROOT = Path(hw.__file__).resolve().parents[1]
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 NSGA-II (Deb et al., IEEE TEC 6:182, 2002) over chromosomes of a bank and a mapping, with energy
 and correctly classified images as objectives. A generation is measured together. ALWANN's weight
-map is part of every method's evaluation (`search.measure.compensation`).
+map is part of every method's evaluation (`search.stages.compensate`).
 
 Size of the population, rates and the repair of banks are ours: the paper's were chosen for
 budgets of thousands.

@@ -19,8 +19,8 @@ def choose_multipliers(wanted: Sequence[str], bank: BankConfig) -> dict[str, Mul
 
     wanted : catalogue names, multiplier files (`*.json`), `default` for the default bank,
     `precision` for the exact ones of lower precision, `all` for every unsigned entry of the
-    catalogue that a PE takes: 0 for 0 x 0. bank : the size of the
-    arrays that each must be able to sit in.
+    catalogue that a PE takes: 0 for 0 x 0. bank : the size of the arrays that each must be able
+    to sit in.
 
     Raises InputError when a name is unknown, a file is malformed or carries another circuit's name,
     or hardware refuses it: it is not 8x8 or a table only, or its sums do not fit.

@@ -140,7 +140,7 @@ class Problem:
         return self.cycles * self.idle_fj * PJ_PER_FJ
 
     def energy_pj(self, assignment: Iterable[int]) -> float:
-        """Return the array energy of one inference, idle leakage included."""
+        """Return the energy of one inference, idle arrays included."""
         columns = list(assignment)
         dynamic = self.dynamic_pj[np.arange(len(self.layers)), columns].sum()
         return float(dynamic) + self.leakage_pj(self.bank(columns))

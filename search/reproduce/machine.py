@@ -6,8 +6,8 @@ import subprocess
 from functools import cache
 from typing import Any
 
+from hw.common.code import ROOT
 from search import pipeline
-from search.options import ROOT
 from sim.bench.machine import describe
 
 PROJECT = "project"  # the version that is a commit

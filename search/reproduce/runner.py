@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from hw.common.code import ROOT
 from hw.common.errors import InputError
 from hw.common.interrupts import EXIT_INTERRUPTED
 from models import ZOO
-from search.options import ROOT
 from search.reproduce.machine import machine, versions
 from search.reproduce.steps import (
     DONE,

@@ -39,8 +39,9 @@ def read(options: Options) -> Inputs:
     technology.require_energy()
     pes: dict[str, MappedPe] = {}
     banks = {}
+    chosen = {some: list(choose_multipliers(some, bank)) for some in dict.fromkeys(words.values())}
     for label, some in words.items():
-        names = list(choose_multipliers(some, bank))
+        names = chosen[some]
         try:
             own = {name: pes.get(name) or load_pe(
                 multipliers[name], bank.psum_width, technology, dataflow=bank.dataflow,

@@ -73,12 +73,16 @@ class Charges:
         """Return what a method has to bear."""
         return self.compensation + (self.calibration + self.study if calibrated else 0)
 
+    def left(self, budget: float, *, calibrated: bool) -> int:
+        """Return the designs that a method may still measure."""
+        return max(0, int(budget - self.of(calibrated=calibrated)))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Compensated:
     """The fit of every (layer, multiplier) of one network; `Constants` of evaluators.
 
-    kind : one of `search.stages.compensate.KINDS`. fits : layer -> multiplier -> what was fitted.
+    kind : one of `search.measure.layer_fits.KINDS`. fits : layer -> multiplier -> what was fitted.
     passes : over the calibration images that the fits took.
     """
 

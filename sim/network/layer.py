@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from hw.machine.layer_streams import GroupedWeights
 from hw.machine.pe.operand_format import Range
 from sim.kernels import PackedWeights, TableProduct
 from sim.kernels.loops.requantize import RequantizeConstants
@@ -22,7 +23,7 @@ PRODUCTS_KEPT = 256  # prepared kernels, about 1 MB each
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MappedLayer:
+class MappedLayer(GroupedWeights):
     """A convolution or matrix product with constant weights, on stored bytes.
 
     Parameters
@@ -71,21 +72,6 @@ class MappedLayer:
     weight_zero_point: int = 0
     sums_as_int32: bool = False
     positions: int = 0
-
-    @property
-    def groups(self) -> int:
-        """Independent products; the depth for a depthwise convolution."""
-        return int(self.weights.shape[0])
-
-    @property
-    def k(self) -> int:
-        """Length of the inner product."""
-        return int(self.weights.shape[1])
-
-    @property
-    def n(self) -> int:
-        """Output channels per group."""
-        return int(self.weights.shape[2])
 
     @property
     def macs(self) -> int:

@@ -26,7 +26,7 @@ class ArrayCost:
         All PEs. Synthesis of a whole 16 x 16 array differs by 0.2 %; skew registers,
         buffers, accumulators and the clock tree are not part of it.
     delay_ps : float
-        Shortest clock period. A bank runs at that of its slowest array.
+        Shortest clock period. A bank runs no faster than its slowest array.
     leakage_nw : float
     """
 

@@ -25,7 +25,7 @@ from hw.ppa.chip.blocks import (
     chip_area,
 )
 from hw.ppa.chip.levels import LevelEnergy, level_energies
-from hw.ppa.chip.workload import work_of
+from hw.ppa.chip.workload import exact_design, work_of
 from hw.ppa.energy.operand_sample import sample_operands
 from hw.ppa.energy.pe_energies import stream_energies
 from hw.ppa.mapping.pe import MappedPe
@@ -119,13 +119,6 @@ def resized(design: Design, size: int) -> Design:
     return replace(design, bank=replace(design.bank, rows=size, cols=size, psum_width=width))
 
 
-def exact_design(design: Design) -> Design:
-    """Return a bank of the exact array alone with every layer on it."""
-    return Design(name=f"{design.name}-exact", multipliers={EXACT: get(EXACT)},
-                  bank=replace(design.bank, arrays=(EXACT,), kinds=()),
-                  mapping=dict.fromkeys(design.mapping, 0))
-
-
 def compare(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, preset: ChipPreset,
             batch: int, quiet: bool = False) -> tuple[ChipRow, ChipRun]:
     """Return a design's chip beside that of the exact array, and the design's in full.
@@ -135,7 +128,8 @@ def compare(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, pr
     """
     bank = design.bank
     with task(f"chip with {bank.rows} x {bank.cols} arrays", 2, quiet=quiet) as progress:
-        exact = _run(exact_design(design), layers, load, preset=preset, batch=batch)
+        alone = exact_design(f"{design.name}-exact", bank, design.mapping)
+        exact = _run(alone, layers, load, preset=preset, batch=batch)
         progress.advance()
         found = _run(design, layers, load, preset=preset, batch=batch, exact=exact)
         progress.advance()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from hw.machine.accelerator import SUM_BYTES, AcceleratorConfig
@@ -64,9 +64,14 @@ def layer_work(layers: Sequence[QuantisedLayer], bank: BankConfig, *, batch: int
 
     Errors as of `compile_program` for the exact array.
     """
-    exact = Design(name=EXACT, bank=replace(bank, arrays=(EXACT,), kinds=()),
-                   multipliers={EXACT: get(EXACT)}, mapping={layer.name: 0 for layer in layers})
+    exact = exact_design(EXACT, bank, [layer.name for layer in layers])
     return work_of(compile_program(layers, exact, batch=batch, config=config))[0]
+
+
+def exact_design(name: str, bank: BankConfig, layers: Iterable[str]) -> Design:
+    """Return a bank of the exact array alone, its PEs of the same form, with every layer on it."""
+    return Design(name=name, multipliers={EXACT: get(EXACT)}, mapping=dict.fromkeys(layers, 0),
+                  bank=replace(bank, arrays=(EXACT,), form=bank.dataflow.form, kinds=()))
 
 
 def work_of(program: Program) -> tuple[Sequence[LayerWork], int]:

@@ -168,7 +168,8 @@ def map_by_recipes(verilog: str, top: str, technology: Technology, recipes: Sequ
     roots = ROOT_GATE.findall(verilog)
     if technology.clock_gate is not None:
         files["clock_gate.v"] = clock_gate_map(technology.clock_gate)
-        files["root_gate.v"] = root_gate_map(technology.clock_gate, roots)
+        if roots:
+            files["root_gate.v"] = root_gate_map(technology.clock_gate, roots)
     elif roots:
         raise InputError(f"Technology {technology.name!r} must have a clock gate for module "
                          f"{roots[0]!r}; without one emit the Verilog with --clock-gating enable")

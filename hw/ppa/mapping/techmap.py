@@ -89,7 +89,7 @@ module _80_full_adder (A, B, C, X, Y);
 endmodule
 """
 
-TEMPLATES = CLOCK_GATE + RIPPLE + FULL_ADDER  # part of every recipe's digest
+TEMPLATES = CLOCK_GATE + RIPPLE + FULL_ADDER  # part of a recipe's digest; PEs hold no ROOT_GATE
 
 
 def clock_gate_map(gate: ClockGate) -> str:

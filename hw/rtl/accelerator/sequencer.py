@@ -26,7 +26,6 @@ from hw.rtl.accelerator.row_memory import address_bits
 from hw.rtl.array.router import ROUTE_BITS
 from hw.rtl.hierarchy import Ports, Unit
 
-ISSUE_CYCLES = 1  # accepted word to the earliest command
 TILES_AHEAD = 1  # loaded tiles that no MATMUL has taken; a second one could wait for ever
 
 # As `hw.machine.isa` lays a word out, the low bits first.
@@ -67,7 +66,7 @@ class Sequencer(Unit):
 
     A MATMUL takes the tile that was loaded before it; without one it goes on with the last.
 
-    Latency: ISSUE_CYCLES from an accepted word to its command, if nothing stands in the way.
+    Latency: one cycle from an accepted word to its command, if nothing stands in the way.
 
     Members
     -------

@@ -2,7 +2,7 @@
 
 A file passes three gates, and none of its text reaches the next one unread:
 
-1. `verilog_text`: comments, strings and harmless directives become blanks; any other directive
+1. `text`: comments, strings and harmless directives become blanks; any other directive
    is refused before a parser could act on it (`include` opens files).
 2. `syntax`, in a process of its own: pyslang parses, and only constructs on an
    allow-list pass; they are written anew under other names, a line for every line.

@@ -1,4 +1,5 @@
 """The chip around the arrays: counts by hand, directions, and what is labelled how."""
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,8 +23,8 @@ from hw.ppa.chip.blocks import (
     skew_bits,
 )
 from hw.ppa.chip.literature import NODES
-from hw.ppa.chip.report import compare, exact_design, resized, table, to_csv, to_dict
-from hw.ppa.chip.workload import work_of
+from hw.ppa.chip.report import compare, resized, table, to_csv, to_dict
+from hw.ppa.chip.workload import exact_design, work_of
 
 NAMES = ("mul8u_exact", "mul8u_trunc_c8")
 CODES = Codes(0, 0, 255)
@@ -171,9 +172,12 @@ def test_larger_arrays_get_wider_sums(design):
 
 
 def test_exact_design_is_one_exact_array(design):
-    found = exact_design(design)
+    found = exact_design("exact", design.bank, design.mapping)
     assert (found.bank.arrays, set(found.mapping.values())) == (("mul8u_exact",), {0})
     assert found.mapping.keys() == design.mapping.keys()
+    dense = replace(design.bank, rows=8, cols=8, kinds=("sign-magnitude 4x4",) * len(
+        design.bank.arrays))
+    assert exact_design("exact", dense, ()).bank.dataflow == dense.dataflow
 
 
 def test_area_is_the_sum_of_arrays_and_the_rest(design):
