@@ -71,8 +71,10 @@ $(PY):
 $(CORE): $(PY) pyproject.toml
 	@echo "installing what the main job needs"
 	@$(PIP) -e .
-	@echo "preparing Verilog emission"
-	@$(PY) -m hw.rtl.verilog -o $(VENV)/warm >/dev/null && rm -rf $(VENV)/warm
+	@echo "compiling kernels, preparing Verilog emission"
+	@$(PY) -c 'import search.pipeline, search.methods.banks' & kernels=$$!; \
+	$(PY) -m hw.rtl.verilog -o $(VENV)/warm >/dev/null && rm -rf $(VENV)/warm && wait $$kernels
+	@$(PY) -m hw.ppa report mul8u_exact >/dev/null
 	@touch $@
 
 $(FULL): $(CORE)

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hw.common.errors import InputError, run_command_line, unknown_name
 from hw.common.files import write_text
 from hw.common.outputs import OutputFile
+from hw.common.progress import start
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.compiler import Program, compile_program
 from hw.machine.cycles import accelerator_cycles
 from hw.machine.design import Design
 from hw.machine.isa import Opcode
 from hw.machine.pe import FORMS
-from sim.compensation.correction import Correction
-from sim.network.quant_network import QuantNetwork
 from sim.options import add_options, load_network, preprocessing
+
+if TYPE_CHECKING:
+    from sim.network.quant_network import QuantNetwork
 
 MAX_BATCH = 65_536  # far beyond the rows that any memory holds at a time
 
@@ -51,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _network(arguments: argparse.Namespace) -> QuantNetwork:
     if arguments.calibration is None:
+        start(f"reading {arguments.model}")
+        from sim.network.quant_network import QuantNetwork
+
         return QuantNetwork.load(arguments.model, shape=arguments.input_shape or ())
     pixels = preprocessing(arguments, arguments.model)
     return load_network(arguments, arguments.model, arguments.calibration, pixels)
@@ -66,6 +72,8 @@ def main() -> None:
     design = Design.load(arguments.design)
     if arguments.pe_form is not None:
         design = design.with_pes(arguments.pe_form)
+    from sim.compensation.correction import Correction
+
     network = _network(arguments)
     layers = {layer.name: layer for layer in network.layers}
     for name in design.mapping:

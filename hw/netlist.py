@@ -173,6 +173,12 @@ class Netlist:
         """Bits of the weight that the product depends on, ascending."""
         return _bits_that_matter(self.table().T, self.weight_width)
 
+    @property
+    def cut_bits(self) -> tuple[int, int]:
+        """Number of low bits of activation and weight that the product does not depend on."""
+        return (min(self.act_bits, default=self.act_width),
+                min(self.weight_bits, default=self.weight_width))
+
     def gate_counts(self) -> Counter[str]:
         """Return the number of gates per operation name."""
         return Counter(gate.op.name for gate in self.gates)

@@ -13,16 +13,18 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import onnx
+from typing import TYPE_CHECKING, Any
 
 from hw.common.errors import InputError, ToolError, run_command_line, unknown_name
 from hw.common.files import write_bytes, write_json
 from hw.common.outputs import OutputFile
+from hw.common.progress import start
 from models import ZOO
 from models.data import Labelled, load_digits_split
 from models.training.recipes import FLOAT32, PRECISIONS, RECIPES, Recipe
+
+if TYPE_CHECKING:
+    import onnx
 
 DIGITS = "digits"
 PRESET = "imagenet-statistics"
@@ -74,6 +76,7 @@ def main() -> int:
         raise InputError(f"Hold-out must be at least 0, not {arguments.hold_out}")
     if arguments.rate is not None and not arguments.rate > 0:
         raise InputError(f"Rate must be positive, not {arguments.rate:g}")
+    start(f"training {arguments.name}")
     try:
         import torch
     except ImportError:
@@ -178,8 +181,8 @@ def float_right(model: bytes, data: Labelled) -> int:
 
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     found = 0
-    for start in range(0, len(data.labels), EVALUATED_AT_ONCE):
-        part = slice(start, start + EVALUATED_AT_ONCE)
+    for first in range(0, len(data.labels), EVALUATED_AT_ONCE):
+        part = slice(first, first + EVALUATED_AT_ONCE)
         [logits] = session.run(None, {"input": data.images[part]})
         found += int((logits.argmax(1) == data.labels[part]).sum())
     return found

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from hw.common.wording import duration, times_a_round
 from hw.multipliers import EXACT
+from hw.ppa.mapping.emitted import EmitPes
 from search.certify.paired_test import points_of
 from search.certify.sequence import MAX_SEQUENCE
 from search.options import Options
@@ -76,11 +77,11 @@ class Plan:
             f"at most about {duration(sum(self.seconds.values()))} in all; nothing was searched"]
 
 
-def plan(options: Options) -> Plan:
+def plan(options: Options, emit_pes: EmitPes) -> Plan:
     """Read the inputs and time one batch; raises what `run` would for bad input."""
     with closing(run_folder(options)) as folder:
         try:
-            inputs, networks, charged = prepare(options)
+            inputs, networks, charged = prepare(options, emit_pes)
             image_facts(options, networks, folder)  # says what later readers must know
         finally:
             folder.withdraw()
@@ -109,7 +110,7 @@ def plan(options: Options) -> Plan:
         "calibration": (total.calibration + total.study) * calibrated * one,
         "energies": ENERGY_S * layers * len(multipliers) / (os.cpu_count() or 1),
         **{name: count * one for name, count in evaluations.items()},
-        "certificate": (1 + MAX_SEQUENCE * len(evaluations)) * certifying}
+        "certificate": (1 + MAX_SEQUENCE) * certifying}
     return Plan(networks=planned, layers=layers, multipliers=len(multipliers), charges=spent,
                 evaluations=evaluations, seconds_per_evaluation=one, seconds=seconds)
 

@@ -13,8 +13,8 @@ from hw.common.errors import InputError, unknown_name
 from hw.machine.design import MAX_ARRAYS, BankConfig
 from hw.ppa.chip.blocks import PRESETS
 from hw.ppa.chip.levels import LEVELS
-from search.certify.paired_test import supported_margin
-from search.measure.layer_fits import KINDS, NONE
+from search.measure.fit_kinds import KINDS, NONE
+from search.measure.metric import AGREEMENT, METRICS
 from search.methods import METHODS, get_method
 from search.methods.base import Method
 from search.problem.space import Limits
@@ -48,7 +48,8 @@ class Options:
     keep_exact: bool
     compensation: str
     margin: float | None
-    search_loss: float
+    search_loss: float | None
+    metric: str = "top1"
     method: str
     compare: tuple[str, ...]
     method_options: tuple[str, ...] = ()
@@ -76,7 +77,7 @@ class Options:
             raise InputError(f"Seed must be at most {MAX_SEED}, not {self.seed}" if self.seed > 0
                              else f"Seed must not be negative, not {self.seed}")
         # A comparison with a number that is none is false.
-        if not 0 <= self.search_loss < 1:
+        if self.search_loss is not None and not 0 <= self.search_loss < 1:
             raise InputError(f"Search loss must be in [0, 1), not {self.search_loss:g}")
         if self.margin is not None and not 0 < self.margin < 1:
             raise InputError(f"Margin must be a fraction between 0 and 1, not {self.margin:g}")
@@ -86,9 +87,13 @@ class Options:
         for label, name, known in (("objective", self.objective, LEVELS),
                                    ("chip preset", self.chip, PRESETS),
                                    ("compensation", self.compensation, (NONE, *KINDS)),
-                                   ("constraint", self.constraint, CONSTRAINTS)):
+                                   ("constraint", self.constraint, CONSTRAINTS),
+                                   ("metric", self.metric, METRICS)):
             if name not in known:
                 raise unknown_name(label, name, known)
+        if self.metric == AGREEMENT and self.margin is None:
+            raise InputError("Metric agreement must have a margin, the share of images that may be "
+                             "answered otherwise, not none; give --margin")
         self.bank()
         for name in self.compare:
             get_method(name)
@@ -118,16 +123,35 @@ class Options:
         return Limits(area_limit=self.area_limit, max_arrays=self.max_arrays,
                       keep_exact=self.keep_exact)
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What is kept of every network, part by part."""
+        return METRICS[self.metric]
+
+    @property
+    def allowed_loss(self) -> float:
+        """What may be lost on the search splits, a fraction of the images."""
+        if self.search_loss is not None:
+            return self.search_loss
+        return self.margin or 0.0 if self.metric == AGREEMENT else 0.0
+
     def margin_for(self, n: int) -> float:
         """Return the margin of a certificate on n images, a fraction: the one that they support
         where none was given.
         """
+        from search.certify.paired_test import supported_margin
+
         return self.margin or supported_margin(n)
 
     def record(self, margins: Sequence[float]) -> dict[str, Any]:
-        """Return the options as JSON-ready values, defaults and the margins included."""
+        """Return the options as JSON-ready values, defaults included.
+
+        margins : of each network and part of the metric; those of one network are equal.
+        """
+        margins = margins[::len(self.parts)]
         content = {item.name: getattr(self, item.name) for item in fields(self)
                    if item.name not in (*LOCAL, "workload")}
+        content["search_loss"] = self.allowed_loss
         content["technology"] = shown(self.technology) if self.technology else "asap7"
         networks = self.workload.networks
         if len(networks) > 1:

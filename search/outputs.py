@@ -125,10 +125,10 @@ def _mapping_csv(result: RunResult, design: Design) -> str:
 
 
 def best_measured(result: RunResult) -> list[tuple[str, Candidate]]:
-    """Return (method, candidate) that no other measured one beats in energy and accuracy."""
+    """Return (method, candidate) that no other measured one beats in energy, area and accuracy."""
     measured = [("exact", result.exact)] + [
         (method.method, candidate) for method in result.methods for candidate in method.history]
-    front = pareto_front([(candidate.energy, -candidate.search_right)
+    front = pareto_front([(candidate.energy, candidate.area, -candidate.search_right)
                           for _method, candidate in measured])
     return [measured[index] for index in front]
 

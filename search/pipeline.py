@@ -23,17 +23,19 @@ from hw.common.errors import InputError, ToolError
 from hw.machine.compiler import check_batch
 from hw.multipliers import EXACT
 from hw.ppa.chip.blocks import get_preset
+from hw.ppa.mapping.emitted import EmitPes
 from search.certify import earlier_looks as ledger
 from search.certify.expected import CertificateForecast
 from search.measure.designs import Measure, once
 from search.measure.evaluation import start_workers
-from search.measure.layer_fits import NONE
+from search.measure.fit_kinds import NONE
+from search.measure.watched import Watch, stopwatch, timed
 from search.methods.base import Method, SearchTask
 from search.options import Options, shown
 from search.outputs import Built, EmitDesign, make_design, write_outputs
 from search.problem.workload import SPLITS
 from search.report.record import NetworkFacts, RunResult
-from search.stages.baseline import exact_forms
+from search.stages.baseline import baseline
 from search.stages.calibrate import calibrate
 from search.stages.certify import certify
 from search.stages.charge import charge, check_budget
@@ -41,13 +43,13 @@ from search.stages.compensate import compensate
 from search.stages.conclude import conclude, constants
 from search.stages.cost import cost
 from search.stages.fingerprint import fingerprint
-from search.stages.plan import plan
+from search.stages.plan import finalists, foresee, plan, pool
 from search.stages.quantise import quantise
 from search.stages.read import read
 from search.stages.records import Charges, Found, Inputs, Quantised, Reference, Searched
 from search.stages.reference import compare, exact_design, on_split, refer
+from search.stages.refit import refit, refitted_runs, remeasured
 from search.stages.search import search, search_task
-from search.stages.watched import Watch, stopwatch, timed
 from search.trials.folder import RunFolder
 from search.trials.study_store import TrialStore
 from sim.accuracy.doubt import REMEDY
@@ -64,9 +66,10 @@ class Finished:
     folder: Path
 
 
-def prepare(options: Options) -> tuple[Inputs, Sequence[Quantised], dict[str, Charges]]:
+def prepare(options: Options, emit_pes: EmitPes
+            ) -> tuple[Inputs, Sequence[Quantised], dict[str, Charges]]:
     """Read, quantise, charge: raises InputError or ToolError before any work."""
-    inputs = read(options)
+    inputs = read(options, emit_pes)
     networks = quantise(options.workload, inputs, symmetric=options.symmetric,
                         watch=_watch(options))
     check_batch([layer for one in networks for layer in one.network.layers], inputs.bank,
@@ -81,7 +84,8 @@ def prepare(options: Options) -> tuple[Inputs, Sequence[Quantised], dict[str, Ch
 def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
            charges: Mapping[str, Charges], store: TrialStore,
            announce: Callable[[], None]) -> Found:
-    """Compensate, cost, set against exact forms, refer, calibrate, search, plan, certify.
+    """Compensate, cost, set against exact forms, refer, calibrate, search, pool, refit,
+    plan, certify.
 
     announce : called before the first look at the certify splits.
     """
@@ -90,10 +94,12 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
     fits = compensate(networks, multipliers, options.compensation, watch=watch)
     runs = {split: [on_split(split, *each, multipliers) for each
                     in zip(networks, workers, fits, strict=True)] for split in SPLITS}
-    costs = cost(networks, fits, inputs, options.limits, batch=options.batch,
-                 objective=options.objective, chip=get_preset(options.chip), watch=watch)
-    forms = exact_forms(networks, inputs.exact_pes, inputs.bank, batch=options.batch, watch=watch)
-    references = refer(runs["search"], watch=watch)
+    chip = get_preset(options.chip)
+    exact_arrays = baseline(networks, inputs.exact_pes, inputs.bank, batch=options.batch,
+                            chip=chip, watch=watch)
+    costs = cost(networks, fits, inputs, exact_arrays, options.limits, batch=options.batch,
+                 objective=options.objective, chip=chip, watch=watch)
+    references = refer(runs["search"], parts=options.parts, watch=watch)
     _warn(options, references)
     exact = exact_design(costs.problem, references)
     predictions = calibrate(
@@ -102,43 +108,58 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
         notes=store, watch=watch)
 
     measure = once(store.shared(timed(partial(
-        compare, runs=runs["search"], references=references))), store.known())
-    margins = [options.margin_for(len(one.labels)) for one in runs["certify"]]
+        compare, runs=runs["search"], references=references, parts=options.parts))),
+        store.known())
+    certified = [len(one.labels) for one in runs["certify"] for _part in options.parts]
+    margins = [options.margin_for(images) for images in certified]
     forecast = CertificateForecast(
-        exact_right=exact.right, searched=exact.images, margins=margins,
-        certified=[len(one.labels) for one in runs["certify"]])
-    task = search_task(costs.problem, exact, predictions, forecast, loss=options.search_loss,
+        exact_right=exact.right, searched=exact.images, margins=margins, certified=certified,
+        parts=options.parts)
+    task = search_task(costs.problem, exact, predictions, forecast, loss=options.allowed_loss,
                        budget=options.budget, seed=options.seed, constraint=options.constraint)
     searched = [_searched(method, task.only(inputs.offered[method.name]), measure,
                           charges[method.name], store, watch)
                 for method in options.methods if method.name in charges]
-    plans = [plan(one, exact, forecast, needed=task.needed) for one in searched]
+    pooled = pool(searched)
+    prospects = final = foresee(pooled, forecast, needed=task.needed)
+    if options.compensation != NONE:
+        candidates = finalists(pooled, task.needed)
+        fits = refit(candidates, networks, fits, multipliers, watch=watch)
+        runs = {split: refitted_runs(every, fits) for split, every in runs.items()}
+        final = foresee(remeasured(candidates, partial(
+            compare, runs=runs["search"], references=references, parts=options.parts)),
+            forecast, needed=task.needed, measured=pooled)
+    planned = plan(final, exact)
+    offers = [plan(prospects.of(one.result.method), exact) for one in searched]
     announce()
-    methods = certify([one.result for one in searched], plans, runs["certify"], exact,
-                      margins=margins, watch=watch)
+    verdict = certify(planned.sequence, runs["certify"], exact, margins=margins,
+                      parts=options.parts, watch=watch)
     found = Found(
-        networks=networks, charges=charges, fits=fits, costs=costs, exact_forms=forms,
-        references=references, exact=exact, predictions=predictions, searched=searched,
-        methods=methods, margins=margins, compared=None)
+        networks=networks, charges=charges, fits=fits, costs=costs, baseline=exact_arrays,
+        metric=options.parts, references=references, exact=exact, predictions=predictions,
+        searched=searched, offers=offers, expected=planned.expected, verdict=verdict,
+        margins=margins, compared=None)
     if options.compensation == NONE:
         return found
-    kept = [found.best.mapping]
+    kept = [verdict.kept.mapping]
     bare = [on_split("search", *each, None, multipliers)
             for each in zip(networks, workers, strict=True)]
-    return replace(found, compared=(measure(kept)[0],
-                                    compare(kept, runs=bare, references=references)[0]))
+    return replace(found, compared=(
+        compare(kept, runs=runs["search"], references=references, parts=options.parts)[0],
+        compare(kept, runs=bare, references=references, parts=options.parts)[0]))
 
 
-def run(options: Options, emit: EmitDesign) -> Finished:
+def run(options: Options, emit: EmitDesign, emit_pes: EmitPes) -> Finished:
     """Do the run.
 
-    emit : writes the Verilog, beside everything else that is written. Raises InputError and
+    emit : writes the Verilog, beside everything else that is written. emit_pes : returns that of
+    PEs that are not stored, to be mapped. Raises InputError and
     ToolError before anything is left behind; an interruption keeps the trials that were finished.
     """
     started = time.monotonic()
     with closing(run_folder(options)) as folder:
         with folder.unless_begun():
-            inputs, networks, charges = prepare(options)
+            inputs, networks, charges = prepare(options, emit_pes)
             facts, announce = image_facts(options, networks, folder)
             hashes = fingerprint(options, inputs, networks)
             work = folder.open(keep=[JOURNAL])
@@ -185,7 +206,8 @@ def _searched(method: Method, task: SearchTask, measure: Measure, charges: Charg
     asked, own_seconds = stopwatch(measure)
     told = replace(task, evaluations=charges.left(task.evaluations, calibrated=method.calibrated),
                    damage=task.damage if method.calibrated else None)
-    with watch.task(f"searching by {method.name}", told.evaluations) as progress:
+    with watch.task(f"searching by {method.name}", told.evaluations,
+                    at_most=True) as progress:
         found = search(method, told, asked, charge=charge, keep=store.add, progress=progress)
         seconds = found.result.seconds + own_seconds()
     return replace(found, result=replace(found.result, seconds=seconds))
@@ -220,10 +242,12 @@ def image_facts(options: Options, networks: Sequence[Quantised], folder: RunFold
     The latter is to be called before the first look at the certify splits.
     """
     before, own = ledger.looks(options.output, folder.name, resume=options.resume)
-    facts, judged = [], []
+    facts, judged, chosen_on = [], [], []
     for one in networks:
         splits = one.splits
         judged.append(ledger.images_of([splits.fingerprints["certify"].keys]))
+        chosen_on.append(ledger.images_of([splits.fingerprints[name].keys
+                                           for name in ("calibrate", "search")]))
         seen = ledger.seen(judged[-1], before)
         facts.append(NetworkFacts(
             name=one.source.name, model=shown(one.source.model), data=splits.description,
@@ -235,7 +259,9 @@ def image_facts(options: Options, networks: Sequence[Quantised], folder: RunFold
             print(f"notice: images{options.workload.of(one.source)}: {text}", file=sys.stderr)
 
     def announce() -> None:
-        ledger.write(folder.work, folder.name, np.unique(np.concatenate(judged)), own)
+        ledger.write(folder.work, ledger.Look(
+            run=folder.name, images=np.unique(np.concatenate(judged)),
+            chosen_on=np.unique(np.concatenate(chosen_on))), own)
 
     return facts, announce
 

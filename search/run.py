@@ -15,25 +15,37 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, run_command_line
 from hw.common.memory import add_memory_option
+from hw.common.progress import start
 from hw.common.wording import HelpWithDefaults, counted, energy
 from hw.machine.compiler import BATCH
-from hw.machine.pe import FORMS, PLAIN
+from hw.machine.pe import DENSE, FORMS
 from hw.ppa.chip.blocks import DEFAULT_PRESET, PRESETS
 from hw.ppa.chip.levels import LEVELS
-from hw.rtl.process import emitting_design
-from search.dry_run import plan
+from hw.rtl.process import emit_pes, emitting_design
 from search.methods import METHODS
 from search.options import Options
-from search.pipeline import Finished, run
 from search.problem.workload import SPLITS, Workload, read_workload, single
-from search.report.record import Figures, JudgedNetwork, RunResult, judged_networks
+from search.report.record import Figures, Judged, JudgedNetwork, RunResult, judged_networks
+from search.report.verdict import (
+    area_reason,
+    bounds,
+    forecast_counts,
+    found_counts,
+    level_of,
+    outlook,
+)
+
+if TYPE_CHECKING:
+    from search.pipeline import Finished
 
 DEFAULT_METHOD = "milp"
 MOST_OUTSIDE = 6  # products outside the arrays that are printed
+BANKS = {"chip": "default,precision"}  # by objective, where it is not the default bank alone
 COMPARED = ("exact", "uniform", "greedy", "tpe", "precision")
 
 
@@ -62,23 +74,25 @@ def _parser() -> argparse.ArgumentParser:
                         help="give a float network int8 activations with zero point 0, which "
                         "signed multipliers take")
     hardware = parser.add_argument_group("hardware")
-    hardware.add_argument("--multipliers", default="default", metavar="NAME,...",
+    hardware.add_argument("--multipliers", metavar="NAME,...",
                           help="what to choose from: catalogue names, multiplier files (*.json), "
                           "'default' for the default bank, 'precision' for exact ones of fewer "
                           "bits, 'all' for all of the catalogue that the PE takes; the exact one "
-                          "is always in")
+                          "is always in (default: default; of the chip default,precision, as "
+                          "narrow operands count there)")
     hardware.add_argument("--technology", type=Path, metavar="FILE",
                           help="cell library, from python -m hw.ppa characterise (default: asap7, "
-                          "whose PEs come with the project)")
+                          "for which most PEs come with the project)")
     hardware.add_argument("--pes", type=Path, metavar="DIR",
-                          help="mapped PEs, from python -m hw.ppa build -o DIR (default: where it "
-                          "writes without -o)")
+                          help="mapped PEs, from python -m hw.ppa build -o DIR (default: those of "
+                          "the project; others are mapped and kept in the cache)")
     hardware.add_argument("--rows", type=int, default=16,
                           help="terms that a column of an array adds up")
     hardware.add_argument("--cols", type=int, default=16, help="outputs of an array")
-    hardware.add_argument("--pe-form", default=PLAIN.form, metavar="TxO",
+    hardware.add_argument("--pe-form", default=DENSE.form, metavar="TxO",
                           help=f"terms x outputs of a PE: {', '.join(FORMS)}; fewer leave a "
-                          "shorter clock period, more take less energy")
+                          "shorter clock period, more take less energy; r: with a register "
+                          "between products and sum")
     hardware.add_argument("--batch", type=int, default=BATCH, help="images per weight loading")
     hardware.add_argument("--chip", default=DEFAULT_PRESET.name, metavar="PRESET",
                           help="what surrounds the arrays, for energies of the chip: "
@@ -100,9 +114,10 @@ def _parser() -> argparse.ArgumentParser:
                         "adders and clock), array or chip; all three are reported")
     search.add_argument("--compare", default=",".join(COMPARED), metavar="NAME,...",
                         help="methods run beside it at the same budget; 'all', or 'none'")
-    search.add_argument("--compensation", default="both", metavar="KIND",
+    search.add_argument("--compensation", default="chosen", metavar="KIND",
                         help="free correction of layers by other constants: affine (requantiser), "
-                        "weights (weight map), both or none")
+                        "weights (a map of them), both, chosen (each weight by itself, and affine) "
+                        "or none")
     search.add_argument("--constraint", default="barrier", metavar="KIND",
                         help="of method autoapprox: exponential barrier as in the paper, or native "
                         "constraints of the sampler")
@@ -111,11 +126,15 @@ def _parser() -> argparse.ArgumentParser:
                         "it from one probe per layer; charged")
     search.add_argument("--budget", type=int, default=100, metavar="N",
                         help="full passes of the search split per method, calibration charged")
-    search.add_argument("--search-loss", type=float, default=0.0, metavar="X",
-                        help="loss allowed on the search split, a fraction of its images")
+    search.add_argument("--search-loss", type=float, metavar="X",
+                        help="loss allowed on the search split, a fraction of its images "
+                        "(default: none; of metric agreement the margin)")
     search.add_argument("--margin", type=float, metavar="X",
                         help="margin of the certificate, a fraction (default: what the number of "
                         "images supports)")
+    search.add_argument("--metric", default="top1", metavar="NAME",
+                        help="what is kept: top1, top5, top1+top5 (both), or agreement: at most "
+                        "--margin of the images are answered otherwise than by the exact network")
     search.add_argument("--seed", type=int, default=0, help="random seed")
     output = parser.add_argument_group("output")
     output.add_argument("--name", help="name of the run folder (default: that of the network, "
@@ -153,14 +172,16 @@ def options_of(arguments: argparse.Namespace, command: str) -> Options:
     everything = arguments.method == "all" or arguments.compare == "all"
     method = DEFAULT_METHOD if arguments.method == "all" else arguments.method
     compared = "" if arguments.compare == "none" else arguments.compare
+    chosen = BANKS.get(arguments.objective, "default") if arguments.multipliers is None \
+        else arguments.multipliers
     return Options(
         **{name: names[name] for name in (
             "symmetric", "technology", "pes", "rows", "cols", "pe_form", "batch",
             "objective", "chip", "area_limit", "max_arrays", "keep_exact", "compensation",
-            "margin", "search_loss", "constraint", "study", "budget", "seed", "name", "output",
-            "storage", "resume", "force", "dry_run")},
+            "margin", "search_loss", "metric", "constraint", "study", "budget", "seed",
+            "name", "output", "storage", "resume", "force", "dry_run")},
         workload=_workload(arguments),
-        multipliers=tuple(filter(None, arguments.multipliers.split(","))), method=method,
+        multipliers=tuple(filter(None, chosen.split(","))), method=method,
         compare=tuple(METHODS) if everything else tuple(filter(None, compared.split(","))),
         method_options=tuple(arguments.method_options), quiet=arguments.json, command=command)
 
@@ -171,11 +192,14 @@ def summary(finished: Finished) -> dict[str, object]:
     best = result.kept
     return {
         "run": result.name, "method": result.chosen, "objective": result.objective,
-        "relative": result.kept_figures.relative(result.exact_figures),
+        "relative": result.kept_figures.relative(result.baseline),
+        "baseline_form": result.baseline_form,
         **{name: asdict(one) | {"latency_us": one.latency_us} for name, one in (
-            ("figures", result.kept_figures), ("exact", result.exact_figures),
+            ("figures", result.kept_figures), ("exact", result.baseline),
             ("equal_area", result.equal_area))},
-        "energy": best.energy, "area": best.area,
+        "energy": best.energy, "area": best.area, "expected_energy": result.expected,
+        "judged": [_judged_summary(one) for one in result.judged],
+        "outlook": list(outlook(result)), "area_reason": area_reason(result),
         "arrays": list(best.arrays), "made_of": result.made_of, "mapping": dict(best.mapping),
         "networks": [_network_summary(one) for one in judged_networks(result)],
         "evaluations": result.winner.evaluations, "seconds": result.seconds,
@@ -186,13 +210,23 @@ def _network_summary(judged: JudgedNetwork) -> dict[str, object]:
     certificate = judged.certificate
     return {
         "name": judged.network.name, "inferences": judged.network.inferences,
+        "metric": judged.metric,
         "reservations": judged.network.reservations,
         "outside": [asdict(product) for product in judged.network.outside],
-        "search_top1": judged.search_right / judged.search_n,
-        "exact_search_top1": judged.exact_search_right / judged.search_n,
-        "certificate": certificate.wording if certificate else None,
-        "certify_top1": certificate.approx_right / certificate.n if certificate else None,
-        "exact_certify_top1": certificate.exact_right / certificate.n if certificate else None}
+        f"search_{judged.metric}": judged.search_right / judged.search_n,
+        f"exact_search_{judged.metric}": judged.exact_search_right / judged.search_n,
+        "certificate": certificate.wording, f"certify_{judged.metric}": certificate.share,
+        f"exact_certify_{judged.metric}": certificate.exact_share}
+
+
+def _judged_summary(one: Judged) -> dict[str, object]:
+    return {
+        "energy": one.design.energy, "area": one.design.area, "arrays": list(one.design.arrays),
+        "found_by": list(one.found_by), "verdict": one.verdict,
+        "forecast": {"chance": one.chance, "lost": list(one.lost), "gained": list(one.gained)},
+        "networks": [{name: getattr(found, name) for name in (
+            "n", "lost", "gained", "level", "lower_bound", "margin", "certified")}
+            for found in one.certificates]}
 
 
 def print_summary(finished: Finished) -> None:
@@ -201,7 +235,7 @@ def print_summary(finished: Finished) -> None:
     best = result.kept
     print(f"{result.name}: {len(result.layers)} layers, {len(result.multipliers)} multipliers, "
           f"{result.seconds:.0f} s")
-    figures, exact = result.kept_figures, result.exact_figures
+    figures, exact = result.kept_figures, result.baseline
     for level, relative in figures.relative(exact).items():
         print(f"  {'energy' * (level == LEVELS[0]):9} {level:10} {relative:.3f} of the exact one "
               f"({100 * (relative - 1):+.1f} %), {energy(figures.energy_nj[level])} of "
@@ -210,6 +244,8 @@ def print_summary(finished: Finished) -> None:
     print(f"  baseline  {_baseline(result)}")
     print(f"  area      {best.area:.3f} of the exact array, {counted(len(best.arrays), 'array')}: "
           f"{result.made_of}")
+    if reason := area_reason(result):
+        print(f"  smaller   {reason}")
     print(f"  time      {_time(figures)}; exact {_time(exact)}")
     print(f"  as large  exact arrays of {best.area:.3f} times the area, at best: "
           f"{_time(result.equal_area)}, {energy(exact.energy_nj['array'])} in the arrays")
@@ -217,34 +253,44 @@ def print_summary(finished: Finished) -> None:
         if result.joint:
             print(f"  network   {judged.network.name}, {judged.network.times}")
         _print_network(judged)
+    _print_judged(result)
     print(f"  method    {''.join(f'{level:>10}' for level in LEVELS)}  area  latency, us   search "
-          "held out  evaluations")
+          "chance expected certified evaluations")
     for method in result.methods:
         if method.best is None:
-            print(f"  {method.method:9} {'none kept the accuracy':65} {method.evaluations:10.1f}")
+            print(f"  {method.method:9} {'nothing to certify':84} {method.evaluations:10.1f}")
             continue
-        held_out = _percent([one.approx_right / one.n for one in method.certificates])
-        own = result.figures[method.method]
+        own, certified = result.figures[method.method], result.certified_of(method.method)
         print(f"  {method.method:9} {''.join(f'{x:10.3f}' for x in own.relative(exact).values())} "
-              f"{method.best.area:5.3f} {own.latency_us:12.4g} {_percent(method.best.top1):>8} "
-              f"{held_out:>8}  {method.evaluations:11.1f}")
+              f"{method.best.area:5.3f} {own.latency_us:12.4g} {_percent(method.best.shares):>8} "
+              f"{100 * method.chance:4.0f} % {method.expected:8.3f} "
+              f"{f'{certified.design.energy:.3f}' if certified else '-':>9} "
+              f"{method.evaluations:11.1f}")
     print(f"  report    {finished.folder / 'report.html'}")
 
 
+def _print_judged(result: RunResult) -> None:
+    """Print the certified sequence, the forecast beside the outcome."""
+    if result.judged:
+        print("  judged     energy  area chance  lost / gained: forecast  found   level    bound  "
+              "verdict        found by")
+    for one in result.judged:
+        design = one.design
+        print(f"  {'':9} {design.energy:7.3f} {design.area:5.3f} {100 * one.chance:4.0f} % "
+              f"{forecast_counts(one):>24} {found_counts(one):>6} {level_of(one):>7} "
+              f"{bounds(one):>8}  {one.verdict:14} {', '.join(one.found_by)}")
+    for line in outlook(result):
+        print(f"  short of  {line}")
+
+
 def _baseline(result: RunResult) -> str:
-    """Say what the exact array is, and whether another form of it would need less."""
-    own, least = result.exact_forms[0], result.baseline
-    said = (f"exact array of {own.form} PEs, {own.energy_nj:.4g} nJ per inference, "
-            f"clock {own.clock_ps:.0f} ps")
-    others = ", ".join(one.form for one in result.exact_forms[1:])
-    if not others:
-        return f"{said}; no other form was compared"
-    if least is own:
-        return f"{said}; {others} need more, or a longer clock period"
-    ratio = least.energy_nj / own.energy_nj
-    relative = result.kept_figures.relative(result.exact_figures)["array"]
-    return (f"{said}; {least.form} PEs need {ratio:.3f} of it, and beside them the design takes "
-            f"{relative / ratio:.3f}")
+    """Say which exact array figures are relative to, and what it was chosen from."""
+    least = result.baseline
+    said = (f"exact array of {result.baseline_form} PEs, {energy(least.energy_nj['array'])} "
+            f"{result.period}, clock {least.clock_ps:.0f} ps")
+    others = ", ".join(f"{form} {one.energy_nj['array'] / least.energy_nj['array']:.3f}"
+                       for form, one in result.exact_forms.items() if one is not least)
+    return f"{said}; others that keep up: {others or 'none'}"
 
 
 def _time(figures: Figures) -> str:
@@ -259,13 +305,12 @@ def _percent(fractions: Sequence[float]) -> str:
 
 def _print_network(judged: JudgedNetwork) -> None:
     n, certificate = judged.search_n, judged.certificate
-    print(f"  search    {100 * judged.search_right / n:.2f} % top-1, exact "
+    print(f"  search    {100 * judged.search_right / n:.2f} % {judged.words}, exact "
           f"{100 * judged.exact_search_right / n:.2f} % (n = {n})")
-    if certificate:
-        print(f"  held out  {100 * certificate.approx_right / certificate.n:.2f} % top-1, exact "
-              f"{100 * certificate.exact_right / certificate.n:.2f} % (n = {certificate.n}, "
-              f"{certificate.lost} lost, {certificate.gained} gained)")
-        print(f"  verdict   {certificate.wording}")
+    print(f"  held out  {100 * certificate.share:.2f} % {judged.words}, exact "
+          f"{100 * certificate.exact_share:.2f} % (n = {certificate.n}, "
+          f"{certificate.lost} lost, {certificate.gained} gained)")
+    print(f"  verdict   {certificate.wording}")
     outside = judged.network.outside
     for product in outside[:MOST_OUTSIDE]:
         print(f"  outside   {product}")
@@ -297,12 +342,18 @@ def main() -> int:
     command = shlex.join(["python", "-m", "search.run", *sys.argv[1:]])
     options = options_of(arguments, command)
     if options.dry_run:
-        planned = plan(options)
+        start(f"planning a search for {options.workload.stem}", quiet=options.quiet)
+        from search.dry_run import plan
+
+        planned = plan(options, emit_pes)
         print(json.dumps(planned.to_dict(), indent=2) if arguments.json
               else "\n".join(planned.lines()))
         return 0
+    start(f"searching for the accelerator of {options.workload.stem}", quiet=options.quiet)
+    from search.pipeline import run
+
     with library_output_aside():
-        finished = run(options, emitting_design)
+        finished = run(options, emitting_design, emit_pes)
     if arguments.json:
         print(json.dumps(summary(finished), indent=2))
     else:

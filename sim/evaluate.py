@@ -22,15 +22,15 @@ from sim.accuracy.doubt import warn_of_chance
 from sim.accuracy.labels import class_scores_check
 from sim.accuracy.logits import evaluate, top_k
 from sim.accuracy.mapping_options import add_multiplier_options, check_choice, chosen_tables
-from sim.compensation import Compensation
 from sim.data import Images, Preprocessing, labelled_images, load_images
-from sim.network.outside import Outside
-from sim.network.quant_network import QuantNetwork
+from sim.network.unmapped import Outside
 from sim.options import DATA_HELP, add_options, check_counts, load_network, preprocessing
 from sim.tables import Table
 
 if TYPE_CHECKING:
-    from sim.lowrank import Comparison
+    from sim.compensation.record import Compensation
+    from sim.lowrank.comparison import Comparison
+    from sim.network.quant_network import QuantNetwork
     from sim.torch_backend import TorchProducts
 
 CPU, TORCH_CPU = "cpu", "torch-cpu"
@@ -98,6 +98,12 @@ def _torch_products(device: str) -> TorchProducts:
     return TorchProducts(device.removeprefix("torch-"))
 
 
+def _compensation(path: Path) -> Compensation:
+    from sim.compensation.record import Compensation
+
+    return Compensation.load(path)
+
+
 def _accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> dict[str, float]:
     return {f"top{k}": top_k(logits, labels, k) / len(labels) for k in (1, 5)}
 
@@ -106,7 +112,9 @@ def _compare(arguments: argparse.Namespace, network: QuantNetwork,
              images: npt.NDArray[np.float32] | Images, tables: Mapping[str, Table],
              pixels: Preprocessing) -> Comparison:
     """Run bit-exactly and by low rank."""
-    from sim.lowrank import compare, low_rank_products, measured_shares
+    from sim.lowrank.comparison import compare
+    from sim.lowrank.low_rank_product import low_rank_products
+    from sim.lowrank.svd import measured_shares
 
     shares = None
     if arguments.weighting == MEASURED:
@@ -120,7 +128,7 @@ def main() -> int:
     """Command line of the module."""
     arguments = _parser().parse_args()
     _check(arguments)
-    compensation = arguments.compensation and Compensation.load(arguments.compensation)
+    compensation = arguments.compensation and _compensation(arguments.compensation)
     pixels = preprocessing(arguments, arguments.model)
     products = None if arguments.device == CPU else _torch_products(arguments.device)
     data = labelled_images(arguments.data, pixels, limit=arguments.limit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,11 @@ from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import OutputFile
 from hw.machine.layer_streams import Codes, LayerStream, save_layer_streams
 from sim.data import load_images
-from sim.network.quant_network import QuantNetwork
 from sim.network.sampled_operands import IMAGES, ROWS, sampled_operands
 from sim.options import DATA_HELP, add_options, load_network, preprocessing
+
+if TYPE_CHECKING:
+    from sim.network.quant_network import QuantNetwork
 
 
 def layer_streams(network: QuantNetwork, images: npt.NDArray[np.float32], *,
@@ -25,7 +28,7 @@ def layer_streams(network: QuantNetwork, images: npt.NDArray[np.float32], *,
     return [LayerStream(
         name=layer.name, positions=layer.positions, act_zero_point=layer.act_zero_point,
         act_signed=layer.act_signed, weight_zero_point=layer.weight_zero_point,
-        weight_signed=layer.weight_signed,
+        weight_signed=layer.weight_signed, fed_by=layer.fed_by,
         requantizer=None if layer.requantizer is None else Codes(
             layer.requantizer.zero_point, layer.requantizer.low, layer.requantizer.high),
         acts=operands[layer.name], weights=layer.weights)

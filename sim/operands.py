@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +25,11 @@ from hw.common.memory import require_memory
 from hw.common.outputs import OutputFolder
 from hw.common.progress import task
 from sim.data import DIGITS_MODEL, load_images
-from sim.network.layer import MappedLayer
-from sim.network.quant_network import Images, QuantNetwork
 from sim.options import add_options, load_network, preprocessing
+
+if TYPE_CHECKING:
+    from sim.network.layer import MappedLayer
+    from sim.network.quant_network import Images, QuantNetwork
 
 BEATS = 65536
 BEAT_BYTES = 48  # while they are drawn: where each is, and its operands

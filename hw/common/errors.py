@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 
+from hw.common import progress
 from hw.common.interrupts import EXIT_INTERRUPTED, guard_end, ignore_at_exit
 
 EXIT_INPUT = 2
@@ -79,7 +80,8 @@ def run_command_line(main: Callable[[], int | None]) -> None:
 
 def _status_of(main: Callable[[], int | None]) -> int:
     try:
-        return main() or 0
+        with progress.command():
+            return main() or 0
     except SystemExit as stop:  # argparse has printed its help, or what is wrong
         if not isinstance(stop.code, int):
             raise

@@ -1,24 +1,24 @@
-"""Pareto fronts of two figures that should both be small, and their hypervolume."""
+"""Pareto fronts of figures that should all be small, and the hypervolume of two figures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import le
 
 Point = tuple[float, float]
 
 
-def pareto_front(points: Sequence[Point]) -> list[int]:
+def pareto_front(points: Sequence[tuple[float, ...]]) -> list[int]:
     """Return the indices of the points that no other is better than, by the first figure.
 
-    points : pairs, smaller is better in both. Of equal points the first is kept; a point that
-    equals another in one figure and is worse in the other is not on the front.
+    points : of equally many figures, smaller is better in all. Of equal points the first is kept;
+    a point that is worse than another in one figure and better in none is not on the front.
     """
     front: list[int] = []
-    lowest = math.inf
+    # Whatever beats a point comes before it in this order.
     for index in sorted(range(len(points)), key=lambda index: (*points[index], index)):
-        if points[index][1] < lowest:
-            lowest = points[index][1]
+        if not any(all(map(le, points[kept], points[index])) for kept in front):
             front.append(index)
     return front
 

@@ -1,4 +1,8 @@
-"""Progress for long work: a bar with the time left on a terminal, plain lines elsewhere."""
+"""Progress for long work: a bar with the time left on a terminal, a few plain lines elsewhere.
+
+In files and pipes a command has one line at its start, at most one a minute after that, and one at
+its end, whatever it is made of.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-PLAIN_INTERVAL_S = 5.0
+from hw.common.wording import duration
+
+PLAIN_INTERVAL_S = 60.0
+TOLD = 0.1  # of the steps must be done before it is said how long the others take
 
 
 class Task(Protocol):
@@ -19,28 +26,72 @@ class Task(Protocol):
         """Count `steps` as done; `note` says what is being done now."""
 
 
+class _Log:
+    """The plain lines of this process; started, printed : when, None before the first one."""
+
+    def __init__(self) -> None:
+        self.started: float | None = None
+        self.printed = 0.0
+        self.lock = threading.Lock()
+
+    def begin(self, line: str) -> None:
+        """Print the first line of the process."""
+        with self.lock:
+            if self.started is None:
+                self.started = self.printed = time.monotonic()
+                _say(line)
+
+    def due(self) -> bool:
+        """Return whether a line may be printed, which is then the latest."""
+        now = time.monotonic()
+        if now - self.printed < PLAIN_INTERVAL_S:
+            return False
+        self.printed = now
+        return True
+
+    def end(self) -> None:
+        """Print the last line of a process that had a first one."""
+        with self.lock:
+            if self.started is not None:
+                _say(f"  done in {time.monotonic() - self.started:.1f} s")
+
+
+_LOG = _Log()  # of the command that this process runs
+
+
 class _PlainTask:
-    def __init__(self, label: str, total: int) -> None:
+    def __init__(self, label: str, total: int, *, at_most: bool) -> None:
         self.label, self.total, self.done = label, total, 0
-        self.started = self.printed = time.monotonic()
-        self._lock = threading.Lock()
+        self._bound = "at most " * at_most
+        self._started = time.monotonic()
+        self._first: tuple[float, int] | None = None  # when, and how many were done then
+        _LOG.begin(f"  {label}")
 
     def advance(self, steps: int = 1, *, note: str = "") -> None:
-        with self._lock:
-            self._count(steps, note)
+        with _LOG.lock:
+            self.done += steps
+            now = time.monotonic()
+            self._first = self._first or (now, self.done)
+            if self.done < self.total and _LOG.due():
+                _say(f"  {self.label}: " + ", ".join(filter(None, (
+                    f"{self.done}/{self.total}", self._left(now), note))))
 
-    def _count(self, steps: int, note: str) -> None:
-        self.done += steps
-        now = time.monotonic()
-        if now - self.printed < PLAIN_INTERVAL_S or self.done >= self.total:
-            return
-        self.printed = now
-        words = [f"{self.done}/{self.total}"]
-        if self.done:  # before that nothing is known
-            left = (now - self.started) / self.done * (self.total - self.done)
-            words.append(f"{left:.0f} s left")
-        words += [note] * bool(note)
-        _say(f"  {self.label}: {', '.join(words)}")
+    def end(self) -> None:
+        with _LOG.lock:
+            if _LOG.due():
+                _say(f"  {self.label}: done in {time.monotonic() - self._started:.1f} s")
+
+    def _left(self, now: float) -> str:
+        """Say how long the other steps take; nothing as long as that is not known.
+
+        The first step may have prepared or compiled what the others use, and does not count.
+        """
+        assert self._first is not None
+        since, before = self._first
+        if self.done - before < max(1.0, TOLD * self.total):
+            return ""
+        seconds = (now - since) / (self.done - before) * (self.total - self.done)
+        return f"{self._bound}{duration(seconds)} left"
 
 
 class _BarTask:
@@ -60,31 +111,53 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def start(what: str, *, quiet: bool = False) -> None:
+    """Print the first line of a command, before it imports what takes a second."""
+    if not quiet:
+        _LOG.begin(f"  {what}")
+
+
 @contextmanager
-def task(label: str, total: int, *, quiet: bool = False) -> Iterator[Task]:
+def command() -> Iterator[None]:
+    """Tell of one command: its first line is to come, and its last one follows if it ends well."""
+    global _LOG  # noqa: PLW0603
+    _LOG = _Log()
+    yield
+    if not sys.stderr.isatty():
+        _LOG.end()
+
+
+@contextmanager
+def task(label: str, total: int, *, quiet: bool = False, at_most: bool = False) -> Iterator[Task]:
     """Count `total` steps of work called `label` on stderr, and say how long it took.
 
-    quiet : print nothing (for machine-readable output and tests).
+    quiet : print nothing (for machine-readable output and tests). at_most : it may end earlier.
     """
     if quiet:
         yield _SilentTask()
-        return
-    started = time.monotonic()
-    if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        with Progress(TextColumn("  {task.description}"), BarColumn(bar_width=28),
-                      MofNCompleteColumn(), TimeRemainingColumn(),
-                      TextColumn("{task.fields[note]}"),
-                      console=Console(stderr=True), transient=True) as bar:
-            yield _BarTask(bar, bar.add_task(label, total=total, note=""))
+    elif sys.stderr.isatty():
+        started = time.monotonic()
+        with _bar(label, total) as bar:
+            yield bar
+        _say(f"  {label}: done in {time.monotonic() - started:.1f} s")
     else:
-        yield _PlainTask(label, total)
-    _say(f"  {label}: done in {time.monotonic() - started:.1f} s")
+        plain = _PlainTask(label, total, at_most=at_most)
+        yield plain
+        plain.end()
+
+
+@contextmanager
+def _bar(label: str, total: int) -> Iterator[Task]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    with Progress(TextColumn("  {task.description}"), BarColumn(bar_width=28),
+                  MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
+                  console=Console(stderr=True), transient=True) as bar:
+        yield _BarTask(bar, bar.add_task(label, total=total, note=""))

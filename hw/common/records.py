@@ -49,6 +49,7 @@ Count = Annotated[int, Limits(0, 2**53)]
 Size = Annotated[int, Limits(1, 2**53)]
 Amount = Annotated[float, Limits(0)]
 Positive = Annotated[float, Limits(1 / LARGEST)]
+Share = Annotated[float, Limits(0, 1)]
 Text = Annotated[str, Limits(1, 4096)]
 
 

@@ -73,6 +73,10 @@ class QuantisedLayer(LayerOperands, Protocol):
     def requantizer(self) -> OutputCodes | None:
         """None when the network wants the sums themselves."""
 
+    @property
+    def fed_by(self) -> str | None:
+        """The layer that writes its input, "" for the host; None where others read it too."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:

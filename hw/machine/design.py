@@ -17,10 +17,11 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError, unknown_name
 from hw.common.files import write_json
+from hw.common.packed import PackedBytes
 from hw.common.records import read_as, record, without_format
 from hw.machine.pe import FORMS, PE_KINDS, PLAIN, form_named, kind_for
 from hw.machine.pe.kind import Dataflow, Pe, PeKind
-from hw.multipliers.base import Multiplier, exact_products
+from hw.multipliers.base import ActRounding, Multiplier, exact_products
 from hw.netlist import Netlist
 
 DESIGN_FORMAT = "autoapprox-design/1"
@@ -200,8 +201,8 @@ class Design:
     constants : mapping of str to mapping
         Layer name to constants that replace those of the network, JSON-ready as
         `sim.compensation.Correction.to_dict` gives them: `multiplier`, `shift`, `bias` and
-        `sum_scale` per output channel, `weight_map` from each stored weight byte to the byte that
-        is loaded instead, or null. Layers that are not named keep their own.
+        `sum_scale` per output channel, `weight_codes`, the stored bytes of the weights packed as
+        `hw.common.packed` does, or null. Layers that are not named keep their own.
     provenance : mapping
         How the design was found; free-form, JSON-ready, never read back by the hardware.
 
@@ -246,6 +247,9 @@ class Design:
         if netlist.signed != kind.signed:
             raise InputError(f"Multiplier {multiplier.name!r} must be {kind.takes} for a "
                              f"{kind.label} PE")
+        if multiplier.act_rounding and multiplier.signed:
+            raise InputError(f"Multiplier {multiplier.name!r} must be unsigned to have its "
+                             f"activations rounded by {multiplier.act_rounding} bits")
         if multiplier.table[0, 0] != 0:
             raise InputError(f"Multiplier {multiplier.name!r} must give 0 for 0 x 0, not "
                              f"{multiplier.table[0, 0]}: ragged tiles are padded with zeros")
@@ -279,7 +283,8 @@ class Design:
     def pes(self) -> tuple[Pe, ...]:
         """What each array is made of, in ROUTE order."""
         return tuple(Pe(kind=self.kinds[multiplier.name], netlist=multiplier.netlist,
-                        psum_width=self.bank.psum_width) for multiplier in self.arrays)
+                        psum_width=self.bank.psum_width, act_rounding=multiplier.act_rounding)
+                     for multiplier in self.arrays)
 
     def with_pes(self, form: str) -> Design:
         """Return the design with PEs of a form; InputError where arrays are not made of them."""
@@ -289,19 +294,14 @@ class Design:
         """Return the multiplier that `layer` is routed to."""
         return self.arrays[self.mapping[layer]]
 
-    def weight_map(self, layer: str) -> npt.NDArray[np.uint8] | None:
-        """Return the byte that is loaded for each stored weight byte, uint8[256]; None: itself.
+    def weight_codes(self, layer: str) -> PackedBytes | None:
+        """Return the stored bytes of a layer's weights where they are not the network's own.
 
         Raises InputError when the constants of the layer hold none.
         """
-        values = self.constants.get(layer, {}).get("weight_map")
-        if values is None:
-            return None
-        if not (isinstance(values, list) and len(values) == 256
-                and all(type(value) is int and 0 <= value < 256 for value in values)):
-            raise InputError(f"Weight map of layer {layer!r} must be 256 bytes, "
-                             f"not {values!r:.40}")
-        return np.array(values, np.uint8)
+        text = self.constants.get(layer, {}).get("weight_codes")
+        return None if text is None else PackedBytes.read(
+            text, f"Weight codes of layer {layer!r}")
 
     def check_sums(self, layer: str, k: int) -> None:
         """Raise InputError if `k` products of a layer's multiplier could overflow its sum."""
@@ -320,7 +320,8 @@ class Design:
                 "multipliers": {
                     name: {"family": m.family, "parameters": dict(m.parameters),
                            "citation": m.citation, "digest": m.digest,
-                           "netlist": m.netlist.to_dict()}
+                           "netlist": m.netlist.to_dict(),
+                           **({"act_rounding": m.act_rounding} if m.act_rounding else {})}
                     for name, m in sorted(self.multipliers.items()) if name in self.bank.arrays}}
 
     @classmethod
@@ -351,17 +352,20 @@ class _Embedded:
     citation: str
     digest: str
     netlist: Any
+    act_rounding: ActRounding = 0
 
     def multiplier(self, name: str) -> Multiplier:
         try:
             netlist = Netlist.from_dict(self.netlist)
         except ValueError as error:
             raise InputError(f"multipliers[{name!r}]: {error}") from None
-        if self.digest != netlist.digest:
+        multiplier = Multiplier(name=name, family=self.family, source=netlist,
+                                parameters=self.parameters, citation=self.citation,
+                                act_rounding=self.act_rounding)
+        if self.digest != multiplier.digest:
             raise InputError(f"Netlist of {name!r} must have digest {self.digest[:12]}, not "
-                             f"{netlist.digest[:12]}")
-        return Multiplier(name=name, family=self.family, source=netlist,
-                          parameters=self.parameters, citation=self.citation)
+                             f"{multiplier.digest[:12]}")
+        return multiplier
 
 
 @dataclass(frozen=True, kw_only=True)

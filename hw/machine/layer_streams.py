@@ -21,10 +21,11 @@ import numpy.typing as npt
 from hw.common.errors import InputError
 from hw.common.files import parse_json, read_bytes, write_bytes
 from hw.common.memory import memory_limit, require_memory
+from hw.common.packed import PackedBytes
 from hw.common.records import Limits, Size, Text, record, without_format
 from hw.machine.pe.operand_format import Range
 
-FORMAT = "autoapprox-layer-streams/2"
+FORMAT = "autoapprox-layer-streams/3"
 
 
 class Codes(NamedTuple):
@@ -73,6 +74,8 @@ class LayerStream(GroupedWeights):
         Activations minus zero point, in streaming order; a part of them.
     weights : int16[groups, k, n]
         Stored bytes, int8 if `weight_signed`, minus `weight_zero_point`.
+    fed_by : str or None
+        The layer that writes its input, or "" for the host, where nothing else reads it.
     """
 
     name: str
@@ -84,14 +87,15 @@ class LayerStream(GroupedWeights):
     weights: npt.NDArray[np.int16]
     weight_zero_point: int = 0
     weight_signed: bool = True
+    fed_by: str | None = None
 
-    def with_weight_map(self, codes: npt.NDArray[np.uint8] | None) -> LayerStream:
-        """Return the layer with each stored weight byte w replaced by codes[w], if any."""
+    def with_weight_codes(self, codes: PackedBytes | None) -> LayerStream:
+        """Return the layer with other stored bytes of its weights, if any."""
         if codes is None:
             return self
-        mapped = codes[(self.weights + self.weight_zero_point).astype(np.uint8)]
-        stored = mapped.view(np.int8) if self.weight_signed else mapped
-        return replace(self, weights=stored.astype(np.int16) - np.int16(self.weight_zero_point))
+        stored = codes.unpack(self.weights.shape, f"Weight codes of layer {self.name!r}")
+        values = stored.view(np.int8) if self.weight_signed else stored
+        return replace(self, weights=values.astype(np.int16) - np.int16(self.weight_zero_point))
 
     @property
     def weight_range(self) -> Range:
@@ -104,7 +108,7 @@ def save_layer_streams(path: Path, layers: Sequence[LayerStream]) -> None:
     described = [{"name": layer.name, "k": layer.k, "n": layer.n, "groups": layer.groups,
                   "positions": layer.positions, "act_zero_point": layer.act_zero_point,
                   "act_signed": layer.act_signed, "weight_zero_point": layer.weight_zero_point,
-                  "weight_signed": layer.weight_signed,
+                  "weight_signed": layer.weight_signed, "fed_by": layer.fed_by,
                   "output": list(layer.requantizer) if layer.requantizer else None}
                  for layer in layers]
     arrays = {f"{what}_{index}": getattr(layer, what)
@@ -149,6 +153,7 @@ class _LayerFile:
     act_signed: bool
     weight_zero_point: Annotated[int, Limits(-128, 255)]
     weight_signed: bool
+    fed_by: str | None
     output: tuple[int, int, int] | None
 
     def stream(self, acts: npt.NDArray[Any], weights: npt.NDArray[Any]) -> LayerStream:
@@ -165,7 +170,7 @@ class _LayerFile:
         return LayerStream(name=self.name, positions=self.positions, acts=acts, weights=weights,
                            act_zero_point=self.act_zero_point, act_signed=self.act_signed,
                            weight_zero_point=self.weight_zero_point,
-                           weight_signed=self.weight_signed,
+                           weight_signed=self.weight_signed, fed_by=self.fed_by,
                            requantizer=None if self.output is None else Codes(*self.output))
 
 

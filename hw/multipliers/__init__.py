@@ -11,7 +11,7 @@ from hw.common.errors import unknown_name
 from hw.common.files import read_json
 from hw.multipliers import files
 from hw.multipliers.base import Multiplier
-from hw.multipliers.catalog import ENTRIES, EXACT, SIGNED_ENTRIES
+from hw.multipliers.catalog import ENTRIES, EXACT, ROUNDED_ENTRIES, SIGNED_ENTRIES
 
 __all__ = ["EXACT", "Multiplier", "catalogue", "default_bank", "get", "names", "resolve"]
 
@@ -27,14 +27,18 @@ def names() -> tuple[str, ...]:
 
 @cache
 def get(name: str) -> Multiplier:
-    """Return a catalogue entry; raises InputError with the nearest name for an unknown one."""
-    if name not in names():
-        raise unknown_name("multiplier", name, names())
-    entry = ENTRIES.get(name) or SIGNED_ENTRIES.get(name)
+    """Return a catalogue entry, or one of `ROUNDED_ENTRIES`.
+
+    Raises InputError with the nearest name for an unknown one.
+    """
+    entry = ENTRIES.get(name) or SIGNED_ENTRIES.get(name) or ROUNDED_ENTRIES.get(name)
+    if entry is None and name not in names():
+        raise unknown_name("multiplier", name, (*names(), *ROUNDED_ENTRIES))
     if entry is None:
         return files.load(EVOLVED / f"{name}.json")
     return Multiplier(name=name, family=entry.family, source=entry.build(**entry.parameters),
-                      parameters=entry.parameters, citation=entry.citation)
+                      parameters=entry.parameters, citation=entry.citation,
+                      act_rounding=entry.act_rounding)
 
 
 def resolve(name_or_file: str) -> Multiplier:

@@ -13,7 +13,7 @@ from hw.common.errors import ToolError, run_command_line
 from hw.common.outputs import OutputFile
 from hw.multipliers import catalogue, resolve
 from hw.multipliers.base import Multiplier
-from hw.multipliers.evolution import command as evolve_command
+from hw.multipliers.evolution import options as evolve_options
 from hw.multipliers.importing import command as import_command
 from hw.multipliers.metrics import FULL_SCALE, error_metrics
 
@@ -212,13 +212,15 @@ def main() -> int:
                          help="machine-readable output")
     showing.add_argument("--json", action="store_true", help="machine-readable output")
     evolving = commands.add_parser("evolve", help="a cheaper circuit within error limits")
-    evolve_command.add_arguments(evolving)
+    evolve_options.add_arguments(evolving)
     importing = commands.add_parser("import", help="a user's circuit or table to a multiplier file")
     import_command.add_arguments(importing)
     arguments = parser.parse_args()
     if arguments.command == "list":
         list_command(arguments.sort, arguments.form or "table")
     elif arguments.command == "evolve":
+        from hw.multipliers.evolution import command as evolve_command
+
         evolve_command.run(arguments, mapped_energies_fj)
     elif arguments.command == "import":
         import_command.run(arguments)

@@ -8,15 +8,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
+from hw.common.records import Limits
 from hw.netlist import Netlist
 
 OPERANDS = 256
+ActRounding = Annotated[int, Limits(0, 7)]  # in files
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+
+
+def rounded(magnitudes: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
+    """Return the nearest multiples of 2**bits, half-way cases up; the largest of 8 bits at most.
+
+    magnitudes : integers from 0 to 255, of at least 16 bits.
+    """
+    kept: npt.NDArray[Any] = np.minimum(magnitudes + (1 << bits >> 1) >> bits, (1 << 8 - bits) - 1)
+    return kept << bits
 
 
 def check_name(name: str) -> None:
@@ -88,6 +100,9 @@ class Multiplier:
         What the family's builder was called with.
     citation : str
         The paper that published the construction.
+    act_rounding : int
+        Low bits of activations that are rounded away where they enter an array, by one converter
+        for each row: `source` multiplies what is left.
     file : Path, optional
         Where it was read from, for messages.
     """
@@ -97,6 +112,7 @@ class Multiplier:
     source: Netlist | ProductTable
     parameters: Mapping[str, int | float | str] = field(default_factory=dict)
     citation: str = ""
+    act_rounding: int = 0
     file: Path | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -139,8 +155,10 @@ class Multiplier:
 
     @property
     def digest(self) -> str:
-        """Digest of the netlist (or table), the key of every stored result."""
-        return self.source.digest
+        """Digest of what defines it: of the netlist (or table) where nothing is rounded."""
+        if not self.act_rounding:
+            return self.source.digest
+        return hashlib.sha256(f"{self.source.digest} {self.act_rounding}".encode()).hexdigest()
 
     @cached_property
     def table(self) -> npt.NDArray[np.int32]:
@@ -149,6 +167,8 @@ class Multiplier:
         ValueError beyond 20 operand bits; `require_8x8` first where a width is not known.
         """
         table = self.source.table()
+        if self.act_rounding:
+            table = table[rounded(np.arange(len(table)), self.act_rounding)]
         table.setflags(write=False)
         return table
 

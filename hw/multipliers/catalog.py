@@ -3,7 +3,8 @@
 Names follow EvoApproxLib: `mul8u_` for unsigned 8x8 circuits, `mul8s_` for signed ones, two's
 complement, for layers with operands from -128 to 127. A family's file holds its builders and
 `ENTRIES`, its instances by name. No two tables are equal: the other structures of an exact product
-(`exact`, `booth`) are builders only.
+(`exact`, `booth`) are builders only. `ROUNDED_ENTRIES`, beside the catalogue, are circuits of it
+that are given rounded activations.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ EXACT, SIGNED_EXACT = "mul8u_exact", "mul8s_exact"
 _ALL = {name: entry for family in FAMILIES for name, entry in family.ENTRIES.items()}
 ENTRIES: dict[str, Entry] = {name: entry for name, entry in _ALL.items() if "8u_" in name}
 SIGNED_ENTRIES: dict[str, Entry] = {name: entry for name, entry in _ALL.items() if "8s_" in name}
+ROUNDED_ENTRIES: dict[str, Entry] = truncated.ROUNDED_ENTRIES
 # What a family is, for those who read the results of a search.
 WORDS = {
     "truncated": "truncation",

@@ -13,12 +13,13 @@ class Entry:
     """A named instance of a family.
 
     build : the family's builder. parameters : what it is called with. citation : the paper that
-    published the construction.
+    published the construction. act_rounding : as of the multiplier.
     """
 
     build: Callable[..., Netlist]
     parameters: Mapping[str, int | str]
     citation: str
+    act_rounding: int = 0
 
     @property
     def family(self) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_text
 from hw.common.records import Text, record, without_format
-from hw.multipliers.base import OPERANDS, Multiplier, ProductTable, check_name
+from hw.multipliers.base import OPERANDS, ActRounding, Multiplier, ProductTable, check_name
 from hw.netlist import Netlist
 
 FORMAT = "autoapprox-multiplier/1"
@@ -60,7 +60,8 @@ def to_dict(multiplier: Multiplier) -> dict[str, Any]:
         packed = base64.b64encode(zlib.compress(source.values, 9)).decode()
         form = {"table": packed, "signed": source.signed}
     return {"format": FORMAT, "name": multiplier.name, "family": multiplier.family,
-            "citation": multiplier.citation, "parameters": dict(multiplier.parameters), **form}
+            "citation": multiplier.citation, "parameters": dict(multiplier.parameters), **form,
+            **({"act_rounding": multiplier.act_rounding} if multiplier.act_rounding else {})}
 
 
 def from_dict(content: Any) -> Multiplier:
@@ -74,7 +75,8 @@ def from_dict(content: Any) -> Multiplier:
     else:
         raise ValueError("multiplier must have a netlist or a table")
     return Multiplier(name=read.name, family=read.family, source=source,
-                      parameters=read.parameters, citation=read.citation)
+                      parameters=read.parameters, citation=read.citation,
+                      act_rounding=read.act_rounding)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +90,7 @@ class _MultiplierFile:
     netlist: Any = None
     table: str | None = None
     signed: bool = False
+    act_rounding: ActRounding = 0
 
 
 def _unpacked(text: str) -> Any:

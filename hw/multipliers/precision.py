@@ -43,4 +43,5 @@ def in_words(multiplier: Multiplier) -> str:
     bits = operand_bits(multiplier.table, signed=multiplier.signed)
     if bits is None:
         return WORDS.get(multiplier.family, multiplier.family)
-    return "exact" if bits == (8, 8) else f"exact product of {bits[0]} x {bits[1]} bits"
+    how = ", activations rounded" if multiplier.act_rounding else ""
+    return "exact" if bits == (8, 8) else f"exact product of {bits[0]} x {bits[1]} bits{how}"

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from hw.common.cache import add_cache_option
@@ -70,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
                          f"without names also {WIDE_PSUM_WIDTH} for the default bank)")
     mapping.add_argument("--pe-form", metavar="TxO",
                          help=f"terms x outputs of a PE: {', '.join(FORMS)} (default: "
-                         f"{PLAIN.form}, and without names also {DENSE.form})")
+                         f"{PLAIN.form}; without names also the default bank and exact ones of "
+                         f"lower precision as {DENSE.form}, the exact one in every form)")
     add_recipe_options(mapping)
     mapping.add_argument("-o", "--output", type=Path, action=OutputFolder, metavar="DIR",
                          help="folder for results (default: the store of the project)")
@@ -103,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
         "units", help="area and delay of every unit of an accelerator, and its clock")
     units.add_argument("design", nargs="?", type=Path, metavar="DESIGN.json",
                        help="design file (default: one exact array of 16 x 16)")
+    units.add_argument("--pe-form", metavar="TxO", help=f"terms x outputs of PEs, one of "
+                       f"{', '.join(FORMS)} (default: what the design says, else {PLAIN.form})")
     add_recipe_options(units)
     add_cache_option(units)
     units.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE",
@@ -215,6 +217,8 @@ def _units(options: argparse.Namespace) -> None:
 
     design = Design.load(options.design) if options.design else Design(
         name=EXACT, multipliers={EXACT: get(EXACT)}, bank=BankConfig(arrays=(EXACT,)))
+    if options.pe_form is not None:
+        design = design.with_pes(options.pe_form)
     technology = chosen_technology(options, quiet=options.json)
     pes = [load_pe(array, design.bank.psum_width, technology, dataflow=design.bank.dataflow)
            for array in design.arrays]
@@ -230,6 +234,12 @@ def _units(options: argparse.Namespace) -> None:
     print(f"{technology.name}, {technology.corner}; recipe {recipe.name}")
     print(table(figures))
     print(f"clock {figures[0].delay_ps:.0f} ps, that of {figures[0].unit}")
+
+
+def _chip(options: argparse.Namespace) -> None:
+    from hw.rtl.process import emit_pes
+
+    run_chip(options, streams=_streams, emit=emit_pes)
 
 
 def _streams(network: Path, data: str) -> tuple[LayerStream, ...]:
@@ -286,7 +296,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run: Mapping[str, Callable[[argparse.Namespace], None]] = {
         "characterise": _characterise, "build": _build, "report": run_report,
         "figure4": run_figure4, "sensitivity": run_sensitivity,
-        "chip": partial(run_chip, streams=_streams), "multiplier": _multiplier, "map": run_map,
+        "chip": _chip, "multiplier": _multiplier, "map": run_map,
         "units": _units, "compare-published": _compare_published, "choose-bank": _choose_bank,
         "fit-proxy": _fit_proxy}
     run[options.command](options)

@@ -53,16 +53,13 @@ def emit_design(design: Design, folder: Path, config: AcceleratorConfig | None) 
 
 def emit_pes(multipliers: Sequence[Multiplier], psum_width: int,
              dataflow: Dataflow = PLAIN) -> list[str]:
-    """Return the Verilog of modules `pe` and `multiplier` of each multiplier, in one process.
-
-    Registers have an enable.
-    """
+    """Return the Verilog of modules `pe` and `multiplier` of each multiplier, in one process."""
     with tempfile.TemporaryDirectory() as name:
         paths = [Path(name) / f"{index}.json" for index in range(len(multipliers))]
         for multiplier, path in zip(multipliers, paths, strict=True):
             files.save(multiplier, path)
         with _running("PEs", "--psum-width", str(psum_width), "--pe-form", dataflow.form,
-                      "--clock-gating", "enable", "--pes", name, *map(str, paths)) as wait:
+                      "--pes", name, *map(str, paths)) as wait:
             wait()
         return [path.with_suffix(".v").read_text() for path in paths]
 

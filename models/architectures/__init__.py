@@ -7,13 +7,14 @@ accuracies. Node names are the layer names of every mapping.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
-
-import onnx
+from typing import TYPE_CHECKING, NamedTuple
 
 from hw.common.errors import InputError, unknown_name
 from models.architectures import mobile, plain, resnet, vit
 from models.architectures.graph import Network
+
+if TYPE_CHECKING:
+    import onnx
 
 
 class Architecture(NamedTuple):

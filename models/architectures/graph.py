@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+
+if TYPE_CHECKING:
+    import onnx
 
 OPSET = 17
 IR_VERSION = 8
@@ -55,6 +56,8 @@ class Network:
 
         channels : of the output; those of the first input unless given.
         """
+        from onnx import helper
+
         made = [name] if outputs == 1 else [f"{name}.{index}" for index in range(outputs)]
         self._nodes.append(helper.make_node(op_type, list(inputs), made, name=name, **attributes))
         count = self._channels.get(inputs[0], 0) if channels is None else channels
@@ -151,6 +154,8 @@ class Network:
 
     def model(self, tensor: str, classes: int, name: str) -> onnx.ModelProto:
         """Return the network with `tensor`, [batch, classes], as its output `logits`."""
+        from onnx import TensorProto, helper, numpy_helper
+
         nodes = [*self._nodes, helper.make_node("Identity", [tensor], ["logits"], name="output")]
         graph = helper.make_graph(
             nodes, name,

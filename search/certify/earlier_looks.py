@@ -23,7 +23,8 @@ from hw.common.files import read_json, write_json
 from search.trials.folder import UNFINISHED
 
 FILE = "certified.json"
-FORMAT = "autoapprox-certified/1"
+FORMAT = "autoapprox-certified/2"
+PICTURES = ("images", "chosen_on")
 KEY = np.dtype("<u8")  # 8 of an image's 16 bytes: two of a million are alike once in 10**7
 
 Images = npt.NDArray[np.uint64]
@@ -31,10 +32,14 @@ Images = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """The certify images of one run; images : uint64[n], ascending, of all its networks."""
+    """The images of one run, uint64[n], ascending, of all its networks.
+
+    images : those that certified it. chosen_on : those that it was calibrated and searched on.
+    """
 
     run: str
     images: Images
+    chosen_on: Images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +77,17 @@ def looks(output: Path, name: str, *, resume: bool) -> tuple[list[Look], list[Lo
     return found, own
 
 
-def write(folder: Path, run: str, images: Images, before: Sequence[Look]) -> None:
+def own_looks(folder: Path) -> list[Look]:
+    """Return the looks of the run in a folder; none where it has no record."""
+    return _read(folder / FILE)
+
+
+def write(folder: Path, look: Look, before: Sequence[Look]) -> None:
     """Write the record of a run that is about to judge; before : the looks that it continues."""
     write_json(folder / FILE, {"format": FORMAT, "looks": [
-        {"run": look.run, "images": base64.b64encode(look.images.astype(KEY).tobytes()).decode()}
-        for look in (*before, Look(run=run, images=images))]})
+        {"run": one.run, **{name: base64.b64encode(
+            getattr(one, name).astype(KEY).tobytes()).decode() for name in PICTURES}}
+        for one in (*before, look)]})
 
 
 def seen(images: Images, looks: Sequence[Look]) -> Seen:
@@ -95,5 +106,5 @@ def _read(path: Path) -> list[Look]:
 
 
 def _look(entry: Mapping[str, Any]) -> Look:
-    return Look(run=str(entry["run"]), images=np.frombuffer(
-        base64.b64decode(entry["images"], validate=True), KEY))
+    return Look(run=str(entry["run"]), **{name: np.frombuffer(
+        base64.b64decode(entry[name], validate=True), KEY) for name in PICTURES})

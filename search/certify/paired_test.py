@@ -13,8 +13,13 @@ discordances that a good design leaves; this one holds its level there. The disc
 is searched inside a Clopper-Pearson interval of level 1 - GAMMA, GAMMA being added to the
 p-value (Berger & Boos, JASA 89:1012, 1994).
 
-Several designs are certified in a fixed sequence, stopping at the first failure. Each is then
-tested at the full level and the chance that any certificate of the sequence is false stays at 5 %.
+Several designs are certified in a planned order by the fallback procedure (Wiens & Dmitrienko,
+J. Biopharm. Stat. 15:929, 2005): each has a share of the 5 % (`search.certify.sequence.shares`),
+and a design that passes hands the level at which it did on to the next. One chance failure thus
+ends nothing. The chance that any certificate is false stays at 5 %: until the first false one, what
+a design that loses the margin is tested at was handed on by designs that do not, back to the last
+one that does and failed. So these shares do not overlap, and together are at most 5 %, however the
+tests depend on each other.
 
 Where several networks share a bank, a design is certified only if every network is, each at the
 full level on its own images. No correction is needed (an intersection-union test; Berger,
@@ -29,9 +34,10 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtr, betaincinv, gammaln, xlog1py, xlogy
 
 from hw.common.errors import InputError
+from search.certify.sequence import shares
+from search.measure.metric import AGREEMENT
 from search.report.record import Certificate
 
 ALPHA = 0.05
@@ -90,6 +96,8 @@ def p_value(lost: int, gained: int, n: int, difference: float) -> float:
     The chance, at the least favourable discordance rate, of a score at least as large as the
     one observed.
     """
+    from scipy.special import bdtr, betaincinv
+
     if not -1 < difference < 1:
         return 0.0 if difference <= -1 else 1.0
     discordant = lost + gained
@@ -135,40 +143,58 @@ def _tail(totals: npt.NDArray[np.int64], n: int, difference: float, observed: fl
 
 
 def _binomial_pmf(k: npt.NDArray[np.int64], n: int, p: Float) -> Float:
+    from scipy.special import gammaln, xlog1py, xlogy
+
     log = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + xlogy(k, p) + xlog1py(n - k, -p)
     return np.asarray(np.exp(log))
 
 
-def lower_bound(lost: int, gained: int, n: int, *, margin: float | None = None) -> float:
-    """Return the one-sided 95 % lower confidence bound of p_gained - p_lost, a fraction.
+def lower_bound(lost: int, gained: int, n: int, *, margin: float | None = None,
+                level: float = ALPHA) -> float:
+    """Return the one-sided lower confidence bound of p_gained - p_lost, a fraction.
 
-    margin : with it, the bound is at least -margin exactly if the test at -margin rejects.
+    margin : with it, the bound is at least -margin exactly if the test at -margin rejects. level :
+    of the test; 0.05 gives the 95 % bound.
     """
     if n < 1 or lost < 0 or gained < 0 or lost + gained > n:
         raise ValueError(f"Paired counts must fit in {n} images, not {lost} lost, {gained} gained")
     rejected, kept = -1.0, (gained - lost) / n
     if margin is not None and -margin < kept:
-        if p_value(lost, gained, n, -margin) <= ALPHA:
+        if p_value(lost, gained, n, -margin) <= level:
             rejected = -margin
         else:
             kept = -margin - BOUND_TOLERANCE
     while kept - rejected > BOUND_TOLERANCE:
         middle = (rejected + kept) / 2
-        if p_value(lost, gained, n, middle) <= ALPHA:
+        if p_value(lost, gained, n, middle) <= level:
             rejected = middle
         else:
             kept = middle
     return rejected
 
 
+def fresh_images(lost: int, gained: int, n: int, margin: float) -> int | None:
+    """Return how many fresh images would certify a design nine times in ten; None: no number would.
+
+    lost, gained : of n images, taken for what it loses and gains of others as well. Rounded up to
+    two digits.
+    """
+    distance = margin + (gained - lost) / n
+    if distance <= 0:
+        return None
+    discordance = (lost + gained + 1) / n  # none seen is not a rate of none
+    wanted = max(POWER_FACTOR * discordance / distance ** 2, ONE_LOST / margin)
+    digit = 10 ** max(0, int(np.log10(wanted)) - 1)
+    return int(np.ceil(wanted / digit) * digit)
+
+
 def compare(exact_right: npt.NDArray[np.bool_], approx_right: npt.NDArray[np.bool_], *,
-            margin: float, separate: bool = False) -> Certificate:
+            margin: float, metric: str = "top1", level: float = ALPHA) -> Certificate:
     """Return the paired comparison of two networks on the same images.
 
     exact_right, approx_right : bool[n], whether each network classifies image i correctly. margin :
-    largest loss still called none, a fraction of the images; above 0. separate : the comparison
-    stands beside the certified sequence (another method's design): its bound holds for itself
-    alone, and the wording says so.
+    largest loss still called none, a fraction of the images; above 0. metric : what "right" means,
+    a part of `search.measure.metric.METRICS`. level : of the test.
     """
     if exact_right.shape != approx_right.shape or exact_right.ndim != 1:
         raise ValueError("Certificate must compare the same images, not "
@@ -178,25 +204,37 @@ def compare(exact_right: npt.NDArray[np.bool_], approx_right: npt.NDArray[np.boo
     n, right = exact_right.size, int(exact_right.sum())
     lost = int((exact_right & ~approx_right).sum())
     gained = int((approx_right & ~exact_right).sum())
-    bound = lower_bound(lost, gained, n, margin=margin)
+    bound = (-most_changed(lost, n, level) if metric == AGREEMENT
+             else lower_bound(lost, gained, n, margin=margin, level=level))
     # A network that has no more right than it may lose has nothing to certify.
     certified = bound >= -margin and right > margin * n
     return Certificate(
         n=n, exact_right=right, approx_right=int(approx_right.sum()),
         lost=lost, gained=gained, margin=margin, lower_bound=bound, certified=certified,
-        wording=wording(certified=certified, difference=gained - lost, margin=margin, n=n,
-                        separate=separate))
+        metric=metric, level=level, wording=wording(certified=certified, difference=gained - lost,
+                                       margin=margin, n=n, metric=metric))
 
 
-def identical(right: npt.NDArray[np.bool_], *, margin: float) -> Certificate:
+def most_changed(changed: int, n: int, level: float = ALPHA) -> float:
+    """Return the one-sided upper bound of the share of images that change, exact binomial.
+
+    Clopper & Pearson, Biometrika 26:404, 1934.
+    """
+    from scipy.special import betaincinv
+
+    return float(betaincinv(changed + 1, n - changed, 1 - level)) if changed < n else 1.0
+
+
+def identical(right: npt.NDArray[np.bool_], *, margin: float, metric: str = "top1"
+              ) -> Certificate:
     """Return the certificate of the exact network itself: no loss, and not an estimate."""
     n = right.size
     return Certificate(n=n, exact_right=int(right.sum()), approx_right=int(right.sum()), lost=0,
                        gained=0, margin=margin, lower_bound=0.0, certified=True,
-                       wording=EXACT_WORDING)
+                       metric=metric, wording=EXACT_WORDING)
 
 
-def wording(*, certified: bool, difference: int, margin: float, n: int, separate: bool = False
+def wording(*, certified: bool, difference: int, margin: float, n: int, metric: str = "top1"
             ) -> str:
     """Return the sentence that states a verdict; the only place where it is phrased.
 
@@ -204,9 +242,9 @@ def wording(*, certified: bool, difference: int, margin: float, n: int, separate
     above one point. Any other margin is stated as a loss.
     """
     points = f"{points_of(margin)} points"
-    if separate:
-        return (f"separate comparison ({'within' if certified else 'not shown to be within'} "
-                f"{points}, 95 %, no correction for comparing methods)")
+    if metric == AGREEMENT:
+        return (f"at most {points_of(margin)} % answered otherwise (certified, 95 %)" if certified
+                else "not certified")
     if not certified:
         return "not certified" + " (point estimate: no loss)" * (difference >= 0)
     small = min(LARGEST_MARGIN, max(SMALL_MARGIN, supported_margin(n)))
@@ -220,21 +258,19 @@ def points_of(margin: float) -> str:
     return short if abs(float(short) - 100 * margin) < 1e-9 else f"{100 * margin:.6g}"
 
 
-def certify_in_sequence(designs: Sequence[T], judge: Callable[[T], Sequence[Certificate]]
-                        ) -> list[tuple[T, Sequence[Certificate]]]:
-    """Judge designs in the order given, and stop at the first failure.
+def certify_in_order(designs: Sequence[T], judge: Callable[[T, float], Sequence[Certificate]]
+                     ) -> list[tuple[T, Sequence[Certificate]]]:
+    """Judge designs in the order given by the fallback procedure.
 
-    judge : a design -> the certificate of each network; all must hold.
-
-    Returns the judged designs with their certificates: all of them certified but perhaps the
-    last. The order must not depend on the images that `judge` looks at.
+    judge : a design and the level of its test -> its certificates; all must hold. The order must
+    not depend on the images that `judge` looks at.
     """
-    judged = []
-    for design in designs:
-        certificates = judge(design)
+    judged, carried = [], 0.0
+    for design, share in zip(designs, shares(len(designs)), strict=True):
+        level = share * ALPHA + carried
+        certificates = judge(design, level)
         judged.append((design, certificates))
-        if not holds(certificates):
-            break
+        carried = level if holds(certificates) else 0.0
     return judged
 
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import block_diag
 
 from search.problem.space import Assignment
 
@@ -40,6 +39,8 @@ class Damage:
     @classmethod
     def joined(cls, networks: Sequence[Damage]) -> Damage:
         """Return the damage of several networks: it adds up, and none interacts with another."""
+        from scipy.linalg import block_diag
+
         if all(damage.interaction is None for damage in networks):
             return cls(alone=np.concatenate([damage.alone for damage in networks]))
         return cls(alone=np.concatenate([damage.alone for damage in networks]),

@@ -29,6 +29,7 @@ MIN_SHARD = 32  # images; smaller shards cost more than they save
 KEPT_BYTES = 2**29  # of activations, per split
 
 T = TypeVar("T")
+OwnConstants = Callable[[Mapping[str, str]], Constants | None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,13 +81,18 @@ def split_runs(workers: Workers, multipliers: Mapping[str, Multiplier],
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SplitRuns:
-    """A network on the images of one split, as `split_runs` cuts them in shards."""
+    """A network on the images of one split, as `split_runs` cuts them in shards.
+
+    own_constants : of the layers' own mapping, the constants that this design alone has, None
+    where it has those that its layers have on their multipliers in any design.
+    """
 
     labels: npt.NDArray[np.int64]
     workers: Workers
     name: str
     prefix: str
     evaluators: Sequence[Evaluator]
+    own_constants: OwnConstants = lambda _mapping: None
 
     def logits(self, mapping: Mapping[str, str], *, done: Done = ignore_progress
                ) -> npt.NDArray[np.float32]:
@@ -95,16 +101,21 @@ class SplitRuns:
         done : told of images, from several threads.
         """
         own = own_layers(self.prefix, mapping)
-        return np.concatenate(self._everywhere(
-            lambda evaluator: evaluator.logits(own, done=done)))
+        constants = self.own_constants(own)
+        return np.concatenate(self._everywhere(lambda evaluator: (
+            evaluator if constants is None else evaluator.with_constants(constants)
+        ).logits(own, done=done)))
 
     def prepare(self, mappings: Sequence[Mapping[str, str]], *, done: Done = ignore_progress
                 ) -> None:
         """Compute the logits of many mappings together; `logits` then has them.
 
+        Those with constants of their own share nothing: they are passed over.
+
         done : as for `logits`, of the images of every mapping.
         """
         own = [own_layers(self.prefix, mapping) for mapping in mappings]
+        own = [mapping for mapping in own if self.own_constants(mapping) is None]
         self._everywhere(lambda evaluator: evaluator.prepare(own, done=done))
 
     def _everywhere(self, work: Callable[[Evaluator], T]) -> list[T]:
@@ -116,8 +127,3 @@ class SplitRuns:
         except KeyboardInterrupt:
             self.workers.interrupted.set()
             raise
-
-    def right(self, mapping: Mapping[str, str], *, done: Done = ignore_progress
-              ) -> npt.NDArray[np.bool_]:
-        """Return which images are classified correctly, bool[n]; done : as for `logits`."""
-        return np.asarray(self.logits(mapping, done=done).argmax(axis=1) == self.labels)

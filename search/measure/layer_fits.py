@@ -7,16 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 from hw.common.cache import kept_each
 from hw.common.content import digest
-from sim.compensation import Calibration, LayerFit
-from sim.compensation.record import table_digest
+from sim.compensation.calibration import Calibration
+from sim.compensation.record import LayerFit, table_digest
 from sim.network.quant_network import Images, QuantNetwork
 from sim.tables import Table
 
-NONE = "none"
-# What `--compensation` takes besides -> the kind of fit, and its passes over the calibration
-# images per multiplier: where weights are mapped both sums are needed.
-KINDS: Mapping[str, tuple[str, int]] = {
-    "affine": ("affine", 1), "weights": ("weights", 2), "both": ("weights+affine", 2)}
 Pair = tuple[str, str]  # layer and table
 
 

@@ -56,13 +56,13 @@ class AssignmentModel:
         # Most that another bank clock, and other arrays of equal number, change of the leakage.
         spread = min(problem.max_arrays, k) * (float(slow_pj.max()) * (1 - float(delay.min()))
                                                + float(np.ptp(own_pj)))
-        self.models_clock = spread > relative_gap * problem.reference_energy_pj
+        self.models_clock = spread > relative_gap * problem.baseline_energy_pj
         zeros, idle_pj = np.zeros(k), problem.idle_pj
         # Every array is idle in all layers, less in its own.
         self._energy = np.concatenate([
             (problem.dynamic_pj - idle_pj[:, None]).ravel(),
             idle_pj.sum() + (zeros if self.models_clock else own_pj), [0],
-            slow_pj if self.models_clock else zeros]) / problem.reference_energy_pj
+            slow_pj if self.models_clock else zeros]) / problem.baseline_energy_pj
         self._rows = self._constraints(delay)
         lower = np.zeros(self._columns)
         if problem.keep_exact:
@@ -82,7 +82,7 @@ class AssignmentModel:
             return sparse.csr_array((value.astype(float), (row, column)),
                                     shape=(count, self._columns))
 
-        area = self.problem.area_um2 / self.problem.area_um2[self.problem.reference]
+        area = self.problem.relative_area_of_each
         bank = [
             LinearConstraint(rows(n, (pairs // k, pairs, 1)), 1, 1),
             LinearConstraint(rows(n * k, (pairs, pairs, 1), (pairs, y + pairs % k, -1)), -1, 0),
@@ -118,7 +118,7 @@ class AssignmentModel:
         Leakage does not count for `above`: of arrays that no layer uses it could be any.
         """
         dynamic = np.where(np.arange(self._columns) < self._y, self._energy, 0)
-        own = self.problem.idle_pj.sum() / self.problem.reference_energy_pj
+        own = self.problem.idle_pj.sum() / self.problem.baseline_energy_pj
         lower = [LinearConstraint(sparse.csr_array(dynamic[None]), above - own, np.inf)]
         return self._solve(self._damage_row(damage), self._energy, energy, excluded,
                            self.dominated(damage), lower if above > 0 else [],

@@ -24,6 +24,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from hw.common.compiled import keep
 from search.problem.space import TOLERANCE, Assignment, Problem
 
 Float = npt.NDArray[np.float64]
@@ -50,10 +51,10 @@ class BankModel:
                  damage_gap: float | None = None) -> None:
         self.problem, self._gap = problem, relative_gap
         self._damage_gap = relative_gap if damage_gap is None else damage_gap
-        self._energy = problem.dynamic_pj / problem.reference_energy_pj
+        self._energy = problem.dynamic_pj / problem.baseline_energy_pj
         self._banks = _all_banks(problem)
         self._leakage = np.array([problem.leakage_pj(row[row >= 0].tolist())
-                                  for row in self._banks]) / problem.reference_energy_pj
+                                  for row in self._banks]) / problem.baseline_energy_pj
         # A design's sum of these tells it from others: 2**-64 is the chance of a mistake.
         self._marks = np.random.default_rng(0).integers(
             0, 2**64, problem.dynamic_pj.shape, dtype=np.uint64)
@@ -79,6 +80,7 @@ class BankModel:
                ) -> Assignment | None:
         limits = limit - fixed_weight
         limits = limits + TOLERANCE * np.abs(limits)
+        cost, weight = np.ascontiguousarray(cost), np.ascontiguousarray(weight)
         bounds, multipliers = _bounds(cost, weight, self._banks, limits)
         order = np.argsort(bounds + fixed_cost, kind="stable")
         order = order[np.isfinite(bounds[order])]
@@ -89,10 +91,15 @@ class BankModel:
             if bounds[bank] + fixed_cost[bank] >= best * (1 - gap):
                 break
             columns = self._banks[bank][self._banks[bank] >= 0]
+            costs, weights, own_marks = (np.take(values, columns, axis=1)
+                                         for values in (cost, weight, self._marks))
+            reduced = costs + multipliers[bank] * weights
             value, choice, used = _descend(
-                cost[:, columns], weight[:, columns], self._marks[:, columns], marks,
-                multipliers[bank], limits[bank], least, best - fixed_cost[bank], gap,
-                best if np.isfinite(best) else 0.0, MAX_NODES - nodes)
+                costs, weights, own_marks, np.argsort(reduced, axis=1, kind="stable"),
+                _from_here(reduced.min(axis=1)), _from_here(weights.min(axis=1)),
+                _from_here(weights.max(axis=1)), marks, multipliers[bank], limits[bank], least,
+                best - fixed_cost[bank], gap, best if np.isfinite(best) else 0.0,
+                MAX_NODES - nodes)
             nodes += used
             if value < np.inf:
                 best, found = value + fixed_cost[bank], tuple(int(c) for c in columns[choice])
@@ -108,7 +115,7 @@ class BankModel:
 def _all_banks(problem: Problem) -> npt.NDArray[np.int64]:
     """Return every bank within the limits, int64[banks, A]; smaller ones end in NO_COLUMN."""
     k, most = len(problem.multipliers), min(problem.max_arrays, len(problem.multipliers))
-    area = problem.area_um2 / problem.area_um2[problem.reference]
+    area = problem.relative_area_of_each
     parts = []
     for size in range(1, most + 1):
         some = np.array(list(combinations(range(k), size)), np.int64).reshape(-1, size)
@@ -120,7 +127,16 @@ def _all_banks(problem: Problem) -> npt.NDArray[np.int64]:
     return np.concatenate(parts)
 
 
-@numba.njit(cache=True, nogil=True)
+def _from_here(values: Float) -> Float:
+    """Return the sum of each value and all after it, and 0 after the last."""
+    return np.append(np.cumsum(values[::-1])[::-1], 0.0)
+
+
+# What NumPy does in a line is left to it: numba takes a second to compile a sort.
+
+
+@numba.njit("UniTuple(float64[::1], 2)(float64[:,::1], float64[:,::1], int64[:,::1], "
+            "float64[::1])", cache=keep(), nogil=True)
 def _bounds(cost: Float, weight: Float, banks: npt.NDArray[np.int64], limits: Float
             ) -> tuple[Float, Float]:
     """Return Lagrange's bound of each bank and its multiplier; infinity where nothing fits."""
@@ -163,26 +179,22 @@ def _bounds(cost: Float, weight: Float, banks: npt.NDArray[np.int64], limits: Fl
     return bounds, multipliers
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit("Tuple((float64, int64[::1], int64))(float64[:,::1], float64[:,::1], uint64[:,::1], "
+            "int64[:,::1], float64[::1], float64[::1], float64[::1], uint64[::1], float64, "
+            "float64, float64, float64, float64, float64, int64)", cache=keep(), nogil=True)
 def _descend(cost: Float, weight: Float, marks: npt.NDArray[np.uint64],
+             order: npt.NDArray[np.int64], rest: Float, lightest: Float, heaviest: Float,
              excluded: npt.NDArray[np.uint64], multiplier: float, limit: float, least: float,
              below: float, gap: float, scale: float, nodes: int
              ) -> tuple[float, npt.NDArray[np.int64], int]:
     """Return the least cost below `below` within one bank, its choices, and the nodes visited.
 
-    cost, weight : float64[N, arrays]. scale : the best objective so far, which the gap is
-    relative to; 0 when there is none. Infinity when nothing is found.
+    cost, weight : float64[N, arrays]. order : of each layer's arrays, least reduced cost first.
+    rest, lightest, heaviest : float64[N + 1], least reduced cost, least and most weight of each
+    layer and all after it. excluded : marks of designs, ascending. scale : the best objective so
+    far, which the gap is relative to; 0 when there is none. Infinity when nothing is found.
     """
     layers, arrays = cost.shape
-    reduced = cost + multiplier * weight
-    order = np.empty((layers, arrays), np.int64)  # of each layer's arrays, least first
-    rest, lightest = np.zeros(layers + 1), np.zeros(layers + 1)
-    heaviest = np.zeros(layers + 1)
-    for layer in range(layers - 1, -1, -1):
-        order[layer] = np.argsort(reduced[layer])
-        rest[layer] = rest[layer + 1] + reduced[layer].min()
-        lightest[layer] = lightest[layer + 1] + weight[layer].min()
-        heaviest[layer] = heaviest[layer + 1] + weight[layer].max()
     best, slack = below - gap * scale, gap
     found, choice = np.inf, np.zeros(layers, np.int64)
     place = np.zeros(layers + 1, np.int64)  # next array to try
@@ -192,8 +204,14 @@ def _descend(cost: Float, weight: Float, marks: npt.NDArray[np.uint64],
     while layer >= 0 and visited < nodes:
         if layer == layers:
             if weights[layer] >= least and costs[layer] < best:
-                where = np.searchsorted(excluded, sums[layer])
-                if where == len(excluded) or excluded[where] != sums[layer]:
+                where, end = 0, excluded.size
+                while where < end:
+                    middle = (where + end) // 2
+                    if excluded[middle] < sums[layer]:
+                        where = middle + 1
+                    else:
+                        end = middle
+                if where == excluded.size or excluded[where] != sums[layer]:
                     found = costs[layer]
                     best = found - slack * abs(found)
                     for index in range(layers):

@@ -16,15 +16,17 @@ import json
 import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hw.common.errors import InputError
 from hw.common.records import record
 from search.certify.accuracy import shortfall
-from search.certify.expected import CertificateForecast
 from search.measure.damage import Damage
 from search.measure.designs import Measured
 from search.problem.space import Assignment, Problem
+
+if TYPE_CHECKING:
+    from search.certify.expected import CertificateForecast
 
 Proposals = Generator[Sequence[Assignment], Sequence[Measured], None]
 
@@ -39,9 +41,9 @@ def ask(design: Assignment) -> Generator[Sequence[Assignment], Sequence[Measured
 class SearchTask:
     """All that a method is told.
 
-    needed, images : of each network, images of its search split, of `images`, that must be
-    classified correctly. evaluations : measurements it will be given at most. damage : predicted,
-    for methods that ask for calibration. hopeless : damage from which on no design that
+    needed, images : of each network and part of the metric, images of its search split, of
+    `images`, that must be right. evaluations : measurements it will be given at most. damage :
+    predicted, for methods that ask for calibration. hopeless : damage from which on no design that
     calibration measured kept the accuracy. forecast : what tells the chances of measured designs
     to be certified. constraint : how methods that leave the choice treat accuracy and area:
     `barrier` adds exponential barriers to the energy, `native` hands them to the sampler.

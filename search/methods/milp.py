@@ -4,21 +4,20 @@ Bank and mapping are a mixed-integer linear program. Where the banks are few, as
 arrays out of the default bank, it is solved by branch and bound over all of them with a bound for
 each (`search.methods.banks`); otherwise by HiGHS (`search.methods.assignment`).
 
-1. Front: the cheapest design for each of a geometric series of damage limits. Bisection along
+1. Single arrays, from the safest on, until they are bolder than any certificate would pass: where
+   all layers err alike, errors may cancel in ways that predictions layer by layer do not see. One
+   is left out where a cheaper single array is predicted to do less than half its damage. At most
+   a third of the budget is for them.
+2. Front: the cheapest design for each of a geometric series of damage limits. Bisection along
    it (only the designs it asks for are solved) for the cheapest one that keeps its accuracy.
-2. Refinement: of all designs a little cheaper than the best so far, the one with the least
-   predicted damage. The step grows with success and shrinks with failure, until too many
-   failures in a row, until the best is bolder than any certificate would pass, or until no more
-   is left than filling needs.
-3. Filling: safer designs that a certificate falls back on, for the cheapest accepted one has
-   used up all luck that the search images have to offer. First the least damaging designs a
-   quarter, half and three quarters of the way up to the exact array: other images may be much
-   harder than those that the search sees. Then a few single arrays: where all layers err alike,
-   errors may cancel in ways that predictions layer by layer do not see. Last, between designs
-   that are nearly sure to be certified and designs that nearly surely are not, the widest gap in
-   energy is halved by the least damaging design of that energy.
-4. Refinement that ended for boldness goes on with what is left, for those who go by the search
-   images alone.
+3. Safer designs that a certificate falls back on: the least damaging ones a quarter, half and three
+   quarters of the way up to the exact array, for other images may be much harder than those that
+   the search sees. Then where the certificate is decided, by the forecast: between designs that are
+   nearly sure to be certified and designs that nearly surely are not, the widest gap in energy is
+   halved by the least damaging design of that energy.
+4. Refinement with what is left, by the search images: of all designs a little cheaper than the
+   best so far, the one with the least predicted damage. The step grows with success and shrinks
+   with failure, until too many failures in a row.
 
 Each measurement also gives the true damage (change of the logits), which corrects the
 prediction layer by layer: a ridge regression towards "the calibration was right".
@@ -32,18 +31,20 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import lsq_linear
 
 from hw.common.pareto import pareto_front
 from search.measure.damage import Damage
 from search.measure.designs import Measured
-from search.methods.assignment import AssignmentModel
-from search.methods.banks import MAX_LAYER_BANKS, BankModel, bank_count
 from search.methods.base import Method, Proposals, SearchTask, ask
 from search.problem.space import Assignment
+
+if TYPE_CHECKING:
+    from search.methods.assignment import AssignmentModel
+    from search.methods.banks import BankModel
 
 ANY_ENERGY = 1e3  # relative: no design comes near
 MAX_PASSED_OVER = 20
@@ -61,12 +62,11 @@ class Settings:
     growth: float = 1.5  # of the step
     decay: float = 0.6
     patience: int = 20  # failures in a row that end the refinement
+    surely_worse: float = 2.0  # times the damage of a cheaper single array
     finest_gap: float = 0.004  # of energies, between designs of the filled front
     safe_shares: tuple[float, ...] = (0.25, 0.5, 0.75)  # of the way from the best to exact
     bold: float = 0.1  # chances to be certified, between which it is filled
     safe: float = 0.9
-    single_arrays: int = 4  # the cheapest, from a little below the best
-    filling: int = 12  # measurements left for it, or a third of a small budget
     # The prediction is trusted to a factor of about two per layer, a measurement to 20 %.
     prior_spread: float = 1.0
     measurement_spread: float = 0.2
@@ -76,21 +76,22 @@ class Settings:
 
 
 def search(task: SearchTask, settings: Settings) -> Proposals:
-    """Propose along the front, then cheaper ones, then what lies between."""
+    """Propose single arrays, along the front, where certificates are decided, then cheaper ones."""
     state = _State(task, settings)
-    yield from _bisect(state)
-    too_bold = yield from _refine(state)
-    yield from _safe_designs(state)
     yield from _single_arrays(state)
+    yield from _bisect(state)
+    yield from _safe_designs(state)
     yield from _fill(state)
-    if too_bold:
-        yield from _refine(state, hopeless_too=True)
+    yield from _refine(state)
 
 
 class _State:
     """What has been measured, and what is believed of the rest."""
 
     def __init__(self, task: SearchTask, settings: Settings) -> None:
+        from search.methods.assignment import AssignmentModel
+        from search.methods.banks import MAX_LAYER_BANKS, BankModel, bank_count
+
         self.task, self.problem, self.settings = task, task.problem, settings
         # Where the banks can be gone through one by one that is the faster way to the same answer.
         few = bank_count(task.problem) * len(task.problem.layers) <= MAX_LAYER_BANKS
@@ -134,6 +135,13 @@ class _State:
                   for design, answer in self.measured.items()]
         return {points[index][0]: float(chances[index]) for index in pareto_front(points)}
 
+    def chance(self, design: Assignment) -> float:
+        """Return the chance of a measured design to be certified; 1 where nothing tells."""
+        if self.task.forecast is None:
+            return 1.0
+        chances = self.task.forecast.chances(list(self.measured.values()))
+        return float(chances[list(self.measured).index(design)])
+
     def safest(self, energy: float, *, above: float = 0.0) -> Assignment | None:
         """Return the unmeasured design of least believed damage, of energy in (above, energy]."""
         passed_over: list[Assignment] = []
@@ -163,25 +171,17 @@ def _bisect(state: _State) -> Proposals:
             high = middle
 
 
-def _refine(state: _State, *, hopeless_too: bool = False
-            ) -> Generator[Sequence[Assignment], Sequence[Measured], bool]:
-    """Make the best cheaper; return whether that ended because it is too bold to be certified.
-
-    hopeless_too : go on all the same, and leave nothing for filling.
-    """
+def _refine(state: _State) -> Proposals:
+    """Make the best cheaper."""
     settings = state.settings
     step, failures = settings.first_step, 0
     floor = 0.0  # nothing this cheap exists, or all of it is measured
-    evaluations = state.task.evaluations
-    last = evaluations - (0 if hopeless_too else min(settings.filling, evaluations // 3))
-    while (failures < settings.patience and len(state.measured) < last) or state.best is None:
-        if not hopeless_too and state.chances().get(state.best_energy, 1.0) < settings.bold:
-            return True
+    while failures < settings.patience or state.best is None:
         energy = (1 - step) * state.best_energy
         design = state.safest(energy) if energy > floor else None
         if design is None:
             if step < settings.smallest_step:
-                return False
+                return
             floor = max(floor, energy)
             step *= settings.decay
         elif (yield from state.ask(design)):
@@ -191,7 +191,6 @@ def _refine(state: _State, *, hopeless_too: bool = False
             step *= settings.decay
             if step < settings.smallest_step:
                 step = settings.first_step
-    return False
 
 
 def _safe_designs(state: _State) -> Proposals:
@@ -203,32 +202,36 @@ def _safe_designs(state: _State) -> Proposals:
 
 def _on_the_way(state: _State, share: float) -> float:
     """Return the relative energy a share of the way from the best design to the exact array."""
-    return state.best_energy + share * max(0.0, 1 - state.best_energy)
+    return state.best_energy + share * max(
+        0.0, state.problem.exact_energy - state.best_energy)
 
 
 def _single_arrays(state: _State) -> Proposals:
-    """Measure the single arrays near the best that nothing cheaper is predicted to equal."""
-    problem, asked, least = state.problem, 0, np.inf
-    layers = len(problem.layers)
-    designs = [(column,) * layers for column in range(len(problem.multipliers))]
-    for design in sorted(filter(problem.fits, designs), key=problem.relative_energy):
-        energy, damage = problem.relative_energy(design), state.task.calibrated_damage.of(design)
-        if energy < (1 - state.settings.first_step) * state.best_energy or damage >= least:
-            continue
-        if energy >= 1 or asked == state.settings.single_arrays:
-            return
+    """Measure the single arrays that no cheaper one surely beats, the safest first."""
+    problem, settings = state.problem, state.settings
+    predicted = state.task.calibrated_damage
+    worth, least = list[Assignment](), np.inf
+    singles = [(column,) * len(problem.layers) for column in range(len(problem.multipliers))]
+    for design in sorted(filter(problem.fits, singles), key=problem.relative_energy):
+        damage = predicted.of(design)
+        if (problem.relative_energy(design) < problem.exact_energy
+                and damage < settings.surely_worse * least):
+            worth.append(design)
+        least = min(least, damage)
+    for design in sorted(worth, key=predicted.of)[:state.task.evaluations // 3]:
         yield from state.ask(design)
-        asked, least = asked + 1, damage
+        if state.chance(design) < settings.bold:
+            return
 
 
 def _fill(state: _State) -> Proposals:
-    settings = state.settings
+    settings, dearest = state.settings, state.problem.exact_energy
     tried: set[float] = set()  # energies that need no further design beside them
     while chances := state.chances():
         worth = [energy for energy, chance in chances.items() if chance >= settings.bold]
-        low = min(worth, default=1.0)
+        low = min(worth, default=dearest)
         sure = [energy for energy, chance in chances.items() if chance >= settings.safe]
-        high = min(sure, default=1.0)
+        high = min(sure, default=dearest)
         between = {energy for energy in {*chances, *tried} if low < energy < high}
         gap, start = max(((after - before, before) for before, after
                           in pairwise(sorted({low, *between, high}))), default=(0.0, low))
@@ -276,6 +279,8 @@ class _Beliefs:
                 self._rows.append(row / damage / self._settings.measurement_spread)
         if len(self._rows) == known:
             return
+        from scipy.optimize import lsq_linear
+
         layers, settings = len(design), self._settings
         left = np.vstack([*self._rows, np.eye(layers) / settings.prior_spread])
         right = np.concatenate([np.full(len(self._rows), 1 / settings.measurement_spread),
@@ -293,7 +298,8 @@ class _NetworkWeights:
 
     def add(self, measured: Measured) -> None:
         """Learn from a design: those that missed their accuracy while others kept theirs."""
-        missed = np.array(measured.right) < np.array(self._needed)
+        short = np.array(measured.right) < np.array(self._needed)
+        missed = np.asarray(short.reshape(len(self._networks), -1).any(axis=1))
         if missed.any() and not missed.all():
             self._weights[missed] *= self._settings.weight_growth
             self._weights = np.maximum(self._weights,

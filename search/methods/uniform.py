@@ -13,7 +13,7 @@ def search(task: SearchTask) -> Proposals:
     problem = task.problem
     designs = [(column,) * len(problem.layers) for column in range(len(problem.multipliers))]
     yield [design for design in sorted(designs, key=problem.energy_pj, reverse=True)
-           if problem.fits(design) and problem.relative_energy(design) < 1]
+           if problem.fits(design) and problem.relative_energy(design) < problem.exact_energy]
 
 
 METHOD = Method(name="uniform", search=search)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from hw.common.errors import InputError, unknown_name
 from hw.machine.design import BankConfig, Design
 from hw.multipliers import EXACT, Multiplier, catalogue, default_bank, get, names, resolve
+from hw.multipliers.catalog import ROUNDED_ENTRIES
 from hw.multipliers.precision import lower_precision
 
 NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
@@ -52,11 +53,18 @@ def _resolved(choice: str) -> list[Multiplier]:
     if choice == "default":
         return [get(name) for name in default_bank()]
     if choice == "precision":
-        return [multiplier for multiplier in catalogue().values()
+        return [_rounded(multiplier) for multiplier in catalogue().values()
                 if not multiplier.signed and lower_precision(multiplier)]
-    if not _is_file(choice) and choice not in names():
-        raise unknown_name("multiplier", choice, [*names(), "all", "default", "precision"])
+    if not _is_file(choice) and choice not in (*names(), *ROUNDED_ENTRIES):
+        raise unknown_name("multiplier", choice, [
+            *names(), *ROUNDED_ENTRIES, "all", "default", "precision"])
     return [resolve(choice)]
+
+
+def _rounded(multiplier: Multiplier) -> Multiplier:
+    """Return the multiplier that rounds activations instead of cutting them, if there is one."""
+    name = multiplier.name.replace("optrunc", "opround")
+    return get(name) if name in ROUNDED_ENTRIES else multiplier
 
 
 def _check(multiplier: Multiplier, bank: BankConfig) -> None:

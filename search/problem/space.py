@@ -54,7 +54,7 @@ class Problem:
     layers, multipliers : tuple of str
         N mapped layers in execution order; K multipliers that an array may be built from.
     reference : int
-        Column of the exact multiplier: the array that everything is relative to.
+        Column of the exact multiplier.
     dynamic_pj : float64[N, K]
         Energy of layer i on array j per inference (of several networks: per round) without leakage.
     cycles : float64[N]
@@ -62,7 +62,7 @@ class Problem:
     leakage_uw, delay_ps, area_um2 : float64[K]
         Of one whole array: leakage power, shortest clock period, area.
     area_limit : float
-        Largest total area, relative to the reference array (the paper's phi).
+        Largest total area, relative to the baseline's (the paper's phi).
     max_arrays : int
         Most arrays in the bank, the exact one included.
     keep_exact : bool
@@ -71,6 +71,9 @@ class Problem:
         Of each array that does not run, per cycle, without leakage.
     starts : tuple of int
         The first layer of each network; all networks share the bank.
+    baseline_pj, baseline_um2 : float, optional
+        Energy of one inference on the array that everything is relative to, and its area: by
+        default the reference array.
 
     Raises InputError when a limit leaves no design at all, or is out of range.
     """
@@ -88,6 +91,8 @@ class Problem:
     keep_exact: bool = False
     idle_fj: float = 0.0
     starts: tuple[int, ...] = (0,)
+    baseline_pj: float | None = None
+    baseline_um2: float | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.layers), len(self.multipliers)
@@ -146,13 +151,12 @@ class Problem:
         return float(dynamic) + self.leakage_pj(self.bank(columns))
 
     def relative_energy(self, assignment: Iterable[int]) -> float:
-        """Return the energy relative to the exact array alone (exact = 1)."""
-        return self.energy_pj(assignment) / self.reference_energy_pj
+        """Return the energy relative to the baseline's."""
+        return self.energy_pj(assignment) / self.baseline_energy_pj
 
     def relative_area(self, assignment: Iterable[int]) -> float:
-        """Return the area of the bank relative to the exact array alone (exact = 1)."""
-        bank = list(self.bank(assignment))
-        return float(self.area_um2[bank].sum() / self.area_um2[self.reference])
+        """Return the area of the bank relative to the baseline's."""
+        return float(self.relative_area_of_each[list(self.bank(assignment))].sum())
 
     def fits(self, assignment: Iterable[int]) -> bool:
         """Return whether the bank keeps within the area limit and the number of arrays."""
@@ -192,9 +196,9 @@ class Problem:
                      in pairwise((*self.starts, len(self.layers))))
 
     def part(self, network: slice) -> Problem:
-        """Return the problem of one network alone, under the same limits."""
+        """Return the problem of one network alone, relative to the reference, same limits."""
         return replace(self, layers=self.layers[network], dynamic_pj=self.dynamic_pj[network],
-                       cycles=self.cycles[network], starts=(0,))
+                       cycles=self.cycles[network], starts=(0,), baseline_pj=None)
 
     # --- the reference, and names ---------------------------------------------------------
 
@@ -204,10 +208,19 @@ class Problem:
         return (self.reference,) * len(self.layers)
 
     @cached_property
-    def reference_energy_pj(self) -> float:
-        """Energy of one inference when only the reference array is built."""
-        only = [self.reference]
-        return float(self.dynamic_pj[:, self.reference].sum()) + self.leakage_pj(only)
+    def exact_energy(self) -> float:
+        """Relative energy of the exact design: more than 1 where another form takes less."""
+        return self.relative_energy(self.exact)
+
+    @cached_property
+    def baseline_energy_pj(self) -> float:
+        """Energy of one inference that all others are relative to."""
+        return self.energy_pj(self.exact) if self.baseline_pj is None else self.baseline_pj
+
+    @property
+    def relative_area_of_each(self) -> npt.NDArray[np.float64]:
+        """Area of each array relative to the baseline's, float64[K]."""
+        return self.area_um2 / (self.baseline_um2 or self.area_um2[self.reference])
 
     def layer_energy_pj(self) -> npt.NDArray[np.float64]:
         """Return float64[N, K]: a layer on an array that stands alone, own leakage included.

@@ -20,6 +20,7 @@ def check_run(run: RunResult) -> None:
     multipliers = _names("multipliers", [facts.name for facts in run.multipliers])
     methods = _names("methods", [method.method for method in run.methods])
     _names("networks", [network.name for network in run.networks])
+    _names("metric", run.metric)
     counted = sum(network.layers for network in run.networks)
     _require(counted == len(layers), "networks", f"have {len(layers)} layers in all", counted)
     _require(run.chosen in methods, "chosen", "be one of the methods", run.chosen)
@@ -27,21 +28,28 @@ def check_run(run: RunResult) -> None:
         _check_candidate(run, place, candidate, layers, multipliers)
     used = set(run.exact.mapping.values())
     _require(len(used) == 1, "exact.mapping", "name one multiplier", f"{len(used)}")
-    for number, method in enumerate(run.methods):
-        place = f"methods[{number}].certificates"
-        _require(len(method.certificates) in (0, len(run.networks)), place,
-                 f"be none or {len(run.networks)}, one a network", len(method.certificates))
-        for index, certificate in enumerate(method.certificates):
-            _check_certificate(f"{place}[{index}]", certificate)
+    _check_certificates(run, "certificates", run.certificates)
+    for number, one in enumerate(run.judged):
+        place = f"judged[{number}]"
+        for name in one.found_by:
+            if name not in methods:
+                raise InputError(f"{place}.found_by: {unknown_name('method', name, methods)}")
+        for name in ("lost", "gained"):
+            _require_one_a_claim(run, f"{place}.{name}", getattr(one, name))
+        _check_certificates(run, f"{place}.certificates", one.certificates)
     _require(run.objective in LEVELS, "objective", f"be one of {', '.join(LEVELS)}", run.objective)
     best = {method.method: None for method in run.methods if method.best is not None}
     _check_keys("figures", run.figures, "method", best)
-    for place, one in (("exact_figures", run.exact_figures),
+    _names("exact_forms", list(run.exact_forms))
+    for place, own in (("kept_figures", run.kept_figures),
+                       *((f"exact_forms[{shown(form)}]", one)
+                         for form, one in run.exact_forms.items()),
                        *((f"figures[{shown(name)}]", one) for name, one in run.figures.items())):
-        _check_keys(f"{place}.energy_nj", one.energy_nj, "level", dict.fromkeys(LEVELS))
-    for level, energy_nj in run.exact_figures.energy_nj.items():
-        _require(energy_nj > 0, f"exact_figures.energy_nj[{level!r}]", "be positive", energy_nj)
-    _names("exact_forms", [one.form for one in run.exact_forms])
+        _check_keys(f"{place}.energy_nj", own.energy_nj, "level", dict.fromkeys(LEVELS))
+    for form, exact in run.exact_forms.items():
+        for level, energy_nj in exact.energy_nj.items():
+            _require(energy_nj > 0, f"exact_forms[{shown(form)}].energy_nj[{level!r}]",
+                     "be positive", energy_nj)
     _check_table("layer_energy_pj", run.layer_energy_pj, layers, multipliers)
     if run.sensitivity:
         _check_table("sensitivity", run.sensitivity, layers, multipliers)
@@ -62,7 +70,11 @@ def _names(place: str, names: Sequence[str]) -> Mapping[str, None]:
 
 
 def _candidates(run: RunResult) -> Iterable[tuple[str, Candidate]]:
-    yield "exact", run.exact
+    yield from (("exact", run.exact), ("kept", run.kept))
+    for number, judged in enumerate(run.judged):
+        for name, found in (("design", judged.design), ("smaller", judged.smaller)):
+            if found is not None:
+                yield f"judged[{number}].{name}", found
     for index, method in enumerate(run.methods):
         for name, candidate in (("accepted", method.accepted), ("best", method.best)):
             if candidate is not None:
@@ -79,13 +91,22 @@ def _check_candidate(run: RunResult, place: str, candidate: Candidate, layers: M
             raise InputError(f"{place}.mapping[{shown(layer)}]: "
                              f"{unknown_name('multiplier', name, multipliers)}")
     for name in ("right", "images"):
-        count = len(getattr(candidate, name))
-        _require(count == len(run.networks), f"{place}.{name}",
-                 f"have {len(run.networks)} numbers, one a network", count)
+        _require_one_a_claim(run, f"{place}.{name}", getattr(candidate, name))
     _require(candidate.images == run.exact.images, f"{place}.images",
              f"be those of the exact design, {list(run.exact.images)}", list(candidate.images))
     for right, images in zip(candidate.right, candidate.images, strict=True):
         _require(right <= images, f"{place}.right", f"be at most the {images} images", right)
+
+
+def _check_certificates(run: RunResult, place: str, given: Sequence[Certificate]) -> None:
+    _require_one_a_claim(run, place, given)
+    for index, certificate in enumerate(given):
+        _check_certificate(f"{place}[{index}]", certificate)
+
+
+def _require_one_a_claim(run: RunResult, place: str, given: Sequence[object]) -> None:
+    _require(len(given) == len(run.claims), place,
+             f"be {len(run.claims)}, one a network and part of the metric", len(given))
 
 
 def _check_certificate(place: str, one: Certificate) -> None:

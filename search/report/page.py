@@ -6,7 +6,6 @@ every figure as SVG and its data as CSV in `figures/`; two folders are compared 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,25 +14,16 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from hw.common.errors import InputError
 from hw.common.files import write_text
-from hw.common.outputs import check_output
 from hw.common.wording import energy
 from hw.multipliers import Multiplier
-from search.report import gallery, plots
-from search.report.circuits import load_bank
+from search.report import gallery, plots, verdict
+from search.report.paper import PAPER_ROWS
 from search.report.record import LayerFacts, RunResult, judged_networks
 from search.report.series import SERIES
-from search.report.two_runs import compare_runs
 
 TEMPLATE = "report.html.j2"
 FIGURES = "figures"
-# Table II of Jain et al., DATE 2022: ResNet-50 on ImageNet, a commercial flow below 10 nm.
-PAPER_ROWS = (
-    ("exact", 1.000, 1.000, 72.1), ("greedy", 0.976, 1.281, 71.2), ("Vizier", 0.969, 2.712, 65.8),
-    ("AutoApprox S", 0.939, 1.844, 66.5), ("AutoApprox L", 0.968, 0.948, 72.5),
-    ("AutoApprox XL", 1.024, 1.189, 73.1),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +84,12 @@ def array_cards(run: RunResult) -> list[ArrayCard]:
             for index, name in enumerate(run.kept.arrays)]
 
 
-def render(run: RunResult, bank: Mapping[str, Multiplier]) -> str:
-    """Return the report as HTML text; bank : the circuit of each of `run.multipliers`."""
+def render(run: RunResult, bank: Mapping[str, Multiplier],
+           figures: Mapping[str, str] | None = None) -> str:
+    """Return the report as HTML text.
+
+    bank : the circuit of each of `run.multipliers`. figures : of `draw`, where they are drawn.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("search.report"), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=jinja2.StrictUndefined)
@@ -107,10 +101,11 @@ def render(run: RunResult, bank: Mapping[str, Multiplier]) -> str:
     return environment.get_template(TEMPLATE).render(
         run=run, best=run.kept, rows=layer_rows(run), cards=array_cards(run),
         gallery=gallery.cards(run, bank, plots.reference(run)), paper_rows=PAPER_ROWS,
-        macs=run.macs, judged=judged_networks(run),
+        macs=run.macs, judged=judged_networks(run), verdict=verdict,
+        outlook=list(verdict.outlook(run)), area_reason=verdict.area_reason(run),
         # Our own SVG, whose text matplotlib has escaped.
         figures={"sensitivity": ""} | {
-            name: Markup(svg) for name, svg in draw(run).items()})  # noqa: S704
+            name: Markup(svg) for name, svg in (figures or draw(run)).items()})  # noqa: S704
 
 
 def draw(run: RunResult) -> dict[str, str]:
@@ -118,6 +113,8 @@ def draw(run: RunResult) -> dict[str, str]:
     found = {"pareto": plots.pareto(run), "convergence": plots.convergence(run),
              "front": plots.front(run),
              "multiplier_against_array": plots.multiplier_against_array(run)}
+    if run.judged:
+        found["judged"] = plots.judged(run)
     if plots.anything_matters(run):
         found["sensitivity"] = plots.sensitivity(run)
     return found
@@ -142,8 +139,9 @@ def error_text(percent: float) -> str:
 def write_report(run: RunResult, bank: Mapping[str, Multiplier], folder: Path) -> Path:
     """Write `report.html` and `figures/` into `folder` and return the report's path."""
     path = Path(folder) / "report.html"
-    write_text(path, render(run, bank))
-    for name, svg in draw(run).items():
+    figures = draw(run)
+    write_text(path, render(run, bank, figures))
+    for name, svg in figures.items():
         write_text(path.with_name(FIGURES) / f"{name}.svg", standalone(svg))
         write_text(path.with_name(FIGURES) / f"{name}.csv", SERIES[name](run))
     return path
@@ -154,23 +152,3 @@ def standalone(svg: str) -> str:
     start = svg.index(">", svg.index("<svg")) + 1
     return (f'<?xml version="1.0" encoding="utf-8"?>\n{svg[:start]}'
             f'<rect width="100%" height="100%" fill="white"/>{svg[start:]}')
-
-
-def main() -> int:
-    """Command line of the module."""
-    parser = argparse.ArgumentParser(prog="python -m search.report",
-                                     description="Draw the report of a run again, or compare "
-                                     "two runs.")
-    parser.add_argument("folder", type=Path, help="run folder, holding run.json")
-    parser.add_argument("other", type=Path, nargs="?", help="run folder to compare it with")
-    arguments = parser.parse_args()
-    for folder in filter(None, (arguments.folder, arguments.other)):
-        if not folder.is_dir():
-            raise InputError(f"{folder}: must be a run folder")
-    run = RunResult.load(arguments.folder / "run.json")
-    if arguments.other is not None:
-        print("\n".join(compare_runs(run, RunResult.load(arguments.other / "run.json"))))
-    else:
-        check_output(arguments.folder, folder=True)
-        print(write_report(run, load_bank(arguments.folder, run), arguments.folder))
-    return 0

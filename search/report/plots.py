@@ -66,19 +66,20 @@ def pareto(run: RunResult) -> str:
         for result in run.methods:
             if result.history:
                 axes.scatter([candidate.energy for candidate in result.history],
-                             [100 * candidate.search_top1 for candidate in result.history],
+                             [100 * candidate.search_share for candidate in result.history],
                              s=14, alpha=0.6, linewidths=0, color=colours[result.method],
                              label=result.method)
-        axes.axhline(100 * run.exact.search_top1, color=EXACT, linewidth=0.8, linestyle=(0, (4, 3)))
-        axes.scatter([run.exact.energy], [100 * run.exact.search_top1], marker="s", s=36,
+        axes.axhline(100 * run.exact.search_share, color=EXACT, linewidth=0.8,
+                     linestyle=(0, (4, 3)))
+        axes.scatter([run.exact.energy], [100 * run.exact.search_share], marker="s", s=36,
                      color=EXACT, label="exact array only", zorder=4)
-        best = run.winner.best
-        if best is not None:
-            axes.scatter([best.energy], [100 * best.search_top1], marker="*", s=150, color=CHOSEN,
+        best = run.kept
+        if best != run.exact:
+            axes.scatter([best.energy], [100 * best.search_share], marker="*", s=150, color=CHOSEN,
                          edgecolors="white", linewidths=0.6, label="chosen", zorder=5)
         _focus_accuracy(axes, run)
         axes.set_xlabel(f"{run.objective} energy per inference (exact = 1)")
-        axes.set_ylabel("top-1 on the search split (%)")
+        axes.set_ylabel(f"{run.metric_words} on the search split (%)")
         axes.legend(loc="lower right", ncols=2)
 
     return _draw(3.7, paint, "Energy and accuracy of every measured design")
@@ -86,8 +87,8 @@ def pareto(run: RunResult) -> str:
 
 def _focus_accuracy(axes: Axes, run: RunResult) -> None:
     """Cut the axis below where designs are useless; say how many lie there."""
-    measured = [100 * c.search_top1 for result in run.methods for c in result.history]
-    exact = 100 * run.exact.search_top1
+    measured = [100 * c.search_share for result in run.methods for c in result.history]
+    exact = 100 * run.exact.search_share
     floor = max(min([*measured, exact]), exact - 12)
     margin = 0.06 * (exact - floor) + 0.3
     axes.set_ylim(floor - margin, max([*measured, exact]) + margin)
@@ -95,6 +96,38 @@ def _focus_accuracy(axes: Axes, run: RunResult) -> None:
     if hidden:
         axes.text(0.02, 0.02, f"{hidden} designs below", transform=axes.transAxes, color=MUTED,
                   fontsize=8)
+
+
+def judged(run: RunResult) -> str:
+    """Return the certified sequence: energy against what was lost on the certify split.
+
+    Of each claim the difference found with the bound below it, the margin, and the forecast.
+    """
+
+    def paint(_figure: Figure, axes: Axes) -> None:
+        for index in range(len(run.claims)):
+            margin = -100 * run.certificates[index].margin
+            axes.axhline(margin, color=EXACT, linewidth=0.8, linestyle=(0, (4, 3)))
+            axes.scatter([one.design.energy for one in run.judged],
+                         [100 * (one.gained[index] - one.lost[index])
+                          / run.certificates[index].n for one in run.judged], marker="_", s=90,
+                         color=METHOD_COLOURS[0], label="forecast" if not index else None)
+            for passed, colour in ((True, FRONT), (False, CHOSEN)):
+                some = [(one.design.energy, one.certificates[index]) for one in run.judged
+                        if one.certified == passed]
+                found = np.array([100 * (one.gained - one.lost) / one.n for _, one in some])
+                bound = np.array([100 * one.lower_bound for _, one in some])
+                if some:
+                    axes.errorbar([energy for energy, _ in some], found, fmt="o", markersize=4,
+                                  yerr=[found - bound, 0 * found], color=colour, linewidth=1,
+                                  capsize=3, label=None if index else (
+                                      "found, with its bound" if passed
+                                      else "failed: its bound is no certificate"))
+        axes.set_xlabel(f"{run.objective} energy per inference (exact = 1)")
+        axes.set_ylabel(f"difference of {run.metric_words} (points)")
+        axes.legend(loc="best")
+
+    return _draw(3.0, paint, "Designs that were judged, forecast and outcome")
 
 
 def convergence(run: RunResult) -> str:
@@ -136,10 +169,10 @@ def sensitivity(run: RunResult) -> str:
         floor = max(float(damage[damage > 0].min()), float(damage.max()) * 1e-6)
         image = axes.pcolormesh(np.maximum(damage, floor), cmap="magma_r", edgecolors="white",
                                 linewidth=0.4, norm=LogNorm(floor, float(damage.max())))
-        best = run.winner.best
+        best = run.kept
         for row, name in enumerate(names):
             for column, layer in enumerate(layers):
-                if best is not None and best.mapping.get(layer) == name:
+                if best.mapping[layer] == name:
                     axes.plot(column + 0.5, row + 0.5, marker="o", markersize=5, color=CHOSEN,
                               markeredgecolor="white", markeredgewidth=0.8)
         axes.set_xticks(np.arange(len(layers)) + 0.5, layers, rotation=40, ha="right")
@@ -169,10 +202,9 @@ def multiplier_against_array(run: RunResult) -> str:
         axes.text(0.31, 0.27, "if the multiplier\nwere the array", color=MUTED, fontsize=8,
                   rotation=0, va="top")
         axes.scatter(x, y, s=22, color=METHOD_COLOURS[0], alpha=0.8, linewidths=0)
-        best = run.winner.best
-        used = best.arrays if best is not None else ()
+        best = run.kept
         for facts, x_value, y_value in zip(run.multipliers, x, y, strict=True):
-            if facts.name in used:
+            if facts.name in best.arrays:
                 axes.scatter([x_value], [y_value], marker="*", s=130, color=CHOSEN,
                              edgecolors="white", linewidths=0.6, zorder=4)
                 # Beside the axis there is room on the right only, below the other points.

@@ -10,18 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hw.common.errors import InputError
 from hw.common.files import write_json
-from hw.common.records import Amount, Count, Positive, Size, Text, read_record
+from hw.common.records import Amount, Count, Positive, Share, Size, Text, read_record
 from hw.common.wording import counted, times_a_round
 from search.certify.accuracy import shortfall
 from search.report.consistency import check_run
-from sim.network.layer import MappedLayer
-from sim.network.outside import Outside
+from sim.network.unmapped import Outside
 
-RUN_FORMAT = "autoapprox-run/6"
+if TYPE_CHECKING:
+    from sim.network.layer import MappedLayer
+
+RUN_FORMAT = "autoapprox-run/7"
+WORDS = {"top1": "top-1", "top5": "top-5"}  # of parts of a metric; others are words themselves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,8 +139,9 @@ class Candidate:
     """One evaluated design.
 
     mapping : layer name -> multiplier name. energy, at the run's objective, and area are relative
-    to the exact-only design on the same networks (exact = 1). Each network classifies `right` of
-    the `images` of its search split correctly; their sums are for figures, and decide nothing.
+    to the baseline on the same networks, `RunResult.baseline`. A claim is that a network keeps one
+    part of the metric; of each, networks first, `right` of the `images` of the search split are.
+    Their sums are for figures, and decide nothing.
     """
 
     mapping: Mapping[str, str]
@@ -148,27 +152,27 @@ class Candidate:
     evaluation: Count  # how many full evaluations the method had spent when it measured this
 
     def keeps(self, needed: Sequence[int]) -> bool:
-        """Return whether every network has as many images right as it needs."""
+        """Return whether as many images are right as every claim needs."""
         return shortfall(self.right, needed) <= 0
 
     @property
-    def top1(self) -> tuple[float, ...]:
-        """Fraction right on the search split of each network."""
+    def shares(self) -> tuple[float, ...]:
+        """Fraction right on the search split, of each claim."""
         return tuple(right / n for right, n in zip(self.right, self.images, strict=True))
 
     @property
     def search_right(self) -> int:
-        """Images classified correctly, of all networks."""
+        """Images right, over all claims."""
         return sum(self.right)
 
     @property
     def search_n(self) -> int:
-        """Images of the search splits of all networks."""
+        """Images of the search splits, over all claims."""
         return sum(self.images)
 
     @property
-    def search_top1(self) -> float:
-        """Fraction right on the search split, of the images of all networks."""
+    def search_share(self) -> float:
+        """Fraction right on the search split, over all claims."""
         return self.search_right / self.search_n
 
     @property
@@ -192,11 +196,15 @@ class Certificate:
     margin : float
         Non-inferiority margin as a fraction (0.01 = one point).
     lower_bound : float
-        One-sided 95 % lower confidence bound of the accuracy difference, a fraction.
+        One-sided lower confidence bound of the accuracy difference at `level`, a fraction.
     certified : bool
         `lower_bound >= -margin`.
     wording : str
         The sentence to print.
+    level : float
+        Of the test: its share of the 5 % of the whole order and what was handed on.
+    metric : str
+        What "right" means, a part of `search.measure.metric.METRICS`.
     """
 
     n: int
@@ -208,11 +216,52 @@ class Certificate:
     lower_bound: float
     certified: bool
     wording: str
+    level: Share = 0.05
+    metric: Text = "top1"
+
+    @property
+    def share(self) -> float:
+        """Fraction that the approximate network has right."""
+        return self.approx_right / self.n
+
+    @property
+    def exact_share(self) -> float:
+        """Fraction that the exact network has right."""
+        return self.exact_right / self.n
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A design of the sequence that was planned to be certified.
+
+    found_by : the methods that measured it. chance : that it passes, by the forecast, were it
+    judged alone. lost, gained : images that the forecast expects, of each claim. certificates :
+    of each claim; empty before it is judged. smaller : the cheapest design of less area that is as
+    harmless, None where there is none.
+    """
+
+    design: Candidate
+    found_by: tuple[Text, ...]
+    chance: Share
+    lost: tuple[Amount, ...]
+    gained: tuple[Amount, ...]
+    certificates: tuple[Certificate, ...] = ()
+    smaller: Candidate | None = None
+
+    @property
+    def certified(self) -> bool:
+        """Whether it was judged and every claim holds."""
+        return bool(self.certificates) and all(one.certified for one in self.certificates)
+
+    @property
+    def verdict(self) -> str:
+        """What became of it, in words."""
+        return "certified" if self.certified else "not certified"
 
 
 @dataclass(frozen=True, kw_only=True)
 class MethodResult:
-    """What one method found at its budget.
+    """What one method found at its budget, before the certify split is looked at.
 
     Parameters
     ----------
@@ -221,12 +270,13 @@ class MethodResult:
     accepted : Candidate or None
         The cheapest design that kept the accuracy on the search split within the area limit.
     best : Candidate or None
-        The design that is kept: the cheapest that passed on the certify split as well.
+        The design that it would hand over: of most saving times chance to be certified.
     history : sequence of Candidate
         Every candidate measured, in order.
-    certificates : tuple of Certificate
-        Of `best`, one for each network; without it, of the first design that failed. Empty where
-        none was judged.
+    chance : float
+        That `best` would be certified, by the forecast.
+    expected : float
+        Mean energy that certifying its designs alone would leave, by the forecast.
     """
 
     method: Text
@@ -235,13 +285,8 @@ class MethodResult:
     accepted: Candidate | None
     best: Candidate | None
     history: Sequence[Candidate]
-    certificates: tuple[Certificate, ...] = ()
-
-    @property
-    def certificate(self) -> Certificate | None:
-        """The one that decides: of the network whose bound is closest to failing its margin."""
-        return min(self.certificates, default=None,
-                   key=lambda certificate: certificate.lower_bound + certificate.margin)
+    chance: Share = 0.0
+    expected: Amount = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,25 +332,11 @@ class CompensationFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExactForm:
-    """The exact array with PEs of one form, of as many multiplications per cycle.
-
-    energy_nj : per inference or round of the workload. clock_ps : the shortest period of the array
-    and the units around it.
-    """
-
-    form: Text
-    energy_nj: Positive
-    area_um2: Positive
-    clock_ps: Positive
-
-
-@dataclass(frozen=True, kw_only=True)
 class Figures:
     """What a design takes per inference or round of the workload.
 
     energy_nj : level (`hw.ppa.chip.levels.LEVELS`) -> nJ. cycles : of the accelerator with a host
-    that never waits.
+    that never waits. clock_ps : the shortest period of the arrays and the units around them.
     """
 
     energy_nj: Mapping[str, Amount]
@@ -318,9 +349,10 @@ class Figures:
         """Time of a batch divided by its images, or of a round of such."""
         return self.cycles * self.clock_ps * 1e-6
 
-    def relative(self, exact: Figures) -> dict[str, float]:
-        """Return level -> energy with the exact design's 1."""
-        return {level: energy / exact.energy_nj[level] for level, energy in self.energy_nj.items()}
+    def relative(self, baseline: Figures) -> dict[str, float]:
+        """Return level -> energy with the baseline's 1."""
+        return {level: energy / baseline.energy_nj[level]
+                for level, energy in self.energy_nj.items()}
 
     def enlarged(self, area_um2: float) -> Figures:
         """Return the same arrays built so often that they take an area, sharing the work evenly.
@@ -338,22 +370,33 @@ class RunResult:
     ----------
     name : str
     chosen : str
-        Method whose design was written to `design.json`.
+        The run's own method; the others were compared with it.
     networks : sequence of NetworkFacts
         What was searched.
+    metric : tuple of str
+        The parts of what is kept of every network, of `search.measure.metric.METRICS`.
     exact : Candidate
-        The exact-only design: energy 1, area 1.
+        The exact-only design of the bank's form.
     sensitivity : mapping of layer to mapping of multiplier to float
         Damage of that multiplier in that layer alone: mean squared change of the logits
         over the calibration images, divided by the variance of the exact logits. Measured if
         `calibration.studied`, else predicted; empty when no method asked for it.
-    exact_forms : sequence of ExactForm
-        The exact array, its own form first, and those of other forms.
+    judged : sequence of Judged
+        The certified sequence, out of all designs that any method measured, in its order.
+    expected : float
+        Mean energy that the sequence would leave, by the forecast.
+    kept : Candidate
+        The design that is handed over: the last that was certified, the exact one where none was.
+    certificates : tuple of Certificate
+        Of `kept`, one for each claim.
+    exact_forms : mapping of str to Figures
+        Form of the PEs -> of the exact array: the bank's own form first, then those that multiply
+        as often per cycle and take no longer a clock period.
     calibration, compensation : facts, None when there was none
     objective : str
-        Level whose energy was minimised, relative to the exact design's in all candidates.
-    exact_figures : Figures
-        Of the exact design.
+        Level whose energy was minimised, relative to the baseline's in all candidates.
+    kept_figures : Figures
+        Of the design that is handed over.
     figures : mapping of str to Figures
         Method -> of its best design.
     layer_energy_pj : mapping of layer to mapping of multiplier to float
@@ -370,14 +413,19 @@ class RunResult:
     layers: Sequence[LayerFacts]
     multipliers: Sequence[MultiplierFacts]
     exact: Candidate
-    exact_forms: Sequence[ExactForm]
+    exact_forms: Mapping[Text, Figures]
     methods: Sequence[MethodResult]
+    judged: Sequence[Judged]
+    expected: Amount
+    kept: Candidate
+    certificates: tuple[Certificate, ...]
     calibration: CalibrationFacts | None
     compensation: CompensationFacts | None
     sensitivity: Mapping[str, Mapping[str, Amount]]
     layer_energy_pj: Mapping[str, Mapping[str, Positive]]
     objective: str
-    exact_figures: Figures
+    metric: tuple[Text, ...]
+    kept_figures: Figures
     figures: Mapping[str, Figures]
     configuration: Mapping[str, Any]
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -385,31 +433,44 @@ class RunResult:
     seconds: Amount = 0.0
 
     @property
-    def baseline(self) -> ExactForm:
-        """The exact array of least energy among those that keep up with the bank's own one."""
-        own = self.exact_forms[0]
-        return min((one for one in self.exact_forms if one.clock_ps <= own.clock_ps),
-                   key=lambda one: one.energy_nj)
+    def baseline_form(self) -> str:
+        """The form of PEs with which the exact array takes least energy: all is relative to it."""
+        return least_energy(self.exact_forms)
+
+    @property
+    def baseline(self) -> Figures:
+        """Of the exact array that energies and areas are relative to."""
+        return self.exact_forms[self.baseline_form]
+
+    @property
+    def own_form(self) -> str:
+        """The form of the bank's PEs."""
+        return next(iter(self.exact_forms))
 
     @property
     def winner(self) -> MethodResult:
-        """The method whose design was kept."""
+        """The run's own method."""
         return next(method for method in self.methods if method.method == self.chosen)
 
     @property
-    def kept(self) -> Candidate:
-        """The design that was kept, the exact one where none was found."""
-        return self.winner.best or self.exact
+    def certified(self) -> Judged | None:
+        """The design that is handed over as it was judged, None where it is the exact one."""
+        return next((one for one in reversed(self.judged) if one.certified), None)
 
     @property
-    def kept_figures(self) -> Figures:
-        """Of the design that was kept."""
-        return self.figures.get(self.chosen, self.exact_figures)
+    def certificate(self) -> Certificate:
+        """The one that decides: of the claim whose bound is closest to failing its margin."""
+        return min(self.certificates, key=lambda one: one.lower_bound + one.margin)
+
+    def certified_of(self, method: str) -> Judged | None:
+        """Return the cheapest certified design that a method measured, None where there is none."""
+        return min((one for one in self.judged if one.certified and method in one.found_by),
+                    key=lambda one: one.design.energy, default=None)
 
     @property
     def equal_area(self) -> Figures:
         """Of exact arrays that take as much area as the kept design, `Figures.enlarged`."""
-        return self.exact_figures.enlarged(self.kept_figures.area_um2)
+        return self.baseline.enlarged(self.kept_figures.area_um2)
 
     @property
     def period(self) -> str:
@@ -426,6 +487,16 @@ class RunResult:
     def joint(self) -> bool:
         """Whether several networks share the bank."""
         return len(self.networks) > 1
+
+    @property
+    def claims(self) -> list[tuple[NetworkFacts, str]]:
+        """What is claimed: a network, and the part of the metric that it keeps."""
+        return [(network, part) for network in self.networks for part in self.metric]
+
+    @property
+    def metric_words(self) -> str:
+        """What is kept, in words."""
+        return " and ".join(WORDS.get(part, part) for part in self.metric)
 
     @property
     def macs(self) -> int:
@@ -454,6 +525,11 @@ class RunResult:
         return run
 
 
+def least_energy(forms: Mapping[str, Figures]) -> str:
+    """Return the form of least array energy."""
+    return min(forms, key=lambda form: forms[form].energy_nj["array"])
+
+
 def made_of(words: Mapping[str, str]) -> str:
     """Return names with what they stand for; those that are alike come together."""
     alike: dict[str, list[str]] = {}
@@ -464,20 +540,26 @@ def made_of(words: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedNetwork:
-    """What is known of the accuracy of one network under the design that was kept."""
+    """What is known of one claim for the design that was kept; metric : the part that is kept."""
 
     network: NetworkFacts
+    metric: str
     search_right: int
     exact_search_right: int
     search_n: int
-    certificate: Certificate | None
+    certificate: Certificate
+
+    @property
+    def words(self) -> str:
+        """What is kept, in words."""
+        return WORDS.get(self.metric, self.metric)
 
 
 def judged_networks(run: RunResult) -> list[JudgedNetwork]:
-    """Return the accuracy of each network under the design that was kept."""
-    best, certificates = run.kept, run.winner.certificates
+    """Return the accuracy of each network under the design that was kept, claim by claim."""
+    best = run.kept
     return [JudgedNetwork(
-        network=network, search_right=best.right[index], search_n=best.images[index],
-        exact_search_right=run.exact.right[index],
-        certificate=certificates[index] if certificates else None)
-        for index, network in enumerate(run.networks)]
+        network=network, metric=metric, search_right=best.right[index],
+        search_n=best.images[index], exact_search_right=run.exact.right[index],
+        certificate=run.certificates[index])
+        for index, (network, metric) in enumerate(run.claims)]

@@ -20,9 +20,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def count_names(run: RunResult) -> list[str]:
-    """Return the columns of `counts`, with the name of each network where there are several."""
-    return [f"{what} {network.name}" if run.joint else what
-            for network in run.networks for what in ("search_right", "search_n")]
+    """Return the columns of `counts`, named by network and part of the metric where several."""
+    return [what + f" {network.name}" * run.joint + f" {part}" * (len(run.metric) > 1)
+            for network, part in run.claims for what in ("search_right", "search_n")]
 
 
 def counts(candidate: Candidate) -> list[int]:
@@ -37,6 +37,17 @@ def pareto(run: RunResult) -> str:
         (method.method, candidate.evaluation, f"{candidate.energy:.6f}", f"{candidate.area:.6f}",
          *counts(candidate))
         for method in run.methods for candidate in method.history))
+
+
+def judged(run: RunResult) -> str:
+    """Return the designs that were judged, a row for each claim of a design."""
+    return table(("energy", "area", "network", "metric", "margin", "chance", "forecast_lost",
+                  "forecast_gained", "lost", "gained", "level", "lower_bound", "verdict"), (
+        (f"{one.design.energy:.6f}", f"{one.design.area:.6f}", network.name, part, found.margin,
+         f"{one.chance:.3f}", f"{lost:.2f}", f"{gained:.2f}", found.lost, found.gained,
+         f"{found.level:.6f}", f"{found.lower_bound:.6f}", one.verdict)
+        for one in run.judged for (network, part), lost, gained, found in zip(
+            run.claims, one.lost, one.gained, one.certificates, strict=True)))
 
 
 def convergence(run: RunResult) -> str:
@@ -80,5 +91,5 @@ def multipliers(run: RunResult) -> str:
 
 # Figure of the report -> its data.
 SERIES: Mapping[str, Callable[[RunResult], str]] = {
-    "pareto": pareto, "convergence": convergence, "sensitivity": sensitivity,
+    "pareto": pareto, "judged": judged, "convergence": convergence, "sensitivity": sensitivity,
     "multiplier_against_array": multipliers, "front": multipliers}

@@ -8,17 +8,17 @@ from typing import TypeVar
 
 from hw.ppa.chip.levels import LEVELS
 from search.report.record import (
-    Certificate,
     JudgedNetwork,
     RunResult,
     judged_networks,
 )
 
 T = TypeVar("T")
-Rows = Sequence[tuple[str, Callable[[T], float | None], str]]
+Rows = Sequence[tuple[str, Callable[[T], float], str]]
+
 
 def _level(level: str, run: RunResult) -> float:
-    return run.kept_figures.relative(run.exact_figures)[level]
+    return run.kept_figures.relative(run.baseline)[level]
 
 
 # What is compared: name, value, how it is written. Energy and area are relative to the exact array.
@@ -26,24 +26,20 @@ ROWS: Rows[RunResult] = (
     *((f"{level} energy", partial(_level, level), "{:.4f}") for level in LEVELS),
     ("array area", lambda run: run.kept.area, "{:.4f}"),
     ("arrays", lambda run: len(run.kept.arrays), "{:.0f}"),
-    ("exact array, um2", lambda run: run.exact_figures.area_um2, "{:,.0f}"),
+    ("exact array, um2", lambda run: run.baseline.area_um2, "{:,.0f}"),
     ("clock, ps", lambda run: run.kept_figures.clock_ps, "{:.0f}"),
     ("latency, us", lambda run: run.kept_figures.latency_us, "{:.4g}"),
     ("evaluations", lambda run: run.winner.evaluations, "{:.1f}"),
     ("seconds", lambda run: run.seconds, "{:.0f}"),
 )
 NETWORK_ROWS: Rows[JudgedNetwork] = (
-    ("top-1 search, %", lambda one: 100 * one.search_right / one.search_n, "{:.2f}"),
-    ("top-1 held out, %", lambda one: _of(one, lambda c: 100 * c.approx_right / c.n), "{:.2f}"),
-    ("lost", lambda one: _of(one, lambda c: c.lost), "{:.0f}"),
-    ("gained", lambda one: _of(one, lambda c: c.gained), "{:.0f}"),
-    ("lower bound, points", lambda one: _of(one, lambda c: 100 * c.lower_bound), "{:+.2f}"),
-    ("margin, points", lambda one: _of(one, lambda c: 100 * c.margin), "{:.2f}"),
+    ("right search, %", lambda one: 100 * one.search_right / one.search_n, "{:.2f}"),
+    ("right held out, %", lambda one: 100 * one.certificate.share, "{:.2f}"),
+    ("lost", lambda one: one.certificate.lost, "{:.0f}"),
+    ("gained", lambda one: one.certificate.gained, "{:.0f}"),
+    ("lower bound, points", lambda one: 100 * one.certificate.lower_bound, "{:+.2f}"),
+    ("margin, points", lambda one: 100 * one.certificate.margin, "{:.2f}"),
 )
-
-
-def _of(one: JudgedNetwork, value: Callable[[Certificate], float]) -> float | None:
-    return None if one.certificate is None else value(one.certificate)
 
 
 def compare_runs(one: RunResult, other: RunResult) -> list[str]:
@@ -60,20 +56,20 @@ def _results(one: RunResult, other: RunResult) -> Iterator[str]:
     for first, second in zip(*judged, strict=False):
         if one.joint or other.joint:
             yield f"{'network':22}{first.network.name:>14}{second.network.name:>14}"
+        yield f"{'kept':22}{first.words:>14}{second.words:>14}"
         yield from _rows(NETWORK_ROWS, first, second)
     for run, networks in zip((one, other), judged, strict=True):
         for network in networks:
-            if network.certificate:
-                of = f", {network.network.name}" if run.joint else ""
-                yield f"{run.name}{of}: {network.certificate.wording}"
+            of = f", {network.network.name}" if run.joint else ""
+            yield f"{run.name}{of}: {network.certificate.wording}"
 
 
 def _rows(rows: Rows[T], one: T, other: T) -> Iterator[str]:
     for name, value, form in rows:
         values = value(one), value(other)
-        texts = ["-" if number is None else form.format(number) for number in values]
+        texts = [form.format(number) for number in values]
         first, second = values
-        change = ("" if first is None or second is None or first == second
+        change = ("" if first == second
                   else f"{100 * (second / first - 1):+.1f} %" if first and "points" not in name
                   else f"{second - first:+.3g}")
         yield f"{name:22}{texts[0]:>14}{texts[1]:>14}{change:>12}"
@@ -84,7 +80,7 @@ def _methods(one: RunResult, other: RunResult) -> Iterator[str]:
                 for run in (one, other)]
     both = [name for name in energies[0] if name in energies[1]]
     if both:
-        yield "energy of each method's kept design:"
+        yield "energy of each method's own best design:"
     for name in both:
         yield f"  {name:20}{energies[0][name]:>14.4f}{energies[1][name]:>14.4f}"
 

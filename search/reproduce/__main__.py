@@ -16,9 +16,6 @@ from hw.common.errors import InputError, ToolError, run_command_line
 from hw.common.outputs import OutputFile
 from hw.common.wording import HelpWithDefaults
 from search.reproduce.all_steps import DEFAULT_BUDGET, all_steps
-from search.reproduce.page import publish, write_page
-from search.reproduce.results import Results
-from search.reproduce.runner import open_work, run_all
 from search.reproduce.selection import select
 from search.reproduce.steps import Record, Step, is_done, missing, writes
 
@@ -64,6 +61,9 @@ def main() -> int:
     """Command line of the module."""
     arguments = _parser().parse_args()
     if arguments.stored:
+        from search.reproduce.page import write_page
+        from search.reproduce.results import Results
+
         write_page(Results.load(arguments.stored), arguments.output)
         print(arguments.output)
         return 0
@@ -72,6 +72,8 @@ def main() -> int:
     if arguments.budget < 1:
         raise InputError(f"Budget must be at least 1, not {arguments.budget}")
     _interruptible()
+    from search.reproduce.runner import open_work, run_all
+
     work = arguments.work
     open_work(work, arguments.data)
     steps = all_steps(arguments.data, arguments.budget)
@@ -84,6 +86,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print(f"what was finished is kept in {work}; the same command goes on", file=sys.stderr)
         raise
+    from search.reproduce.page import publish
+
     publish(steps, work, arguments.output, arguments.add)
     print(arguments.output)
     if failed:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from search.methods import METHODS
-from search.report.page import PAPER_ROWS
+from search.report.paper import PAPER_ROWS
 from search.reproduce.networks import IMAGE_SETS, NETWORKS, ImageSet, Network
 from search.reproduce.steps import Step
 

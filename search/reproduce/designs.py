@@ -11,24 +11,26 @@ from pathlib import Path
 from hw.common.errors import run_command_line
 from hw.common.outputs import OutputFolder
 from hw.machine.design import BankConfig
-from search.outputs import make_design
 from search.report.circuits import load_bank
 from search.report.record import RunResult
 
 
 def write_designs(run_folder: Path, folder: Path) -> list[Path]:
-    """Write `METHOD.json` for every method that kept a design.
+    """Write `METHOD.json` for every method that found a design; the run's own is handed over.
 
     The constants of compensation stay with the run: what uses these files is their hardware.
     """
+    from search.outputs import make_design
+
     run = RunResult.load(run_folder / "run.json")
     bank = load_bank(run_folder, run)
     config = run.configuration
     written = []
     for method in run.methods:
-        if method.best is not None:
+        design = run.kept if method is run.winner else method.best
+        if design is not None:
             written.append(folder / f"{method.method}.json")
-            make_design(f"{run.name}-{method.method}", method.best, bank,
+            make_design(f"{run.name}-{method.method}", design, bank,
                         bank=BankConfig(rows=config["rows"], cols=config["cols"]), kept=None,
                         constants={}, provenance={"method": method.method, "run": run.name}
                         ).save(written[-1])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hw.common.files import read_json
-from search.report.record import Certificate, MethodResult, RunResult
+from search.report.record import MethodResult, RunResult
 from search.reproduce.steps import Step
 from sim.bench.results import Results as Bench
 from sim.lowrank.figure import Spectrum
@@ -99,12 +99,10 @@ def _written(step: Step, work: Path, suffix: str) -> Path:
 
 def _search(step: Step, work: Path) -> Findings:
     run = RunResult.load(work / step.outputs[0] / "run.json")
-    certificate = next((method.certificate for method in run.methods if method.certificate), None)
     return {
         "chosen": run.chosen, "layers": len(run.layers), "multipliers": len(run.multipliers),
         "search_n": run.exact.search_n, "exact_search_right": run.exact.search_right,
-        "certify_n": certificate.n if certificate else None,
-        "exact_certify_right": certificate.exact_right if certificate else None,
+        "certify_n": run.certificate.n, "exact_certify_right": run.certificate.exact_right,
         "exact_pj": sum(row[next(iter(run.exact.mapping.values()))]
                         for row in run.layer_energy_pj.values()),
         "rank_correlation": run.calibration.searched if run.calibration else None,
@@ -115,21 +113,20 @@ def _search(step: Step, work: Path) -> Findings:
 
 
 def _method(run: RunResult, method: MethodResult) -> Findings:
-    best, own = method.best, run.figures.get(method.method)
-    return {"relative": own.relative(run.exact_figures) if own else {},
+    """Return what stands for a method: of the run's own what is handed over."""
+    chosen = method is run.winner
+    best, own = ((run.kept, run.kept_figures) if chosen
+                 else (method.best, run.figures.get(method.method)))
+    return {"relative": own.relative(run.baseline) if own else {},
             "latency_us": own.latency_us if own else None,
             "evaluations": method.evaluations,
             "accepted_energy": method.accepted.energy if method.accepted else None,
             "energy": best.energy if best else None, "area": best.area if best else None,
             "arrays": list(best.arrays) if best else [],
             "search_right": best.search_right if best else None,
-            "certificate": _certificate(method.certificate)}
-
-
-def _certificate(certificate: Certificate | None) -> Mapping[str, Any] | None:
-    return None if certificate is None else {
-        name: getattr(certificate, name) for name in ("approx_right", "lost", "gained",
-                                                      "lower_bound", "certified")}
+            "chance": method.chance, "expected_energy": method.expected,
+            "certificate": {name: getattr(run.certificate, name) for name in (
+                "approx_right", "lost", "gained", "lower_bound", "certified")} if chosen else None}
 
 
 def _chip(step: Step, work: Path) -> Findings:

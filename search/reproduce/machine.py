@@ -7,8 +7,6 @@ from functools import cache
 from typing import Any
 
 from hw.common.code import ROOT
-from search import pipeline
-from sim.bench.machine import describe
 
 PROJECT = "project"  # the version that is a commit
 
@@ -16,6 +14,8 @@ PROJECT = "project"  # the version that is a commit
 @cache
 def machine() -> dict[str, Any]:
     """Return the processor as LLVM names it, and its cores."""
+    from sim.bench.machine import describe
+
     found = describe()
     return {"cpu": found["cpu"], "cores": found["cores"], "system": found["system"]}
 
@@ -23,6 +23,8 @@ def machine() -> dict[str, Any]:
 @cache
 def versions() -> dict[str, str | None]:
     """Return the versions of project, Python and packages; None for what cannot be told."""
+    from search import pipeline
+
     return {PROJECT: _commit(), **pipeline.versions()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from search.report.page import PAPER_ROWS
+from search.report.paper import PAPER_ROWS
 
 PAPER = "Jain et al., DATE 2022, Table II"
 PAPER_SHARE = 0.2  # of the chip's energy, that of the matrix unit, as that paper states it

@@ -1,7 +1,7 @@
-"""Baseline: the exact array in every form of its PEs, on what the workload streams.
+"""Baseline: the exact array that figures are relative to, on what the workload streams.
 
-All forms multiply as often per cycle. What is relative to an exact array is relative to the one
-of least energy among those that keep up with the clock of the bank.
+All forms of a PE multiply as often per cycle. Of the exact arrays that keep up with the clock of
+the bank's own exact one, the baseline is that of least array energy.
 """
 
 from __future__ import annotations
@@ -10,36 +10,53 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hw.machine.design import BankConfig
-from hw.ppa import MappedPe, array_cost, layer_energy, stream_energies
+from hw.ppa import MappedPe, array_cost, stream_energies
+from hw.ppa.chip.blocks import ChipPreset
+from hw.ppa.chip.levels import LEVELS, LevelEnergy, level_energies
+from hw.ppa.chip.workload import layer_work
 from hw.ppa.mapping.stored_pes import units_delay_ps
-from search.report.record import ExactForm
+from search.measure.watched import Watch
+from search.report.record import Figures, least_energy
 from search.stages.cost import Energies, draw, operands
-from search.stages.records import Quantised
-from search.stages.watched import Watch
+from search.stages.records import Baseline, Quantised
 
 
-def exact_forms(networks: Sequence[Quantised], pes: Mapping[str, MappedPe], bank: BankConfig, *,
-                batch: int, watch: Watch,
-                energies: Energies = stream_energies) -> tuple[ExactForm, ...]:
-    """Return area, clock period and energy of a round of the workload of each form.
+def baseline(networks: Sequence[Quantised], pes: Mapping[str, MappedPe], bank: BankConfig, *,
+             batch: int, chip: ChipPreset, watch: Watch,
+             energies: Energies = stream_energies) -> Baseline:
+    """Return the exact arrays that keep up with the bank's own one.
 
-    pes : the exact PE of each form (`hw.machine.pe.FORMS`). The rest as of `measure_costs`.
+    pes : the exact PE of each form (`hw.machine.pe.FORMS`), the bank's own first. The rest as of
+    `measure_costs`.
     """
+    periods = {form: max(pe.delay_ps, units_delay_ps(pe.technology, form))
+               for form, pe in pes.items()}
+    keeping_up = {form: pes[form] for form in pes if periods[form] <= periods[bank.form]}
     streamed = [(one, operands(one)) for one in networks]
-    found = []
-    with watch.task("energy of the exact array in every form", len(pes)) as progress:
-        for form, pe in pes.items():
-            own, energy_nj = replace(bank, form=form), 0.0
-            clock_ps = max(pe.delay_ps, units_delay_ps(pe.technology))
+    forms, levels = {}, {}
+    with watch.task("energy of exact arrays", len(keeping_up)) as progress:
+        for form, pe in keeping_up.items():
+            own, found = replace(bank, form=form), list[list[LevelEnergy]]()
             for one, acts in streamed:
                 layers = one.network.layers
                 streams = energies(pe, [cycles.with_weights(layer.weights) for cycles, layer
                                         in zip(draw(layers, acts, own), layers, strict=True)])
-                energy_nj += one.source.inferences * sum(
-                    layer_energy(pe, stream, layer, own, batch=batch, clock_ps=clock_ps).total_nj
-                    for layer, stream in zip(layers, streams, strict=True))
-            found.append(ExactForm(
-                form=form, energy_nj=energy_nj, clock_ps=clock_ps,
-                area_um2=array_cost(pe, rows=own.rows, cols=own.cols).area_um2))
+                found.append(level_energies(
+                    pe, streams, layers, layer_work(layers, own, batch=batch), own, batch=batch,
+                    preset=chip, clock_ps=periods[form]))
+            levels[form] = found
+            forms[form] = Figures(
+                energy_nj={level: _round(networks, found, level) for level in LEVELS},
+                cycles=sum(one.source.inferences * sum(layer.chip.cycles for layer in layers)
+                           for one, layers in zip(networks, found, strict=True)),
+                area_um2=array_cost(pe, rows=own.rows, cols=own.cols).area_um2,
+                clock_ps=periods[form])
             progress.advance(note=form)
-    return tuple(found)
+    return Baseline(forms=forms, levels=levels[least_energy(forms)])
+
+
+def _round(networks: Sequence[Quantised], found: Sequence[Sequence[LevelEnergy]],
+           level: str) -> float:
+    """Return the energy of a round of the workload at a level, nJ."""
+    return sum(one.source.inferences * sum(layer.energy_nj(level) for layer in layers)
+               for one, layers in zip(networks, found, strict=True))

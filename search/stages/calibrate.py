@@ -26,11 +26,11 @@ from search.measure.damage import Damage
 from search.measure.evaluation import SplitRuns
 from search.measure.probes import Notes, Probes, Runs, probe
 from search.measure.study import shrunk, study
+from search.measure.watched import Watch
 from search.problem.error_power import error_power
 from search.problem.space import Problem
 from search.stages.cost import operands
 from search.stages.records import Calibration, Compensated, Predictions, Quantised
-from search.stages.watched import Watch
 from sim.accuracy.trie import Done, ignore_progress
 
 Float = npt.NDArray[np.float64]

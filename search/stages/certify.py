@@ -1,9 +1,8 @@
 """Certify: what may be said of planned designs, on the images that nothing else has touched.
 
-The same rule for every method: its designs are judged in order up to the first failure
-(`search.certify.sequence`), and the last one that passed is kept. The chosen method's certificate
-holds at 95 %; those of the others stand beside it, each for itself. Where several networks share
-the bank, a design passes only if each of them does, on its own images.
+Designs are judged in the order that was planned, by the fallback procedure
+(`search.certify.paired_test`), and the last one that passed is handed over. Where several networks
+share the bank, or several parts of a metric are kept, a design passes only if all of them do.
 """
 
 from __future__ import annotations
@@ -11,55 +10,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from search.certify.paired_test import certify_in_sequence, compare, holds, identical
+import numpy as np
+import numpy.typing as npt
+
+from search.certify.paired_test import certify_in_order, compare, identical
 from search.measure.evaluation import SplitRuns
-from search.report.record import Candidate, Certificate, MethodResult
-from search.stages.watched import Watch
-from sim.accuracy.trie import Done, ignore_progress
+from search.measure.metric import METRICS, kept
+from search.measure.watched import Watch
+from search.report.record import Candidate, Certificate, Judged
+from search.stages.records import Verdict
 
 
-def certify(results: Sequence[MethodResult], plans: Sequence[Sequence[Candidate]],
-            runs: Sequence[SplitRuns], exact: Candidate, *, margins: Sequence[float], watch: Watch
-            ) -> list[MethodResult]:
-    """Judge what was planned of each method, the chosen one last; see `judge`."""
-    images = sum(len(one.labels) for one in runs)
-    passes = sum(1 + len(designs) for designs in plans)  # with that of the exact network
-    with watch.task("certifying on held-out images", images * passes) as progress:
-        return [judge(result, designs, runs, exact, margins=margins, chosen=result is results[-1],
-                      done=progress.advance)
-                for result, designs in zip(results, plans, strict=True)]
+def certify(sequence: Sequence[Judged], runs: Sequence[SplitRuns], exact: Candidate, *,
+            margins: Sequence[float], parts: Sequence[str] = METRICS["top1"], watch: Watch
+            ) -> Verdict:
+    """Judge designs in their order; when none passes, the exact array is handed over.
 
-
-def judge(result: MethodResult, designs: Sequence[Candidate], runs: Sequence[SplitRuns],
-          exact: Candidate, *, margins: Sequence[float], chosen: bool,
-          done: Done = ignore_progress) -> MethodResult:
-    """Return the result with the cheapest of the planned designs that passed, and its certificates.
-
-    When nothing passes, the chosen method falls back on the exact array, the same networks as
-    before; another one keeps no design, and the certificates of the first that failed.
-
-    runs : of each network on its certify split. margins : fixed before any was looked at. done :
-    told of their images for the exact network and for each design.
+    runs : of each network on its certify split. margins : of each network and part of the metric,
+    fixed before any image was looked at.
     """
-    images = sum(len(one.labels) for one in runs)
-    right = [one.right({}, done=done) for one in runs]
-    fallback = [identical(exact_right, margin=margin)
-                for exact_right, margin in zip(right, margins, strict=True)]
+    images, metrics = sum(len(one.labels) for one in runs), [*parts] * len(runs)
+    with watch.task("certifying on held-out images", images * (1 + len(sequence))) as progress:
+        exact_logits = [one.logits({}, done=progress.advance) for one in runs]
 
-    def certificates_of(candidate: Candidate) -> list[Certificate]:
-        if candidate.mapping == exact.mapping:
-            done(images)
-            return fallback
-        return [compare(exact_right, one.right(candidate.mapping, done=done),
-                        margin=margin, separate=not chosen)
-                for exact_right, one, margin in zip(right, runs, margins, strict=True)]
+        def right_of(found: Sequence[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.bool_]]:
+            return [right for one, *logits in zip(runs, found, exact_logits, strict=True)
+                    for right in kept(parts, logits[0], one.labels, logits[1])]
 
-    judged = certify_in_sequence(designs, certificates_of)
-    done((len(designs) - len(judged)) * images)  # what a failure spared
-    passed = [entry for entry in judged if holds(entry[1])]
+        exact_right = right_of(exact_logits)
+
+        def certificates_of(planned: Judged, level: float) -> list[Certificate]:
+            found = [one.logits(planned.design.mapping, done=progress.advance) for one in runs]
+            return [compare(before, after, margin=margin, metric=metric, level=level)
+                    for before, after, margin, metric
+                    in zip(exact_right, right_of(found), margins, metrics, strict=True)]
+
+        judged = [replace(planned, certificates=tuple(found))
+                  for planned, found in certify_in_order(sequence, certificates_of)]
+    passed = [one for one in judged if one.certified]
     if passed:
-        best, certificates = passed[-1]
-        return replace(result, best=best, certificates=tuple(certificates))
-    if chosen:
-        return replace(result, best=exact, certificates=tuple(fallback))
-    return replace(result, best=None, certificates=tuple(judged[0][1]) if judged else ())
+        return Verdict(kept=passed[-1].design, certificates=passed[-1].certificates,
+                       judged=judged)
+    return Verdict(kept=exact, judged=judged, certificates=tuple(
+        identical(right, margin=margin, metric=metric)
+        for right, margin, metric in zip(exact_right, margins, metrics, strict=True)))

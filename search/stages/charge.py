@@ -13,7 +13,7 @@ import numpy as np
 
 from hw.common.errors import InputError
 from hw.multipliers import Multiplier
-from search.measure.layer_fits import NONE
+from search.measure.fit_kinds import NONE
 from search.methods.base import Method
 from search.stages.calibrate import CHECKED_DESIGNS
 from search.stages.compensate import compensation_passes

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hw.common.progress import Task
 from hw.multipliers import Multiplier
-from search.measure.layer_fits import KINDS, NONE, layer_fits
+from search.measure.fit_kinds import KINDS, NONE
+from search.measure.layer_fits import layer_fits
+from search.measure.watched import Watch
 from search.stages.records import Compensated, Quantised
-from search.stages.watched import Watch
-from sim.compensation import LayerFit
+from sim.compensation.record import LayerFit
 from sim.network.quant_network import Images, QuantNetwork
 from sim.tables import pe_table
 

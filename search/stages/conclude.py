@@ -31,20 +31,24 @@ def conclude(found: Found, *, name: str, networks: Sequence[NetworkFacts],
     """
     problem = found.costs.problem
     alone = found.predictions.alone
+    methods = [replace(one.result, best=offer.best, chance=offer.chance, expected=offer.expected)
+               for one, offer in zip(found.searched, found.offers, strict=True)]
     return RunResult(
         name=name, chosen=found.chosen, networks=[
             replace(one, doubt=reference.doubt)
             for one, reference in zip(networks, found.references, strict=True)],
         layers=[LayerFacts.of(layer, called) for one in found.networks
                 for layer, called in zip(one.network.layers, one.layers, strict=True)],
-        multipliers=found.costs.facts, exact=found.exact, exact_forms=found.exact_forms,
-        methods=found.methods,
+        multipliers=found.costs.facts, exact=found.exact, exact_forms=found.baseline.forms,
+        methods=methods, judged=found.verdict.judged, expected=found.expected,
+        kept=found.verdict.kept, certificates=found.verdict.certificates,
         calibration=_calibration(found), compensation=_compensation(found),
         sensitivity={} if alone is None else _by_name(problem, alone),
         layer_energy_pj=_by_name(problem, found.costs.levels["array"].layer_energy_pj()),
-        objective=found.costs.objective, exact_figures=figures(found.costs, problem.exact),
+        objective=found.costs.objective, metric=tuple(found.metric),
+        kept_figures=figures(found.costs, problem.from_mapping(found.verdict.kept.mapping)),
         figures={method.method: figures(found.costs, problem.from_mapping(method.best.mapping))
-                 for method in found.methods if method.best is not None},
+                 for method in methods if method.best is not None},
         configuration=configuration, versions=versions, hashes=hashes)
 
 
@@ -105,8 +109,8 @@ def _compensation(found: Found) -> CompensationFacts | None:
         kind=fitted[0][1].kind, passes=fitted[0][1].passes,
         charge=found.charges[found.chosen].compensation,
         corrected=sum(fit.correction is not None for fit in kept), pairs=len(kept),
-        layers={one.prefix + layer: fits.fits[layer][used].kept
-                for one, fits, mapping in fitted for layer, used in mapping.items()},
+        layers={one.prefix + layer: fit.kept for one, fits, mapping in fitted
+                for layer, fit in fits.of(mapping).items()},
         right=sum(measured.right), plain_right=sum(plain.right), damage=measured.damage,
         plain_damage=plain.damage)
 

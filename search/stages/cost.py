@@ -28,15 +28,15 @@ from hw.ppa import (
     idle_array_fj,
     stream_energies,
 )
-from hw.ppa.chip.blocks import DEFAULT_PRESET, ChipPreset
+from hw.ppa.chip.blocks import DEFAULT_PRESET, ChipPreset, narrow_results_nj
 from hw.ppa.chip.levels import LevelEnergy, level_energies
 from hw.ppa.chip.workload import layer_work
 from hw.ppa.energy.operand_sample import PeCycles
 from hw.ppa.mapping.stored_pes import units_delay_ps
+from search.measure.watched import Watch
 from search.problem.space import Limits, Problem
 from search.report.record import MultiplierFacts
-from search.stages.records import Compensated, Costs, Inputs, Quantised
-from search.stages.watched import Watch
+from search.stages.records import Baseline, Compensated, Costs, Inputs, Quantised
 from sim.accuracy.evaluator import Constants
 from sim.network.layer import MappedLayer
 from sim.network.sampled_operands import IMAGES, sampled_operands
@@ -45,20 +45,23 @@ Energies = Callable[..., list[StreamEnergy]]
 
 
 def cost(networks: Sequence[Quantised], fits: Sequence[Compensated | None], inputs: Inputs,
-         limits: Limits, *, batch: int, objective: str, chip: ChipPreset, watch: Watch,
-         energies: Energies = stream_energies) -> Costs:
+         baseline: Baseline, limits: Limits, *, batch: int, objective: str, chip: ChipPreset,
+         watch: Watch, energies: Energies = stream_energies) -> Costs:
     """Return the costs of a round of the workload: of each array in each layer.
 
-    objective : the level whose energy is minimised. The others are those of `measure_costs`.
+    baseline : what energies and areas are relative to. objective : the level whose energy is
+    minimised. The others are those of `measure_costs`.
     """
     found = watch.each(
         "energy of every array on every layer", [len(inputs.pes)] * len(networks),
-        lambda one, fitted, progress: measure_costs(
+        lambda one, fitted, exact, progress: measure_costs(
             one.network.layers, operands(one), inputs.pes, reference=EXACT, bank=inputs.bank,
-            batch=batch, limits=limits, objective=objective, chip=chip, constants=fitted,
-            energies=energies, progress=progress), networks, fits)
-    return join_costs({one.prefix: own for one, own in zip(networks, found, strict=True)},
-                      [one.source.inferences for one in networks])
+            batch=batch, limits=limits, objective=objective, chip=chip, exact=exact,
+            constants=fitted, energies=energies, progress=progress),
+        networks, fits, baseline.levels)
+    joined = join_costs({one.prefix: own for one, own in zip(networks, found, strict=True)},
+                        [one.source.inferences for one in networks])
+    return joined if baseline.other is None else joined.relative_to(baseline.other)
 
 
 def operands(network: Quantised) -> dict[str, npt.NDArray[np.int16]]:
@@ -108,6 +111,7 @@ def join_costs(networks: Mapping[str, Costs], inferences: Sequence[int]) -> Cost
 def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDArray[np.int16]],
                   pes: Mapping[str, MappedPe], *, reference: str, bank: BankConfig, batch: int,
                   limits: Limits, objective: str = "array", chip: ChipPreset = DEFAULT_PRESET,
+                  exact: Sequence[LevelEnergy] | None = None,
                   constants: Constants | None = None, energies: Energies = stream_energies,
                   progress: Task | None = None) -> Costs:
     """Return the costs of every (layer, multiplier), at every level.
@@ -115,7 +119,8 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
     operands : layer -> int16[groups, m, k], activations in streaming order. pes : by multiplier,
     the columns of the problem in order; `reference` is one of them. bank : rows, columns and
     partial-sum width. batch : images per weight loading. objective : one of `LEVELS`. chip : what
-    surrounds the arrays. constants : what each layer has on each multiplier: with other weights an
+    surrounds the arrays. exact : of the array that a preset's share is of, by default the
+    reference. constants : what each layer has on each multiplier: with other weights an
     array spends other energy. energies : as `hw.ppa.stream_energies`, which may keep what it
     measures. progress : advanced once per multiplier.
     """
@@ -138,25 +143,32 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
                 progress.advance(note=name)
     works = layer_work(layers, bank, batch=batch)
     # The slowest unit sets the clock, array or not.
-    around = units_delay_ps(pes[reference].technology)
-    exact = level_energies(pes[reference], streams[reference], layers, works, bank, batch=batch,
-                           preset=chip, clock_ps=max(around, pes[reference].delay_ps))
+    around = units_delay_ps(pes[reference].technology, bank.form)
+    own_exact = level_energies(
+        pes[reference], streams[reference], layers, works, bank, batch=batch, preset=chip,
+        clock_ps=max(around, pes[reference].delay_ps), exact=exact)
     spent = [level_energies(pe, streams[name], layers, works, bank, batch=batch, preset=chip,
-                            exact=exact) for name, pe in pes.items()]
-    pe_cycles = [one.array.pe_cycles for one in exact]
+                            exact=exact or own_exact) for name, pe in pes.items()]
+    # What a layer reads decides how wide the results of the layer before it are.
+    writers = {layer.name: work for layer, work in zip(layers, works, strict=True)}
+    narrow_pj = 1e3 * np.array([[narrow_results_nj(
+        writers[layer.fed_by], bank, one.widths.act, batch=batch, preset=chip)
+        if layer.fed_by else 0.0 for one in row]
+        for layer, row in zip(layers, zip(*spent, strict=True), strict=True)])
+    pe_cycles = [one.array.pe_cycles for one in own_exact]
     arrays = [array_cost(pe, rows=bank.rows, cols=bank.cols) for pe in pes.values()]
     problem = Problem(
         layers=tuple(layer.name for layer in layers), multipliers=tuple(pes),
         reference=list(pes).index(reference), dynamic_pj=_dynamic_pj(
             spent, lambda one: one.array.total_nj - one.array.leakage_nj),
-        cycles=np.array([one.array.cycles for one in exact]),
+        cycles=np.array([one.array.cycles for one in own_exact]),
         leakage_uw=1e-3 * np.array([array.leakage_nw for array in arrays]),
         delay_ps=np.maximum([array.delay_ps for array in arrays], around),
         area_um2=np.array([array.area_um2 for array in arrays]), area_limit=limits.area_limit,
         max_arrays=limits.max_arrays, keep_exact=limits.keep_exact,
         idle_fj=idle_array_fj(pes[reference].technology, bank) if limits.max_arrays > 1 else 0.0)
     return Costs(
-        objective=objective, cycles=sum(one.chip.cycles for one in exact),
+        objective=objective, cycles=sum(one.chip.cycles for one in own_exact),
         pe_cycles=sum(pe_cycles), levels={
             "multiplier": replace(problem, leakage_uw=np.zeros(len(pes)), idle_fj=0.0,
                                   dynamic_pj=_dynamic_pj(spent, lambda one: one.multiplier_nj)),
@@ -165,7 +177,8 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
             "chip": replace(problem, leakage_uw=chip.overhead * problem.leakage_uw,
                             idle_fj=chip.overhead * problem.idle_fj,
                             dynamic_pj=_dynamic_pj(spent, lambda one: one.chip.chip_nj
-                                                   - chip.overhead * one.array.leakage_nj))},
+                                                   - chip.overhead * one.array.leakage_nj)
+                            - narrow_pj)},
         facts=tuple(_facts(
             pe, energy_fj=np.average([one.mean_fj for one in streams[name]], weights=pe_cycles),
             multiplier_fj=np.average([one.multiplier_fj for one in streams[name]],

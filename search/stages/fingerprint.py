@@ -15,6 +15,8 @@ def fingerprint(options: Options, inputs: Inputs, networks: Sequence[Quantised]
     """Return name -> SHA-256 of a file or of images, or a word such as the compensation."""
     circuits = hashlib.sha256("".join(m.digest for m in inputs.multipliers.values()).encode())
     own = {"activations": "symmetric"} if options.symmetric else {}
+    if options.metric != "top1":
+        own["metric"] = options.metric
     if options.technology is not None:
         own["technology"] = inputs.pes[EXACT].technology.digest
     for one in networks:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from hw.machine.operands import LayerOperands, check_operands
 from hw.machine.pe import kind_for
 from hw.multipliers import Multiplier
+from search.measure.watched import Watch
 from search.problem.workload import Workload
 from search.stages.records import Inputs, Quantised
-from search.stages.watched import Watch
 from sim.accuracy.labels import class_scores_check
 from sim.network.quant_network import QuantNetwork
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 
 from hw.common.errors import InputError, ToolError
 from hw.machine.design import BankConfig
 from hw.machine.pe import FORMS
-from hw.multipliers import EXACT, get
+from hw.machine.pe.kind import Dataflow
+from hw.multipliers import EXACT, Multiplier, get
 from hw.ppa import MappedPe, load_pe
 from hw.ppa.chip.array import array_cost
 from hw.ppa.library.chosen import technology_of
 from hw.ppa.library.technology import Technology
+from hw.ppa.mapping.build import load_or_map
+from hw.ppa.mapping.emitted import EmitPes
 from search.options import Options
 from search.problem.multipliers import choose_multipliers
 from search.problem.space import Problem
@@ -23,8 +27,11 @@ from search.problem.splits import check_source, check_untouched, load_splits
 from search.stages.records import Inputs
 
 
-def read(options: Options) -> Inputs:
-    """Read and check all but the networks; raises InputError or ToolError."""
+def read(options: Options, emit: EmitPes) -> Inputs:
+    """Read and check all but the networks; raises InputError or ToolError.
+
+    emit : writes the Verilog of PEs that are not stored.
+    """
     for method in options.methods:
         method.check()
     sources = options.workload.networks
@@ -37,15 +44,16 @@ def read(options: Options) -> Inputs:
     multipliers = choose_multipliers([word for some in words.values() for word in some], bank)
     technology = technology_of(options.technology, None)
     technology.require_energy()
+    load = partial(_load, options, technology, emit)
     pes: dict[str, MappedPe] = {}
     banks = {}
     chosen = {some: list(choose_multipliers(some, bank)) for some in dict.fromkeys(words.values())}
     for label, some in words.items():
         names = chosen[some]
         try:
-            own = {name: pes.get(name) or load_pe(
-                multipliers[name], bank.psum_width, technology, dataflow=bank.dataflow,
-                folder=options.pes) for name in names}
+            own = pes | load({name: multipliers[name] for name in names if name not in pes},
+                             bank.dataflow)
+            own = {name: own[name] for name in names}
             _check_limits(options, bank, own)
         except (InputError, ToolError) as error:
             if label == options.method or some == options.multipliers:
@@ -55,7 +63,7 @@ def read(options: Options) -> Inputs:
         pes |= own
         banks[label] = names
     columns = list(pes)
-    exact_pes = {bank.form: pes[EXACT]} | dict(_other_forms(options, bank, technology))
+    exact_pes = {bank.form: pes[EXACT]} | dict(_other_forms(bank, load))
     splits = tuple(load_splits(source.model, data=source.data, separate=source.splits,
                                seed=options.seed, limit=source.limit) for source in sources)
     check_untouched({source.name: one for source, one in zip(sources, splits, strict=True)})
@@ -65,14 +73,24 @@ def read(options: Options) -> Inputs:
         offered={label: sorted(map(columns.index, names)) for label, names in banks.items()})
 
 
-def _other_forms(options: Options, bank: BankConfig,
-                 technology: Technology) -> Iterator[tuple[str, MappedPe]]:
-    """Return the exact PE in the forms that fit the bank and are stored: more may be built."""
+def _load(options: Options, technology: Technology, emit: EmitPes,
+          multipliers: Mapping[str, Multiplier], dataflow: Dataflow) -> dict[str, MappedPe]:
+    """Return PEs: from the folder that the user names, else mapped where they are not stored."""
+    width = options.bank().psum_width
+    if options.pes is None:
+        return load_or_map(multipliers, width, technology, dataflow, emit, quiet=options.quiet)
+    return {name: load_pe(multiplier, width, technology, dataflow=dataflow, folder=options.pes)
+            for name, multiplier in multipliers.items()}
+
+
+def _other_forms(bank: BankConfig,
+                 load: Callable[[Mapping[str, Multiplier], Dataflow], Mapping[str, MappedPe]]
+                 ) -> Iterator[tuple[str, MappedPe]]:
+    """Return the exact PE in the forms that fit the bank; a folder of the user's has some."""
     for form, dataflow in FORMS.items():
         if form != bank.form and not (bank.rows % dataflow.macs or bank.cols % dataflow.outputs):
             with suppress(ToolError):
-                yield form, load_pe(get(EXACT), bank.psum_width, technology, dataflow=dataflow,
-                                    folder=options.pes)
+                yield form, load({EXACT: get(EXACT)}, dataflow)[EXACT]
 
 
 def _check_limits(options: Options, bank: BankConfig, pes: Mapping[str, MappedPe]) -> None:

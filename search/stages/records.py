@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,17 +15,29 @@ import numpy.typing as npt
 from hw.machine.design import BankConfig
 from hw.multipliers import Multiplier
 from hw.ppa import MappedPe
+from hw.ppa.chip.levels import LevelEnergy
 from search.measure.damage import Damage
-from search.measure.designs import Measured
+from search.measure.designs import Measured, key
 from search.problem.space import Problem
 from search.problem.splits import Splits
 from search.problem.workload import NetworkSource, own_layers
-from search.report.record import Candidate, ExactForm, MethodResult, MultiplierFacts
-from sim.compensation import Correction, LayerFit
+from search.report.record import (
+    Candidate,
+    Certificate,
+    Figures,
+    Judged,
+    MethodResult,
+    MultiplierFacts,
+    least_energy,
+)
+from sim.accuracy.evaluator import Constants
+from sim.compensation.correction import Correction
+from sim.compensation.record import LayerFit
 from sim.network.layer import MappedLayer
 from sim.network.quant_network import QuantNetwork
 
 Float = npt.NDArray[np.float64]
+KEPT_WEIGHTS = 2**27  # of layers with their constants, three bytes each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +97,18 @@ class Charges:
 class Compensated:
     """The fit of every (layer, multiplier) of one network; `Constants` of evaluators.
 
-    kind : one of `search.measure.layer_fits.KINDS`. fits : layer -> multiplier -> what was fitted.
-    passes : over the calibration images that the fits took.
+    kind : one of `search.measure.fit_kinds.KINDS`. fits : layer -> multiplier -> what was fitted.
+    passes : over the calibration images that the fits took. refits : designs of this network, by
+    `search.measure.designs.key`, that have fits of their own: layer -> fit.
     """
 
     kind: str
     fits: Mapping[str, Mapping[str, LayerFit]]
     passes: float
-    _layers: dict[tuple[str, str], MappedLayer] = field(default_factory=dict, repr=False)
+    refits: Mapping[str, Mapping[str, LayerFit]] = field(default_factory=dict, repr=False)
+    _layers: OrderedDict[tuple[str, str], MappedLayer] = field(
+        default_factory=OrderedDict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __call__(self, layer: MappedLayer, multiplier: str) -> MappedLayer:
         """Return a layer with the constants it has on an array of this multiplier."""
@@ -97,18 +116,53 @@ class Compensated:
         if correction is None:
             return layer
         identity = layer.name, multiplier
-        if identity not in self._layers:
-            self._layers[identity] = correction.apply(layer)
-        return self._layers[identity]
+        with self._lock:
+            if identity not in self._layers:
+                self._layers[identity] = correction.apply(layer)
+                while sum(one.weights.size for one in self._layers.values()) > KEPT_WEIGHTS:
+                    self._layers.popitem(last=False)
+            self._layers.move_to_end(identity)
+            return self._layers[identity]
 
     def error_power(self) -> Float:
         """Return the mean squared error of the output that is left, float64[N, K]."""
         return np.array([[fit.error for fit in row.values()] for row in self.fits.values()])
 
+    def of(self, mapping: Mapping[str, str]) -> Mapping[str, LayerFit]:
+        """Return the fit of each layer under a mapping."""
+        return self.refits.get(key(mapping)) or {
+            layer: self.fits[layer][name] for layer, name in mapping.items()}
+
+    def own(self, mapping: Mapping[str, str]) -> Constants | None:
+        """Return the constants of a design that has fits of its own, None for any other."""
+        if key(mapping) not in self.refits:
+            return None
+        corrections = self.corrections(mapping)
+        return lambda layer, _multiplier: (
+            corrections[layer.name].apply(layer) if layer.name in corrections else layer)
+
     def corrections(self, mapping: Mapping[str, str]) -> dict[str, Correction]:
         """Return the constants of the layers that a mapping changes."""
-        found = {layer: self.fits[layer][name].correction for layer, name in mapping.items()}
-        return {layer: correction for layer, correction in found.items() if correction is not None}
+        return {layer: fit.correction for layer, fit in self.of(mapping).items()
+                if fit.correction is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """The exact arrays that keep up with the bank's clock; figures are relative to the least.
+
+    forms : form of the PEs -> figures, the bank's own first. levels : of each network, the
+    energies of every layer on the array of least energy.
+    """
+
+    forms: Mapping[str, Figures]
+    levels: Sequence[Sequence[LevelEnergy]]
+
+    @property
+    def other(self) -> Figures | None:
+        """Of the array that figures are relative to, None where it is the bank's own exact one."""
+        least = least_energy(self.forms)
+        return None if least == next(iter(self.forms)) else self.forms[least]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +180,12 @@ class Costs:
     pe_cycles: float
     cycles: float
 
+    def relative_to(self, baseline: Figures) -> Costs:
+        """Return the costs with energies and areas relative to another exact array."""
+        return replace(self, levels={level: replace(
+            problem, baseline_pj=1e3 * baseline.energy_nj[level],
+            baseline_um2=baseline.area_um2) for level, problem in self.levels.items()})
+
     @property
     def problem(self) -> Problem:
         """What is searched."""
@@ -136,12 +196,12 @@ class Costs:
 class Reference:
     """The exact network on its search images, which every design is compared with.
 
-    logits : float32[n, classes]. right : bool[n]. doubt : why it may know nothing of these
-    images, empty where it does.
+    logits : float32[n, classes]. right : bool[n] of each part of the metric. doubt : why it may
+    know nothing of these images, empty where it does.
     """
 
     logits: npt.NDArray[np.float32]
-    right: npt.NDArray[np.bool_]
+    right: Sequence[npt.NDArray[np.bool_]]
     doubt: str
 
 
@@ -185,39 +245,73 @@ class Searched:
     answers: Sequence[Measured]
 
 
+class Pooled(NamedTuple):
+    """A design that was measured; methods : that asked for it."""
+
+    design: Candidate
+    answer: Measured
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to certify, in which order, by the search split alone.
+
+    expected : mean relative energy that it would leave. best : the design of most saving times
+    chance, None where none counts; chance : of it.
+    """
+
+    sequence: Sequence[Judged]
+    expected: float
+    best: Candidate | None
+    chance: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the certify split allows.
+
+    judged : the whole order. kept : handed over.
+    certificates : of `kept`, of each claim.
+    """
+
+    judged: Sequence[Judged]
+    kept: Candidate
+    certificates: tuple[Certificate, ...]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Found:
     """All that the stages of a run handed on.
 
-    charges : of each method. fits : None for a network without any. methods : certified, the
-    chosen one last. margins : of each network's certificates. compared : the kept design on the
-    search splits, as it is and where layers keep their own constants; None where they do.
+    charges : of each method. fits : None for a network without any. metric : its parts. searched :
+    of each method, the chosen one last; offers : what each would hand over. expected : mean energy
+    that the plan would leave. margins : of each claim. compared : the kept design on the search
+    splits, as it is and where layers keep their own constants; None where they do.
     """
 
     networks: Sequence[Quantised]
     charges: Mapping[str, Charges]
     fits: Sequence[Compensated | None]
     costs: Costs
-    exact_forms: Sequence[ExactForm]
+    baseline: Baseline
+    metric: Sequence[str]
     references: Sequence[Reference]
     exact: Candidate
     predictions: Predictions
     searched: Sequence[Searched]
-    methods: Sequence[MethodResult]
+    offers: Sequence[Plan]
+    expected: float
+    verdict: Verdict
     margins: Sequence[float]
     compared: tuple[Measured, Measured] | None
 
     @property
     def chosen(self) -> str:
         """The run's own method."""
-        return self.methods[-1].method
-
-    @property
-    def best(self) -> Candidate:
-        """The design that is kept, of the last method: the exact one where none was found."""
-        return self.methods[-1].best or self.exact
+        return self.searched[-1].result.method
 
     @property
     def own_mappings(self) -> list[dict[str, str]]:
         """The mapping of the kept design for each network, by its own layers' names."""
-        return [own_layers(one.prefix, self.best.mapping) for one in self.networks]
+        return [own_layers(one.prefix, self.verdict.kept.mapping) for one in self.networks]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import chain
 
 from hw.common.progress import Task
 from hw.multipliers import Multiplier
 from search.measure.designs import Measured
 from search.measure.evaluation import SplitRuns, Workers, split_runs
+from search.measure.metric import METRICS, check_classes, kept
 from search.measure.probes import relative_damage
+from search.measure.watched import Watch
 from search.problem.space import Problem
 from search.report.record import Candidate
 from search.stages.records import Compensated, Quantised, Reference
-from search.stages.watched import Watch
 from sim.accuracy.doubt import doubt
 
 Mappings = Sequence[Mapping[str, str]]
@@ -25,47 +28,54 @@ def on_split(split: str, network: Quantised, workers: Workers, fits: Compensated
                       name=network.splits.sources[split], prefix=network.prefix)
 
 
-def refer(runs: Sequence[SplitRuns], *, watch: Watch) -> tuple[Reference, ...]:
-    """Run each network exactly on its search images."""
+def refer(runs: Sequence[SplitRuns], *, parts: Sequence[str] = METRICS["top1"], watch: Watch
+          ) -> tuple[Reference, ...]:
+    """Run each network exactly on its search images; parts : of the metric."""
     return watch.each("exact network on the search images", [len(one.labels) for one in runs],
-                      _refer, runs)
+                      partial(_refer, parts), runs)
 
 
-def _refer(runs: SplitRuns, progress: Task) -> Reference:
+def _refer(parts: Sequence[str], runs: SplitRuns, progress: Task) -> Reference:
     logits = runs.logits({}, done=progress.advance)
-    found = logits.argmax(axis=1)
-    return Reference(logits=logits, right=found == runs.labels, doubt=doubt(
-        found, runs.labels, logits.shape[1], what="search images"))
+    check_classes(parts, logits.shape[1], runs.name)
+    return Reference(
+        logits=logits, right=kept(parts, logits, runs.labels, logits), doubt=doubt(
+            logits.argmax(axis=1), runs.labels, logits.shape[1], what="search images"))
 
 
 def exact_design(problem: Problem, references: Sequence[Reference]) -> Candidate:
-    """Return the design that everything is relative to: every layer on the exact array."""
+    """Return the design that changes nothing: every layer on the exact array."""
     return Candidate(
-        mapping=problem.to_mapping(problem.exact), energy=1.0, area=1.0, evaluation=0,
-        right=tuple(int(one.right.sum()) for one in references),
-        images=tuple(len(one.right) for one in references))
+        mapping=problem.to_mapping(problem.exact), energy=problem.exact_energy,
+        area=problem.relative_area(problem.exact), evaluation=0,
+        right=tuple(int(right.sum()) for one in references for right in one.right),
+        images=tuple(len(right) for one in references for right in one.right))
 
 
-def compare(mappings: Mappings, *, runs: Sequence[SplitRuns], references: Sequence[Reference]
-            ) -> list[Measured]:
+def compare(mappings: Mappings, *, runs: Sequence[SplitRuns], references: Sequence[Reference],
+            parts: Sequence[str] = METRICS["top1"]) -> list[Measured]:
     """Return how designs do beside the exact network, of every network.
 
-    runs : of each network on its search split.
+    runs : of each network on its search split. parts : of the metric.
     """
-    found = [_compared(mappings, *network) for network in zip(runs, references, strict=True)]
-    return [Measured(right=right, lost=lost, damages=damages)
+    found = [_compared(mappings, parts, *network)
+             for network in zip(runs, references, strict=True)]
+    return [Measured(right=tuple(chain.from_iterable(right)), lost=tuple(chain.from_iterable(lost)),
+                     damages=damages)
             for right, lost, damages in (zip(*design, strict=True)
                                          for design in zip(*found, strict=True))]
 
 
-def _compared(mappings: Mappings, runs: SplitRuns, reference: Reference
-              ) -> list[tuple[int, int, float]]:
-    """Return (right, lost, damage) of one network under each mapping."""
+def _compared(mappings: Mappings, parts: Sequence[str], runs: SplitRuns, reference: Reference
+              ) -> list[tuple[list[int], list[int], float]]:
+    """Return (right, lost, damage) of one network under each mapping, counts of each part."""
     runs.prepare(mappings)
     found = []
     for mapping in mappings:
         logits = runs.logits(mapping)
-        right = logits.argmax(axis=1) == runs.labels
-        found.append((int(right.sum()), int((reference.right & ~right).sum()),
+        right = kept(parts, logits, runs.labels, reference.logits)
+        found.append(([int(one.sum()) for one in right],
+                      [int((exact & ~one).sum())
+                       for exact, one in zip(reference.right, right, strict=True)],
                       relative_damage(logits, reference.logits)))
     return found

@@ -132,7 +132,7 @@ class TrialStore:
         self._kept.add(identity)
         params, distributions = self._parameters(candidate)
         trial = optuna.trial.create_trial(
-            values=[candidate.energy, candidate.search_top1], params=params,
+            values=[candidate.energy, candidate.search_share], params=params,
             distributions=distributions,
             constraints={"accuracy": float(shortfall),
                          "area": candidate.area - self._area_limit - TOLERANCE},

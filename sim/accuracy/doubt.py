@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtrc
 
 from sim.data.presets import PRESETS
 
@@ -51,6 +50,8 @@ def doubt(answers: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], classes
 
 def is_chance_level(right: int, images: int, chance: float) -> bool:
     """Return whether answers that are right by `chance` each would be right as often as that."""
+    from scipy.special import bdtrc
+
     return bool(bdtrc(right - 1, images, chance) > SIGNIFICANCE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +65,13 @@ class Evaluator:
         self._logits: dict[tuple[str, ...], npt.NDArray[np.float32]] = {}
         self._lock = threading.Lock()  # batches run side by side
         self.layer_runs = 0  # layers computed so far, times batches: what reuse saves
+
+    def with_constants(self, constants: Constants | None) -> Evaluator:
+        """Return an evaluator on the same images for other constants; nothing is kept of this."""
+        other = copy(self)
+        other._constants, other._logits = constants, {}
+        other._states, other._bytes = OrderedDict(), 0
+        return other
 
     def logits(self, mapping: Mapping[str, str], *, done: Done = ignore_progress
                ) -> npt.NDArray[np.float32]:

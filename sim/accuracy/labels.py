@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
 from sim.data.content import checked_labels
-from sim.network.quant_network import OutputCheck
+
+if TYPE_CHECKING:
+    from sim.network.quant_network import OutputCheck
 
 
 def class_scores_check(model: Path, labels: Sequence[tuple[str, npt.NDArray[np.int64]]]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.common.progress import task
 from sim.data import Images
-from sim.network.quant_network import QuantNetwork
 from sim.tables import Table
+
+if TYPE_CHECKING:
+    from sim.network.quant_network import QuantNetwork
 
 
 def top_k(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], k: int) -> int:

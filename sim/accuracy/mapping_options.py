@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hw.common.errors import InputError, unknown_name
 from hw.common.records import read_record
 from hw.multipliers import get, resolve
-from sim.network.quant_network import QuantNetwork
 from sim.tables import Table, load_table, pe_table
+
+if TYPE_CHECKING:
+    from sim.network.quant_network import QuantNetwork
 
 
 def add_multiplier_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:

@@ -11,21 +11,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, ToolError, run_command_line, unknown_name
 from hw.common.files import write_json, write_text
 from hw.common.outputs import OutputFile
-from hw.common.progress import task
+from hw.common.progress import start, task
 from hw.rtl.process import emit_design
-from sim.bench import end_to_end
 from sim.bench.contenders.all import BASELINE, HARD, TYPICAL, contenders
-from sim.bench.machine import describe
-from sim.bench.report import around, markdown, update_page
-from sim.bench.results import Results
-from sim.bench.shapes import load_shapes
-from sim.bench.stack import make, measure
+
+if TYPE_CHECKING:
+    from sim.bench.results import Results
 
 CONTENDERS = contenders(emit_design)
 NETWORKS = ("resnet20", "resnet50")
@@ -88,7 +85,12 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def run(arguments: argparse.Namespace) -> Results:
     """Measure what the options ask for."""
-    _check(arguments)
+    from sim.bench import end_to_end
+    from sim.bench.machine import describe
+    from sim.bench.results import Results
+    from sim.bench.shapes import load_shapes
+    from sim.bench.stack import make, measure
+
     quiet, machine = arguments.json, describe()
     shapes = load_shapes(arguments.shapes)
     threads = sorted(set(arguments.threads))
@@ -125,6 +127,12 @@ def main() -> int:
     arguments = _parser().parse_args()
     if arguments.plot and arguments.plot.suffix != ".svg":
         raise InputError(f"{arguments.plot}: --plot must end in .svg")
+    if not arguments.source:
+        _check(arguments)
+        start("timing the simulator", quiet=arguments.json)
+    from sim.bench.report import around, markdown, update_page
+    from sim.bench.results import Results
+
     if arguments.markdown:
         around(arguments.markdown)  # before minutes of work
     results = Results.load(arguments.source) if arguments.source else run(arguments)

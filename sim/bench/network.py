@@ -3,16 +3,22 @@
 `python -m sim.bench.network ARGUMENTS` prints JSON; ARGUMENTS are those of `run_file`, in JSON.
 """
 
+import argparse
 import json
-import sys
 
 from hw.common.errors import run_command_line
-from sim.bench.end_to_end import run_file
 
 
 def main() -> None:
     """Measure in this very process."""
-    print(json.dumps(run_file(**json.loads(sys.argv[1]))))
+    parser = argparse.ArgumentParser(prog="python -m sim.bench.network", description="Speed and "
+                                     "memory of one network; python -m sim.bench starts this.")
+    parser.add_argument("arguments", type=json.loads, metavar="JSON",
+                        help="arguments of sim.bench.end_to_end.run_file, by name")
+    arguments = parser.parse_args().arguments
+    from sim.bench.end_to_end import run_file
+
+    print(json.dumps(run_file(**arguments)))
 
 
 if __name__ == "__main__":

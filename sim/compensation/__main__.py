@@ -10,7 +10,7 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import OutputFile
@@ -18,11 +18,12 @@ from sim.accuracy.doubt import warn_of_chance
 from sim.accuracy.labels import class_scores_check
 from sim.accuracy.logits import evaluate, top_k
 from sim.accuracy.mapping_options import add_multiplier_options, check_choice, chosen_tables
-from sim.compensation import KINDS, Calibration, Compensation, logit_divergence
-from sim.compensation.calibration import HOLD_OUT_TEMPERATURE
+from sim.compensation.kinds import KINDS
 from sim.data import load_data, load_images
-from sim.network.quant_network import Images
 from sim.options import DATA_HELP, add_options, check_counts, load_network, preprocessing
+
+if TYPE_CHECKING:
+    from sim.compensation.record import Compensation
 
 FIT_IMAGES = 256
 EXACT, PLAIN = "exact", "none"
@@ -74,8 +75,11 @@ def main() -> int:
     data = load_data(arguments.data, pixels, limit=arguments.limit)
     network = load_network(arguments, arguments.model, arguments.data, pixels, check_output=(
         class_scores_check(arguments.model, [(arguments.data, data.labels)])))
+    from sim.compensation.calibration import Calibration
+    from sim.compensation.divergence import logit_divergence
+
     tables = chosen_tables(arguments, network)
-    images: Images = load_images(arguments.calibration, pixels, limit=arguments.fit)
+    images = load_images(arguments.calibration, pixels, limit=arguments.fit)
     quiet = arguments.json
     calibration = Calibration(network, images, quiet=quiet)
     found = [calibration.fit(tables, kind, measured=not arguments.uniform, quiet=quiet)
@@ -111,6 +115,8 @@ def main() -> int:
 
 
 def _report(result: dict[str, Any]) -> Iterator[str]:
+    from sim.compensation.calibration import HOLD_OUT_TEMPERATURE
+
     yield (f"logits against the exact network's: KL in nats per image, on {result['n']} images, "
            f"and at temperature {HOLD_OUT_TEMPERATURE:g} on the "
            f"{result['held_out_images']} held out")

@@ -1,24 +1,30 @@
 """Fitting compensations: one exact pass, cached, and one approximate pass per fit.
 
 Both networks go through the calibration images layer by layer. Three images of four give the
-least-squares lines; the fourth is held out and decides which constants are kept.
+weights and the least-squares lines; the fourth is held out and decides which constants are kept.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from hw.common.errors import InputError, unknown_name
 from hw.common.progress import task
+from sim.compensation.chosen_weights import Products, Terms, choose_weights
 from sim.compensation.correction import Correction, with_weights
 from sim.compensation.divergence import logit_divergence
 from sim.compensation.fold import fold
-from sim.compensation.moments import Line, Moments
+from sim.compensation.kinds import CHOSEN, KINDS, OWN
+from sim.compensation.moments import SLOPES, Line, Moments
 from sim.compensation.record import (
     Compensation,
     LayerFit,
@@ -27,20 +33,16 @@ from sim.compensation.record import (
     table_digest,
 )
 from sim.compensation.weight_map import act_counts, weight_map
+from sim.kernels.jit.workers import run_all
 from sim.network.layer import MappedLayer
 from sim.network.quant_network import Images, QuantNetwork, State
-from sim.tables import Table
+from sim.tables import Table, code_table
 
-# What may be changed: the weights, and how the requantiser is fitted.
-KINDS: Mapping[str, tuple[bool, str | None]] = {
-    "affine": (False, "affine"), "bias": (False, "bias"), "weights": (True, None),
-    "weights+bias": (True, "bias"), "weights+affine": (True, "affine")}
 HOLD_OUT_EVERY = 4  # every fourth image is held out
 # Networks are confident on training images: at 1 a few of the held-out images would decide.
 HOLD_OUT_TEMPERATURE = 2.0
-SLOPES = (0.25, 4.0)  # limits of a plausible slope
 KEPT_BYTES = 2**30
-FITTED_ROWS = 2**17  # of a layer, over all images; more hardly change a line or a mean
+FITTED_ROWS = 3 * 2**12  # of a layer, over all images; more hardly change a line or a weight
 
 NONE = "none"
 
@@ -48,6 +50,7 @@ Sums = npt.NDArray[np.int32]
 Codes = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float32]
+FitLayer = Callable[[MappedLayer, Table, Sequence[State]], LayerFit]
 
 
 class Calibration:
@@ -73,7 +76,6 @@ class Calibration:
         self.fitted_images, self.held_out_images = int((~held_out).sum()), int(held_out.sum())
         batches = [list(network.batches(images[chosen]))
                    for chosen in (~held_out, held_out)]
-        self._kept_bytes = kept_bytes
         self._fitting = len(batches[0])  # batches before this one are for fitting
         self._batches = [batch for part in batches for batch in part]
         # Of each batch, the images of its part before it.
@@ -85,9 +87,8 @@ class Calibration:
             layer.name: _stride(layer, math.ceil(max(
                 size / kept_bytes, len(images) * layer.positions / FITTED_ROWS)))
             for layer in network.layers}
-        self._sums: dict[str, list[Sums]] = {layer.name: [] for layer in network.layers}
-        self._outputs: dict[str, list[npt.NDArray[np.generic]]] = {  # held out
-            layer.name: [] for layer in network.layers}
+        self._sums: dict[str, Sums] = {}
+        self._outputs: dict[str, npt.NDArray[np.generic]] = {}  # held out
         self._logits = self._run_exactly(quiet)
         self._digest = network_digest(network)
 
@@ -115,28 +116,77 @@ class Calibration:
         """
         if kind not in KINDS:
             raise unknown_name("kind of compensation", kind, KINDS)
+
+        def fit_layer(layer: MappedLayer, table: Table, states: Sequence[State]) -> LayerFit:
+            with threadpool_limits(limits=1, user_api="blas"):
+                inputs = self._inputs(layer, states, counted=measured)
+                return self._choose(layer, table, self._options(layer, table, inputs, kind))
+
+        tables = inexact(self.network.check_tables(tables))
+        fits, logits = self._in_order(tables, fit_layer, quiet=quiet)
+        held_out = self._batches[self._fitting:]
+        plain = np.concatenate([self.network.run(batch, tables) for batch in held_out])
+        return self._compensation(kind, fits, plain, logits)
+
+    def refit(self, tables: Mapping[str, Table], fits: Mapping[str, LayerFit], *,
+              quiet: bool = True) -> Compensation:
+        """Return fits of layers alone with new lines, in order, on the inputs that they will have.
+
+        Weights stay as they were chosen. What is `plain` in the result is the network with the
+        fits as they were: the new lines are kept where held-out logits gain, all of them or none.
+
+        fits : of every layer of `tables` that is not exact, as `alone` makes them.
+        """
+        def fit_layer(layer: MappedLayer, table: Table, states: Sequence[State]) -> LayerFit:
+            fit = fits[layer.name]
+            if fit.correction is None or not fit.kept.endswith("affine"):
+                return fit
+            inputs, chosen = self._inputs(layer, states), fit.correction.weight_codes is not None
+            base = (with_weights(layer, fit.correction.apply(layer).weight_codes) if chosen
+                    else layer)
+            new = self._fitted(base, table, inputs, "affine")
+            return replace(fit, correction=Correction.of(new, weights=chosen), error=self._error(
+                layer, _Option(fit.kept, new, self.network.row_sums(
+                    new, inputs.held_out, table))))
+
+        def known(layer: MappedLayer, _table: Table, _states: Sequence[State]) -> LayerFit:
+            return fits[layer.name]
+
+        tables = inexact(self.network.check_tables(tables))
+        (_, before), (found, after) = (self._in_order(tables, one, quiet=quiet)
+                                       for one in (known, fit_layer))
+        return self._compensation("refit", found, before, after)
+
+    def _in_order(self, tables: Mapping[str, Table], fit_layer: FitLayer, *, quiet: bool
+                  ) -> tuple[dict[str, LayerFit], Logits]:
+        """Return the fits of all layers of `tables`, and the held-out logits with them.
+
+        fit_layer : asked for each in turn, with the states before it on each batch.
+        """
         network = self.network
-        tables = inexact(network.check_tables(tables))
         fits: dict[str, LayerFit] = {}
         with task("compensating", len(network.layers), quiet=quiet) as progress:
             states: list[State] = [network.start(batch) for batch in self._batches]
             done = 0
             for layer in network.layers:
-                step = network.layer_steps[layer.name]
+                step, view = network.layer_steps[layer.name], network
                 states = [network.advance(state, done, step, {}) for state in states]
                 if layer.name in tables:
-                    chosen = self._fit_layer(layer, tables[layer.name], states, kind, measured)
-                    fits[layer.name], states = chosen
-                else:
-                    states = [network.advance(state, step, step + 1, {}) for state in states]
+                    fits[layer.name] = fit = fit_layer(layer, tables[layer.name], states)
+                    if fit.correction is not None:
+                        view = network.with_layers({layer.name: fit.correction.apply(layer)})
+                states = [view.advance(state, step, step + 1, tables) for state in states]
                 done = step + 1
                 progress.advance(note=layer.name)
-            logits = [network.finish(network.advance(state, done, network.step_count, {}))
-                      for state in states[self._fitting:]]
-        plain = [network.run(batch, tables) for batch in self._batches[self._fitting:]]
+        return fits, np.concatenate([
+            network.finish(network.advance(state, done, network.step_count, {}))
+            for state in states[self._fitting:]])
+
+    def _compensation(self, kind: str, fits: Mapping[str, LayerFit], plain: Logits, logits: Logits
+                      ) -> Compensation:
+        """Return fits with the divergence of held-out logits without and with them."""
         plain_divergence, divergence = (
-            logit_divergence(self._logits, np.concatenate(parts), HOLD_OUT_TEMPERATURE)
-            for parts in (plain, logits))
+            logit_divergence(self._logits, one, HOLD_OUT_TEMPERATURE) for one in (plain, logits))
         return Compensation(
             kind=kind, network=self._digest, layers=fits, fitted_images=self.fitted_images,
             held_out_images=self.held_out_images, plain_divergence=plain_divergence,
@@ -163,132 +213,152 @@ class Calibration:
             step, own = network.layer_steps[layer.name], tables[layer.name]
             different = inexact(own)
             states = [network.advance(state, done, step, {}) for state in states]
-            counts = self._counts(layer, states, kind, measured)
-            yield layer.name, {
-                name: self._choose(layer, table, states, kind, counts)[0]
-                if name in different else LayerFit(
-                    table=table_digest(table), kept=NONE, plain_error=0.0, error=0.0,
-                    correction=None)
-                for name, table in own.items()}
+            inputs = self._inputs(layer, states, counted=measured)
+            found = {name: LayerFit(table=table_digest(table), kept=NONE, plain_error=0.0,
+                                    error=0.0, correction=None) for name, table in own.items()}
+
+            def choose(name: str, table: Table, layer: MappedLayer = layer,
+                       inputs: _Inputs = inputs, found: dict[str, LayerFit] = found) -> None:
+                found[name] = self._choose(
+                    layer, table, self._options(layer, table, inputs, kind))
+
+            with threadpool_limits(limits=1, user_api="blas"):
+                if different and KINDS[kind][0] == CHOSEN:
+                    assert inputs.terms  # found once, before threads ask for them
+                run_all([partial(choose, name, table) for name, table in different.items()],
+                        network.threads)
+            yield layer.name, found
             done = step
 
-    def _fit_layer(self, layer: MappedLayer, table: Table, states: Sequence[State], kind: str,
-                   measured: bool) -> tuple[LayerFit, list[State]]:
-        """Return the fit to keep in a layer, and the states after it."""
-        fit, kept = self._choose(layer, table, states, kind,
-                                 self._counts(layer, states, kind, measured))
-        return fit, [self.network.put(state, layer, kept.layer.finish(*kept.sums(index)))
-                     for index, state in enumerate(states)]
+    def _inputs(self, layer: MappedLayer, states: Sequence[State], *, counted: bool = False
+                ) -> _Inputs:
+        """Return what enters a layer at the positions that are fitted on."""
+        fitting = self._fitting
+        rows = [self._sampled(layer, layer.act_rows(state[layer.input].view(np.uint8))[0], index)
+                for index, state in enumerate(states)]
+        return _Inputs(
+            layer=layer, fitted=np.concatenate(rows[:fitting], axis=1),
+            held_out=np.concatenate(rows[fitting:], axis=1),
+            counts=np.asarray(np.sum([act_counts(state[layer.input]) for state in states[:fitting]],
+                                     axis=0)) if counted else None)
 
-    def _counts(self, layer: MappedLayer, states: Sequence[State], kind: str, measured: bool
-                ) -> Counts | None:
-        """Return how often the layer sees each byte, if the weight map is weighted by it."""
-        if not (KINDS[kind][0] and measured):
-            return None
-        return np.asarray(np.sum([act_counts(state[layer.input])
-                                  for state in states[:self._fitting]], axis=0))
-
-    def _choose(self, layer: MappedLayer, table: Table, states: Sequence[State], kind: str,
-                counts: Counts | None) -> tuple[LayerFit, _Option]:
-        """Return the fit to keep in a layer, and the layer with it; counts : of its input bytes."""
-        mapped, fitted = KINDS[kind]
-        codes: list[Codes | None] = [None]
-        if mapped:
-            codes.append(weight_map(table, layer.act_values, layer.weight_values, counts))
-        options = [option for code in codes
-                   for option in self._options(layer, table, states, code, fitted)]
+    def _choose(self, layer: MappedLayer, table: Table, options: Iterable[_Option]) -> LayerFit:
+        """Return the option to keep in a layer; the first leaves it as it is."""
+        options = list(options)
         errors = [self._error(layer, option) for option in options]
-        best = int(np.argmin(errors))  # the first of equals, and changing nothing comes first
+        best = int(np.argmin(errors))  # the first of equals
         kept = options[best]
         return LayerFit(
             table=table_digest(table), kept=kept.label, plain_error=errors[0], error=errors[best],
-            correction=Correction.of(kept.layer, kept.codes) if best else None), kept
+            correction=Correction.of(
+                kept.layer, weights=kept.layer.weight_codes is not layer.weight_codes)
+            if best else None)
 
-    def _options(self, layer: MappedLayer, table: Table, states: Sequence[State],
-                 codes: Codes | None, fitted: str | None) -> list[_Option]:
-        """Return a layer with other weights, or its own, before and after fitting its sums."""
-        base = layer if codes is None else with_weights(layer, codes)
-        sums = _Sums(self.network, base, table, states, self._kept_bytes)
-        label = NONE if codes is None else "weights"
-        options = [_Option(label, base, codes, sums)]
-        if fitted == "bias" or (fitted == "affine" and not layer.sums_as_int32):
-            moments = Moments(layer.bias.size)
-            for index in range(self._fitting):
-                some = self._sampled(layer, sums(index)[0], index)
-                moments.add(some, self._sums[layer.name][index])
-            line = (moments.line(*SLOPES) if fitted == "affine"
-                    else Line(np.ones(layer.bias.size), moments.shift()))
-            label = fitted if codes is None else f"weights+{fitted}"
-            options.append(_Option(label, fold(base, line), codes, sums))
-        return options
+    def _options(self, layer: MappedLayer, table: Table, inputs: _Inputs, kind: str
+                 ) -> Iterator[_Option]:
+        """Yield a layer with its own weights and others, before and after fitting its sums."""
+        fitted = KINDS[kind][1]
+        for label, base in self._weights(layer, table, inputs, kind):
+            held_out = self.network.row_sums(base, inputs.held_out, table)
+            yield _Option(label or NONE, base, held_out)
+            if fitted is not None and not (fitted == "affine" and layer.sums_as_int32):
+                yield _Option(f"{label}+{fitted}" if label else fitted,
+                              self._fitted(base, table, inputs, fitted), held_out)
+
+    def _fitted(self, base: MappedLayer, table: Table, inputs: _Inputs, fitted: str
+                ) -> MappedLayer:
+        """Return a layer whose requantiser brings its sums nearest to the exact network's."""
+        moments = Moments(base.bias.size)
+        moments.add(self.network.row_sums(base, inputs.fitted, table), self._sums[base.name])
+        return fold(base, moments.line(*SLOPES) if fitted == "affine"
+                    else Line(np.ones(base.bias.size), moments.shift()))
+
+    def _weights(self, layer: MappedLayer, table: Table, inputs: _Inputs, kind: str
+                 ) -> Iterator[tuple[str, MappedLayer]]:
+        """Yield the layer with each kind of weights that a kind of fit considers, and its label."""
+        weights = KINDS[kind][0]
+        yield "", layer
+        if weights == OWN:
+            return
+        low, high = layer.weight_range  # which every array takes that takes the layer
+        offered = np.flatnonzero((layer.weight_values >= low) & (layer.weight_values <= high))
+        codes = weight_map(table, layer.act_values, layer.weight_values, offered, inputs.counts)
+        yield "weights", with_weights(layer, codes[layer.weight_codes])
+        if weights == CHOSEN:
+            products = Products.of(
+                code_table(table, layer.act_values, layer.weight_values)[:, offered])
+            wanted = self.network.row_sums(layer, inputs.fitted)
+            yield "chosen", with_weights(layer, np.stack([
+                offered[choose_weights(terms, products, own, target)].astype(np.uint8)
+                for terms, own, target in zip(
+                    inputs.terms, layer.weights.astype(np.float32),
+                    np.split(wanted, layer.groups, axis=1), strict=True)]))
 
     def _error(self, layer: MappedLayer, option: _Option) -> float:
         """Return the mean squared difference from the exact network's output, held out."""
-        total, count = 0.0, 0
-        for index, wanted in enumerate(self._outputs[layer.name], self._fitting):
-            sums = self._sampled(layer, option.sums(index)[0], index)
-            apart = np.subtract(option.layer.finish(sums, sums.shape), wanted, dtype=np.float64)
-            total += float(np.square(apart, out=apart).sum())
-            count += apart.size
-        return total / count
+        sums = option.held_out
+        apart = np.subtract(option.layer.finish(sums, sums.shape), self._outputs[layer.name],
+                            dtype=np.float64)
+        return float(np.square(apart, out=apart).mean())
 
-    def _sampled(self, layer: MappedLayer, sums: Sums, index: int) -> Sums:
-        """Return evenly spaced rows of a batch, the same ones however images are cut."""
+    def _sampled(self, layer: MappedLayer, rows: npt.NDArray[Any], index: int
+                 ) -> npt.NDArray[Any]:
+        """Return evenly spaced rows [..., m, n] of a batch, the same however images are cut."""
         stride = self._strides[layer.name]
-        return sums[-self._before[index] * layer.positions % stride::stride]
+        return rows[..., -self._before[index] * layer.positions % stride::stride, :]
 
     def _run_exactly(self, quiet: bool) -> Logits:
         """Keep the sums and held-out outputs of every layer; return the held-out logits."""
         network, logits = self.network, []
+        sums: dict[str, list[Sums]] = defaultdict(list)
         with task("exact sums", len(self._batches), quiet=quiet) as progress:
             for index, batch in enumerate(self._batches):
-                held_out = index >= self._fitting
                 state, done = network.start(batch), 0
                 for layer in network.layers:
                     step = network.layer_steps[layer.name]
                     state = network.advance(state, done, step, {})
-                    sums, shape = network.sums(layer, state)
-                    some = np.ascontiguousarray(self._sampled(layer, sums, index))
-                    if held_out:
-                        self._outputs[layer.name].append(layer.finish(some, some.shape))
-                    else:
-                        self._sums[layer.name].append(some)
-                    state = network.put(state, layer, layer.finish(sums, shape))
+                    found, shape = network.sums(layer, state)
+                    sums[layer.name].append(
+                        np.ascontiguousarray(self._sampled(layer, found, index)))
+                    state = network.put(state, layer, layer.finish(found, shape))
                     done = step + 1
-                if held_out:
+                if index >= self._fitting:
                     state = network.advance(state, done, network.step_count, {})
                     logits.append(network.finish(state))
                 progress.advance()
+        for layer in network.layers:
+            parts = sums.pop(layer.name)
+            self._sums[layer.name] = np.concatenate(parts[:self._fitting])
+            held_out = np.concatenate(parts[self._fitting:])
+            self._outputs[layer.name] = layer.finish(held_out, held_out.shape)
         return np.concatenate(logits)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Inputs:
+    """What enters a layer on images that are fitted on and on those held out.
+
+    fitted, held_out : uint8[groups, m, k]. counts : of the bytes that it reads, int64[256], where
+    weights are mapped by them.
+    """
+
+    layer: MappedLayer
+    fitted: Codes
+    held_out: Codes
+    counts: Counts | None
+
+    @cached_property
+    def terms(self) -> list[Terms]:
+        """What choosing weights needs to know of each group."""
+        return [Terms.of(rows, self.layer.act_values) for rows in self.fitted]
+
+
 class _Option(NamedTuple):
-    """A layer as it could be."""
+    """A layer as it could be, with its sums on images held out, int32[m, channels]."""
 
     label: str
     layer: MappedLayer
-    codes: Codes | None
-    sums: _Sums
-
-
-class _Sums:
-    """A layer's sums on every batch, computed when asked for, and kept where they fit."""
-
-    def __init__(self, network: QuantNetwork, layer: MappedLayer, table: Table,
-                 states: Sequence[State], kept_bytes: int) -> None:
-        self._network, self._layer, self._table, self._states = network, layer, table, states
-        self._kept: dict[int, tuple[Sums, tuple[int, ...]]] = {}
-        self._free = kept_bytes
-
-    def __call__(self, index: int) -> tuple[Sums, tuple[int, ...]]:
-        """Return int32[m, channels] of a batch and the shape of the output."""
-        if index in self._kept:
-            return self._kept[index]
-        found = self._network.sums(self._layer, self._states[index], self._table)
-        if found[0].nbytes <= self._free:
-            self._free -= found[0].nbytes
-            self._kept[index] = found
-        return found
+    held_out: Sums
 
 
 def _stride(layer: MappedLayer, at_least: int) -> int:

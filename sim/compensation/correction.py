@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
+from hw.common.packed import PackedBytes
 from hw.common.records import LARGEST
 from sim.network.layer import MappedLayer
 from sim.network.requantize import MAX_SHIFT, MULTIPLIER_BITS
@@ -19,7 +20,6 @@ FIELDS: dict[str, tuple[type[np.generic], int, int]] = {
     "sum_scale": (np.float64, 0, 0),
     "multiplier": (np.int64, 0, 2**MULTIPLIER_BITS - 1),
     "shift": (np.int64, 1, MAX_SHIFT),
-    "weight_map": (np.uint8, 0, 255),
 }
 
 
@@ -34,21 +34,22 @@ class Correction:
         Value of one unit of the accumulator.
     multiplier, shift : int64[channels] or None
         Of the requantiser, as in `sim.network.requantize`; None for a layer without one.
-    weight_map : uint8[256] or None
-        The byte that replaces each weight byte; None leaves the weights.
+    weight_codes : uint8[groups * k * n] or None
+        The stored byte of each weight; None leaves the weights.
     """
 
     bias: npt.NDArray[np.int32] = field(repr=False)
     sum_scale: npt.NDArray[np.float64] = field(repr=False)
     multiplier: npt.NDArray[np.int64] | None = field(repr=False)
     shift: npt.NDArray[np.int64] | None = field(repr=False)
-    weight_map: npt.NDArray[np.uint8] | None = field(repr=False)
+    weight_codes: PackedBytes | None = field(repr=False)
 
     @classmethod
-    def of(cls, layer: MappedLayer, codes: npt.NDArray[np.uint8] | None = None) -> Correction:
-        """Return the constants of a layer whose weights were replaced by `codes`, if any."""
+    def of(cls, layer: MappedLayer, *, weights: bool = False) -> Correction:
+        """Return the constants of a layer; weights : its weights, too."""
         fixed = layer.requantizer
-        return cls(bias=layer.bias, sum_scale=layer.sum_scale, weight_map=codes,
+        return cls(bias=layer.bias, sum_scale=layer.sum_scale,
+                   weight_codes=PackedBytes.of(layer.weight_codes) if weights else None,
                    multiplier=None if fixed is None else fixed.multiplier,
                    shift=None if fixed is None else fixed.shift)
 
@@ -62,36 +63,33 @@ class Correction:
                 found = "none" if values is None else len(values)
                 raise InputError(f"Correction of layer {layer.name!r} must have "
                                  f"{channels if wanted else 'no'} {name} values, not {found}")
-        if self.weight_map is not None:
-            layer = with_weights(layer, self.weight_map)
+        if self.weight_codes is not None:
+            layer = with_weights(layer, self.weight_codes.unpack(
+                layer.weight_codes.shape, f"weight codes of layer {layer.name!r}"))
         fixed = layer.requantizer
         if fixed is not None and self.multiplier is not None and self.shift is not None:
             fixed = replace(fixed, multiplier=self.multiplier, shift=self.shift)
         return replace(layer, bias=self.bias, sum_scale=self.sum_scale, requantizer=fixed)
 
-    def weight_codes(self, layer: MappedLayer) -> npt.NDArray[np.uint8]:
-        """Return the bytes that the array multiplies by, uint8[groups, k, n]."""
-        codes = layer.weight_codes
-        return codes if self.weight_map is None else self.weight_map[codes]
-
     def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` reads, ready for JSON."""
         return {name: None if (values := getattr(self, name)) is None else values.tolist()
-                for name in FIELDS}
+                for name in FIELDS} | {"weight_codes": self.weight_codes and self.weight_codes.text}
 
     @classmethod
     def from_dict(cls, content: Any) -> Correction:
         """Return the correction of `to_dict`; raises InputError for anything else."""
-        if not isinstance(content, dict) or set(content) != set(FIELDS):
-            raise InputError(f"correction must have {', '.join(FIELDS)}")
+        if not isinstance(content, dict) or set(content) != {*FIELDS, "weight_codes"}:
+            raise InputError(f"correction must have {', '.join(FIELDS)}, weight_codes")
         arrays: dict[str, Any] = {name: _array(name, content[name]) for name in FIELDS}
-        return cls(**arrays)
+        codes = content["weight_codes"]
+        return cls(**arrays, weight_codes=None if codes is None else PackedBytes.read(
+            codes, "weight_codes"))
 
 
 def with_weights(layer: MappedLayer, codes: npt.NDArray[np.uint8]) -> MappedLayer:
-    """Return the layer with every weight byte w replaced by codes[w]."""
-    mapped = codes[layer.weight_codes]
-    return replace(layer, weight_codes=mapped, weights=layer.weight_values[mapped])
+    """Return the layer with other stored weights, uint8[groups, k, n]."""
+    return replace(layer, weight_codes=codes, weights=layer.weight_values[codes])
 
 
 def _array(name: str, values: Any) -> npt.NDArray[Any] | None:
@@ -102,8 +100,6 @@ def _array(name: str, values: Any) -> npt.NDArray[Any] | None:
     allowed = (int, float) if real else (int,)
     if not isinstance(values, list) or not all(type(value) in allowed for value in values):
         raise InputError(f"{name} must be a list of {'numbers' if real else 'integers'}")
-    if name == "weight_map" and len(values) != 256:
-        raise InputError(f"weight_map must have 256 entries, not {len(values)}")
     if real and not all(1 / LARGEST <= value <= LARGEST for value in values):
         raise InputError(f"{name} must be positive and at most {LARGEST:g}")
     if not real and not all(low <= value <= high for value in values):

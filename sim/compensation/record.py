@@ -18,7 +18,7 @@ from sim.network.quant_network import QuantNetwork
 from sim.tables import Table, is_exact, table_key
 
 FORMAT = "autoapprox-compensation"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +30,7 @@ class LayerFit:
     table : str
         Digest of the product table that it was fitted for.
     kept : str
-        `none`, `bias`, `affine`, `weights`, `weights+bias` or `weights+affine`.
+        `none`, one of `KINDS`, or `chosen`.
     plain_error, error : float
         Mean squared difference of the layer's output from the exact network's on held-out
         images, in squared output codes, without and with what was kept.
@@ -142,7 +142,7 @@ class Compensation:
 class _CompensationFile:
     """A `Compensation` in a file, beside its format."""
 
-    version: Literal[1]
+    version: Literal[2]
     kind: str
     network: str
     layers: Mapping[str, LayerFit]

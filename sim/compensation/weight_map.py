@@ -17,6 +17,7 @@ COUNT_LIMIT = 2**20  # of all activations together: squares of products then add
 
 def weight_map(table: Table, act_values: npt.NDArray[np.int16],
                weight_values: npt.NDArray[np.int16],
+               offered: npt.NDArray[np.int64] | None = None,
                counts: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.uint8]:
     """Return the byte to store instead of each weight byte, uint8[256].
 
@@ -33,6 +34,8 @@ def weight_map(table: Table, act_values: npt.NDArray[np.int16],
         Of the multiplier.
     act_values, weight_values : int16[256]
         Value of each stored byte, in [-255, 255].
+    offered : int64[...], optional
+        Bytes that may be stored (default: all).
     counts : int64[256], optional
         How often the layer sees each activation byte (default: equally often).
     """
@@ -48,9 +51,10 @@ def weight_map(table: Table, act_values: npt.NDArray[np.int16],
     squares = counts @ products**2
     crossed = (counts * act_values) @ products
     cost = squares - 2 * np.multiply.outer(values, crossed)  # [w, w']
+    offered = np.arange(256) if offered is None else offered
     best = np.empty(256, np.uint8)
     for byte in range(256):
-        equal = np.flatnonzero(cost[byte] == cost[byte].min())
+        equal = offered[cost[byte, offered] == cost[byte, offered].min()]
         distance = np.abs(values[equal] - values[byte])
         best[byte] = equal[np.lexsort((values[equal], distance))[0]]
     return best

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,9 +28,11 @@ from hw.multipliers import get
 from hw.rtl.process import emit_design
 from models import ZOO
 from sim.cosim.accelerator import RtlError, SimulatedAccelerator
-from sim.cosim.network import BatchRun, LayerRun, NetworkOnRtl, halt, round_robin
 from sim.data import load_data
 from sim.options import DATA_HELP, add_options, load_network, preprocessing
+
+if TYPE_CHECKING:
+    from sim.cosim.network import LayerRun, NetworkOnRtl
 
 DIGITS = ZOO / "digits.onnx"
 DIGITS_DATA, DIGITS_CALIBRATION = "digits:search", "digits:calibrate"
@@ -78,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _design(arguments: argparse.Namespace, network: Any) -> Design:
+    from sim.cosim.network import round_robin
+
     if arguments.design is not None:
         design = Design.load(arguments.design)
     else:
@@ -121,6 +125,8 @@ def main() -> int:
     pixels = preprocessing(arguments, arguments.network)
     data = load_data(arguments.data, pixels, limit=arguments.images)
     network = load_network(arguments, arguments.network, arguments.data, pixels)
+    from sim.cosim.network import NetworkOnRtl
+
     design = _design(arguments, network)
     try:
         on_rtl = NetworkOnRtl(network, design, AcceleratorConfig(), sums=arguments.sums)
@@ -136,6 +142,8 @@ def main() -> int:
 
 def _run(on_rtl: NetworkOnRtl, images: np.ndarray, arguments: argparse.Namespace
          ) -> dict[str, Any]:
+    from sim.cosim.network import BatchRun, halt
+
     batches = [images[first:first + arguments.batch]
                for first in range(0, len(images), arguments.batch)]
     programs = [on_rtl.program(len(batch)) for batch in batches]  # refuses before anything long

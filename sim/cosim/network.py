@@ -13,12 +13,11 @@ from hw.machine.compiler import Program, compile_program
 from hw.machine.cycles import Timing, accelerator_cycles
 from hw.machine.design import Design
 from hw.machine.isa import Instruction, Opcode
-from sim.compensation.correction import Correction
+from sim.compensation.designed import designed
 from sim.cosim.accelerator import RtlError, SimulatedAccelerator
 from sim.machine.host import Host, HostLayer
 from sim.network.layer import MappedLayer
 from sim.network.quant_network import Images, QuantNetwork, State
-from sim.tables import pe_table
 
 CYCLES_PER_CYCLE = 20  # a simulation that takes this many times its predicted cycles hangs
 
@@ -68,12 +67,8 @@ class NetworkOnRtl:
 
     def __init__(self, network: QuantNetwork, design: Design, config: AcceleratorConfig, *,
                  sums: bool = False) -> None:
-        layers = {layer.name: layer for layer in network.layers}
-        changed = {name: Correction.from_dict(constants).apply(layers[name])
-                   for name, constants in design.constants.items()}
-        self.network = network.with_layers(changed)
+        self.network, self.tables = designed(network, design)
         self.design, self.config, self.sums = design, config, sums
-        self.tables = {name: pe_table(design.multiplier_of(name)) for name in design.mapping}
 
     def program(self, batch: int) -> Program:
         """Return the program of a batch; InputError when the design does not fit the network."""

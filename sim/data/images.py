@@ -130,6 +130,11 @@ class Images:
                  threads=threads, quiet=quiet)
         return out
 
+    def pixels(self, index: int) -> npt.NDArray[np.uint8]:
+        """Return one image as a picture in the network's size, uint8[h, w, c], red first."""
+        pixels: npt.NDArray[np.uint8] = self._pixels(self._chosen[index:index + 1])[0]
+        return pixels[..., ::-1] if self._preprocessing.channels == "bgr" else pixels
+
     def check_fits(self) -> None:
         """Refuse images that the network does not take; the first one is decoded for it.
 

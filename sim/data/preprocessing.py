@@ -18,7 +18,6 @@ from sim.data.content import LARGEST, regular
 from sim.data.fit import Shape
 from sim.data.formats.pictures import MAX_PIXELS, coloured, image_of, pixels_of, resized
 from sim.data.presets import PRESETS
-from sim.network.onnx.file import input_shape
 
 Pixels = npt.NDArray[np.uint8]
 CHANNELS = ("rgb", "bgr", "grey")
@@ -150,6 +149,8 @@ class Preprocessing:
 
     def for_network(self, model: Path | str) -> Preprocessing:
         """Return the same settings for an ONNX file, whose header states the input shape."""
+        from sim.network.onnx.file import input_shape
+
         return replace(self, takes=input_shape(Path(model))[1:])
 
     def picture(self, image: Image.Image) -> Pixels:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from hw.common.compiled import keep
 from sim.kernels.loops.rowadd import BIAS, DEPTH, lane_order
 
 INT16_MAX = 2**15 - 1
@@ -101,7 +102,7 @@ def schedule(codes: npt.NDArray[np.uint16], first: npt.NDArray[np.uint8],
 
 
 @njit("void(uint16[:,::1], uint8[::1], uint8[::1], int32[:,::1], int32[:,::1], int64, "
-      "int16[:,::1], int64[::1], int32[:,::1])", nogil=True, cache=True)
+      "int16[:,::1], int64[::1], int32[:,::1])", nogil=True, cache=keep())
 def _halves(codes: npt.NDArray[np.uint16], first: npt.NDArray[np.uint8],
             last: npt.NDArray[np.uint8], low: Int32, high: Int32, group: int,
             centres: npt.NDArray[np.int16], columns: npt.NDArray[np.int64],
@@ -119,7 +120,7 @@ def _halves(codes: npt.NDArray[np.uint16], first: npt.NDArray[np.uint8],
             halves[k // group, lane] += max(top - centre, centre - bottom)
 
 
-@njit("int64(int32[:,::1], uint8[::1])", nogil=True, cache=True)
+@njit("int64(int32[:,::1], uint8[::1])", nogil=True, cache=keep())
 def _steps(halves: Int32, steps: npt.NDArray[np.uint8]) -> int:
     """Fill in the steps and return the widenings, -1 when a term does not fit.
 
@@ -130,7 +131,9 @@ def _steps(halves: Int32, steps: npt.NDArray[np.uint8]) -> int:
     widenings = 0
     for block in range(steps.size):
         count = min(DEPTH, terms - block * DEPTH)
-        sums[:count] = halves[block * DEPTH:block * DEPTH + count]
+        for term in range(count):  # numba takes two seconds to compile an assignment of slices
+            for lane in range(lanes):
+                sums[term, lane] = halves[block * DEPTH + term, lane]
         step = 0
         while count:
             largest = 0
@@ -151,7 +154,7 @@ def _steps(halves: Int32, steps: npt.NDArray[np.uint8]) -> int:
     return widenings
 
 
-@njit("void(uint8[::1], int64, int16[:,::1], int64[::1])", nogil=True, cache=True)
+@njit("void(uint8[::1], int64, int16[:,::1], int64[::1])", nogil=True, cache=keep())
 def _bias(steps: npt.NDArray[np.uint8], group: int, centres: npt.NDArray[np.int16],
           columns: npt.NDArray[np.int64]) -> None:
     """Add BIAS to every sum of even lanes: take it from the centre of the first term."""

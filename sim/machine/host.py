@@ -8,6 +8,7 @@ both talk to it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,10 @@ from hw.machine.accelerator import (
 from hw.machine.compiler import Program
 from hw.machine.isa import Instruction
 from hw.machine.pe.operand_format import STREAM
-from sim.network.layer import MappedLayer
-from sim.network.requantize import Requantizer
+
+if TYPE_CHECKING:
+    from sim.network.layer import MappedLayer
+    from sim.network.requantize import Requantizer
 
 Bytes = npt.NDArray[np.uint8]
 Sums = npt.NDArray[np.int32]

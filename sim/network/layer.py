@@ -54,6 +54,8 @@ class MappedLayer(GroupedWeights):
         Without a requantiser the output is the sums, int32; otherwise they are scaled to float32.
     positions : int
         Output positions per image.
+    fed_by : str or None
+        The layer that writes its input, or "" for the host, where nothing else reads it.
     """
 
     name: str
@@ -72,6 +74,7 @@ class MappedLayer(GroupedWeights):
     weight_zero_point: int = 0
     sums_as_int32: bool = False
     positions: int = 0
+    fed_by: str | None = None
 
     @property
     def macs(self) -> int:

@@ -32,8 +32,9 @@ from sim.network.onnx.file import load_model
 from sim.network.onnx.graph import has_products, is_quantised, network_input
 from sim.network.onnx.quantise import load_ranges, quantise
 from sim.network.onnx.runtime import reason
-from sim.network.outside import Outside, listed, outside
+from sim.network.outside import outside
 from sim.network.steps import cut
+from sim.network.unmapped import Outside, listed
 from sim.tables import Product, Table, exact_table, pe_kind, table_key
 
 Images = npt.NDArray[np.float32]
@@ -211,6 +212,14 @@ class QuantNetwork:
         """
         product = self._product(layer, table)
         return layer_sums(layer, state[layer.input], product, threads=self.threads)
+
+    def row_sums(self, layer: MappedLayer, rows: npt.NDArray[np.uint8],
+                 table: Table | None = None) -> npt.NDArray[np.int32]:
+        """Return a layer's sums before bias, int32[m, groups * n], of rows uint8[groups, m, k].
+
+        layer : of this network, or one that replaces it.
+        """
+        return layer.accumulate(rows, self._product(layer, table), threads=self.threads)
 
     def put(self, state: State, layer: MappedLayer, values: npt.NDArray[np.generic]) -> State:
         """Return the live tensors after a layer whose output tensor is `values`."""

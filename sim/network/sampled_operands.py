@@ -6,10 +6,13 @@ images, so that what follows what is as in the array.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
-from sim.network.quant_network import QuantNetwork
+if TYPE_CHECKING:
+    from sim.network.quant_network import QuantNetwork
 
 IMAGES = 32  # whose operands are looked at
 ROWS = 4096

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import onnx
@@ -68,7 +70,17 @@ def cut(model: onnx.ModelProto) -> Steps:
         elif id(node) in needed_nodes:
             pending.append(node)
     flush()
-    return Steps(steps, unmapped)
+    return Steps(fed(steps, graph.outputs), unmapped)
+
+
+def fed(steps: Sequence[Step], outputs: Sequence[str]) -> list[Step]:
+    """Return steps in which layers know who feeds them alone; outputs : of the network."""
+    readers = Counter([*outputs, *(name for step in steps for name in (
+        [step.input] if isinstance(step, MappedLayer) else step.inputs))])
+    writers = {step.output: step.name for step in steps if isinstance(step, MappedLayer)}
+    return [replace(step, fed_by=writers.get(step.input, ""))
+            if isinstance(step, MappedLayer) and readers[step.input] == 1 else step
+            for step in steps]
 
 
 def _needed(graph: Graph, layers: Mapping[str, MappedLayer]) -> tuple[set[int], set[str]]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from hw.common.compiled import keep
 from sim.kernels.jit.workers import run_all, shares
 from sim.kernels.loops.turn import SIZE, turn
 from sim.kernels.rows import UNIT, Rows, with_slack
@@ -124,7 +125,7 @@ def _starts(windows: tuple[int, int, int], image: tuple[int, int, int],
 
 
 @njit("void(uint8[:,:,:,::1], uint8, UniTuple(int64, 2), UniTuple(int64, 2), "
-      "UniTuple(int64, 2), uint8[:,:,:,:,:,:,::1])", nogil=True, cache=True)
+      "UniTuple(int64, 2), uint8[:,:,:,:,:,:,::1])", nogil=True, cache=keep())
 def copy_windows(image: Bytes, zero: int, start: tuple[int, int], stride: tuple[int, int],
                  dilation: tuple[int, int], rows: Bytes) -> None:
     """Fill rows[group, image, y, x, channel, kernel row, kernel column]; outside is `zero`."""

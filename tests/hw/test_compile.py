@@ -51,8 +51,9 @@ def test_program_holds_the_mapped_layers_with_their_routes(design, tmp_path):
 def test_bad_input_is_one_line_and_leaves_no_file(design, tmp_path, mapping, options, message):
     done = run(design(**mapping), DIGITS, *options, "-o", tmp_path / "p.json", cwd=tmp_path)
     assert done.returncode == 2
-    line, = done.stderr.splitlines()
+    *begun, line = done.stderr.splitlines()
     assert re.match(message, line)
+    assert not any("error" in other for other in begun)
     assert not (tmp_path / "p.json").exists()
 
 

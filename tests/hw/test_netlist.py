@@ -190,6 +190,7 @@ def test_bits_that_matter(name, zero_bits, act_bits, weight_bits):
     assert netlist.zero_bits == zero_bits
     assert netlist.act_bits == tuple(act_bits)
     assert netlist.weight_bits == tuple(weight_bits)
+    assert netlist.cut_bits == (act_bits[0], weight_bits[0])
 
 
 def test_bits_that_gates_read_in_vain_do_not_matter():
@@ -203,3 +204,4 @@ def test_bits_that_gates_read_in_vain_do_not_matter():
 def test_a_product_that_is_always_zero_keeps_one_bit():
     netlist = NetlistBuilder().build([CONST0] * 16)
     assert (netlist.zero_bits, netlist.act_bits, netlist.weight_bits) == (15, (), ())
+    assert netlist.cut_bits == (8, 8)

@@ -11,8 +11,8 @@ from search.report.record import (
     Candidate,
     Certificate,
     CompensationFacts,
-    ExactForm,
     Figures,
+    Judged,
     LayerFacts,
     MethodResult,
     MultiplierFacts,
@@ -64,22 +64,28 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
         history = [candidate(step + 1) for step in range(20)] if method != "exact" else [exact]
         good = [c for c in history if c.search_right >= exact.search_right]
         best = min(good, key=lambda c: c.energy, default=None) if found else None
-        certificate = Certificate(n=800, exact_right=790, approx_right=789, lost=3, gained=2,
-                                  margin=0.01, lower_bound=-0.0061, certified=True,
-                                  wording="zero-loss (certified, margin 1.0 points, 95 %)")
         methods.append(MethodResult(method=method, evaluations=20, seconds=1.5, best=best,
-                                    accepted=best,
-                                    history=history,
-                                    certificates=(certificate,) if best is not None else ()))
+                                    accepted=best, history=history, chance=0.7, expected=0.8))
+    kept = methods[-1].best or exact
+    passed = Certificate(n=800, exact_right=790, approx_right=789, lost=3, gained=2, margin=0.01,
+                         lower_bound=-0.0061, certified=True,
+                         wording="zero-loss (certified, margin 1.0 points, 95 %)")
+    failed = Certificate(n=800, exact_right=790, approx_right=779, lost=12, gained=1, margin=0.01,
+                         lower_bound=-0.0217, certified=False, level=0.025, wording="not certified")
+    bold = replace(methods[-1].history[1], energy=kept.energy - 0.05)
+    judged = [Judged(design=design, found_by=("milp",), chance=0.75, lost=(2.4,), gained=(1.6,),
+                     certificates=certificates, smaller=smaller)
+              for design, certificates, smaller in (
+                  (kept, (passed,), exact), (bold, (failed,), None))] if found else []
     return RunResult(
         name="made-up", chosen="milp", networks=[NetworkFacts(
             name="digits", model="digits <script>alert(1)</script>", data="digits", inferences=1,
             layers=len(layers))],
         layers=[LayerFacts(name=layer, kind="conv", k=144, n=16, groups=1, positions=64,
                            macs=147456) for layer in layers],
-        multipliers=multipliers, exact=exact, methods=methods, exact_forms=(
-            ExactForm(form="1x1", energy_nj=60.0, area_um2=13e3, clock_ps=1000.0),
-            ExactForm(form="4x1r", energy_nj=42.0, area_um2=12e3, clock_ps=900.0)),
+        multipliers=multipliers, exact=exact, methods=methods, judged=judged, expected=0.7,
+        kept=kept, certificates=(passed,), exact_forms={
+            "4x4r": figures(1.0), "1x1": figures(1.4)},
         calibration=CalibrationFacts(additive=0.97, pairwise=0.98, pairs_used=False, studied=False,
                                      searched=0.91, searched_designs=60, charge=6.8),
         compensation=CompensationFacts(
@@ -90,7 +96,7 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
                              for index, name in enumerate(names)} for layer in layers},
         layer_energy_pj={layer: {m.name: 50 * m.pe_energy_fj for m in multipliers}
                          for layer in layers},
-        objective="array", exact_figures=figures(1.0), seconds=42.0,
+        objective="array", metric=("top1",), kept_figures=figures(kept.energy), seconds=42.0,
         figures={method.method: figures(method.best.energy) for method in methods
                  if method.best is not None},
         configuration={"area_limit": 4.0, "search_loss": 0.0, "seed": 0},

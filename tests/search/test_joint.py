@@ -10,16 +10,16 @@ from search.certify.expected import CertificateForecast
 from search.certify.paired_test import compare
 from search.measure.damage import Damage
 from search.measure.designs import Measured, once
+from search.measure.watched import Watch
 from search.methods import METHODS
 from search.methods.base import SearchTask
-from search.report.record import Candidate, MethodResult
-from search.stages.certify import judge
+from search.report.record import Candidate
+from search.stages.certify import certify
 from search.stages.cost import join_costs
-from search.stages.plan import plan
-from search.stages.records import Costs, Searched
+from search.stages.plan import foresee, plan
+from search.stages.records import Costs, Pooled
 from search.stages.search import search
 from search.trials.study_store import TrialStore
-from sim.accuracy.trie import ignore_progress
 from tests.search.synthetic import MadeUpNetwork, every_design, made_up_damage, made_up_problem
 
 INFERENCES = (2, 3)
@@ -131,7 +131,7 @@ def test_one_bank_for_all_is_never_cheaper_than_a_bank_for_each():
 
     apart = sum(count * least(problem, network) for count, problem, network
                 in zip(INFERENCES, problems, workload.networks, strict=True))
-    together = workload.optimum() * workload.problem.reference_energy_pj
+    together = workload.optimum() * workload.problem.baseline_energy_pj
     assert together >= apart * (1 - 1e-9)
 
 
@@ -229,14 +229,18 @@ class Split:
     """A certify split on which a design loses and gains as many images as it is told to."""
 
     def __init__(self, lost=0, gained=0):
-        self.labels, self.lost, self.gained = np.zeros(CERTIFIED), lost, gained
+        self.labels, self.lost, self.gained = np.zeros(CERTIFIED, int), lost, gained
 
-    def right(self, mapping, *, done=ignore_progress):
+    def right(self, mapping):
         right = np.arange(CERTIFIED) >= 20
         if mapping.get("a/layer") == "bold":
             right[20:20 + self.lost] = False
             right[:self.gained] = True
         return right
+
+    def logits(self, mapping, *, done):
+        done(CERTIFIED)
+        return np.eye(2, dtype=np.float32)[1 - self.right(mapping)]
 
 
 def candidate(name, energy):
@@ -245,25 +249,22 @@ def candidate(name, energy):
 
 
 EXACT, BOLD = candidate("mul8u_exact", 1.0), candidate("bold", 0.7)
-RESULT = MethodResult(method="made-up", evaluations=1, seconds=0.0, accepted=BOLD, best=BOLD,
-                      history=[BOLD])
 
 
-def certified(*splits, chosen=True, margins=(MARGIN, MARGIN)):
+def certified(*splits, margins=(MARGIN, MARGIN)):
     forecast = CertificateForecast(exact_right=EXACT.right, searched=EXACT.images,
                                    certified=[CERTIFIED] * 2, margins=margins)
-    searched = Searched(result=RESULT, answers=[Measured(
-        right=(297, 290), lost=(0, 0), damages=(1e-3, 1e-3))])
-    designs = plan(searched, EXACT, forecast, needed=(297, 290))
-    return judge(RESULT, designs, splits, EXACT, margins=margins, chosen=chosen)
+    measured = Measured(right=(297, 290), lost=(0, 0), damages=(1e-3, 1e-3))
+    planned = plan(foresee([Pooled(BOLD, measured, ("made-up",))], forecast, needed=(297, 290)),
+                   EXACT)
+    return certify(planned.sequence, splits, EXACT, margins=margins, watch=Watch())
 
 
 def test_each_network_has_a_certificate_of_its_own():
     found = certified(Split(lost=1), Split(lost=0, gained=2))
-    assert found.best == BOLD
+    assert found.kept == BOLD
     assert [(one.lost, one.gained) for one in found.certificates] == [(1, 0), (0, 2)]
     assert all(one.certified and one.n == CERTIFIED for one in found.certificates)
-    assert found.certificate == found.certificates[0]  # the one that is closest to failing
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -272,16 +273,15 @@ def test_one_network_that_fails_fails_all_though_together_they_would_pass(order)
     together = [np.concatenate([split.right({"a/layer": name}) for split in splits])
                 for name in ("mul8u_exact", "bold")]
     assert compare(*together, margin=MARGIN).certified
-    assert certified(*splits).best == EXACT
-    beside = certified(*splits, chosen=False)
-    assert beside.best is None
-    assert [one.certified for one in beside.certificates][::order] == [False, True]
+    found = certified(*splits)
+    assert found.kept == EXACT
+    assert [one.certified for one in found.judged[0].certificates][::order] == [False, True]
 
 
 def test_every_network_has_its_own_margin():
     splits = Split(lost=6), Split(lost=0)
-    assert certified(*splits, margins=(0.03, MARGIN)).best == BOLD
-    assert certified(*splits, margins=(MARGIN, 0.03)).best == EXACT
+    assert certified(*splits, margins=(0.03, MARGIN)).kept == BOLD
+    assert certified(*splits, margins=(MARGIN, 0.03)).kept == EXACT
 
 
 def test_a_network_that_nothing_harms_does_not_change_the_plan():
@@ -293,11 +293,13 @@ def test_a_network_that_nothing_harms_does_not_change_the_plan():
         both.append(Measured(right=(297, 290), lost=(index, 0), damages=(damage, 0), seconds=0))
     single = [replace(one, right=(297,), images=(300,)) for one in history]
     plans = [
-        plan(Searched(result=replace(RESULT, history=tried), answers=answers), exact,
-             CertificateForecast(
-                 exact_right=exact.right, searched=exact.images, certified=[CERTIFIED] * networks,
-                 margins=[MARGIN] * networks), needed=[290] * networks)
+        plan(foresee(
+            [Pooled(*one, ("made-up",)) for one in zip(tried, answers, strict=True)],
+            CertificateForecast(
+                exact_right=exact.right, searched=exact.images, certified=[CERTIFIED] * networks,
+                margins=[MARGIN] * networks), needed=[290] * networks), exact)
         for networks, tried, answers, exact in ((1, single, alone, single[0]),
                                                 (2, history, both, EXACT))]
-    assert len(plans[0]) > 1
-    assert [one.mapping for one in plans[0]] == [one.mapping for one in plans[1]]
+    assert len(plans[0].sequence) > 1
+    assert [one.design.mapping for one in plans[0].sequence] == [
+        one.design.mapping for one in plans[1].sequence]

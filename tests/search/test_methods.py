@@ -1,5 +1,6 @@
 """Every method: limits respected, repeatable, and never worse than what it must beat."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,12 @@ TORCH = {"gp", "autoapprox"}
 QUICK = sorted(set(METHODS) - TORCH)
 
 
-def run(method, *, evaluations=25, seed=0, problem_seed=0, layers=6, multipliers=8, limits=None):
+def run(method, *, evaluations=25, seed=0, problem_seed=0, layers=6, multipliers=8, limits=None,
+        exact_energy=1.0):
     problem = made_up_problem(layers=layers, multipliers=multipliers, seed=problem_seed,
                               leakage_uw=0.05, **(limits or LIMITS["default"]))
+    if exact_energy != 1:
+        problem = replace(problem, baseline_pj=problem.baseline_energy_pj / exact_energy)
     damage = made_up_damage(problem, seed=problem_seed)
     network = MadeUpNetwork(problem, damage, seed=problem_seed)
     task = SearchTask(problem=problem, needed=network.EXACT_RIGHT, evaluations=evaluations,
@@ -54,6 +58,15 @@ def test_same_seed_same_history(method):
     first, second = run(method)[2], run(method)[2]
     assert first.history == second.history
     assert first.best == second.best
+
+
+@pytest.mark.parametrize("method", QUICK)
+def test_what_energies_are_relative_to_changes_no_design(method):
+    """The exact array of another form may take less than the bank's own exact array."""
+    own, other = run(method)[2], run(method, exact_energy=2.0)[2]
+    assert [one.mapping for one in own.history] == [one.mapping for one in other.history]
+    assert [one.energy for one in other.history] == pytest.approx(
+        [2 * one.energy for one in own.history])
 
 
 @pytest.mark.parametrize("method", ["random", "tpe"])

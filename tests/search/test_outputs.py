@@ -1,5 +1,7 @@
 """Files of a run: the design and the front."""
 
+from dataclasses import replace
+
 from hw.machine.design import BankConfig
 from hw.multipliers import get
 from search.outputs import best_measured, make_design
@@ -21,13 +23,19 @@ def test_a_kept_array_is_built_though_no_layer_uses_it():
     assert found.constants == {"b": {"bias": [1]}}
 
 
-def test_nothing_measured_beats_the_front():
-    run = made_up_run()
-    front = best_measured(run)
-    measured = [c for method in run.methods for c in method.history]
-    for _method, one in front:
-        assert not [other for other in measured
-                    if other.energy <= one.energy and other.search_right >= one.search_right
-                    and (other.energy, other.search_right) != (one.energy, one.search_right)]
-    energies = [candidate.energy for _method, candidate in front]
-    assert energies == sorted(set(energies))
+def test_nothing_measured_beats_the_front_in_energy_area_and_accuracy():
+    made_up = made_up_run()
+    run = replace(made_up, methods=[replace(method, history=[
+        replace(one, area=1 + one.evaluation % 4) for one in method.history])
+        for method in made_up.methods])
+
+    def figures(candidate):
+        return candidate.energy, candidate.area, -candidate.search_right
+
+    front = [figures(candidate) for _method, candidate in best_measured(run)]
+    assert front == sorted({*front})
+    assert len({area for _energy, area, _wrong in front}) > 1
+    for one in {figures(c) for method in run.methods for c in method.history}:
+        no_worse = [other for other in front
+                    if all(a <= b for a, b in zip(other, one, strict=True))]
+        assert no_worse == [one] if one in front else no_worse

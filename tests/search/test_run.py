@@ -20,6 +20,7 @@ from hw.machine.compiler import Program, routes
 from hw.machine.design import Design
 from hw.multipliers import files, get
 from hw.multipliers.base import Multiplier
+from hw.ppa.mapping.stored_pes import results_folder
 from models.data import load_digits_split
 from search import pipeline
 from search import run as command
@@ -27,8 +28,10 @@ from search.measure import probes
 from search.measure.designs import key, once
 from search.pipeline import JOURNAL, Finished
 from search.problem.workload import DEFAULT_MODEL
+from search.report.consistency import check_run
+from search.report.page import render
 from search.report.record import RunResult
-from sim.compensation import Correction
+from sim.compensation.correction import Correction
 from sim.network.quant_network import QuantNetwork
 from tests.command import run_main
 
@@ -71,7 +74,7 @@ def test_design_and_network_of_the_folder_make_its_program(finished, tmp_path):
 
 def test_design_program_mapping_and_result_tell_the_same(finished, result):
     design = Design.load(finished / "design.json")
-    best = result.winner.best
+    best = result.kept
     mapping = {layer: design.multiplier_of(layer).name for layer in design.mapping}
     assert mapping == best.mapping
     assert routes(Program.load(finished / "program.json")) == dict(design.mapping)
@@ -87,7 +90,7 @@ def test_accuracy_in_the_result_is_the_golden_models(finished, result):
     """With the constants that the design carries, and with nothing else."""
     network = QuantNetwork.load(Path("models/zoo/digits.onnx"),
                                 load_digits_split("calibrate").images)
-    best, certificate = result.winner.best, result.winner.certificate
+    best, certificate = result.kept, result.certificate
     tables = {layer: get(name).table for layer, name in best.mapping.items()}
     own = {layer.name: layer for layer in network.layers}
     constants = Design.load(finished / "design.json").constants
@@ -106,16 +109,26 @@ def test_accuracy_in_the_result_is_the_golden_models(finished, result):
 
 
 def test_the_kept_design_saves_energy_and_keeps_the_accuracy(result):
-    winner = result.winner
-    assert winner.best.energy < 0.95
-    assert winner.accepted.search_right >= result.exact.search_right
-    assert winner.certificate.certified
+    assert result.kept.energy < 0.95
+    assert result.winner.accepted.search_right >= result.exact.search_right
+    assert result.certificate.certified
     assert [method.method for method in result.methods] == ["uniform", "tpe", "milp"]
     for method in result.methods:
         assert method.evaluations <= 24
         for candidate in method.history:
             assert candidate.area <= 4
             assert len(candidate.arrays) <= 3
+
+
+def test_nothing_that_any_method_measured_and_that_is_certified_is_cheaper(result):
+    assert result.certified.design == result.kept
+    assert {one.verdict for one in result.judged} <= {"certified", "not certified"}
+    for one in result.judged:
+        assert one.found_by == tuple(method.method for method in result.methods if any(
+            tried.mapping == one.design.mapping for tried in method.history))
+        assert not one.certified or one.design.energy >= result.kept.energy
+    assert [result.certified_of(name).design.energy >= result.kept.energy
+            for name in result.certified.found_by] == [True] * len(result.certified.found_by)
 
 
 def test_energies_add_up(result):
@@ -134,7 +147,7 @@ def test_the_same_seed_finds_the_same(finished, result, monkeypatch, tmp_path, c
     again = RunResult.load(tmp_path / "digits" / "run.json")
     assert [method.history for method in again.methods] == [
         method.history for method in result.methods]
-    assert json.loads(capsys.readouterr().out)["mapping"] == result.winner.best.mapping
+    assert json.loads(capsys.readouterr().out)["mapping"] == result.kept.mapping
     for name in ("mapping.csv", "pareto.csv", "program.json"):
         assert (tmp_path / "digits" / name).read_bytes() == (finished / name).read_bytes()
 
@@ -157,14 +170,15 @@ def test_a_multiplier_file_is_searched_as_if_it_were_of_the_catalogue(monkeypatc
     assert ours.digest in {multiplier.digest for multiplier in design.multipliers.values()}
 
 
-def test_a_file_without_stored_synthesis_is_refused_and_leaves_nothing(monkeypatch, tmp_path):
+def test_a_file_without_synthesis_in_the_users_folder_is_refused_and_leaves_nothing(
+        monkeypatch, tmp_path):
     source = get("mul8u_trunc_c9").netlist
     files.save(Multiplier(name="fresh", family="own", source=replace(
         source, outputs=(*source.outputs[:14], source.outputs[15], source.outputs[14]))),
         tmp_path / "fresh.json")
     with pytest.raises(ToolError, match=r"^No synthesis result for 'fresh' .*; run: make ppa"):
         start(monkeypatch, "--multipliers", tmp_path / "fresh.json", "--output",
-              tmp_path / "runs", "--json")
+              tmp_path / "runs", "--pes", results_folder(), "--json")
     assert not (tmp_path / "runs").exists()
 
 
@@ -241,7 +255,7 @@ def test_earlier_runs_on_the_same_certify_images_are_counted(monkeypatch, tmp_pa
                  ("--seed", "1", "--name", "c", "--force"), ("--dry-run",)):
         assert start(monkeypatch, *TINY, *data, *more) == 0
     found = [run.networks[0] for run in unwritten]
-    n = unwritten[0].winner.certificate.n
+    n = unwritten[0].certificate.n
     assert [facts.earlier_runs for facts in found] == [0, 1, 2, 3]
     assert found[1].earlier_images == found[3].earlier_images == n
     assert n / 2 < found[2].earlier_images < n
@@ -249,6 +263,29 @@ def test_earlier_runs_on_the_same_certify_images_are_counted(monkeypatch, tmp_pa
     assert re.search(rf"notice: images: 4 earlier runs in this folder looked at {n} of the certify",
                      captured.err)
     assert '"budget": "3 earlier runs in this folder looked at' in captured.out
+
+
+@pytest.mark.parametrize(("metric", "more", "parts"), [
+    ("top1+top5", (), ("top1", "top5")), ("agreement", ("--margin", "0.02"), ("agreement",))])
+def test_other_metrics_are_certified_part_by_part(monkeypatch, tmp_path, capsys, unwritten, metric,
+                                                  more, parts):
+    assert start(monkeypatch, *TINY, "--metric", metric, *more, "--output", tmp_path) == 0
+    run, = unwritten
+    assert run.metric == parts
+    assert tuple(one.metric for one in run.certificates) == parts
+    assert run.kept.energy < 1
+    first, *others = run.certificates
+    if parts == ("agreement",):
+        assert first.wording == "at most 2.0 % answered otherwise (certified, 95 %)"
+        assert (run.exact.right, first.exact_right) == ((300,), first.n)
+        assert run.configuration["search_loss"] == 0.02
+    else:
+        assert others[0].exact_right > first.exact_right
+    check_run(run)
+    assert render(run, {one.name: get(one.name) for one in run.multipliers})
+    told = json.loads(capsys.readouterr().out)["networks"]
+    assert [one[f"certify_{part}"] for one, part in zip(told, parts, strict=True)] == [
+        one.share for one in run.certificates]
 
 
 @pytest.mark.parametrize("noise", [0, 1e-6])
@@ -262,7 +299,7 @@ def test_copies_of_images_buy_no_certificate(monkeypatch, tmp_path, capsys, unwr
     assert start(monkeypatch, *TINY, "--calibrate", "digits:calibrate", "--search",
                  "digits:search", "--certify", tmp_path / "d.npz", "--output", tmp_path) == 0
     run, = unwritten
-    assert run.winner.certificate.n == 40
+    assert run.certificate.n == 40
     assert run.networks[0].repeated == {"certify": 9960}
     assert run.networks[0].relabelled == 1
     text = "9,960 of certify are the same as an earlier image and were left out; 1 had another"
@@ -304,10 +341,10 @@ def test_images_too_many_to_keep_are_read_whenever_they_are_needed(monkeypatch, 
                      "--json") == 0
         found[name] = RunResult.load(tmp_path / name / "run.json")
     one, other = found.values()
-    assert (one.hashes, one.exact, one.winner.history, one.winner.certificates) == (
-        other.hashes, other.exact, other.winner.history, other.winner.certificates)
+    assert (one.hashes, one.exact, one.winner.history, one.certificates) == (
+        other.hashes, other.exact, other.winner.history, other.certificates)
     assert sum(one.exact.images) == 50
-    assert one.winner.certificate.n == 200 - 16 - 50
+    assert one.certificate.n == 200 - 16 - 50
     assert one.configuration["limit"] == 200
 
 
@@ -322,14 +359,14 @@ def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, 
                      r"among 10 classes would: check labels", captured.err)
     assert '"doubt": "exact network has 0 of 50 search images right' in captured.out
     run = RunResult.load(tmp_path / "run" / "run.json")
-    assert run.winner.certificate.wording == "zero-loss (exact array, the same network)"
+    assert run.certificate.wording == "zero-loss (exact array, the same network)"
     doubt = "0 of 50 search images right, as guessing among 10 classes would"
     assert doubt in run.networks[0].doubt
     assert doubt in (tmp_path / "run" / "report.html").read_text()
     command.print_summary(Finished(result=run, folder=tmp_path / "run"))
     out = capsys.readouterr().out
     assert f"  doubt     exact network has {doubt}" in out
-    array = energy(run.exact_figures.energy_nj["array"])
+    array = energy(run.baseline.energy_nj["array"])
     assert (f"            array      1.000 of the exact one (+0.0 %), {array} of {array} an "
             "inference, minimised\n") in out
 
@@ -345,6 +382,10 @@ def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, 
     (["--objective", "chips"], r"^Unknown objective 'chips'; did you mean 'chip'\?$"),
     (["--chip", "7mn"], r"^Unknown chip preset '7mn'; did you mean '7nm'\?$"),
     (["--constraint", "nativ"], r"^Unknown constraint 'nativ'; did you mean 'native'\?$"),
+    (["--metric", "top3"], r"^Unknown metric 'top3'; did you mean 'top5'"),
+    (["--metric", "agreement"],
+     r"^Metric agreement must have a margin, the share of images that may be answered otherwise, "
+     r"not none; give --margin$"),
     (["--batch", "0"], r"^Batch must be at least 1, not 0$"),
     (["--rows", "0"], r"^Bank rows must be an integer from 1 to 256, not 0$"),
     (["--rows", "256"], r"^Partial sums of 'mul8u_\w+' reach \d+ over 256 rows, which must fit"),
@@ -450,3 +491,10 @@ def test_help_states_defaults(monkeypatch, capsys):
     text = re.sub(r"\s+", " ", capsys.readouterr().out)
     for piece in ("(default: 16)", "(default: milp)", "(default: 4.0)", "(default: 100)"):
         assert piece in text
+
+
+@pytest.mark.parametrize(("arguments", "chosen"), [
+    ([], ("default",)), (["--objective", "chip"], ("default", "precision")),
+    (["--objective", "chip", "--multipliers", "all"], ("all",))])
+def test_lower_precision_is_offered_where_the_chip_is_minimised(arguments, chosen):
+    assert command.options_of(command._parser().parse_args(arguments), "").multipliers == chosen

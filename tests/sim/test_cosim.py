@@ -10,8 +10,12 @@ from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.design import BankConfig, Design
 from hw.machine.pe import FORMS
 from hw.multipliers import get
-from hw.rtl.verilog import emit_design, write_folder
+from hw.rtl.verilog.emission import emit_design, write_folder
+from models.data import load_digits_split
+from sim.compensation.calibration import Calibration
 from sim.cosim.__main__ import main
+from sim.data import DIGITS_MODEL
+from sim.network.quant_network import QuantNetwork
 
 LAYERS = ("stem", "block1a", "block1b", "down", "block2a", "block2b", "mix", "classifier")
 
@@ -28,12 +32,21 @@ def cosim(monkeypatch, capsys):
 
 @pytest.fixture
 def small(tmp_path):
-    """A design of one PE of 4x4 in each of two arrays, layers on them in turn."""
+    """A design of one PE of 4x4 in each of two arrays, layers on them in turn.
+
+    Those on the approximate one have weights chosen for it.
+    """
     names = ("mul8u_exact", "mul8u_truncvc_c8")
+    images = load_digits_split("calibrate").images[:32]
+    calibration = Calibration(QuantNetwork.load(DIGITS_MODEL, images), images)
+    table = {"own": get(names[1]).table}
+    fits = dict(calibration.alone(dict.fromkeys(LAYERS[1::2], table), "chosen+affine"))
     path = tmp_path / "design.json"
     Design(name="small", multipliers={name: get(name) for name in names},
            bank=BankConfig(rows=4, cols=4, arrays=names, form="4x4"),
-           mapping={layer: index % 2 for index, layer in enumerate(LAYERS)}).save(path)
+           mapping={layer: index % 2 for index, layer in enumerate(LAYERS)},
+           constants={layer: fit["own"].correction.to_dict() for layer, fit in fits.items()}
+           ).save(path)
     return path
 
 
@@ -43,6 +56,8 @@ def test_the_network_runs_on_dense_pes_value_for_value_and_cycle_for_cycle(cosim
     assert found["pe"] == "4x4"
     assert found["equal"]
     assert found["logits_equal"] == 1
+    assert sum(values["weight_codes"] is not None
+               for values in Design.load(small).constants.values()) >= 3
     assert [(run["name"], run["differing"], run["late"]) for run in found["layers"]] == [
         (layer, 0, 0) for layer in LAYERS]
 

@@ -12,17 +12,11 @@ from hw.multipliers import get
 from models.data import load_digits_split
 from sim.kernels.factor import exact_rank
 from sim.kernels.oracle import lut_matmul_oracle
-from sim.lowrank import (
-    LowRankProduct,
-    Shares,
-    compare,
-    low_rank_products,
-    measured_shares,
-    singular_values,
-    truncated_svd,
-)
 from sim.lowrank.__main__ import main
+from sim.lowrank.comparison import compare
 from sim.lowrank.figure import Spectrum, csv_text, draw, spectrum
+from sim.lowrank.low_rank_product import LowRankProduct, low_rank_products
+from sim.lowrank.svd import Shares, measured_shares, singular_values, truncated_svd
 from sim.network.quant_network import QuantNetwork
 from sim.tables import code_table, code_values, exact_table
 

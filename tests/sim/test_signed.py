@@ -13,8 +13,8 @@ from hw.multipliers import get
 from models.data import load_digits_split
 from sim import evaluate
 from sim.accuracy.evaluator import Evaluator
-from sim.compensation import fit
-from sim.lowrank import low_rank_products
+from sim.compensation.calibration import fit
+from sim.lowrank.low_rank_product import low_rank_products
 from sim.network.quant_network import QuantNetwork
 from sim.tables import pe_table
 from sim.torch_backend import TorchProducts

@@ -14,7 +14,8 @@ from hw.netlist import Netlist
 # multiplication; delays grow with both.
 FORMS: dict[str, Dataflow] = {dataflow.form: dataflow for dataflow in (
     Dataflow(), Dataflow(macs=2), Dataflow(macs=4), Dataflow(macs=8),
-    Dataflow(macs=4, outputs=4), Dataflow(macs=4, registered=True, psum_cycles=3))}
+    Dataflow(macs=4, outputs=4), Dataflow(macs=4, registered=True, psum_cycles=3),
+    Dataflow(macs=4, outputs=4, registered=True, psum_cycles=3))}
 PE_KINDS: dict[str, PeKind] = {kind.label: kind for base in (
     SIGN_MAGNITUDE_PE,
     TWOS_COMPLEMENT_PE,
@@ -22,7 +23,7 @@ PE_KINDS: dict[str, PeKind] = {kind.label: kind for base in (
 
 
 PLAIN = FORMS["1x1"]
-DENSE = FORMS["4x4"]  # least energy of the exact PE
+DENSE = FORMS["4x4r"]  # least energy of the exact PE at a clock near that of the other units
 
 
 def form_named(form: str) -> Dataflow:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.machine.pe.operand_format import Integers, OperandFormat, Range
+from hw.multipliers.base import rounded
 from hw.netlist import Netlist
 
 
@@ -134,13 +135,17 @@ class Pe:
         Of the multiplier.
     psum_width : int
         Bits of the two's complement partial sum; wraps on overflow, which `Design` rules out.
+    act_rounding : int
+        Low bits of activations that are rounded away where they enter the array.
 
-    Raises ValueError for a netlist of another width or the other signedness.
+    Raises ValueError for a netlist of another width or the other signedness, and for rounding of
+    operands that are not sign and magnitude.
     """
 
     kind: PeKind
     netlist: Netlist
     psum_width: int
+    act_rounding: int = 0
 
     def __post_init__(self) -> None:
         bits = self.kind.operand.bits
@@ -151,10 +156,20 @@ class Pe:
             other = "signed" if self.netlist.signed else "unsigned"
             raise ValueError(f"Multiplier of a {self.kind.label} PE must be {self.kind.takes}, "
                              f"not {other}")
+        if self.act_rounding and self.kind.signed:
+            raise ValueError("Rounded activations must be sign and magnitude, not of a "
+                             f"{self.kind.label} PE")
 
     def with_clock_gate(self, clock_gate: ClockGate) -> Pe:
         """Return the PE of an array whose clock stops in another way."""
         return replace(self, kind=replace(self.kind, clock_gate=clock_gate))
+
+    @property
+    def table(self) -> npt.NDArray[np.int32]:
+        """What its array multiplies operands to, int32[256, 256], `[act, weight]` by pattern."""
+        table: npt.NDArray[np.int32] = self.netlist.table()[rounded(
+            np.arange(1 << self.netlist.act_width), self.act_rounding)]
+        return table
 
     @property
     def act_bits(self) -> tuple[int, ...]:

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from hw.common.compiled import keep
 from hw.multipliers.evolution.lanes import (
     BLOCK_BYTES,
     COEFFICIENTS,
@@ -149,7 +150,7 @@ class State(NamedTuple):
     counters: Sums
 
 
-@njit(cache=True, inline="always")
+@njit(cache=keep(), inline="always")
 def _random(state, bound):
     """Return a random integer in [0, bound): xorshift64*, the high bits scaled."""
     word = state[0]
@@ -161,18 +162,18 @@ def _random(state, bound):
     return np.int64((high * np.uint64(bound)) >> np.uint64(32))
 
 
-@njit(cache=True, inline="always")
+@njit(cache=keep(), inline="always")
 def _address(array):
     return np.uint64(array.ctypes.data)
 
 
-@njit(cache=True, inline="always")
+@njit(cache=keep(), inline="always")
 def _at(base, nets, block, row):
     """Return the address of a row of `values`, whose own address is `base`."""
     return base + np.uint64((block * 2 * nets + row) * BLOCK_BYTES)
 
 
-@njit(cache=True, inline="always")
+@njit(cache=keep(), inline="always")
 def _compute(base, nets, block, out, op, x, y):
     """Simulate one gate on one block; `out`, `x` and `y` are rows of `values`."""
     gate(_at(base, nets, block, out), _at(base, nets, block, x), _at(base, nets, block, y),
@@ -182,7 +183,7 @@ def _compute(base, nets, block, out, op, x, y):
 # --- folding --------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _folded(nets, inputs):
     """Return a view that knows the constants and operand bits only."""
     return Folded(np.full(nets, ALIAS, np.int32), np.zeros(nets, np.int32),
@@ -191,7 +192,7 @@ def _folded(nets, inputs):
                   np.zeros(nets, np.int32))
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _invert(view, x):
     """Fold the inverse of net x; returns (op, a, b)."""
     if x < 2:
@@ -201,7 +202,7 @@ def _invert(view, x):
     return NOT, x, x
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _fold_node(view, op, x, y):
     """Return (op, a, b) of a NOT, or of a gate with a constant or with equal inputs."""
     if op == NOT:
@@ -234,7 +235,7 @@ def _fold_node(view, op, x, y):
     return _invert(view, other)
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _fold(genes, inputs, first, view):
     """Fold the nodes from `first` on, mark what outputs depend on; returns the longest path."""
     op, a, b, alias, level, active = view.op, view.a, view.b, view.alias, view.level, view.active
@@ -263,7 +264,7 @@ def _fold(genes, inputs, first, view):
     return longest
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _copy(source, target, start, stop):
     """Copy nodes [start, stop) of a folded circuit."""
     target.op[start:stop] = source.op[start:stop]
@@ -276,7 +277,7 @@ def _copy(source, target, start, stop):
 # --- error and cost -------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _block_errors(problem, values, block, rows, planes, found):
     """Put the error terms of one block into `found` int64[TERMS]."""
     for bit in range(PRODUCT_BITS):
@@ -304,7 +305,7 @@ def _block_errors(problem, values, block, rows, planes, found):
         found[BIAS] = sum_error(products, exact, weight, extend)
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _zero_is_lost(values, rows, zero_mask):
     """Return whether the product of some masked lane of block 0 is not zero."""
     wrong = np.uint64(0)
@@ -315,14 +316,14 @@ def _zero_is_lost(values, rows, zero_mask):
     return wrong != 0
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _add(totals, found):
     for term in range(TERMS):
         totals[term] = max(totals[term], found[term]) if term == WORST \
             else totals[term] + found[term]
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _too_wrong(totals, problem, done):
     """Return whether limits are broken, or will be as far as the blocks done can tell.
 
@@ -340,7 +341,7 @@ def _too_wrong(totals, problem, done):
     return done == problem.blocks and abs(totals[BIAS]) > limits[BIAS]
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _use_of_limits(totals, limits):
     """Return how much of the tightest limit on a mean error is used, 0 to 1.
 
@@ -358,7 +359,7 @@ def _use_of_limits(totals, limits):
     return use
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _toggles(problem, base, nets, row):
     """Return the number of lanes in which a net toggles between two beats."""
     total = np.int64(0)
@@ -368,7 +369,7 @@ def _toggles(problem, base, nets, row):
     return total
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _cost(problem, view, toggles):
     """Return the cost of a folded circuit."""
     total = np.int64(0)
@@ -386,7 +387,7 @@ def _cost(problem, view, toggles):
 OP, A, B, OUT = range(4)  # genes, as the undo list names them
 
 
-@njit(cache=True, inline="always")
+@njit(cache=keep(), inline="always")
 def _set(genes, undo, changes, gene, place, value):
     """Change one gene and note its old value; returns the new length of the list."""
     if gene == OP:
@@ -401,7 +402,7 @@ def _set(genes, undo, changes, gene, place, value):
     return changes + 1
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _undo(genes, undo, changes):
     for change in range(changes - 1, -1, -1):
         gene, place, old = undo[change]
@@ -415,7 +416,7 @@ def _undo(genes, undo, changes):
             genes.outs[place] = old
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _pick(view, inputs, random, below):
     """Return a random net below `below` whose values are known: no dead gate."""
     for _attempt in range(16):
@@ -425,7 +426,7 @@ def _pick(view, inputs, random, below):
     return _random(random, min(inputs, below))
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _similar(view, inputs, base, random, net, below, tries):
     """Return the net most like `net` of a few random ones below `below` and of the constants.
 
@@ -443,7 +444,7 @@ def _similar(view, inputs, base, random, net, below, tries):
     return best
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _mutate(genes, view, inputs, base, random, gates, undo):
     """Change some genes.
 
@@ -511,12 +512,12 @@ def _mutate(genes, view, inputs, base, random, gates, undo):
 # --- the search -----------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def _remember(genes, best):
     best.op[:], best.a[:], best.b[:], best.outs[:] = genes.op, genes.a, genes.b, genes.outs
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def start(problem, state):
     """Simulate the present circuit, which becomes the best."""
     nets = state.genes.op.size
@@ -540,7 +541,7 @@ def start(problem, state):
     _remember(state.genes, state.best)
 
 
-@njit(cache=True)
+@njit(cache=keep())
 def evolve(problem, state, temperature, price, steps):
     """Try `steps` mutants of a started search.
 

@@ -18,7 +18,8 @@ import numpy as np
 from hw.multipliers import files
 from hw.multipliers.base import Multiplier
 from hw.multipliers.evolution.objective import Limits, Objective
-from hw.multipliers.evolution.run import Schedule, keeps_limits, proxy_cost_fj
+from hw.multipliers.evolution.run import keeps_limits, proxy_cost_fj
+from hw.multipliers.evolution.schedule import Schedule
 from hw.multipliers.evolution.settings import Settings, operand_stream
 
 STARTS = 3

@@ -9,7 +9,8 @@ from hw.common.errors import InputError
 from hw.multipliers.base import Multiplier
 from hw.multipliers.evolution.objective import Limits, Objective
 from hw.multipliers.evolution.operands import BUILT_IN, OperandStream, load
-from hw.multipliers.evolution.run import Evolution, Schedule
+from hw.multipliers.evolution.run import Evolution
+from hw.multipliers.evolution.schedule import Schedule
 from hw.netlist import Netlist
 
 FAMILY = "evolved"

@@ -110,3 +110,8 @@ ENTRIES = {
        for a in range(5) for w in range(5) if a or w},
     "mul8u_optrunc_a5w4": Entry(operand_truncated, {"act_bits": 5, "weight_bits": 4}, PLAIN),
 }
+# Behind a converter for each row of an array. A single bit is cut: rounding it gains nothing.
+ROUNDED_ENTRIES = {
+    f"mul8u_opround_a{a}w{w}": Entry(operand_truncated, {"act_bits": a, "weight_bits": w}, PLAIN,
+                                     act_rounding=a)
+    for a, w in (*((a, w) for a in (2, 3, 4) for w in range(5)), (5, 4))}

@@ -10,6 +10,7 @@ from hw.machine.accelerator import SUM_BYTES, AcceleratorConfig
 from hw.machine.compiler import OUTPUT_HALVES, QuantisedLayer
 from hw.machine.design import BankConfig
 from hw.ppa.chip.clock_gates import idle_array_fj, running_array_fj
+from hw.ppa.chip.rounding import converter_fj, converter_um2
 from hw.ppa.energy.stream_energy import StreamEnergy
 from hw.ppa.mapping.pe import MappedPe
 
@@ -23,8 +24,9 @@ class ArrayCost:
     Parameters
     ----------
     area_um2 : float
-        All PEs. Synthesis of a whole 16 x 16 array differs by 0.2 %; skew registers,
-        buffers, accumulators and the clock tree are not part of it.
+        All PEs, and what rounds activations in front of them. Synthesis of a whole 16 x 16 array
+        differs by 0.2 %; skew registers, buffers, accumulators and the clock tree are not part of
+        it.
     delay_ps : float
         Shortest clock period. A bank runs no faster than its slowest array.
     leakage_nw : float
@@ -38,7 +40,8 @@ class ArrayCost:
 def array_cost(pe: MappedPe, *, rows: int, cols: int) -> ArrayCost:
     """Return the cost of an array of `rows` terms x `cols`: that of the PE, times their number."""
     pes = rows * cols // pe.kind.multiplications
-    return ArrayCost(area_um2=pes * pe.area_um2, delay_ps=pe.delay_ps,
+    converters = rows * converter_um2(pe.technology, pe.multiplier.act_rounding)
+    return ArrayCost(area_um2=pes * pe.area_um2 + converters, delay_ps=pe.delay_ps,
                      leakage_nw=pes * pe.leakage_nw)
 
 
@@ -60,7 +63,8 @@ class LayerEnergy:
     Parameters
     ----------
     data_nj : float
-        Logic, its glitches and registers of the running array, while beats pass.
+        Logic, its glitches and registers of the running array, converters of its rows included,
+        while beats pass.
     glitches_nj : float
         The glitches among `data_nj`.
     weights_nj : float
@@ -109,6 +113,7 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
                   the last one taking only its beats
         data    = pes * tiles * ((beats - passes) * (logic + glitches + registers)
                                  + passes * (swap - clock))
+                  + R * tiles * beats * converter of a row
         weights = pes * tiles * passes * (R + macs) / 2 * load
         clock   = cycles * (pes * clock + root gate, open)
         idle    = cycles * idle arrays * (root gate, closed, + isolation of the operands)
@@ -164,9 +169,12 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
     leakage_nw = pe.leakage_nw + sum(other.leakage_nw for other in idle)
     array_fj = bank.pes * energy.clock_fj + running_array_fj(pe.technology)
     idle_fj = len(idle) * idle_array_fj(pe.technology, bank) if idle else 0.0
+    converters = tiles * beats * bank.rows * converter_fj(pe.technology,
+                                                          pe.multiplier.act_rounding)
     scale = bank.pes * 1e-6 / batch  # fJ to nJ, per inference
     return LayerEnergy(
-        data_nj=data * scale, glitches_nj=glitches * scale, weights_nj=weights * scale,
+        data_nj=data * scale + converters * 1e-6 / batch, glitches_nj=glitches * scale,
+        weights_nj=weights * scale,
         clock_nj=cycles * array_fj * 1e-6 / batch, idle_nj=cycles * idle_fj * 1e-6 / batch,
         leakage_nj=leakage_nw * cycles * clock_ps * NW_PS_TO_FJ * scale,
         cycles=cycles / batch, pe_cycles=tiles * beats * bank.pes / batch)

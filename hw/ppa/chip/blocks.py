@@ -20,6 +20,8 @@ from hw.machine.design import BankConfig
 from hw.machine.pe.operand_format import STREAM
 from hw.ppa.chip.array import LayerEnergy
 from hw.ppa.chip.literature import JOUPPI_2017, NODES, NodeFigures
+from hw.ppa.chip.rounding import converter_um2
+from hw.ppa.chip.widths import FULL, Widths
 from hw.ppa.chip.workload import LayerWork
 from hw.ppa.energy.stream_energy import StreamEnergy
 from hw.ppa.mapping.mapped import ALWAYS
@@ -124,7 +126,7 @@ class ChipEnergy:
 
 def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: StreamEnergy,
                 bank: BankConfig, *, batch: int, preset: ChipPreset,
-                exact_nj: float | None = None,
+                widths: Widths = FULL, exact_nj: float | None = None,
                 config: AcceleratorConfig | None = None) -> ChipEnergy:
     """Return the energy of the chip on one layer, per inference.
 
@@ -139,6 +141,8 @@ def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: Strea
     bank, config : BankConfig, AcceleratorConfig
     batch : int
     preset : ChipPreset
+    widths : Widths
+        Of what is stored. A memory that is wider moves no more bits than these.
     exact_nj : float, optional
         Of the exact array alone on this layer, which a preset's share is of; by default this is
         that array.
@@ -149,9 +153,8 @@ def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: Strea
     node, rows, cols = preset.node, bank.rows, bank.cols
     waiting = max(0.0, work.clocked / batch - array.cycles)
 
-    def sram(row_bits: int, memory_rows: int, reads_and_writes: int) -> float:
-        bits = row_bits * memory_rows
-        return reads_and_writes * row_bits * node.sram_pj_per_bit(bits) * PJ_TO_NJ / batch
+    def sram(lanes: int, bits: int, wide: int, memory_rows: int, accesses: int) -> float:
+        return _sram_nj(node, lanes, bits, wide, memory_rows, accesses) / batch
 
     register_fj = _register_fj(pe, stream)
     adds = work.accumulated_beats * cols * node.int32_add_pj.value
@@ -164,30 +167,54 @@ def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: Strea
              "clock of the array while it fills, drains and takes weights"),
         Part("skew and router", skew_bits(bank) * work.beats / batch * register_fj * 1e-6, MODELLED,
              "registers of the RTL, each like one of the PE's"),
-        Part("activation buffer", sram(rows * CODE_BITS, config.act_rows,
+        Part("activation buffer", sram(rows, widths.act, CODE_BITS, config.act_rows,
                                        work.rows_in + work.beats), COPIED,
              f"{counted}; {node.sram_source}"),
-        Part("weight FIFO", sram(cols * STREAM.width, config.weight_fifo_rows,
-                                 2 * work.weight_rows), COPIED, f"{counted}; {node.sram_source}"),
-        Part("accumulators", sram(cols * SUM_BITS, config.bank_rows,
+        Part("weight FIFO", sram(cols, widths.weight + STREAM.width - CODE_BITS, STREAM.width,
+                                 config.weight_fifo_rows, 2 * work.weight_rows), COPIED,
+             f"{counted}; {node.sram_source}"),
+        Part("accumulators", sram(cols, SUM_BITS, SUM_BITS, config.bank_rows,
                                   work.beats + work.accumulated_beats + work.sum_rows)
              + adds * PJ_TO_NJ / batch, COPIED, f"{counted}; {node.sram_source}"),
         Part("requantiser", requantised * PJ_TO_NJ / batch, COPIED,
              f"operations of the program; {node.int32_multiply_pj.source}"),
-        Part("output buffer", sram(cols * CODE_BITS, config.output_rows,
-                                   work.result_rows + work.rows_out), COPIED,
-             f"{counted}; {node.sram_source}"),
+        Part("output buffer", _output_buffer_nj(work, cols, widths.result, node, config) / batch,
+             COPIED, f"{counted}; {node.sram_source}"),
     ]
     so_far = sum(part.value for part in parts)
     parts.append(Part("control", so_far * (preset.overhead - 1), MODELLED,
                       f"its share of the area of TPU v1; {JOUPPI_2017}"))
     dram = node.dram_access_pj[preset.dram]
-    traffic_bits = CODE_BITS * (work.rows_in * rows + work.rows_out * cols
-                                + work.weight_rows * cols)
+    traffic_bits = (widths.act * work.rows_in * rows + widths.result * work.rows_out * cols
+                    + widths.weight * work.weight_rows * cols)
     return ChipEnergy(
         name=work.name, on_chip=tuple(parts), cycles=work.cycles / batch,
         dram=Part("DRAM", traffic_bits / 64 * dram.value * PJ_TO_NJ / batch, COPIED,
                   f"im2col rows, weights and results; {dram.source}"))
+
+
+def narrow_results_nj(work: LayerWork, bank: BankConfig, result_bits: int, *, batch: int,
+                      preset: ChipPreset, config: AcceleratorConfig | None = None) -> float:
+    """Return what results of fewer bits save on the chip: that of the layer that writes them."""
+    if preset.mxu_share is not None:
+        return 0.0
+    before, after = (_output_buffer_nj(work, bank.cols, bits, preset.node,
+                                       config or AcceleratorConfig())
+                     for bits in (CODE_BITS, result_bits))
+    return (before - after) * preset.overhead / batch
+
+
+def _output_buffer_nj(work: LayerWork, cols: int, bits: int, node: NodeFigures,
+                      config: AcceleratorConfig) -> float:
+    """Return the energy of results in the output buffer, for the whole batch."""
+    return _sram_nj(node, cols, bits, CODE_BITS, config.output_rows,
+                    work.result_rows + work.rows_out)
+
+
+def _sram_nj(node: NodeFigures, lanes: int, bits: int, wide: int, rows: int,
+             accesses: int) -> float:
+    """Return the energy of accesses to `bits` of each lane, in a memory of `wide` bits a lane."""
+    return accesses * lanes * bits * node.sram_pj_per_bit(lanes * wide * rows) * PJ_TO_NJ
 
 
 def _shared_energy(work: LayerWork, array_nj: float, exact_nj: float, batch: int,
@@ -220,25 +247,29 @@ def skew_bits(bank: BankConfig) -> int:
 
 
 def chip_area(pes: Sequence[MappedPe], bank: BankConfig, preset: ChipPreset,
-              config: AcceleratorConfig | None = None, *,
-              reference: MappedPe) -> tuple[Part, ...]:
+              config: AcceleratorConfig | None = None, *, reference: MappedPe,
+              widths: Widths = FULL) -> tuple[Part, ...]:
     """Return the areas of a chip with an array of each PE, um2; their sum is the die's.
 
-    reference : the exact PE, whose cells stand for logic outside the arrays.
+    reference : the exact PE of the bank's form, whose cells stand for logic outside the arrays.
+    widths : the largest of any layer.
     """
     config = config or AcceleratorConfig()
     node, first = preset.node, reference
-    arrays = sum(pe.area_um2 for pe in pes) * bank.pes / preset.utilisation
+    converters = bank.rows * sum(converter_um2(pe.technology, pe.multiplier.act_rounding)
+                                 for pe in pes)
+    arrays = (sum(pe.area_um2 for pe in pes) * bank.pes + converters) / preset.utilisation
     if preset.mxu_share is not None:
         exact = first.area_um2 * bank.pes / preset.utilisation
         return (Part("array", arrays, MEASURED, "cells of the mapped PEs, at the utilisation"),
                 Part("rest", exact * (1 - preset.mxu_share) / preset.mxu_share, MODELLED,
                      f"the exact array is {preset.mxu_share:.0%} of the chip"))
     flop = first.technology.flop.area_um2
-    bits = (bank.rows * CODE_BITS * config.act_rows + bank.cols * (
-        SUM_BITS * config.accumulator_rows + CODE_BITS * config.output_rows
-        + STREAM.width * config.weight_fifo_rows))
-    adder = (first.area_um2 - first.multiplier_area_um2) / first.psum_width * SUM_BITS
+    bits = (bank.rows * widths.act * config.act_rows + bank.cols * (
+        SUM_BITS * config.accumulator_rows + widths.result * config.output_rows
+        + (widths.weight + STREAM.width - CODE_BITS) * config.weight_fifo_rows))
+    products = bank.dataflow.macs * bank.dataflow.outputs
+    adder = (first.area_um2 / products - first.multiplier_area_um2) / first.psum_width * SUM_BITS
     logic = "cells of the mapped PE; "
     parts = [
         Part("array", arrays, MEASURED, "cells of the mapped PEs, at the utilisation"),

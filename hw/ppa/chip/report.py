@@ -25,6 +25,7 @@ from hw.ppa.chip.blocks import (
     chip_area,
 )
 from hw.ppa.chip.levels import LevelEnergy, level_energies
+from hw.ppa.chip.widths import act_bits, widest
 from hw.ppa.chip.workload import exact_design, work_of
 from hw.ppa.energy.operand_sample import sample_operands
 from hw.ppa.energy.pe_energies import stream_energies
@@ -149,11 +150,14 @@ def _run(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, prese
     bank = design.bank
     works, _ = work_of(compile_program(layers, design, batch=batch))
     pes = [load(array, bank) for array in design.arrays]
-    clock_ps = max(units_delay_ps(pes[0].technology), *(pe.delay_ps for pe in pes))
+    clock_ps = max(units_delay_ps(pes[0].technology, bank.form), *(pe.delay_ps for pe in pes))
+    result_bits = {layer.fed_by: act_bits(layer, pe.kind, pe.multiplier)
+                   for layer, work in zip(layers, works, strict=True)
+                   for pe in [pes[work.array]] if layer.fed_by}
     levels: dict[str, LevelEnergy] = {}
     for number, pe in enumerate(pes):
         mine = [index for index, work in enumerate(works) if work.array == number]
-        streamed = [layers[index].with_weight_map(design.weight_map(layers[index].name))
+        streamed = [layers[index].with_weight_codes(design.weight_codes(layers[index].name))
                     for index in mine]
         streams = stream_energies(pe, [sample_operands(
             layer.acts, layer.weights, rows=bank.rows, cols=bank.cols,
@@ -161,11 +165,13 @@ def _run(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, prese
         found = level_energies(
             pe, streams, streamed, [works[index] for index in mine], bank, batch=batch,
             preset=preset, clock_ps=clock_ps, idle=[other for other in pes if other is not pe],
-            exact=None if exact is None else [exact.levels[index] for index in mine])
+            exact=None if exact is None else [exact.levels[index] for index in mine],
+            result_bits=result_bits)
         levels |= {layer.name: level for layer, level in zip(streamed, found, strict=True)}
-    reference = load(get(EXACT), bank)
-    return ChipRun(design=design, levels=[levels[layer.name] for layer in layers],
-                   area=chip_area(pes, bank, preset, reference=reference), clock_ps=clock_ps)
+    ordered = [levels[layer.name] for layer in layers]
+    area = chip_area(pes, bank, preset, reference=load(get(EXACT), bank),
+                     widths=widest([level.widths for level in ordered]))
+    return ChipRun(design=design, levels=ordered, area=area, clock_ps=clock_ps)
 
 
 # --- text, CSV, JSON ------------------------------------------------------------------

@@ -50,18 +50,20 @@ class GateArrays:
 
     Attributes
     ----------
-    inputs : int32[gates, MAX_CELL_INPUTS], padded with 0
+    inputs : uint32[gates, MAX_CELL_INPUTS], padded with 0
     arity : int32[gates]
     truth : uint32[gates]
-    outputs : int32[gates]
+    outputs : uint32[gates]
+
+    Nets have no sign: compiled loops need not ask whether one counts from the end.
     """
 
     def __init__(self, netlist: MappedNetlist, technology: Technology) -> None:
         count = len(netlist.gates)
-        self.inputs = np.zeros((count, MAX_CELL_INPUTS), np.int32)
+        self.inputs = np.zeros((count, MAX_CELL_INPUTS), np.uint32)
         self.arity = np.zeros(count, np.int32)
         self.truth = np.zeros(count, np.uint32)
-        self.outputs = np.zeros(count, np.int32)
+        self.outputs = np.zeros(count, np.uint32)
         for index, gate in enumerate(netlist.gates):
             self.inputs[index, :len(gate.inputs)] = gate.inputs
             self.arity[index] = len(gate.inputs)

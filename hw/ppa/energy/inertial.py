@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from hw.common.compiled import keep
 from hw.ppa.energy.activity import LANES_PER_WORD, MAX_CELL_INPUTS, Words
 
 Floats = npt.NDArray[np.float64]
@@ -130,4 +131,4 @@ def simulate_python(states: tuple[Words, Words], gates: tuple[Any, Any, Any, Any
     return SETTLED
 
 
-simulate = numba.njit(cache=True, nogil=True)(simulate_python)
+simulate = numba.njit(cache=keep(), nogil=True)(simulate_python)

@@ -186,7 +186,8 @@ class EnergyModel:
 
         arrays = self._arrays
         total = np.zeros(before.shape[1])
-        gate_energy((before, after), (arrays.inputs, arrays.arity, arrays.outputs),
+        states = np.ascontiguousarray(before), np.ascontiguousarray(after)
+        gate_energy(states, (arrays.inputs, arrays.arity, arrays.outputs),
                     (self.gate_fj, self.net_fj), total)
         return total / 64
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from hw.common.errors import InputError
 from hw.machine.pe import PLAIN
 from hw.machine.pe.kind import Dataflow
+from hw.multipliers.base import rounded
 from hw.ppa.energy.activity import LANES_PER_WORD
 
 DEFAULT_LANES = 4096  # of PEs of one multiplication
@@ -89,6 +90,11 @@ class OperandSample:
         """Return the first lanes of this sample."""
         return replace(self, row=self.row[:lanes], acts=self.acts[..., :lanes],
                        weights=self.weights[..., :lanes], passing=self.passing[..., :lanes])
+
+    def rounded(self, bits: int) -> OperandSample:
+        """Return the sample with activations as an array has them that rounds away low bits."""
+        return self if not bits else replace(self, acts=(
+            np.sign(self.acts) * rounded(np.abs(self.acts), bits)).astype(np.int16))
 
     @property
     def _terms(self) -> Ints:

@@ -7,6 +7,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from hw.common.compiled import keep
+
 
 def settle_python(nets: Any, inputs: Any, arity: Any, truth: Any, outputs: Any) -> None:
     """Evaluate all gates in order by folding their truth tables, highest input first.
@@ -30,4 +32,4 @@ def settle_python(nets: Any, inputs: Any, arity: Any, truth: Any, outputs: Any) 
             nets[outputs[gate], word] = fold[0]
 
 
-settle = numba.njit(cache=True, nogil=True)(settle_python)
+settle = numba.njit(cache=keep(), nogil=True)(settle_python)

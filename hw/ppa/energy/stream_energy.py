@@ -123,6 +123,7 @@ def stream_energy(pe: MappedPe, acts: npt.NDArray[Any], weights: npt.NDArray[Any
 def sample_energy(pe: MappedPe, sample: OperandSample) -> StreamEnergy:
     """Return `stream_energy` of operands drawn before: one sample serves many multipliers."""
     _check_range(pe, sample)
+    sample = sample.rounded(pe.multiplier.act_rounding)
     states, alone_states = beats(pe, sample)
     whole, multiplier = circuits(pe)
     beat = whole.energy.between(*states)

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from hw.common.compiled import keep
 from hw.ppa.energy.activity import Words
 
 Floats = npt.NDArray[np.float64]
@@ -22,7 +23,7 @@ def count_python(word: Any) -> Any:
     return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
-_count = numba.njit(cache=True, nogil=True)(count_python)
+_count = numba.njit(cache=keep(), nogil=True)(count_python)
 
 
 def gate_energy_python(states: tuple[Words, Words], gates: tuple[Any, Any, Any],
@@ -65,4 +66,4 @@ def gate_energy_python(states: tuple[Words, Words], gates: tuple[Any, Any, Any],
             total[word] += spent
 
 
-gate_energy = numba.njit(cache=True, nogil=True)(gate_energy_python)
+gate_energy = numba.njit(cache=keep(), nogil=True)(gate_energy_python)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw.common.cache import cache_folder
 from hw.common.progress import task
 from hw.machine.pe import PLAIN, kind_for
 from hw.machine.pe.kind import Dataflow
@@ -16,7 +17,13 @@ from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.emitted import EmitPes, emit_verilog
 from hw.ppa.mapping.pe import MappedPe
 from hw.ppa.mapping.selection import check_size
-from hw.ppa.mapping.stored_pes import is_current, result_path, save_pe
+from hw.ppa.mapping.stored_pes import (
+    is_current,
+    load_pe,
+    result_path,
+    results_folder,
+    save_pe,
+)
 from hw.ppa.mapping.synthesis import AREA, Recipe, map_multiplier, map_pe
 
 JOBS = 2  # Yosys processes side by side
@@ -76,7 +83,7 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
         kind = kind_for(signed=multiplier.signed, dataflow=dataflow)
         pe = MappedPe(multiplier=multiplier, kind=kind, psum_width=psum_width,
                       technology=technology,
-                      netlist=map_pe(text, kind, psum_width, technology, recipe),
+                      netlist=map_pe(text, technology, recipe),
                       multiplier_netlist=map_multiplier(text, technology, recipe),
                       recipe=label, verilog_sha256=_sha256(text))
         save_pe(pe, folder)
@@ -93,6 +100,27 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
                 for future in futures:
                     future.cancel()
     return BuildResult(mapped=len(waiting), kept=len(unique) - len(waiting))
+
+
+def load_or_map(multipliers: Mapping[str, Multiplier], psum_width: int, technology: Technology,
+                dataflow: Dataflow, emit: EmitPes, *, quiet: bool = False) -> dict[str, MappedPe]:
+    """Return the PE of each multiplier, in their order.
+
+    What does not come with the project is mapped by its recipe and kept in the cache.
+
+    multipliers : by the names that the PEs get. The others, and errors, are those of `build` and
+    `load_pe`.
+    """
+    store = results_folder(technology.name)
+    own = cache_folder() / "pes" / technology.digest[:16]
+    missing = [multiplier for multiplier in multipliers.values()
+               if not result_path(store, multiplier, psum_width, dataflow).exists()]
+    if missing:
+        build(missing, technology, own, emit, psum_width=psum_width, dataflow=dataflow,
+              quiet=quiet)
+    return {name: load_pe(multiplier, psum_width, technology, dataflow=dataflow,
+                          folder=own if multiplier in missing else store)
+            for name, multiplier in multipliers.items()}
 
 
 def _sha256(text: str) -> str:

@@ -22,7 +22,6 @@ from hw.ppa.mapping.pe import NEIGHBOURS, MappedPe
 from hw.ppa.mapping.selection import check_size, for_mapping
 
 RESULT_FORMAT = "autoapprox-mapped-pe/1"
-UNITS_FILE = "units.json"
 PREFIX_DIGITS = 16  # of the netlist digest, in the file name; the file holds all 64
 DEFAULT_PSUM_WIDTH = 24  # 128 rows of products and a sign
 WIDE_PSUM_WIDTH = 25  # 256 rows
@@ -38,7 +37,7 @@ def result_path(folder: Path, multiplier: Multiplier, psum_width: int,
     """Return where the result of a multiplier belongs."""
     suffix = "" if psum_width == DEFAULT_PSUM_WIDTH else f"-{psum_width}"
     suffix += "" if dataflow == PLAIN else f"-{dataflow.form}"
-    return folder / f"{multiplier.digest[:PREFIX_DIGITS]}{suffix}.json.gz"
+    return folder / f"{multiplier.source.digest[:PREFIX_DIGITS]}{suffix}.json.gz"
 
 
 def shipped() -> Mapping[tuple[int, Dataflow], Sequence[Multiplier]]:
@@ -95,7 +94,7 @@ def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
     command = f"make ppa ARGS='{arguments}'"
     if not path.exists():
         raise ToolError(f"No synthesis result for {multiplier.name!r} with {psum_width}-bit "
-                        f"partial sums in {known.name} (netlist {multiplier.digest[:12]}); "
+                        f"partial sums in {known.name} (netlist {multiplier.source.digest[:12]}); "
                         f"run: {command}")
     content = read_json(path)
     try:
@@ -110,12 +109,17 @@ def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
     return pe
 
 
-def units_delay_ps(technology: Technology) -> float:
-    """Return the longest path around the arrays of an accelerator (`python -m hw.ppa units`).
+def units_path(folder: Path, form: str) -> Path:
+    """Return where the figures of the units around arrays of one form of PEs belong."""
+    return folder / f"units-{form}.json"
+
+
+def units_delay_ps(technology: Technology, form: str) -> float:
+    """Return the longest path around arrays of a form (`python -m hw.ppa units`).
 
     Stored for the technologies that come with the project; 0 for others.
     """
-    path = results_folder(technology.name) / UNITS_FILE
+    path = units_path(results_folder(technology.name), form)
     stored = read_json(path) if path.exists() else {}
     if stored.get("technology_sha256") != technology.digest:
         return 0.0
@@ -127,7 +131,7 @@ def save_pe(pe: MappedPe, folder: Path) -> Path:
     path = result_path(folder, pe.multiplier, pe.psum_width, pe.kind.dataflow)
     write_json_gz(path, {
         "format": RESULT_FORMAT, "multiplier": pe.multiplier.name,
-        "netlist_sha256": pe.multiplier.digest, "psum_width": pe.psum_width,
+        "netlist_sha256": pe.multiplier.source.digest, "psum_width": pe.psum_width,
         **({} if pe.kind.dataflow == PLAIN else {"form": pe.kind.dataflow.form}),
         "technology": pe.technology.name, "technology_sha256": pe.technology.digest,
         "recipe": pe.recipe, "verilog_sha256": pe.verilog_sha256,
@@ -172,8 +176,8 @@ class _PeFile:
 def _from_dict(content: Any, multiplier: Multiplier, technology: Technology) -> MappedPe:
     """Return the PE; raises ValueError when it is malformed, or of something else."""
     read = record(_PeFile, without_format(content, RESULT_FORMAT))
-    if read.netlist_sha256 != multiplier.digest:
-        raise ValueError(f"must be of netlist {multiplier.digest[:12]}, not "
+    if read.netlist_sha256 != multiplier.source.digest:
+        raise ValueError(f"must be of netlist {multiplier.source.digest[:12]}, not "
                          f"{read.netlist_sha256[:12]}")
     if read.technology_sha256 != technology.digest:
         raise ValueError(f"must be made with the present {technology.name} figures")

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hw.common.errors import InputError
-from hw.machine.pe.kind import PeKind
 from hw.ppa.library.technology import Technology
 from hw.ppa.library.write_liberty import cell_library
 from hw.ppa.mapping.mapped import MappedNetlist, from_yosys
@@ -27,7 +26,7 @@ from hw.ppa.mapping.techmap import (
 )
 from hw.ppa.mapping.yosys import Yosys, choose_yosys
 
-PE_TOP, MULTIPLIER_TOP = "mapped_pe", "multiplier"
+PE_TOP, MULTIPLIER_TOP = "pe", "multiplier"
 MEMORY_WORDS = 128  # deeper memories are macros, not registers
 ROOT_GATE = re.compile(r"^module (\w*clock_gate)\(clk, en, gated\);", re.MULTILINE)  # of `hw.rtl`
 
@@ -52,7 +51,7 @@ class Recipe:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with the recipe."""
-        text = "\n".join([*PREPARE, *CLOCK_GATES, *CELLS, TEMPLATES, PE_WRAPPER, *self.abc,
+        text = "\n".join([*PREPARE, *CLOCK_GATES, *CELLS, TEMPLATES, *self.abc,
                           *((*FULL_ADDERS, EMPTY_OPERANDS) if self.full_adders else ())])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -76,24 +75,6 @@ SPEED = Recipe(
          "&nf", "&put", "buffer -c -N 10", "topo", "upsize", "dnsize"))
 RECIPES = {recipe.name: recipe for recipe in (AREA, SPEED)}
 
-# PEs are mapped from the form with enables: with the enable at 1 they are those behind the clock
-# gate at the root of an array. Widths are replaced by the PE's.
-PE_WRAPPER = f"""\
-module {PE_TOP}(
-  input clk, swap_in, load_in,
-  input [8:0] act_in, weight_in,
-  input [PSUM_MSB:0] psum_in,
-  output swap_out, load_out,
-  output [8:0] act_out, weight_out,
-  output [PSUM_MSB:0] psum_out
-);
-  pe pe(.clk(clk), .en(1'b1),
-        .act_in(act_in), .act_out(act_out), .swap_in(swap_in), .swap_out(swap_out),
-        .load_in(load_in), .load_out(load_out), .weight_in(weight_in), .weight_out(weight_out),
-        .psum_in(psum_in), .psum_out(psum_out));
-endmodule
-"""
-
 # Initial values of registers are dropped: a cell that starts at a known value does not exist.
 PREPARE = ("setattr -unset init w:*", "opt -full", "memory -nomap",
            f"select -assert-none t:$mem_v2 r:SIZE>{MEMORY_WORDS} %i", "memory_map", "opt",
@@ -107,20 +88,9 @@ CLOCK_GATES = ("dfflegalize -cell $_DFF_P_ x -cell $_DFFE_PP_ x", "opt_clean",
 CELLS = ("dfflegalize -cell $_DFF_P_ x", "dfflibmap -liberty cells.lib", "opt -fast")
 
 
-def map_pe(verilog: str, kind: PeKind, psum_width: int, technology: Technology,
-           recipe: Recipe = AREA) -> MappedNetlist:
-    """Return the mapped PE of Verilog that defines modules `pe`, with an enable, and `multiplier`.
-
-    The enable is taken as 1. Raises as `map_circuit` does.
-    """
-    flow, width = kind.dataflow, kind.operand.width
-    act, weight = flow.macs * width - 1, flow.outputs * width - 1
-    wrapper = PE_WRAPPER.replace("PSUM_MSB", str(flow.outputs * psum_width - 1))
-    for direction, end in (("input", "in"), ("output", "out")):
-        wrapper = wrapper.replace(
-            f"{direction} [8:0] act_{end}, weight_{end}",
-            f"{direction} [{act}:0] act_{end}, {direction} [{weight}:0] weight_{end}")
-    return map_circuit(verilog + "\n" + wrapper, PE_TOP, technology, recipe)
+def map_pe(verilog: str, technology: Technology, recipe: Recipe = AREA) -> MappedNetlist:
+    """Return the mapped module `pe`, behind its array's clock gate; raises as `map_circuit`."""
+    return map_circuit(verilog, PE_TOP, technology, recipe)
 
 
 def map_multiplier(verilog: str, technology: Technology, recipe: Recipe = AREA) -> MappedNetlist:

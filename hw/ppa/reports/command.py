@@ -17,12 +17,14 @@ from hw.machine.compiler import BATCH
 from hw.machine.design import BankConfig, Design
 from hw.machine.layer_streams import LayerStream, load_layer_streams
 from hw.machine.operands import check_operands
-from hw.machine.pe import kind_for
+from hw.machine.pe import PLAIN, kind_for
 from hw.multipliers import EXACT
 from hw.multipliers.base import Multiplier
 from hw.ppa.chip.blocks import DEFAULT_PRESET, PRESETS, get_preset
 from hw.ppa.library.chosen import add_technology_options, chosen_technology
 from hw.ppa.library.technology import Technology
+from hw.ppa.mapping.build import load_or_map
+from hw.ppa.mapping.emitted import EmitPes
 from hw.ppa.mapping.pe import MappedPe
 from hw.ppa.mapping.selection import for_pes
 from hw.ppa.mapping.stored_pes import load_pe
@@ -35,7 +37,7 @@ Commands = Any  # argparse's own type is private
 
 def add_commands(commands: Commands) -> None:
     """Declare the commands."""
-    report = commands.add_parser("report", help="print the figures of stored PEs")
+    report = commands.add_parser("report", help=f"print the figures of stored {PLAIN.form} PEs")
     report.add_argument("names", nargs="*", metavar="NAME_OR_FILE", help=MULTIPLIERS)
     report.add_argument("--layer-stats", type=Path, metavar="FILE",
                         help="layers and operands that python -m sim.layer_streams wrote "
@@ -56,7 +58,8 @@ def add_commands(commands: Commands) -> None:
                         help="folder for figure4.svg, .png and .csv")
 
     sensitivity = commands.add_parser(
-        "sensitivity", help="energies of PEs under other assumptions about wires and glitches")
+        "sensitivity",
+        help=f"energies of {PLAIN.form} PEs under other assumptions about wires and glitches")
     sensitivity.add_argument("names", nargs="+", metavar="NAME_OR_FILE",
                              help="multiplier of the catalogue or multiplier file (.json)")
 
@@ -168,10 +171,11 @@ def _check_picture(path: Path) -> None:
 
 
 def run_chip(options: argparse.Namespace, *,
-             streams: Callable[[Path, str], tuple[LayerStream, ...]]) -> None:
+             streams: Callable[[Path, str], tuple[LayerStream, ...]], emit: EmitPes) -> None:
     """Print array and chip energy of a design by size.
 
-    streams : network file and images to the layers with their operands.
+    streams : network file and images to the layers with their operands. emit : writes the Verilog
+    of PEs that are stored nowhere, unless a folder of PEs is named.
     """
     from hw.ppa.chip.report import compare, resized, table, to_csv, to_dict
 
@@ -189,6 +193,9 @@ def run_chip(options: argparse.Namespace, *,
         layers = streams(options.network, options.data)
 
     def load(multiplier: Multiplier, bank: BankConfig) -> MappedPe:
+        if options.input is None:
+            return load_or_map({"": multiplier}, bank.psum_width, technology, bank.dataflow, emit,
+                               quiet=options.json)[""]
         return load_pe(multiplier, bank.psum_width, technology, dataflow=bank.dataflow,
                        folder=options.input)
 

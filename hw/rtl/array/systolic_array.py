@@ -15,6 +15,7 @@ from hw.rtl.array.clock_gate import ClockGateCell, enable_port, place_clocked
 from hw.rtl.array.operand import shape_of
 from hw.rtl.array.pe import pe_component
 from hw.rtl.array.pe.component import side_by_side
+from hw.rtl.array.rounder import Rounder
 from hw.rtl.array.twos_complement import TwosComplement
 from hw.rtl.hierarchy import Ports, Unit, place
 
@@ -147,7 +148,8 @@ class SystolicArray(Unit):
 
     Operands enter in the format of the streams. PEs of another one get them through converters at
     the edge of the array, once per row and column; values beyond that format's limits wrap, so
-    200 counts as -56 in two's complement.
+    200 counts as -56 in two's complement. Activations of PEs with `act_rounding` are rounded there,
+    once per row.
 
     Its rows are terms and its columns outputs; a PE has `macs` of the ones and `outputs` of the
     others. The caller skews rows and columns of PEs, by the hops of the dataflow: what belongs to
@@ -267,13 +269,15 @@ class SystolicArray(Unit):
                      platform: object) -> list[Value]:
         """Return `count` operands from the edge of the array as the PEs take them."""
         operands = [lanes.word_select(lane, STREAM.width) for lane in range(count)]
-        if self.pe.kind.operand == STREAM:
+        rounding = self.pe.act_rounding if name == "act" else 0
+        if self.pe.kind.operand == STREAM and not rounding:
             return operands
         values = []
         for lane, operand in enumerate(operands):
-            converter = place(m, f"{name}_{lane}", CONVERTERS[self.pe.kind.operand](), platform)
+            unit = Rounder(bits=rounding) if rounding else CONVERTERS[self.pe.kind.operand]()
+            converter = place(m, f"{name}_{lane}", unit, platform)
             m.d.comb += Value.cast(converter.operand).eq(operand)
-            values.append(converter.value)
+            values.append(Value.cast(converter.value))
         return values
 
 

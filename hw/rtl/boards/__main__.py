@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import OutputFolder
 from hw.machine.design import Design
-from hw.rtl.boards.build import REPORT, Build, build
 from hw.rtl.boards.listen import read_run
 from hw.rtl.boards.serial.report_text import differences
 from hw.rtl.boards.stored_tiles import Plan
 from hw.rtl.boards.targets import BOARDS, get_board, resized
+
+if TYPE_CHECKING:
+    from hw.rtl.boards.build import Build
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def summary(result: Build) -> str:
     """Return what a person wants to know about a build."""
+    from hw.rtl.boards.build import REPORT
+
     title = BOARDS[result.board].title
     bank = result.bank
     width = max(map(len, result.used))
@@ -71,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     design = Design.load(options.design) if options.design else board.default_design()
     design = resized(design, options.rows, options.cols)
     if options.command == "build":
+        from hw.rtl.boards.build import build
+
         print(summary(build(board, design, options.output or Path("build/boards") / board.name)))
         return 0
     plan = Plan.random(design)

@@ -21,7 +21,7 @@ from hw.rtl.boards.stored_tiles import Plan
 from hw.rtl.boards.targets import Board
 from hw.rtl.boards.tools import ToolRunError
 from hw.rtl.boards.top import Top
-from hw.rtl.verilog import emit_design
+from hw.rtl.verilog.emission import emit_design
 
 REPORT = "build.json"
 PLACE_LOG = "top.tim"

@@ -48,6 +48,6 @@ def pe_registers(pe: Pe) -> int:
 
     Activation, weight and shadow weight, and as many of the partial sum as the product has.
     """
-    low, high = pe.kind.product_range(pe.netlist.table())
+    low, high = pe.kind.product_range(pe.table)
     product = max(high, -low).bit_length() - pe.netlist.zero_bits
     return len(pe.act_bits) + 2 * len(pe.weight_bits) + product

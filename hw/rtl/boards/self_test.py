@@ -13,7 +13,7 @@ from hw.rtl.boards.serial.reporter import Reporter
 from hw.rtl.boards.serial.uart import UartTransmitter
 from hw.rtl.boards.stored_tiles import Plan
 from hw.rtl.hierarchy import Unit, place
-from hw.rtl.verilog import module_suffixes
+from hw.rtl.verilog.emission import module_suffixes
 
 
 class SelfTest(wiring.Component):

@@ -22,15 +22,7 @@ from hw.machine.pe.kind import ClockGate
 from hw.multipliers import names, resolve
 from hw.multipliers.base import Multiplier
 from hw.rtl.accelerator.handover import CLOCK_PS
-from hw.rtl.verilog import (
-    PRESET_PSUM_WIDTH,
-    emit_design,
-    emit_multiplier,
-    emit_pe,
-    emit_pes,
-    preset,
-    write_folder,
-)
+from hw.rtl.verilog.preset import PSUM_WIDTH, preset
 
 MEMORIES = {
     "act_rows": "rows of the activation buffer", "output_rows": "rows of the output buffer",
@@ -67,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     single.add_argument("--pes", nargs="+", metavar=("DIR", "NAME"),
                         help="write what --pe prints to DIR/NAME.v, DIR/FILE.v for FILE.json "
                         "(default: all entries)")
-    parser.add_argument("--psum-width", type=int, default=PRESET_PSUM_WIDTH, metavar="BITS",
+    parser.add_argument("--psum-width", type=int, default=PSUM_WIDTH, metavar="BITS",
                         help="partial-sum bits of --pe and --pes (default: %(default)s)")
     parser.add_argument("--pe-form", metavar="TxO",
                         help=f"terms x outputs of PEs, one of {', '.join(FORMS)} (default: what "
@@ -105,6 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                          f"not {options.prefix!r}")
     if not (options.pe or options.multiplier):
         check_output(Path(options.pes[0]) if options.pes else options.output, folder=True)
+    from hw.rtl.verilog.emission import (
+        emit_design,
+        emit_multiplier,
+        emit_pe,
+        emit_pes,
+        write_folder,
+    )
+
     form = form_named(options.pe_form or PLAIN.form)
     clock_gate = ClockGate(options.clock_gating)
     if options.pe:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from hw.common.compiled import keep
 from sim.bench.problem import Bytes, Job, Problem
 from sim.kernels.oracle import lut_matmul_oracle
 from sim.tables import Products
@@ -99,7 +100,7 @@ def loop_columns(table: Products, acts: Bytes, weights: Bytes) -> Callable[[], S
     return lambda: _loop_columns(table, acts, transposed)
 
 
-@njit("int32[:,::1](int32[:,::1], uint8[:,::1], uint8[:,::1])", nogil=True, cache=True)
+@njit("int32[:,::1](int32[:,::1], uint8[:,::1], uint8[:,::1])", nogil=True, cache=keep())
 def _loop_rows(table: Products, acts: Bytes, weights: Bytes) -> Sums:
     out = np.zeros((acts.shape[0], weights.shape[1]), np.int32)
     for m in range(out.shape[0]):
@@ -110,7 +111,7 @@ def _loop_rows(table: Products, acts: Bytes, weights: Bytes) -> Sums:
     return out
 
 
-@njit("int32[:,::1](int32[:,::1], uint8[:,::1], uint8[:,::1])", nogil=True, cache=True)
+@njit("int32[:,::1](int32[:,::1], uint8[:,::1], uint8[:,::1])", nogil=True, cache=keep())
 def _loop_columns(table: Products, acts: Bytes, transposed: Bytes) -> Sums:
     out = np.empty((acts.shape[0], transposed.shape[0]), np.int32)
     for m in range(out.shape[0]):

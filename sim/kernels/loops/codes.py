@@ -6,10 +6,12 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from hw.common.compiled import keep
+
 Bytes = npt.NDArray[np.uint8]
 
 
-@njit("void(uint8[:,::1], uint16[::1], int64, int64, uint16[:,::1])", nogil=True, cache=True)
+@njit("void(uint8[:,::1], uint16[::1], int64, int64, uint16[:,::1])", nogil=True, cache=keep())
 def combine_classes(codes: Bytes, classes: npt.NDArray[np.uint16], count: int, group: int,
                     out: npt.NDArray[np.uint16]) -> None:
     """Number the combinations of the classes of `group` channels, for every pixel.
@@ -37,7 +39,7 @@ def combine_classes_reference(codes: Bytes, classes: npt.NDArray[np.uint16], cou
     return padded.reshape(len(codes), terms, group) @ weights
 
 
-@njit("void(uint8[:,::1], uint8, uint8[::1], uint8[::1])", nogil=True, cache=True)
+@njit("void(uint8[:,::1], uint8, uint8[::1], uint8[::1])", nogil=True, cache=keep())
 def act_ranges(codes: Bytes, sign_bit: int, low: Bytes, high: Bytes) -> None:
     """low, high : smallest and largest code ^ sign_bit of each channel, over all pixels."""
     for channel in range(codes.shape[1]):

@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from hw.common.compiled import keep
+
 
 @njit("void(uint8[:,:,::1], uint8[:,::1], int32[:,::1], uint64[:,::1], UniTuple(uint64, 2), "
-      "int32[:,:,::1])", nogil=True, cache=True)
+      "int32[:,:,::1])", nogil=True, cache=keep())
 def depthwise_sums(planes: npt.NDArray[np.uint8], weights: npt.NDArray[np.uint8],
                    by_weight: npt.NDArray[np.int32], taps: npt.NDArray[np.uint64],
                    stride: tuple[int, int], out: npt.NDArray[np.int32]) -> None:

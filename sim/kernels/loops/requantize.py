@@ -17,6 +17,7 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba import njit
 
+from hw.common.compiled import keep
 from sim.kernels.jit.cpu import Cpu
 from sim.kernels.jit.function import I8, I32, I64, Compiled, Function, Value, int64
 from sim.kernels.jit.handle import Handle
@@ -67,7 +68,7 @@ def requantize_reference(sums: Int32, factors: Integers, shifts: Integers, zero_
 
 
 @njit("void(int32[:,::1], int32[::1], int64[::1], int64[::1], int64, int64, int64, "
-      "uint8[:,::1])", nogil=True, cache=True)
+      "uint8[:,::1])", nogil=True, cache=keep())
 def requantize_planes(sums: Int32, bias: Int32, multiplier: npt.NDArray[np.int64],
                       shift: npt.NDArray[np.int64], zero_point: int, low: int, high: int,
                       out: npt.NDArray[np.uint8]) -> None:

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from hw.common.compiled import keep
 
-@njit("void(uint8[:,::1], uint8[:,::1], int32[:,::1], int32[:,::1])", nogil=True, cache=True)
+
+@njit("void(uint8[:,::1], uint8[:,::1], int32[:,::1], int32[:,::1])", nogil=True, cache=keep())
 def add_lookups(acts: npt.NDArray[np.uint8], weights: npt.NDArray[np.uint8],
                 table: npt.NDArray[np.int32], out: npt.NDArray[np.int32]) -> None:
     """out[m, n] += sum over k of table[acts[m, k], weights[k, n]]: `sim.kernels.oracle`."""
@@ -21,7 +23,7 @@ def add_lookups(acts: npt.NDArray[np.uint8], weights: npt.NDArray[np.uint8],
                 out[m, n] += table[row, weights[k, n]]
 
 
-@njit("void(uint8[::1], uint8[::1], uint8[::1])", nogil=True, cache=True)
+@njit("void(uint8[::1], uint8[::1], uint8[::1])", nogil=True, cache=keep())
 def map_bytes(codes: npt.NDArray[np.uint8], table: npt.NDArray[np.uint8],
               out: npt.NDArray[np.uint8]) -> None:
     """out[i] = table[codes[i]]."""
@@ -29,7 +31,7 @@ def map_bytes(codes: npt.NDArray[np.uint8], table: npt.NDArray[np.uint8],
         out[index] = table[codes[index]]
 
 
-@njit("void(uint8[::1], uint8[::1], uint8[::1], uint8[::1])", nogil=True, cache=True)
+@njit("void(uint8[::1], uint8[::1], uint8[::1], uint8[::1])", nogil=True, cache=keep())
 def map_pairs(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8],
               table: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8]) -> None:
     """out[i] = table[256 * first[i] + second[i]]."""

@@ -18,6 +18,7 @@ STAIRS = [(1.0, 4.0), (2.0, 2.0), (4.0, 1.0)]
     ([(2, 2), (2, 3), (3, 2), (1, 9)], [3, 0]),  # equal in one figure, worse in the other
     ([(2, 2), (2, 2)], [0]),                      # twins: the first
     ([(1, 1), (0, 5), (5, 0), (2, 2)], [1, 0, 2]),
+    ([(1, 2, 3), (1, 3, 2), (1, 3, 3), (2, 1, 9), (2, 2, 3)], [0, 1, 3]),
 ])
 def test_front_by_hand(points, front):
     assert pareto_front(points) == front

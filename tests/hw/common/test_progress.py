@@ -1,21 +1,97 @@
-"""Progress on stderr: plain lines without a terminal, silence on request."""
+"""Progress on stderr: few plain lines without a terminal, silence on request."""
 
 import re
 
+import pytest
+
 from hw.common import progress
+from hw.common.errors import run_command_line
 
 
-def test_plain_lines_say_what_how_far_and_how_long(capsys, monkeypatch):
-    monkeypatch.setattr(progress, "PLAIN_INTERVAL_S", 0.0)
-    with progress.task("mapping", 3) as work:
-        work.advance(note="mul8u_exact")
-        work.advance(2)
-    lines = capsys.readouterr().err.splitlines()
-    assert re.fullmatch(r"  mapping: 1/3, \d+ s left, mul8u_exact", lines[0])
-    assert re.fullmatch(r"  mapping: done in \d+\.\d s", lines[-1])
+@pytest.fixture
+def clock(monkeypatch):
+    """Return what sets the clock, seconds; nothing was printed before."""
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress, "_LOG", progress._Log())
+
+    def move(seconds):
+        now[0] += seconds
+    return move
 
 
-def test_quiet_prints_nothing(capsys):
-    with progress.task("mapping", 3, quiet=True) as work:
+def test_a_line_at_the_start_one_a_minute_and_one_at_the_end(capsys, clock):
+    def main():
+        for label in ("mapping", "timing"):
+            with progress.task(label, 100) as work:
+                for _ in range(100):
+                    clock(1.5)
+                    work.advance(note="mul8u_exact")
+        print("found")
+
+    with pytest.raises(SystemExit) as ended:
+        run_command_line(main)
+    assert ended.value.code == 0
+    captured = capsys.readouterr()
+    assert captured.out == "found\n"
+    assert captured.err.splitlines() == [
+        "  mapping", "  mapping: 40/100, 90 s left, mul8u_exact",
+        "  mapping: 80/100, 30 s left, mul8u_exact", "  timing: 20/100, 2 min left, mul8u_exact",
+        "  timing: 60/100, 60 s left, mul8u_exact", "  timing: done in 150.0 s",
+        "  done in 300.0 s"]
+
+
+def test_the_first_step_does_not_count_for_the_time_that_is_left(capsys, clock):
+    with progress.task("fitting", 20) as work:
+        clock(500)
+        work.advance()  # which compiled what all use
+        clock(60)
         work.advance()
+        clock(60)
+        work.advance(5)
+    assert [line.removeprefix("  fitting") for line in capsys.readouterr().err.splitlines()] == [
+        "", ": 1/20", ": 2/20", ": 7/20, 4 min left"]
+
+
+def test_work_that_may_end_early_says_at_most(capsys, clock):
+    with progress.task("searching", 100, at_most=True) as work:
+        work.advance()
+        clock(60)
+        work.advance(19)
+    assert capsys.readouterr().err.splitlines()[-1] == "  searching: 20/100, at most 4 min left"
+
+
+def test_start_is_the_first_line(capsys, clock):
+    progress.start("searching for digits")
+    with progress.task("reading", 3) as work:
+        work.advance()
+    assert capsys.readouterr().err == "  searching for digits\n"
+
+
+def test_failure_is_the_last_line(capsys, clock):
+    def main():
+        with progress.task("reading", 3):
+            raise OSError(2, "No such file or directory", "gone.npz")
+
+    with pytest.raises(SystemExit):
+        run_command_line(main)
+    assert capsys.readouterr().err == "  reading\nerror: gone.npz: No such file or directory\n"
+
+
+def test_quiet_prints_nothing(capsys, clock):
+    def main():
+        progress.start("mapping", quiet=True)
+        with progress.task("mapping", 3, quiet=True) as work:
+            clock(100)
+            work.advance()
+
+    with pytest.raises(SystemExit):
+        run_command_line(main)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_has_a_line_for_everything(capsys, clock, monkeypatch):
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True)
+    with progress.task("mapping", 3) as work:
+        work.advance()
+    assert re.search(r"  mapping: done in 0\.0 s\n$", capsys.readouterr().err)

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hw.common.errors import InputError
@@ -16,13 +17,35 @@ from tests.mutations import check_reader
 
 
 def test_design_survives_a_round_trip_through_its_file(tmp_path):
-    constants = {"conv2": {"bias": [1, -2], "weight_map": None}}
+    constants = {"conv2": {"bias": [1, -2], "weight_codes": None}}
     design = replace(small_design(mapping={"conv1": 0, "conv2": 2}), constants=constants)
     design.save(tmp_path / "design.json")
     again = Design.load(tmp_path / "design.json")
     assert again == design
     assert [m.digest for m in again.arrays] == [m.digest for m in design.arrays]
     assert again.multiplier_of("conv2").name == "test_drop4"
+
+
+def test_rounded_activations_survive_a_round_trip(tmp_path):
+    name = "mul8u_opround_a2w2"
+    design = Design(name="rounded", bank=BankConfig(arrays=(name,)), multipliers={name: get(name)})
+    design.save(tmp_path / "design.json")
+    again = Design.load(tmp_path / "design.json")
+    assert again == design
+    assert again.pes[0].act_rounding == 2
+    assert np.array_equal(again.pes[0].table, get(name).table)
+    content = design.to_dict()
+    del content["multipliers"][name]["act_rounding"]
+    with pytest.raises(InputError, match=r"^Netlist of 'mul8u_opround_a2w2' must have digest"):
+        Design.from_dict(content)
+
+
+def test_operands_in_twos_complement_are_not_rounded():
+    multiplier = replace(get("mul8s_exact"), act_rounding=2)
+    with pytest.raises(InputError, match=r"^Multiplier 'mul8s_exact' must be unsigned to have its "
+                       "activations rounded by 2 bits$"):
+        Design(name="x", bank=BankConfig(arrays=("mul8s_exact",)),
+               multipliers={"mul8s_exact": multiplier})
 
 
 @pytest.mark.parametrize(("change", "message"), [
@@ -50,12 +73,12 @@ def test_constants_of_no_mapped_layer_are_refused():
         replace(small_design(mapping={"conv1": 0}), constants={"conv2": {}})
 
 
-@pytest.mark.parametrize("values", [[0] * 255, [0] * 255 + [256], [0.0] * 256, "x"])
-def test_a_weight_map_that_is_none_is_refused(values):
+@pytest.mark.parametrize("values", [[0] * 255, "x", 3])
+def test_weight_codes_that_are_none_are_refused(values):
     design = replace(small_design(mapping={"layer": 0}),
-                     constants={"layer": {"weight_map": values}})
-    with pytest.raises(InputError, match=r"^Weight map of layer 'layer' must be 256 bytes, not "):
-        design.weight_map("layer")
+                     constants={"layer": {"weight_codes": values}})
+    with pytest.raises(InputError, match=r"^Weight codes of layer 'layer' must be deflated bytes"):
+        design.weight_codes("layer")
 
 
 def test_partial_sums_that_can_overflow_are_refused_with_the_numbers():

@@ -5,7 +5,7 @@ import pytest
 
 from hw.machine.pe import kind_for
 from hw.multipliers import catalogue, get
-from hw.multipliers.catalog import ENTRIES, SIGNED_ENTRIES, WORDS
+from hw.multipliers.catalog import ENTRIES, ROUNDED_ENTRIES, SIGNED_ENTRIES, WORDS
 from hw.multipliers.precision import in_words, lower_precision, operand_bits
 
 OPERANDS = np.arange(256)
@@ -28,6 +28,15 @@ def test_rounded_operands_are_of_lower_precision_too(act, weight):
     acts, weights = ((np.minimum(OPERANDS + (1 << cut >> 1), 255) >> cut << cut)
                      for cut in (act, weight))
     assert operand_bits(np.multiply.outer(acts, weights)) == (8 - act, 8 - weight)
+
+
+@pytest.mark.parametrize("name", ROUNDED_ENTRIES)
+def test_rounded_entries_multiply_the_nearest_multiples(name):
+    """All 65,536 pairs; activations that would need a ninth bit get the largest multiple."""
+    act, weight = (1 << cut for cut in get(name).parameters.values())
+    nearest = np.minimum(np.floor(OPERANDS / act + 0.5) * act, 256 - act)
+    np.testing.assert_array_equal(
+        get(name).table, np.multiply.outer(nearest, OPERANDS - OPERANDS % weight))
 
 
 @pytest.mark.parametrize("change", [1, 256])
@@ -56,6 +65,7 @@ def test_any_zero_point_leaves_what_is_cut_and_no_more(zero_point):
 def test_words_say_what_a_multiplier_is():
     assert in_words(get("mul8u_exact")) == "exact"
     assert in_words(get("mul8u_optrunc_a1w2")) == "exact product of 7 x 6 bits"
+    assert in_words(get("mul8u_opround_a2w1")) == "exact product of 6 x 7 bits, activations rounded"
     assert in_words(get("mul8u_truncvc_c8")) == "truncation with variable correction"
 
 

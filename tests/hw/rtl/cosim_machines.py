@@ -15,7 +15,7 @@ from hw.machine.design import BankConfig, Design
 from hw.machine.isa import Opcode
 from hw.machine.pe import PLAIN
 from hw.multipliers.base import Multiplier
-from hw.rtl.verilog import emit_design, write_folder
+from hw.rtl.verilog.emission import emit_design, write_folder
 from sim.cosim.accelerator import SimulatedAccelerator
 from sim.machine.host import Host, HostLayer
 from sim.machine.instructions import execute, multiply_by_tables

@@ -19,7 +19,8 @@ from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.hierarchy import port_name
-from hw.rtl.verilog import emit_designs, preset
+from hw.rtl.verilog.emission import emit_designs
+from hw.rtl.verilog.preset import preset
 from tests.hw.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
 from tests.hw.rtl.faults import FAULTY, IDLE, with_faults
 from tests.hw.rtl.pe_sweep import pe_sweep_sources

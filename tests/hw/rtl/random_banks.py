@@ -21,7 +21,7 @@ from hw.multipliers import catalogue
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.router import ROUTE_BITS
 from hw.rtl.emit import modules_together
-from hw.rtl.verilog import module_suffixes, write_folder
+from hw.rtl.verilog.emission import module_suffixes, write_folder
 from sim.machine.array_model import tile_products
 from sim.machine.verilator import compile_model
 from sim.tables import pe_table
@@ -34,7 +34,8 @@ LARGEST = 16  # rows and columns, LANES of the harness
 # ones have all edges too.
 SIZE_CHANCE = np.array([6, 6, 3, 1, 1, 1]) / 18  # of 1, 2, ... 6 rows of PEs, and columns
 ARRAYS_CHANCE = np.array([4, 3, 2, 1]) / 10  # of 1, 2, ... arrays
-FORM_CHANCE = {"1x1": 0.84, "2x1": 0.04, "4x1": 0.03, "8x1": 0.03, "4x4": 0.03, "4x1r": 0.03}
+FORM_CHANCE = {"1x1": 0.81, "2x1": 0.04, "4x1": 0.03, "8x1": 0.03, "4x4": 0.03, "4x1r": 0.03,
+               "4x4r": 0.03}
 START_CHANCE = 0.3  # of partial sums that do not start from 0
 RAGGED_CHANCE = 0.3  # of a tile whose last rows and columns are zeros, as a compiler pads them
 BEAT_BITS = 160  # of weights and activations; the highest is the flag of a first activation

@@ -12,7 +12,7 @@ import numpy as np
 from hw.multipliers import catalogue
 from hw.multipliers.base import Multiplier
 from hw.netlist import Gate, Op
-from hw.rtl.verilog import emit_multipliers
+from hw.rtl.verilog.emission import emit_multipliers
 
 PRODUCTS_FILE = "products.hex"
 PAIRS = 1 << 16

@@ -16,16 +16,16 @@ from hw.machine.design import BankConfig, Design
 from hw.machine.pe.kind import ClockGate
 from hw.multipliers import get
 from hw.multipliers.files import save
-from hw.rtl.verilog import (
+from hw.rtl.verilog.__main__ import main
+from hw.rtl.verilog.emission import (
     emit_design,
     emit_multiplier,
     emit_pe,
     emit_pes,
     module_suffixes,
-    preset,
     write_folder,
 )
-from hw.rtl.verilog.__main__ import main
+from hw.rtl.verilog.preset import preset
 from tests.hw.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
 
 KEYWORDS = {"array", "vector", "input", "output", "module", "table"}
@@ -190,6 +190,17 @@ def test_operands_are_converted_once_per_row_and_column(mixed_files, array, conv
     assert ("twos_complement.v" in mixed_files["bank.f"].split())
 
 
+def test_activations_are_rounded_once_per_row_and_have_no_registers_in_front_of_it():
+    name, bare = "mul8u_opround_a3w0", "mul8u_optrunc_a3w0"
+    files = emit_design(Design(name="rounded", bank=BankConfig(rows=2, cols=3, arrays=(name, bare)),
+                               multipliers={one: get(one) for one in (name, bare)}))
+    assert files[f"array_{name}.v"].count("  round_3 ") == 2
+    assert "round_3" not in files[f"array_{bare}.v"] + files[f"row_{name}.v"]
+    assert "round_3.v" in files["bank.f"].split()
+    assert (code_of({"": files[f"pe_{name}.v"]}).replace(name, bare)
+            == code_of({"": files[f"pe_{bare}.v"]}))
+
+
 def test_suffixes_are_identifiers_and_never_collide():
     suffixes = module_suffixes(["mul8u_a", "x-y", "x y", "été", "x_y_1", "endmodule", "--"])
     assert all(re.fullmatch(r"_\w+", suffix, re.ASCII) for suffix in suffixes)
@@ -224,7 +235,7 @@ def test_folder_is_untouched_when_a_file_cannot_be_written(tmp_path, monkeypatch
             raise OSError("No space left on device")
         path.write_text(text)
 
-    monkeypatch.setattr("hw.rtl.verilog.write_text", full_disk)
+    monkeypatch.setattr("hw.rtl.verilog.emission.write_text", full_disk)
     (tmp_path / "bank.v").write_text("old")
     with pytest.raises(OSError, match="No space left"):
         write_folder(tmp_path, {"bank.v": "new", "pe.v": "new"})

@@ -1,7 +1,9 @@
 """The certificate keeps its promise: false at most once in twenty, whatever the truth."""
 
 from functools import cache
+from itertools import product
 from math import comb
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +12,14 @@ from hw.common.errors import InputError
 from search.certify.paired_test import (
     ALPHA,
     GAMMA,
-    certify_in_sequence,
+    SCORE_AT_ALPHA,
+    certify_in_order,
     compare,
+    fresh_images,
     holds,
     identical,
     lower_bound,
+    most_changed,
     p_value,
     score,
     supported_margin,
@@ -30,8 +35,8 @@ def right(lost, gained, n, both=0):
 
 
 @cache
-def rejects(lost, gained, n, margin):
-    return p_value(lost, gained, n, -margin) <= ALPHA
+def rejects(lost, gained, n, margin, level=ALPHA):
+    return p_value(lost, gained, n, -margin) <= level
 
 
 @pytest.mark.parametrize("n", [6, 13])
@@ -76,21 +81,21 @@ def test_power_of_the_default_margin():
     assert np.mean([rejects(int(b), int(c), n, margin) for b, c, _ in counts]) > 0.75
 
 
-def test_false_certificates_of_a_whole_sequence_are_within_five_percent():
+def test_false_certificates_of_a_whole_order_are_within_five_percent():
     """A front whose last designs lose more than the margin: is one of those ever certified?"""
     n, margin, runs = 800, 0.01, 2000
     losses = [0.0, 0.004, 0.0101, 0.0101, 0.012]
     generator = np.random.default_rng(3)
     false = 0
     for _ in range(runs):
-        def judge(loss):
+        def judge(loss, level):
             discordance = 0.012 + loss
             p_lost = (discordance + loss) / 2
             lost, gained, _ = generator.multinomial(
                 n, [p_lost, discordance - p_lost, 1 - discordance])
             return [type("Certificate", (), {
-                "certified": rejects(int(lost), int(gained), n, margin)})]
-        judged = certify_in_sequence(losses, judge)
+                "certified": rejects(int(lost), int(gained), n, margin, level)})]
+        judged = certify_in_order(losses, judge)
         false += any(holds(certificates) for loss, certificates in judged if loss >= margin)
     assert false / runs <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / runs)
 
@@ -113,6 +118,32 @@ def test_default_margin_forgives_one_image(n):
     assert compare(*right(1, 0, n, both=n - 5), margin=supported_margin(n)).certified
 
 
+@pytest.mark.parametrize(("lost", "gained", "n", "margin"), [
+    (8, 2, 800, 0.01), (31, 12, 900, 0.03), (3, 1, 300, 0.02), (60, 40, 9000, 0.003)])
+def test_as_many_fresh_images_as_are_asked_for_nearly_always_pass(lost, gained, n, margin):
+    images = fresh_images(lost, gained, n, margin)
+    counts = np.random.default_rng(1).multinomial(
+        images, (lost / n, gained / n, 1 - (lost + gained) / n), 40000)
+    passed = (score(counts[:, 0], counts[:, 1], images, -margin) >= SCORE_AT_ALPHA).mean()
+    assert 0.87 <= passed <= 0.97
+    assert fresh_images(lost, gained, n, margin * 1.2) < images
+
+
+def test_a_design_that_loses_the_margin_needs_no_more_images():
+    assert fresh_images(8, 0, 800, 0.01) is None
+    assert fresh_images(0, 0, 40, 0.01) > 480  # one lost image passes
+
+
+@pytest.mark.parametrize(("n", "share"), [(30, 0.2), (800, 0.01), (2000, 0.003)])
+def test_changed_images_are_bounded_by_the_binomial(n, share):
+    """All outcomes: at the share itself the claim "less than that" is made 1 time in 20 at most."""
+    chances = [comb(n, k) * share ** k * (1 - share) ** (n - k) for k in range(int(4 * n * share))]
+    false = sum(chance for k, chance in enumerate(chances) if most_changed(k, n) <= share)
+    assert 0 < false <= ALPHA
+    assert most_changed(n, n) == 1
+    assert most_changed(0, n) == pytest.approx(1 - ALPHA ** (1 / n))
+
+
 def test_the_exact_network_needs_no_statistics():
     certificate = identical(np.arange(10) < 7, margin=0.001)
     assert certificate.certified
@@ -120,16 +151,44 @@ def test_the_exact_network_needs_no_statistics():
     assert "exact array" in certificate.wording
 
 
-def test_sequence_stops_at_the_first_failure():
-    seen = []
+@pytest.mark.parametrize("count", [1, 2, 5, 8])
+def test_whatever_designs_lose_the_margin_their_levels_are_five_percent_at_most(count):
+    """Every set of designs that truly lose it; all others pass, which hands on most.
 
-    def judge(design):
-        seen.append(design)
-        return [compare(*right(design, 0, 800, both=780), margin=0.01)]
+    Until the first false certificate, the chance of one is at most the sum of these levels.
+    """
+    def levels(losing):
+        found = []
 
-    judged = certify_in_sequence([0, 1, 9, 0], judge)
-    assert seen == [0, 1, 9]
-    assert [holds(certificates) for _, certificates in judged] == [True, True, False]
+        def judge(index, level):
+            found.append(level * losing[index])
+            return [SimpleNamespace(certified=not losing[index])]
+
+        certify_in_order(range(count), judge)
+        return sum(found)
+
+    most = max(map(levels, product([False, True], repeat=count)))
+    assert most == pytest.approx(ALPHA)  # no more, and nothing of it is given away
+
+
+def test_a_design_that_passes_hands_its_level_on_and_a_failure_ends_nothing():
+    levels = []
+
+    def judge(design, level):
+        levels.append(level)
+        return [compare(*right(design, 0, 800, both=780), margin=0.01, level=level)]
+
+    judged = certify_in_order([0, 1, 9, 0], judge)
+    assert [holds(certificates) for _, certificates in judged] == [True, True, False, True]
+    own = 0.5 * ALPHA / 3
+    assert levels == pytest.approx([0.5 * ALPHA, 0.5 * ALPHA + own, ALPHA - own, own])
+    assert [one.level for _, (one,) in judged] == levels
+
+
+def test_less_level_is_a_lower_bound():
+    assert lower_bound(3, 0, 800, margin=0.01) > -0.01 > lower_bound(
+        3, 0, 800, margin=0.01, level=0.04)
+    assert most_changed(3, 800) < most_changed(3, 800, 0.01)
 
 
 @pytest.mark.parametrize("margin", [0, -0.01, 1])

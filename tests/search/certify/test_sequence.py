@@ -5,7 +5,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from search.certify.sequence import MAX_SEQUENCE, expected_saving, plan_sequence
+from search.certify.sequence import (
+    FIRST_SHARE,
+    MAX_SEQUENCE,
+    expected_saving,
+    mean_saving,
+    plan_sequence,
+    shares,
+)
 
 
 def splits(*rows):
@@ -17,6 +24,23 @@ def test_the_last_design_before_the_first_failure_is_kept():
     assert expected_saving(passes, [0.1, 0.2, 0.4], [0, 1, 2]) == pytest.approx((0.4 + 0.1) / 3)
     assert expected_saving(passes, [0.1, 0.2, 0.4], [2]) == pytest.approx(0.4)
     assert expected_saving(passes, [0.1, 0.2, 0.4], []) == 0
+
+
+@pytest.mark.parametrize("count", range(9))
+def test_the_whole_level_is_shared_out(count):
+    assert len(shares(count)) == count
+    assert sum(shares(count)) == pytest.approx(float(count > 0))
+
+
+def test_a_failure_costs_what_it_would_have_handed_on():
+    own = (1 - FIRST_SHARE) / 2
+    p_values = np.array([[0, 0, 1.0], [0, 1.0, own], [0, 1.0, own + 0.01], [1.0, 0, 2 * own],
+                         [0, 0, 1.0], [1.0, 1.0, 1.0]])
+    # Behind a failure the third has its own share, or also that of the second.
+    saved = [0.1, 0.3, 0.4]
+    assert mean_saving(p_values, saved, 1.0) == pytest.approx(
+        np.mean([0.4, 0.4, 0.1, 0.4, 0.4, 0.0]))
+    assert mean_saving(p_values[:, :0], [], 0.05) == 0
 
 
 def test_a_design_that_surely_passes_goes_first():

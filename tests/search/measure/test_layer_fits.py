@@ -14,7 +14,7 @@ from hw.common.records import encoded
 from hw.multipliers import get
 from models.data import load_digits_split
 from search.measure.layer_fits import layer_fits
-from sim.compensation import Calibration
+from sim.compensation.calibration import Calibration
 from sim.network.quant_network import QuantNetwork
 from sim.tables import pe_table
 

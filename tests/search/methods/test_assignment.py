@@ -101,7 +101,7 @@ def test_safest_above_an_energy_equals_brute_force(seed, leakage_uw):
 
     def without_leakage(assignment):
         dynamic = problem.dynamic_pj[np.arange(len(assignment)), list(assignment)].sum()
-        return dynamic / problem.reference_energy_pj
+        return dynamic / problem.baseline_energy_pj
 
     for low, high in ((0.6, 0.7), (0.75, 0.8), (0.9, 1.0)):
         feasible = [a for a in every_design(problem) if kept.issuperset(a)

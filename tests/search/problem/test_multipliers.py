@@ -9,6 +9,7 @@ from hw.common.errors import InputError
 from hw.machine.design import BankConfig
 from hw.multipliers import EXACT, catalogue, default_bank, files, get
 from hw.multipliers.base import Multiplier, ProductTable
+from hw.multipliers.precision import operand_bits
 from hw.netlist import CONST1, NetlistBuilder
 from search.problem.multipliers import choose_multipliers
 
@@ -50,6 +51,17 @@ def test_precision_is_the_exact_multiplier_and_those_of_fewer_bits():
     assert len(chosen) == 1 + 25
     assert next(iter(chosen)) == EXACT
     assert {multiplier.family for multiplier in chosen.values()} == {"exact", "operand_truncated"}
+    assert {operand_bits(multiplier.table) for multiplier in chosen.values()} == {
+        (8 - act, 8 - weight) for act in range(5) for weight in range(5)} | {(3, 4)}
+    # Rounding a single bit away gains nothing.
+    assert {name for name, one in chosen.items() if one.act_rounding} == {
+        name for name, one in chosen.items() if operand_bits(one.table)[0] < 7}
+
+
+def test_rounded_ones_are_chosen_by_name():
+    assert choose("mul8u_opround_a2w3")["mul8u_opround_a2w3"].act_rounding == 2
+    with pytest.raises(InputError, match=r"did you mean 'mul8u_opround_a2w3'\?$"):
+        choose("mul8u_oprond_a2w3")
 
 
 def test_all_is_what_a_pe_takes():

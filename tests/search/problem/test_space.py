@@ -23,7 +23,7 @@ def two_layers(**changes):
 def test_reference_alone():
     problem = two_layers()
     # 400 cycles of 500 ps at 1 mW are 200 pJ.
-    assert problem.reference_energy_pj == pytest.approx(30 + 200)
+    assert problem.baseline_energy_pj == pytest.approx(30 + 200)
     assert problem.relative_energy((0, 0)) == pytest.approx(1)
     assert problem.relative_area((0, 0)) == pytest.approx(1)
 

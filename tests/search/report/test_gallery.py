@@ -18,9 +18,7 @@ def with_figures(*figures):
     kept = [replace(facts, mae_percent=mae, pe_energy_fj=energy)
             for facts, (mae, energy) in zip(run.multipliers, figures, strict=False)]
     mapping = {layer.name: kept[-1].name for layer in run.layers}
-    best = replace(run.winner.best, mapping=mapping)
-    methods = [replace(method, best=best) for method in run.methods]
-    return replace(run, multipliers=kept, methods=methods)
+    return replace(run, multipliers=kept, kept=replace(run.kept, mapping=mapping))
 
 
 def test_front_by_hand():

@@ -128,7 +128,7 @@ def test_every_number_is_that_of_a_step(finished):
     assert row(page, "`x`")[1:] == ["1", "2", "2"]  # squares 100 and 1
     assert "r = 1.000 on relu operands (3 circuits)" in " ".join(page.split())
     assert "`mul8u_drum_k4`, mean error 1.25 % of full scale" in page.replace("\n", " ")
-    best = made_up_run(layers=("stem", "body")).winner.best
+    best = made_up_run(layers=("stem", "body")).kept
     methods = section(page, "Figures 7 and 8, Table II: all methods at one budget")
     [milp] = {tuple(cells(line)) for line in methods.splitlines()
               if line.startswith("| **milp**")}
@@ -316,7 +316,7 @@ def test_interruption_says_how_to_go_on(monkeypatch, capsys, data, tmp_path):
     def interrupted(*_arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "run_all", interrupted)
+    monkeypatch.setattr("search.reproduce.runner.run_all", interrupted)
     assert exit_status(monkeypatch, "--data", data, "--work", tmp_path / "work", "-o",
                     tmp_path / "page.md") == 130
     assert capsys.readouterr().err == (f"what was finished is kept in {tmp_path / 'work'}; the "

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,11 +103,12 @@ def test_float_accuracy_is_that_of_training():
 
 def test_every_method_gets_its_design(tmp_path):
     run = made_up_run(layers=("stem", "body", "classifier"))
-    run = type(run)(**{**vars(run), "configuration": {"rows": 8, "cols": 4}})
+    run = replace(run, kept=run.winner.history[0], configuration={"rows": 8, "cols": 4})
     run.save(tmp_path / "run.json")
     save_bank(tmp_path, made_up_bank())
     written = write_designs(tmp_path, tmp_path / "designs")
     kept = {method.method: method.best for method in run.methods if method.best}
+    kept[run.chosen] = run.kept
     assert [path.stem for path in written] == list(kept)
     for path in written:
         design, best = Design.load(path), kept[path.stem]

@@ -1,6 +1,5 @@
-"""Exact arrays of other forms: the same network, the same multiplications per cycle."""
+"""Exact arrays of several forms: the same network, the same multiplications per cycle."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,18 +8,18 @@ from hw.machine.design import BankConfig
 from hw.machine.pe import FORMS
 from hw.multipliers import get
 from hw.ppa import array_cost, load_pe
+from hw.ppa.chip.blocks import get_preset
 from hw.ppa.library.technology import load_technology
 from hw.ppa.mapping.stored_pes import units_delay_ps
 from models.data import load_digits_split
+from search.measure.watched import Watch
 from search.problem.workload import DEFAULT_MODEL
-from search.report.record import ExactForm
-from search.stages.baseline import exact_forms
+from search.stages.baseline import baseline
 from search.stages.records import Quantised
-from search.stages.watched import Watch
 from sim.network.quant_network import QuantNetwork
 
 BANK = BankConfig(rows=8, cols=8)
-PES = {form: load_pe(get("mul8u_exact"), dataflow=FORMS[form]) for form in ("1x1", "4x4")}
+PES = {form: load_pe(get("mul8u_exact"), dataflow=FORMS[form]) for form in FORMS}
 
 
 @pytest.fixture(scope="module")
@@ -28,40 +27,41 @@ def network():
     return QuantNetwork.load(DEFAULT_MODEL, load_digits_split("calibrate").images[:16])
 
 
-def forms(network, inferences, pes=PES):
+def found(network, own, *others, inferences=1, chip="7nm"):
     images = load_digits_split("calibrate").images[:4]
     one = Quantised(source=SimpleNamespace(inferences=inferences), prefix="", network=network,
                     splits=SimpleNamespace(calibrate=SimpleNamespace(images=images)))
-    return exact_forms([one], pes, BANK, batch=4, watch=Watch())
+    bank = BankConfig(rows=8, cols=8, form=own)
+    return baseline([one], {form: PES[form] for form in (own, *others)}, bank, batch=4,
+                    chip=get_preset(chip), watch=Watch())
 
 
 def test_dense_pes_need_less_energy_and_area_and_a_longer_clock_period(network):
-    plain, dense = forms(network, 1)
-    assert (plain.form, dense.form) == ("1x1", "4x4")
-    assert 0.4 < dense.energy_nj / plain.energy_nj < 0.75
-    assert dense.area_um2 < plain.area_um2
+    result = found(network, "4x4", "1x1")
+    dense, plain = result.forms["4x4"], result.forms["1x1"]
+    assert 0.4 < dense.energy_nj["array"] / plain.energy_nj["array"] < 0.75
+    assert dense.energy_nj["chip"] < plain.energy_nj["chip"]
     assert dense.clock_ps == PES["4x4"].delay_ps > plain.clock_ps
-    assert dense.area_um2 == array_cost(PES["4x4"], rows=8, cols=8).area_um2
+    assert dense.area_um2 == array_cost(PES["4x4"], rows=8, cols=8).area_um2 < plain.area_um2
+    assert result.other is None
+
+
+def test_the_baseline_keeps_up_with_the_clock_of_the_bank(network):
+    """4x4 PEs take less energy and a longer clock period; 4x1r PEs less energy alone."""
+    result = found(network, "1x1", "4x4", "4x1r")
+    assert list(result.forms) == ["1x1", "4x1r"]
+    assert result.other == result.forms["4x1r"]
+    least = sum(layer.array.total_nj for layer in result.levels[0])
+    assert least == pytest.approx(result.forms["4x1r"].energy_nj["array"])
 
 
 def test_no_clock_is_shorter_than_the_units_around_the_arrays(network):
-    plain, = forms(network, 1, {"1x1": PES["1x1"]})
-    assert plain.clock_ps == units_delay_ps(load_technology()) > PES["1x1"].delay_ps
+    quick = found(network, "4x1r").forms["4x1r"]
+    assert quick.clock_ps == units_delay_ps(load_technology(), "4x1r") > PES["4x1r"].delay_ps
 
 
 def test_a_round_is_every_inference(network):
-    once, thrice = (forms(network, times, {"1x1": PES["1x1"]})[0].energy_nj for times in (1, 3))
-    assert thrice == pytest.approx(3 * once)
-
-
-@pytest.mark.parametrize(("other", "least"), [
-    ({"energy_nj": 6.0, "clock_ps": 900.0}, "4x1r"),  # less, and quick enough
-    ({"energy_nj": 6.0, "clock_ps": 1100.0}, "1x1"),  # the bank's clock would have to wait
-    ({"energy_nj": 12.0, "clock_ps": 900.0}, "1x1"),
-])
-def test_the_baseline_keeps_up_with_the_clock(other, least):
-    from tests.search.runs import made_up_run
-
-    own = ExactForm(form="1x1", energy_nj=10.0, area_um2=5.0, clock_ps=1000.0)
-    run = replace(made_up_run(), exact_forms=(own, ExactForm(form="4x1r", area_um2=4.0, **other)))
-    assert run.baseline.form == least
+    once, thrice = (found(network, "1x1", inferences=times).forms["1x1"] for times in (1, 3))
+    assert thrice.cycles == pytest.approx(3 * once.cycles)
+    for level, energy_nj in once.energy_nj.items():
+        assert thrice.energy_nj[level] == pytest.approx(3 * energy_nj)

@@ -8,6 +8,7 @@ import pytest
 
 from search.measure.damage import Damage
 from search.measure.probes import relative_damage
+from search.measure.watched import Watch
 from search.stages.calibrate import (
     CHECKED_DESIGNS,
     calibrate,
@@ -16,7 +17,6 @@ from search.stages.calibrate import (
     rank_correlation,
 )
 from search.stages.records import Calibration
-from search.stages.watched import Watch
 from tests.search.counting import Counting
 from tests.search.notes import Noted
 from tests.search.synthetic import made_up_problem

@@ -1,11 +1,13 @@
 """Certify: the last design of a plan that passed is kept, with what may be said of it."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
-from search.report.record import Candidate, MethodResult
-from search.stages.certify import certify, judge
-from search.stages.watched import Watch
+from search.measure.watched import Watch
+from search.report.record import Candidate, Judged
+from search.stages.certify import certify
 from tests.search.counting import Counting
 
 EXACT_RIGHT, SEARCHED, CERTIFIED, MARGIN = 297, 300, 800, 0.01
@@ -20,44 +22,68 @@ EXACT = candidate("mul8u_exact", 1.0)
 SAFE, BOLD = candidate("safe", 0.8), candidate("bold", 0.7)
 
 
-def result(method="made-up"):
-    return MethodResult(method=method, evaluations=2, seconds=0.0, accepted=BOLD, best=BOLD,
-                        history=[SAFE, BOLD])
-
-
 class Split:
     """A certify split on which each design loses the images it is told to."""
 
     def __init__(self, lost):
-        self.labels, self._lost = np.zeros(CERTIFIED), lost
+        self.labels, self._lost = np.zeros(CERTIFIED, int), lost
 
-    def right(self, mapping, *, done):
+    def logits(self, mapping, *, done):
         done(CERTIFIED)
-        kept = np.ones(CERTIFIED, bool)
-        kept[:self._lost.get(mapping.get("layer"), 0)] = False
-        return kept
+        answers = np.zeros(CERTIFIED, int)
+        answers[:self._lost.get(mapping.get("layer"), 0)] = 1
+        return np.eye(7, dtype=np.float32)[answers]
 
 
-@pytest.mark.parametrize(("lost", "chosen", "kept"), [
-    ({}, True, "bold"), ({"bold": 9}, True, "safe"), ({"bold": 9}, False, "safe"),
-    ({"safe": 9, "bold": 9}, True, "mul8u_exact"), ({"safe": 9, "bold": 9}, False, None)])
-def test_the_cheapest_design_that_passed_is_kept(lost, chosen, kept):
+def judged(lost, *designs, parts=("top1",)):
+    return certify([Judged(design=design, found_by=("made-up",), chance=0.5, lost=(1.0,),
+                           gained=(1.0,)) for design in designs], [Split(lost)], EXACT,
+                   margins=[MARGIN] * len(parts), parts=parts, watch=Watch())
+
+
+@pytest.mark.parametrize(("lost", "kept", "verdicts"), [
+    ({}, "bold", ["certified", "certified"]),
+    ({"bold": 9}, "safe", ["certified", "not certified"]),
+    ({"safe": 9}, "bold", ["not certified", "certified"]),
+    ({"safe": 9, "bold": 9}, "mul8u_exact", ["not certified", "not certified"])])
+def test_the_last_design_that_passed_is_kept(lost, kept, verdicts):
+    found = judged(lost, SAFE, BOLD)
+    assert found.kept.mapping["layer"] == kept
+    assert [one.verdict for one in found.judged] == verdicts
+    assert [one.lost for one in found.judged[0].certificates] == [lost.get("safe", 0)]
+    assert found.judged[0].certificates[0].level == 0.025
+    certificate, = found.certificates
+    assert certificate.certified
+    assert (certificate.wording.startswith("zero-loss (exact array")) == (kept == "mul8u_exact")
+
+
+def test_without_a_plan_the_exact_array_is_kept():
+    found = judged({})
+    assert (found.kept, found.judged) == (EXACT, [])
+    assert found.certificates[0].n == CERTIFIED
+
+
+def test_every_pass_is_told_of(monkeypatch):
     progress = Counting()
-    found = judge(result(), [SAFE, BOLD], [Split(lost)], EXACT, margins=[MARGIN], chosen=chosen,
-                  done=progress.advance)
+    monkeypatch.setattr(Watch, "task", lambda _self, _label, _steps: nullcontext(progress))
+    judged({"safe": 9}, SAFE, BOLD)
     assert progress.done == 3 * CERTIFIED
-    assert (found.best and found.best.mapping["layer"]) == kept
-    if kept is None:
-        assert not found.certificate.certified
-        assert found.certificate.lost == 9
-    else:
-        assert found.certificate.certified
-        assert found.certificate.wording.startswith("zero-loss" if chosen else "separate")
 
 
-def test_the_last_method_is_the_chosen_one():
-    beside, chosen = certify(
-        [result("beside"), result("chosen")], [[BOLD], [BOLD]], [Split({"bold": 9})], EXACT,
-        margins=[MARGIN], watch=Watch())
-    assert (beside.method, beside.best, chosen.method, chosen.best) == (
-        "beside", None, "chosen", EXACT)
+def test_both_parts_of_a_metric_must_hold():
+    """The first of equal logits that are not the largest count: the label is among five."""
+    found = judged({"safe": 9}, SAFE, parts=("top1", "top5"))
+    first, fifth = found.judged[0].certificates
+    assert (first.metric, first.lost, first.certified) == ("top1", 9, False)
+    assert (fifth.metric, fifth.lost, fifth.certified) == ("top5", 0, True)
+    assert found.kept == EXACT
+    assert [one.metric for one in found.certificates] == ["top1", "top5"]
+
+
+def test_agreement_looks_at_no_label():
+    """By 800 images of which 3 change, at most 1 % do: exact binomial."""
+    few, more = (judged({"safe": changed}, SAFE, parts=("agreement",)) for changed in (3, 4))
+    certificate, = few.certificates
+    assert certificate.wording == "at most 1.0 % answered otherwise (certified, 95 %)"
+    assert (certificate.exact_right, certificate.lost, certificate.gained) == (CERTIFIED, 3, 0)
+    assert more.kept == EXACT

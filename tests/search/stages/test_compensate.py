@@ -11,12 +11,12 @@ from hw.multipliers import get
 from hw.ppa import load_pe
 from models.data import load_digits_split
 from search.measure.evaluation import split_runs, start_workers
-from search.measure.layer_fits import KINDS, NONE
+from search.measure.fit_kinds import KINDS, NONE
+from search.measure.watched import Watch
 from search.problem.error_power import error_power
 from search.problem.space import Limits
 from search.stages.compensate import compensate, compensation_passes, fit
 from search.stages.cost import measure_costs
-from search.stages.watched import Watch
 from sim.network.quant_network import QuantNetwork
 from tests.search.counting import Counting
 
@@ -32,7 +32,7 @@ def setting(module_cache):
 
 @pytest.fixture(scope="module")
 def found(setting):
-    return fit(*setting, "both")
+    return fit(*setting, "chosen")
 
 
 def test_every_layer_and_multiplier_is_fitted(setting, found):
@@ -54,7 +54,7 @@ def test_constants_never_leave_more_error_than_the_networks_own(found):
 def test_only_what_was_asked_for_changes(setting, kind):
     for row in fit(*setting, kind).fits.values():
         for one in row.values():
-            mapped = one.correction is not None and one.correction.weight_map is not None
+            mapped = one.correction is not None and one.correction.weight_codes is not None
             assert not (mapped and kind == "affine")
             assert not ("affine" in one.kept and kind == "weights")
 
@@ -77,9 +77,9 @@ def test_logits_are_those_of_the_network_with_the_constants(setting, found):
 
 def test_progress_and_charge_are_those_of_all_layers(setting, found, empty_cache):
     progress = Counting()
-    again = fit(*setting, "both", progress=progress)
+    again = fit(*setting, "chosen", progress=progress)
     assert progress.done == len(setting[0].layers)
-    known = fit(*setting, "both", progress=progress)
+    known = fit(*setting, "chosen", progress=progress)
     assert progress.done == len(setting[0].layers)  # nothing was done
     assert known.passes == again.passes == found.passes  # charged wherever it was made
 
@@ -99,8 +99,8 @@ def test_arrays_spend_the_energy_of_the_weights_that_they_hold(setting, found):
             assert (plain[row, column] != mapped[row, column]) == other
 
 
-def test_passes_count_both_sums_where_weights_are_mapped():
-    assert [compensation_passes(kind, 10) for kind in ("affine", "weights", "both")] == [11, 21, 21]
+def test_passes_count_the_sums_of_all_weights():
+    assert [compensation_passes(kind, 10) for kind in KINDS] == [11, 21, 21, 31]
 
 
 def test_predicted_and_measured_errors_rank_alike(setting):

@@ -8,22 +8,27 @@ import pytest
 
 from search.measure.damage import Damage
 from search.measure.designs import Measured
-from search.report.record import Candidate, ExactForm, MethodResult, NetworkFacts
+from search.report.record import Candidate, Figures, MethodResult, NetworkFacts
 from search.stages.conclude import conclude, constants
 from search.stages.records import (
+    Baseline,
     Charges,
     Compensated,
     Costs,
     Found,
+    Plan,
     Predictions,
     Quantised,
     Reference,
     Searched,
+    Verdict,
 )
-from sim.compensation import LayerFit
+from sim.compensation.record import LayerFit
 from tests.search.synthetic import made_up_problem
 
 EXACT, CHEAP = "mul8u_m0", "mul8u_m1"
+DEARER, BEST = (Figures(energy_nj={"array": energy, "chip": 10 + energy}, area_um2=3.0, cycles=900,
+                        clock_ps=4.0) for energy in (2.0, 1.5))
 FIXED = SimpleNamespace(to_dict=lambda: {"bias": [1]})
 
 
@@ -66,8 +71,10 @@ def found(**changes):
         "costs": Costs(objective="array", levels={"array": problem}, facts=(), pe_cycles=1.0,
                        cycles=900.0),
         "references": [Reference(logits=None, right=None, doubt=doubt) for doubt in ("", "odd")],
-        "exact_forms": [ExactForm(form="1x1", energy_nj=2.0, area_um2=3.0, clock_ps=4.0)],
-        "exact": exact, "methods": [result], "margins": (0.01, 0.02),
+        "baseline": Baseline(forms={"1x1": DEARER, "4x1": BEST}, levels=()),
+        "exact": exact, "metric": ["top1"], "margins": (0.01, 0.02), "expected": 0.8,
+        "verdict": Verdict(kept=best, judged=(), certificates=()),
+        "offers": [Plan(sequence=(), expected=0.9, best=history[1], chance=0.25)],
         "searched": [Searched(result=result, answers=answers)],
         "predictions": Predictions(damage=Damage(alone=alone), alone=alone, calibrations=[
             SimpleNamespace(additive=rank, pairwise=float("nan")) for rank in (0.9, 0.7)]),
@@ -87,7 +94,7 @@ def test_layers_and_tables_are_named_as_the_mapping_names_them():
     names = ["a/x", "a/y", "b/x"]
     assert [layer.name for layer in run.layers] == names
     assert (run.layers[0].k, run.layers[0].macs) == (9, 576)
-    assert list(run.winner.best.mapping) == list(run.layer_energy_pj) == names
+    assert list(run.kept.mapping) == list(run.layer_energy_pj) == names
     assert run.sensitivity["a/y"] == {EXACT: 0.0, CHEAP: 0.4}
     assert [one.doubt for one in run.networks] == ["", "odd"]
     assert (run.chosen, run.configuration) == ("milp", {"seed": 3})
@@ -103,14 +110,19 @@ def test_figures_are_those_of_every_level():
     assert run.objective == "chip"
     assert run.kept_figures.energy_nj == pytest.approx(
         {"array": array.energy_pj(design) / 1000, "chip": array.energy_pj(design) / 2000})
-    assert run.exact_figures.area_um2 == array.area_um2[0]
     assert run.kept_figures.area_um2 == array.area_um2.sum()
     assert run.kept_figures.latency_us == pytest.approx(900 * array.delay_ps.max() * 1e-6)
     # As much exact array does the same in less time at the same energy.
-    larger, relative = run.equal_area, array.area_um2.sum() / array.area_um2[0]
-    assert larger.cycles == pytest.approx(900 / relative)
-    assert larger.energy_nj == run.exact_figures.energy_nj
-    assert run.exact_figures.relative(run.exact_figures) == {"array": 1, "chip": 1}
+    larger = run.equal_area
+    assert larger.cycles == pytest.approx(900 * BEST.area_um2 / array.area_um2.sum())
+    assert larger.energy_nj == BEST.energy_nj
+
+
+def test_figures_are_relative_to_the_exact_array_of_least_energy():
+    run = concluded()
+    assert (run.own_form, run.baseline_form, run.baseline) == ("1x1", "4x1", BEST)
+    assert run.baseline.relative(run.baseline) == {"array": 1, "chip": 1}
+    assert DEARER.relative(run.baseline)["array"] == pytest.approx(4 / 3)
 
 
 def test_predictions_are_held_against_what_was_measured():
@@ -136,10 +148,19 @@ def test_what_was_not_done_is_not_told():
     assert constants(found(fits=[None, None])) == {}
 
 
-def test_without_a_design_the_exact_one_is_kept():
-    none = MethodResult(method="milp", evaluations=0, seconds=0, accepted=None, best=None,
-                        history=[])
-    assert constants(found(methods=[none])) == {}
-    run = concluded(methods=[none])
+def test_where_the_exact_design_is_kept_it_has_no_constants():
+    verdict = replace(found().verdict, kept=found().exact)
+    assert constants(found(verdict=verdict)) == {}
+    run = concluded(verdict=verdict)
     assert run.kept == run.exact
+    problem = found().costs.problem
+    assert run.kept_figures.energy_nj["array"] == problem.energy_pj(problem.exact) / 1000
     assert set(run.compensation.layers.values()) == {"none"}
+
+
+def test_a_method_is_told_with_what_it_offers():
+    run = concluded()
+    method, = run.methods
+    assert (method.best, method.chance, method.expected) == (method.history[1], 0.25, 0.9)
+    assert run.figures["milp"].energy_nj["array"] < run.kept_figures.energy_nj["array"]
+    assert run.expected == 0.8

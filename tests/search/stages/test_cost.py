@@ -21,13 +21,14 @@ from hw.ppa.chip.blocks import DEFAULT_PRESET, get_preset
 from hw.ppa.chip.report import compare
 from hw.ppa.mapping.stored_pes import units_delay_ps
 from models.data import load_digits_split
+from search.measure.watched import Watch
 from search.problem.space import Limits
 from search.problem.workload import DEFAULT_MODEL
+from search.report.record import Figures
 from search.stages import cost as stage
 from search.stages.cost import cost, measure_costs
-from search.stages.records import Costs, Inputs, Quantised
-from search.stages.watched import Watch
-from sim.compensation import Correction
+from search.stages.records import Baseline, Costs, Inputs, Quantised
+from sim.compensation.correction import Correction, with_weights
 from sim.layer_streams import layer_streams
 from sim.network.quant_network import QuantNetwork
 from sim.network.sampled_operands import sampled_operands
@@ -72,7 +73,7 @@ def test_every_column_is_what_a_lone_computation_gives(network, operands, found,
     problem, facts = found.problem, found.facts[column]
     array = array_cost(pe, rows=BANK.rows, cols=BANK.cols)
     assert problem.area_um2[column] == array.area_um2
-    assert problem.delay_ps[column] == max(pe.delay_ps, units_delay_ps(pe.technology))
+    assert problem.delay_ps[column] == max(pe.delay_ps, units_delay_ps(pe.technology, "1x1"))
     assert problem.leakage_uw[column] == pytest.approx(array.leakage_nw / 1000)
     total_fj = cycles = 0.0
     for row, layer in enumerate(network.layers):
@@ -91,10 +92,11 @@ def test_every_column_is_what_a_lone_computation_gives(network, operands, found,
 
 @pytest.mark.parametrize("preset", ["7nm", "tpuv3-share"])
 def test_a_design_has_one_figure_in_the_search_and_in_its_report(network, preset):
-    """Weights that the arrays hold, operands, batch, clock and idle leakage are the same."""
-    images, layer = load_digits_split("calibrate").images[:8], network.layers[3]
-    codes = (np.arange(256) // 2 * 2).astype(np.uint8)
-    correction = Correction.of(layer, codes)
+    """Weights that the arrays hold, operands, batch, clock and idle leakage are the same; so are
+    the results of a layer that another one reads in fewer bits."""
+    images, layer = load_digits_split("calibrate").images[:8], network.layers[2]
+    assert layer.fed_by == network.layers[1].name
+    correction = Correction.of(with_weights(layer, layer.weight_codes // 2 * 2), weights=True)
 
     def constants(one, multiplier):
         mapped = (one.name, multiplier) == (layer.name, NAMES[1])
@@ -115,7 +117,7 @@ def test_a_design_has_one_figure_in_the_search_and_in_its_report(network, preset
             assert problem.energy_pj(chosen) / 1000 == pytest.approx(vars(row)[name], rel=1e-12)
     assert costs.cycles == pytest.approx(row.cycles_per_inference)
     plain = measure(network, sampled_operands(network, images)).problem
-    assert plain.dynamic_pj[3, 1] != costs.levels["array"].dynamic_pj[3, 1]
+    assert plain.dynamic_pj[2, 1] != costs.levels["array"].dynamic_pj[2, 1]
 
 
 def test_what_is_minimised_is_the_level_that_was_asked_for():
@@ -169,8 +171,19 @@ def test_a_round_is_the_costs_of_every_network_as_often_as_it_runs(network):
         splits=SimpleNamespace(calibrate=SimpleNamespace(images=images)))
         for prefix, times in (("a/", 1), ("b/", 3))]
     inputs = Inputs(bank=BANK, multipliers={}, pes=few, exact_pes={}, splits=())
-    found = cost(networks, [None, None], inputs, LIMITS, batch=BATCH, objective="array",
-                 chip=DEFAULT_PRESET, watch=Watch(of=("", ""))).problem
+
+    def relative_to(*forms):
+        return cost(networks, [None, None], inputs, Baseline(
+            forms=dict(enumerate(forms)), levels=(None, None)), LIMITS, batch=BATCH,
+            objective="array", chip=DEFAULT_PRESET, watch=Watch(of=("", ""))).problem
+
+    own, less = (Figures(energy_nj={"multiplier": 0.1, "array": energy, "chip": 9.0}, cycles=9.0,
+                         area_um2=1600.0, clock_ps=9.0) for energy in (1.0, 0.5))
+    found = relative_to(own)
+    assert (found.relative_energy(found.exact), found.relative_area(found.exact)) == (1, 1)
+    other = relative_to(own, less)
+    assert other.relative_energy(found.exact) == pytest.approx(found.baseline_energy_pj / 500)
+    assert other.relative_area(found.exact) == pytest.approx(found.area_um2[0] / 1600)
     alone = measure(network, network.layer_operands(images), pes=few).problem
     assert found.layers == tuple(prefix + layer for prefix in ("a/", "b/")
                                  for layer in alone.layers)

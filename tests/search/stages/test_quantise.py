@@ -8,11 +8,11 @@ from hw.common.errors import InputError
 from hw.machine.design import BankConfig
 from hw.multipliers import get
 from models.data import load_digits_split
+from search.measure.watched import Watch
 from search.problem.splits import load_splits
 from search.problem.workload import DEFAULT_MODEL, NetworkSource, Workload, single
 from search.stages.quantise import check_layers, quantise
 from search.stages.records import Inputs
-from search.stages.watched import Watch
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,21 @@ from hw.ppa.mapping.stored_pes import result_path, results_folder
 from search.problem.multipliers import choose_multipliers
 from search.problem.workload import DEFAULT_MODEL, NetworkSource, Workload, single
 from search.run import _parser, options_of
-from search.stages.read import read
+from search.stages import read as stage
+
+
+def emit(multipliers, psum_width, dataflow):
+    raise ToolError("a PE is mapped")
+
+
+def read(options):
+    return stage.read(options, emit)
 
 
 @pytest.fixture(scope="module")
 def options():
-    arguments = _parser().parse_args(["--multipliers", "mul8u_trunc_c9", "--rows", "4",
-                                       "--compare", "none"])
+    arguments = _parser().parse_args([
+        "--multipliers", "mul8u_trunc_c9", "--rows", "4", "--pe-form", "1x1", "--compare", "none"])
     return options_of(arguments, "a test")
 
 
@@ -75,3 +83,12 @@ def test_images_that_certify_one_network_may_not_choose_anothers_design(options)
         for name, splits in (("a", own), ("b", turned))))
     with pytest.raises(InputError, match=r"^digits:certify: certify images of a must not"):
         read(replace(options, workload=workload))
+
+
+def test_pes_that_are_stored_nowhere_are_mapped_unless_a_folder_is_named(
+        options, tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTOAPPROX_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(ToolError, match=r"^a PE is mapped$"):
+        read(replace(options, pe_form="2x1"))
+    with pytest.raises(ToolError, match=r"^No synthesis result for 'mul8u_exact'"):
+        read(replace(options, pe_form="2x1", pes=tmp_path))

@@ -1,11 +1,14 @@
 """Reference: the exact network on its search images, and how designs compare with it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from hw.common.errors import InputError
 from search.measure.probes import relative_damage
+from search.measure.watched import Watch
 from search.stages.reference import compare, exact_design, refer
-from search.stages.watched import Watch
 from tests.search.synthetic import made_up_problem
 
 LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 1] * 4)
@@ -15,7 +18,7 @@ class Runs:
     """A network that is right on all its images but the first; designs lose some, gain that one."""
 
     def __init__(self, loses):
-        self.labels, self.loses, self.prepared = LABELS, loses, []
+        self.labels, self.loses, self.prepared, self.name = LABELS, loses, [], "s"
 
     def prepare(self, mappings):
         self.prepared += mappings
@@ -41,13 +44,17 @@ def references(runs):
 
 
 def test_what_the_exact_network_has_right_is_what_designs_are_held_to(references):
-    assert [int(one.right.sum()) for one in references] == [31, 31]
-    assert not references[0].right[0]
+    assert [int(one.right[0].sum()) for one in references] == [31, 31]
+    assert not references[0].right[0][0]
     assert [one.doubt for one in references] == ["", ""]
     problem = made_up_problem()
     exact = exact_design(problem, references)
     assert set(exact.mapping.values()) == {problem.multipliers[problem.reference]}
     assert (exact.right, exact.images, exact.energy, exact.area) == ((31, 31), (32, 32), 1.0, 1.0)
+    halved = replace(problem, baseline_pj=problem.baseline_energy_pj / 2,
+                     baseline_um2=problem.area_um2[problem.reference] / 4)
+    exact = exact_design(halved, references)
+    assert (exact.energy, exact.area) == pytest.approx((2.0, 4.0))
 
 
 def test_a_network_that_guesses_is_doubted(runs):
@@ -65,3 +72,18 @@ def test_each_network_is_compared_with_itself(runs, references):
     assert bold.damages[1] == relative_damage(runs[1].logits({"layer": "bold"}),
                                               references[1].logits)
     assert all(len(one.prepared) == 2 for one in runs)  # together
+
+
+def test_every_part_of_a_metric_is_counted_of_every_network(runs):
+    parts = ("top1", "agreement")
+    references = refer(runs, parts=parts, watch=Watch(of=("", "")))
+    assert exact_design(made_up_problem(), references).right == (31, 32, 31, 32)
+    one, = compare([{"layer": "bold"}], runs=runs, references=references, parts=parts)
+    # The image that is gained is answered otherwise, too.
+    assert (one.right, one.lost) == ((27, 26, 30, 29), (5, 6, 2, 3))
+    assert len(one.damages) == 2
+
+
+def test_five_answers_of_four_classes_are_refused(runs):
+    with pytest.raises(InputError, match=r"^s: metric top5 must have more than 5 classes, not 4$"):
+        refer(runs, parts=["top5"], watch=Watch(of=("", "")))

@@ -83,7 +83,7 @@ def test_every_candidate_is_one_trial_of_one_study(tmp_path):
     best = min((c for c in (first.best, second.best) if c), key=lambda c: c.energy)
     trial = next(trial for trial in study.trials if trial.values[0] == best.energy)
     assert trial.number in feasible
-    assert trial.values[1] == best.search_top1
+    assert trial.values[1] == best.search_share
     assert json.loads(trial.user_attrs["mapping"]) == dict(best.mapping)
     shown = {layer: trial.params[f"array{trial.params[layer]}"] for layer in best.mapping}
     assert shown == dict(best.mapping)

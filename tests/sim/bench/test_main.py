@@ -119,7 +119,7 @@ def test_result_that_is_not_bit_exact_fails(folder, tmp_path, monkeypatch, capsy
     (["--shapes", "quik"], "Unknown shapes 'quik'; did you mean 'quick'?"),
 ])
 def test_mistake_is_refused_before_anything_runs(monkeypatch, arguments, message):
-    monkeypatch.setattr("sim.bench.__main__.make", lambda _names: pytest.fail("it ran"))
+    monkeypatch.setattr("sim.bench.stack.make", lambda _names: pytest.fail("it ran"))
     monkeypatch.setattr(sys, "argv", ["bench", *arguments])
     with pytest.raises(InputError, match=f"^{re.escape(message)}"):
         main()

@@ -11,23 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw.common.errors import InputError
+from hw.common.packed import PackedBytes
 from hw.multipliers import get
 from models.data import load_digits_split
-from sim.compensation import (
-    KINDS,
-    Calibration,
-    Compensation,
-    Correction,
-    LayerFit,
-    fit,
-    logit_divergence,
-    weight_map,
-)
-from sim.compensation.calibration import SLOPES
-from sim.compensation.correction import with_weights
+from sim.compensation.calibration import SLOPES, Calibration, fit
+from sim.compensation.correction import Correction, with_weights
+from sim.compensation.divergence import logit_divergence
 from sim.compensation.fold import BIAS_LIMIT, fold
+from sim.compensation.kinds import KINDS
 from sim.compensation.moments import Line, Moments
-from sim.compensation.record import network_digest
+from sim.compensation.record import Compensation, LayerFit, network_digest
+from sim.compensation.weight_map import weight_map
 from sim.data import DIGITS_MODEL
 from sim.network.quant_network import QuantNetwork
 from sim.network.requantize import Requantizer
@@ -80,20 +74,33 @@ def pairs(seed, offset=0, m=500, channels=4):
 
 @pytest.mark.parametrize("offset", [0, 5 * 10**8])
 @pytest.mark.parametrize("cuts", [(), (1,), (100, 101, 400)])
-def test_lines_are_the_least_squares_of_every_channel(offset, cuts):
+def test_lines_undo_the_least_squares_of_every_channel(offset, cuts):
     x, y = pairs(3, offset)
     moments = Moments(4)
     for part in np.split(np.arange(len(x)), cuts):
         moments.add(x[part], y[part])
     line = moments.line(*SLOPES)
     for channel in range(4):
-        centred = x[:, channel] - x[:, channel].mean()
-        system = np.stack([centred, np.ones(len(x))], axis=1)
-        (slope, mean), *_ = np.linalg.lstsq(system, y[:, channel].astype(float))
-        assert line.slope[channel] == pytest.approx(slope, rel=1e-9)
-        assert line.slope[channel] * x[:, channel].mean() + line.offset[channel] \
-            == pytest.approx(mean, rel=1e-9, abs=1e-3)
+        centred = y[:, channel] - y[:, channel].mean()
+        system = np.stack([centred, np.ones(len(y))], axis=1)
+        (slope, mean), *_ = np.linalg.lstsq(system, x[:, channel].astype(float))
+        assert line.slope[channel] == pytest.approx(1 / slope, rel=1e-9)
+        assert line.slope[channel] * mean + line.offset[channel] \
+            == pytest.approx(y[:, channel].mean(), rel=1e-9, abs=1e-3)
     np.testing.assert_allclose(moments.shift(), (y - x.astype(np.int64)).mean(axis=0), rtol=1e-12)
+
+
+def test_noise_does_not_shrink_the_sums_and_is_not_blown_up():
+    generator = np.random.default_rng(8)
+    y = (1000 * generator.standard_normal((20_000, 2))).astype(np.int32)
+    x = y // 2 + (np.array([100, 900]) * generator.standard_normal(y.shape)).astype(np.int32)
+    moments = Moments(2)
+    moments.add(x, y)
+    line = moments.line(*SLOPES)
+    assert line.slope[0] == pytest.approx(2, rel=0.01)
+    shrunk = np.polyfit(x[:, 1], y[:, 1], 1)[0]
+    assert shrunk > SLOPES[0] / 2
+    assert line.slope[1] == pytest.approx(2 * shrunk, rel=1e-6)
 
 
 def test_a_slope_at_its_limit_has_the_offset_that_fits_it():
@@ -217,7 +224,7 @@ def test_weight_maps_are_those_of_brute_force(name, weight_codes, act_codes, cou
     acts, weights = (code_values(CODES[codes][0], signed=CODES[codes][1])
                      for codes in (act_codes, weight_codes))
     counts = generator.integers(0, 50, 256) if counted else np.ones(256, np.int64)
-    found = weight_map(table, acts, weights, counts if counted else None)
+    found = weight_map(table, acts, weights, counts=counts if counted else None)
     np.testing.assert_array_equal(found, brute_force_map(table, acts, weights, counts))
 
 
@@ -226,7 +233,8 @@ def test_counts_matter_and_operands_are_not_exchanged():
     few = np.zeros(256, np.int64)
     few[[1, 2, 3]] = 1000
     maps = {weight_map(*arguments).tobytes() for arguments in (
-        (LOPSIDED, acts, weights), (LOPSIDED.T, acts, weights), (LOPSIDED, acts, weights, few))}
+        (LOPSIDED, acts, weights), (LOPSIDED.T, acts, weights),
+        (LOPSIDED, acts, weights, None, few))}
     assert len(maps) == 3
 
 
@@ -236,7 +244,7 @@ def test_the_exact_multiplier_keeps_every_weight(codes):
     counts = np.zeros(256, np.int64)
     for counts[0] in (0, 10**9):  # large counts must not overflow
         counts[17] = 1
-        found = weight_map(exact_table(), code_values(0, signed=False), weights, counts)
+        found = weight_map(exact_table(), code_values(0, signed=False), weights, counts=counts)
         np.testing.assert_array_equal(found, np.arange(256))
 
 
@@ -244,7 +252,16 @@ def test_the_exact_multiplier_keeps_every_weight(codes):
 def test_counts_that_are_none_are_refused(counts):
     values = code_values(0, signed=False)
     with pytest.raises(ValueError, match=r"^Activation counts must be 256 numbers"):
-        weight_map(LOPSIDED, values, values, counts)
+        weight_map(LOPSIDED, values, values, counts=counts)
+
+
+def test_only_bytes_that_are_offered_are_stored():
+    values = code_values(0, signed=True)
+    offered = np.flatnonzero(np.abs(values) <= 100)
+    found = weight_map(LOPSIDED, values, values, offered)
+    assert set(found) <= set(offered)
+    within = np.isin(weight_map(LOPSIDED, values, values), offered)
+    np.testing.assert_array_equal(found[within], weight_map(LOPSIDED, values, values)[within])
 
 
 # --- fitting -----------------------------------------------------------------------
@@ -258,7 +275,7 @@ def load(tmp_path, name, count=8):
     return QuantNetwork.load(path, images, threads=2), images
 
 
-def test_every_line_is_least_squares_with_the_layers_before_it_corrected(small):
+def test_every_line_is_fitted_with_the_layers_before_it_corrected(small):
     network, images, tables, calibration = small
     found = calibration.fit(tables)
     fitted, _held = held_out(images)
@@ -272,6 +289,8 @@ def test_every_line_is_least_squares_with_the_layers_before_it_corrected(small):
             system = np.stack([sums[:, channel], np.ones(len(sums))], axis=1).astype(float)
             (slope[channel], offset[channel]), *_ = np.linalg.lstsq(
                 system, wanted[layer.name][:, channel].astype(float))
+            shared = np.corrcoef(sums[:, channel], wanted[layer.name][:, channel])[0, 1] ** 2
+            slope[channel] /= max(shared, 0.5)
         slope = slope.clip(*SLOPES)
         offset = wanted[layer.name].mean(axis=0) - slope * sums.mean(axis=0)
         one = found.layers[layer.name]
@@ -302,7 +321,7 @@ def test_reported_errors_are_those_of_the_held_out_outputs(small, kind):
                      - layer.finish(exact[layer.name], sums.shape))
             assert np.square(apart).mean() == pytest.approx(reported, rel=1e-12)
         assert (one.correction is None) == (one.kept == "none")
-        assert one.kept in {"none", *KINDS}
+        assert one.kept in {"none", "chosen", *KINDS}
         assert one.error <= one.plain_error
         earlier[layer.name] = corrected
     view = network.with_layers(earlier)
@@ -318,7 +337,7 @@ def test_compensation_brings_unseen_logits_nearer(everywhere):
     unseen = load_digits_split("search").images[:100]
     exact, plain = network.run(unseen), network.run(unseen, tables)
     before = logit_divergence(exact, plain)
-    for kind in ("affine", "weights", "weights+affine"):
+    for kind in ("affine", "weights", "weights+affine", "chosen+affine"):
         view = calibration.fit(tables, kind).apply(network, tables)
         assert logit_divergence(exact, view.run(unseen, tables)) < before / 4, kind
     np.testing.assert_array_equal(network.run(unseen, tables), plain)  # itself as it was
@@ -328,21 +347,20 @@ def test_compensation_brings_unseen_logits_nearer(everywhere):
 def test_every_kind_of_layer_is_fitted(tmp_path, name):
     network, images = load(tmp_path, name)
     tables = {layer.name: LOPSIDED for layer in network.layers}
-    found = fit(network, tables, images, "weights+affine")
+    found = fit(network, tables, images, "chosen+affine")
     assert list(found.layers) == [layer.name for layer in network.layers]
     assert any(one.correction for one in found.layers.values())
     for one in found.layers.values():
         assert one.error <= one.plain_error
 
 
-def test_batches_and_memory_do_not_change_the_result(small, monkeypatch):
+@pytest.mark.parametrize("kind", ["weights+affine", "chosen+affine"])
+def test_batches_do_not_change_the_result(small, monkeypatch, kind):
     network, images, tables, _calibration = small
-    together = fit(network, tables, images, "weights+affine").to_dict()
-    calibration = Calibration(network, images)
-    monkeypatch.setattr(calibration, "_kept_bytes", 0)  # sums are computed anew when needed
-    assert calibration.fit(tables, "weights+affine").to_dict() == together
+    together = fit(network, tables, images, kind).to_dict()
     monkeypatch.setattr("sim.network.quant_network.MAX_BATCH", 2)
-    assert fit(network, tables, images, "weights+affine").to_dict() == together
+    monkeypatch.setattr("sim.network.quant_network.MAX_ROWS_BYTES", 2**12)
+    assert fit(network, tables, images, kind).to_dict() == together
 
 
 def test_little_memory_fits_on_fewer_positions(everywhere):
@@ -433,7 +451,7 @@ def test_constants_of_the_layers_themselves_change_no_bit(small):
     own = calibration.fit(tables)
     layers = {layer.name: LayerFit(
         table=own.layers[layer.name].table, kept="affine", plain_error=1.0, error=1.0,
-        correction=Correction.of(layer, np.arange(256, dtype=np.uint8)))
+        correction=Correction.of(layer, weights=True))
         for layer in network.layers}
     same = dataclasses.replace(own, layers=layers, plain_divergence=1.0, divergence=0.0)
     view = same.apply(network, tables)
@@ -453,17 +471,15 @@ def test_files_hold_the_whole_compensation(small, tmp_path):
         correction = again.layers[layer.name].correction
         if correction is not None:
             applied = correction.apply(layer)
-            np.testing.assert_array_equal(applied.weight_codes, correction.weight_codes(layer))
             np.testing.assert_array_equal(
                 applied.weights, layer.weight_values[applied.weight_codes])
 
 
-def test_mapped_weights_are_looked_up_byte_by_byte(digits):
+def test_a_layer_with_other_codes_has_their_values(digits):
     layer = digits[0].layers[0]
-    codes = np.roll(np.arange(256, dtype=np.uint8), 1)  # byte w becomes w - 1
-    mapped = with_weights(layer, codes)
+    lower = with_weights(layer, layer.weight_codes - np.uint8(1))
     assert layer.weights.min() > -128
-    np.testing.assert_array_equal(mapped.weights, layer.weights - 1)
+    np.testing.assert_array_equal(lower.weights, layer.weights - 1)
 
 
 @pytest.fixture(scope="module")
@@ -475,12 +491,12 @@ def document(everywhere):
 
 @pytest.mark.parametrize(("change", "message"), [
     (lambda d: d.update(format="x"), r'"format": "autoapprox-compensation"\)$'),
-    (lambda d: d.update(version=2), r"version must be 1, not 2\)$"),
+    (lambda d: d.update(version=1), r"version must be 2, not 1\)$"),
     (lambda d: d.pop("network"), r"must have a value for 'network'\)$"),
     (lambda d: d.update(layers=[]), r"layers must be an object, not an empty list\)$"),
     (lambda d: d["layers"]["stem"]["correction"].pop("bias"),
      r"layers\['stem'\].correction: correction must have bias, sum_scale, multiplier, shift, "
-     r"weight_map\)$"),
+     r"weight_codes\)$"),
     (lambda d: d["layers"]["stem"]["correction"].update(bias=None), r"bias must be a list of int"),
     (lambda d: d["layers"]["stem"]["correction"].update(bias=[2**31]), r"bias must be -2147483648"),
     (lambda d: d["layers"]["stem"]["correction"].update(bias=[1.5]), r"bias must be a list of int"),
@@ -489,8 +505,8 @@ def document(everywhere):
     (lambda d: d["layers"]["stem"]["correction"].update(multiplier=[2**31]),
      r"multiplier must be 0 to 2147483647\)$"),
     (lambda d: d["layers"]["stem"]["correction"].update(sum_scale=[0]), r"sum_scale must be posi"),
-    (lambda d: d["layers"]["stem"]["correction"].update(weight_map=[0] * 255),
-     r"weight_map must have 256 entries, not 255\)$"),
+    (lambda d: d["layers"]["stem"]["correction"].update(weight_codes=[0] * 255),
+     r"weight_codes must be deflated bytes in base64, not \[0, 0"),
     (lambda d: d["layers"]["stem"].update(error="x"), r"layers\['stem'\].error must be a num"),
 ])
 def test_files_that_are_none_are_refused_by_name(document, tmp_path, change, message):
@@ -516,6 +532,16 @@ def test_other_multipliers_than_those_of_the_fit_are_refused(everywhere, documen
     with pytest.raises(InputError, match=r"^Compensation must be fitted to the multiplier that "
                                          r"layer '(stem|mix)' runs with$"):
         Compensation.from_dict(document).apply(everywhere[0], tables)
+
+
+def test_weights_of_another_size_are_refused(everywhere, document):
+    content = json.loads(json.dumps(document))
+    content["layers"]["stem"]["correction"]["weight_codes"] = PackedBytes.of(
+        np.zeros(7, np.uint8)).text
+    content["divergence"] = 0.0
+    with pytest.raises(InputError, match=r"^weight codes of layer 'stem' must be 144 bytes, "
+                                         r"not 7$"):
+        Compensation.from_dict(content).apply(everywhere[0])
 
 
 def test_another_quantisation_of_the_network_is_refused(everywhere, document):
@@ -570,7 +596,7 @@ def test_resnet20_affine_helps_and_bias_alone_hurts():
 # --- one layer alone --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["affine", "weights", "weights+affine"])
+@pytest.mark.parametrize("kind", ["affine", "weights", "weights+affine", "chosen+affine"])
 def test_alone_a_layer_gets_what_fitting_it_alone_gives(small, kind):
     network, _images, _tables, calibration = small
     tables = {"lopsided": LOPSIDED, "exact": exact_table(), "drum": get("mul8u_drum_k4").table}
@@ -595,9 +621,9 @@ def test_alone_refuses_an_unknown_kind(small):
 
 def test_a_damaged_compensation_is_refused_by_name_or_read(tmp_path):
     constants = {"bias": [1, 2], "sum_scale": [0.5, 0.25], "multiplier": [5, 6], "shift": [3, 4],
-                 "weight_map": list(range(256))}
+                 "weight_codes": PackedBytes.of(np.arange(8, dtype=np.uint8)).text}
     fit = {"table": "ab", "kept": "affine", "plain_error": 1.0, "error": 0.5}
-    content = {"format": "autoapprox-compensation", "version": 1, "kind": "both", "network": "cd",
+    content = {"format": "autoapprox-compensation", "version": 2, "kind": "both", "network": "cd",
                "fitted_images": 10, "held_out_images": 5, "plain_divergence": 0.1,
                "divergence": 0.05, "layers": {"a": {**fit, "correction": constants},
                                               "b": {**fit, "kept": "none", "correction": None}}}

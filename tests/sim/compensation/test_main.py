@@ -10,8 +10,11 @@ from hw.common.errors import InputError, run_command_line
 from hw.multipliers import get
 from models.data import load_digits_split
 from sim import evaluate
-from sim.compensation import KINDS, Calibration, Compensation, logit_divergence
 from sim.compensation import __main__ as compensate
+from sim.compensation.calibration import Calibration
+from sim.compensation.divergence import logit_divergence
+from sim.compensation.kinds import KINDS
+from sim.compensation.record import Compensation
 from sim.data import DIGITS_MODEL
 from sim.network.quant_network import QuantNetwork
 from tests.command import run_main

@@ -5,8 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from sim.network.outside import Unmapped, listed, outside, product_name
+from sim.network.outside import outside, product_name
 from sim.network.quant_network import QuantNetwork
+from sim.network.unmapped import Unmapped, listed
 from tests.sim.nets import NetBuilder
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,3 +62,9 @@ def test_other_multipliers_are_refused(kind):
         Pe(kind=kind, netlist=netlist(signed=not kind.signed), psum_width=WIDTH)
     with pytest.raises(ValueError, match=r"^PE multiplier must be 8x8, not 4x8$"):
         Pe(kind=kind, netlist=netlist(4, signed=kind.signed), psum_width=WIDTH)
+
+
+def test_rounding_is_for_magnitudes():
+    with pytest.raises(ValueError, match=r"^Rounded activations must be sign and magnitude, not of"
+                       " a two's complement PE$"):
+        replace(pe_of(get("mul8s_exact").netlist, WIDTH), act_rounding=1)

@@ -7,7 +7,8 @@ import pytest
 from hw.multipliers import EVOLVED, catalogue, files, get
 from hw.multipliers.evolution.objective import Limits
 from hw.multipliers.evolution.portfolio import LADDERS, Ladder, climb
-from hw.multipliers.evolution.run import STAGES, Schedule, keeps_limits, proxy_cost_fj
+from hw.multipliers.evolution.run import keeps_limits, proxy_cost_fj
+from hw.multipliers.evolution.schedule import STAGES, Schedule
 from hw.multipliers.evolution.settings import Settings
 from hw.multipliers.metrics import error_metrics
 

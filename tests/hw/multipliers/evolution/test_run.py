@@ -12,13 +12,12 @@ from hw.multipliers.evolution import kernel, operands
 from hw.multipliers.evolution.genome import Genome
 from hw.multipliers.evolution.objective import Limits, Objective, weighted_errors
 from hw.multipliers.evolution.run import (
-    STAGES,
     Evolution,
-    Schedule,
     broken_limit,
     keeps_limits,
     proxy_cost_fj,
 )
+from hw.multipliers.evolution.schedule import STAGES, Schedule
 from hw.multipliers.metrics import error_metrics
 from hw.netlist import NetlistBuilder
 

@@ -20,10 +20,12 @@ from hw.ppa.chip.blocks import (
     chip_area,
     chip_energy,
     get_preset,
+    narrow_results_nj,
     skew_bits,
 )
 from hw.ppa.chip.literature import NODES
 from hw.ppa.chip.report import compare, resized, table, to_csv, to_dict
+from hw.ppa.chip.widths import FULL, Widths
 from hw.ppa.chip.workload import exact_design, work_of
 
 NAMES = ("mul8u_exact", "mul8u_trunc_c8")
@@ -95,6 +97,32 @@ def test_parts_by_hand(design, layers):
     assert found.dram.value == pytest.approx(
         (3 * 256 * 16 + 3 * 256 * 8 + 9 * 16 * 8) * 8 / 64 * 350 * 1e-3 / 4)
     assert found.system_nj == pytest.approx(found.chip_nj + found.dram.value)
+
+
+def test_narrow_operands_move_fewer_bits(design, layers):
+    """As by hand above, 6, 5 and 7 of 8 bits; the memories are as large as they were."""
+    bank, preset, widths = design.bank, get_preset("7nm"), Widths(act=6, weight=5, result=7)
+    (work, _), _ = work_of(compile_program(layers, design, batch=4))
+    pe = load_pe(get(NAMES[1]))
+    energy, = stream_energies(pe, [sample_operands(layers[0].acts, layers[0].weights, rows=16,
+                                                   cols=8, lanes=256)])
+    array = layer_energy(pe, energy, layers[0], bank, batch=4, clock_ps=2000)
+    full, narrow = (chip_energy(work, array, pe, energy, bank, batch=4, preset=preset, widths=one)
+                    for one in (FULL, widths))
+    shares = {before.name: after.value / before.value for before, after
+              in zip(full.on_chip, narrow.on_chip, strict=True) if before.value}
+    assert shares.pop("activation buffer") == pytest.approx(6 / 8)
+    assert shares.pop("weight FIFO") == pytest.approx((1 + 5) / (1 + 8))
+    assert shares.pop("output buffer") == pytest.approx(7 / 8)
+    assert shares.pop("control") == pytest.approx(narrow.chip_nj / full.chip_nj)
+    assert set(shares.values()) == {1}
+    assert narrow.dram.value == pytest.approx(
+        (3 * 256 * 16 * 6 + 3 * 256 * 8 * 7 + 9 * 16 * 8 * 5) / 64 * 350 * 1e-3 / 4)
+    wide = chip_energy(work, array, pe, energy, bank, batch=4, preset=preset,
+                       widths=replace(widths, result=8))
+    assert narrow_results_nj(work, bank, 7, batch=4, preset=preset) == pytest.approx(
+        wide.chip_nj - narrow.chip_nj)
+    assert narrow_results_nj(work, bank, 7, batch=4, preset=get_preset("tpuv3-share")) == 0
 
 
 @pytest.mark.parametrize(("capacity_kb", "access_pj"), [
@@ -187,6 +215,22 @@ def test_area_is_the_sum_of_arrays_and_the_rest(design):
     assert parts["array"] == pytest.approx(128 * (pes[0].area_um2 + pes[1].area_um2) / 0.7)
     bits = 4096 * (16 * 8 + 8 * 32 + 8 * 8) + 32 * 8 * 9
     assert parts["memories"] == pytest.approx(bits * 0.027 / 0.5)
+    narrow = {part.name: part.value for part in chip_area(
+        pes, design.bank, get_preset("7nm"), reference=pes[0],
+        widths=Widths(act=6, weight=5, result=7))}
+    bits = 4096 * (16 * 6 + 8 * 32 + 8 * 7) + 32 * 8 * 6
+    assert narrow["memories"] == pytest.approx(bits * 0.027 / 0.5)
+
+
+def test_logic_around_dense_arrays_is_that_around_others():
+    found = {}
+    for form in ("1x1", "4x4r"):
+        bank = BankConfig(form=form)
+        pe = load_pe(get("mul8u_exact"), dataflow=bank.dataflow)
+        found[form] = {part.name: part.value for part in chip_area(
+            [pe], bank, get_preset("7nm"), reference=pe)}
+    for name in ("accumulator adders", "requantiser", "memories"):
+        assert found["1x1"][name] / 2 < found["4x4r"][name] <= found["1x1"][name]
 
 
 def test_unknown_preset_is_refused():

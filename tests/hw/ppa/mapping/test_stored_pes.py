@@ -19,15 +19,15 @@ from hw.ppa.energy.activity import Simulator, combinational_table, pack_lanes
 from hw.ppa.energy.pe_circuits import psums
 from hw.ppa.library.technology import load_technology
 from hw.ppa.mapping.pe import MappedPe
+from hw.ppa.mapping.stored_pes import load_pe as load_from
 from hw.ppa.mapping.stored_pes import (
-    UNITS_FILE,
     result_path,
     results_folder,
     save_pe,
     shipped,
     units_delay_ps,
+    units_path,
 )
-from hw.ppa.mapping.stored_pes import load_pe as load_from
 from tests.circuits import shift_and_add
 from tests.mutations import check_reader
 
@@ -132,18 +132,22 @@ def test_no_result_is_left_over():
     expected = {result_path(results_folder(), get(name), width, FORMS[form]).name
                 for name, width, form in STORED}
     present = {path.name for path in results_folder().iterdir()}
-    assert set(listed.stdout.split()) & present <= expected | {UNITS_FILE}
+    assert set(listed.stdout.split()) & present <= expected | {
+        units_path(results_folder(), form).name for form in FORMS}
 
 
-def test_clock_around_the_arrays_is_stored_for_the_library_that_is_shipped(tiny):
+@pytest.mark.parametrize("form", FORMS)
+def test_clock_around_the_arrays_is_stored_for_the_library_that_is_shipped(tiny, form):
     technology = load_technology()
-    units = read_json(results_folder() / UNITS_FILE)["units"]
-    assert units_delay_ps(technology) == next(
+    units = read_json(units_path(results_folder(), form))["units"]
+    assert units_delay_ps(technology, form) == next(
         unit["delay_ps"] for unit in units if unit["unit"] == "accelerator")
-    assert units_delay_ps(replace(technology, name=tiny.name)) == 0
-    # Every unit by itself is faster than the exact PE.
-    exact = load_pe(get("mul8u_exact")).delay_ps
-    assert all(unit["delay_ps"] <= exact for unit in units if unit["unit"] != "accelerator")
+    assert units_delay_ps(replace(technology, name=tiny.name), form) == 0
+    # Every unit by itself is faster than the exact PE, and the present one was meant.
+    exact = load_pe(get("mul8u_exact"), dataflow=FORMS[form])
+    assert all(unit["delay_ps"] <= exact.delay_ps for unit in units
+               if unit["unit"] != "accelerator")
+    assert next(unit["delay_ps"] for unit in units if unit["is_pe"]) == exact.delay_ps
 
 
 def test_result_is_found_by_netlist_whatever_the_name():

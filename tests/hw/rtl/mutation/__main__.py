@@ -7,9 +7,6 @@ from collections import Counter
 
 from hw.common.errors import run_command_line
 from hw.common.progress import task
-from tests.hw.rtl.mutation.campaign import REASONS, Campaign
-from tests.hw.rtl.mutation.machine import DENSE_MACHINE, MACHINE
-from tests.hw.rtl.mutation.survivors import reason_to_survive
 
 
 def main() -> None:
@@ -23,10 +20,18 @@ def main() -> None:
                         help="list the mutants that survive, and why")
     parser.add_argument("--dense", action="store_true",
                         help="of a bank of 2x1 PEs and tiles alone (default: of an accelerator)")
+    parser.add_argument("--lane", action="store_true",
+                        help="of the requantiser's lane by itself, run on sums")
     options = parser.parse_args()
     if options.every < 1:
         parser.error(f"--every must be a positive integer, not {options.every}")
-    campaign = Campaign(DENSE_MACHINE if options.dense else MACHINE)
+    from tests.hw.rtl.mutation.campaign import REASONS, Campaign
+    from tests.hw.rtl.mutation.lane import LaneCampaign
+    from tests.hw.rtl.mutation.machine import DENSE_MACHINE, MACHINE
+    from tests.hw.rtl.mutation.survivors import reason_to_survive
+
+    campaign = LaneCampaign() if options.lane else Campaign(
+        DENSE_MACHINE if options.dense else MACHINE)
     chosen = campaign.mutants[::options.every]
     total, killed, equivalent, how = Counter(), Counter(), Counter(), Counter()
     survivors = []
@@ -37,7 +42,7 @@ def main() -> None:
                 killed[mutant.module] += 1
                 how[REASONS[code % len(REASONS)]] += 1
             else:
-                equivalent[mutant.module] += bool(reason_to_survive(mutant))
+                equivalent[mutant.module] += bool(reason_to_survive(mutant, dense=options.dense))
                 survivors.append(mutant)
             progress.advance(1)
     print(f"{'module':18}{'mutants':>9}{'killed':>9}{'equivalent':>12}{'left':>6}{'killed, %':>11}")
@@ -51,7 +56,8 @@ def main() -> None:
           + ", ".join(f"{reason} {count}" for reason, count in how.most_common()))
     if options.survivors:
         for mutant in survivors:
-            print(f"{mutant}\n    {reason_to_survive(mutant) or 'NOT EXPLAINED'}")
+            reason = reason_to_survive(mutant, dense=options.dense)
+            print(f"{mutant}\n    {reason or 'NOT EXPLAINED'}")
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ class Campaign:
     """
 
     def __init__(self, machine: Machine = MACHINE) -> None:
+        self.machine = machine
         texts, self.mutants = mutated(machine)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)

@@ -61,7 +61,7 @@ def _design(rows: int, cols: int, *multipliers: Multiplier, form: str = PLAIN.fo
 MACHINE = Machine(
     design=_design(2, 3, NIBBLE, get("mul8u_exact"), SKEWED), programs=True,
     modules=("pe_0", "pe_1", "row_1", "array_1", "router", "bank", "sequencer", "accumulators",
-             "requantiser", "requantise_lane"))
+             "requantiser"))
 # Two rows of PEs, each of two terms.
 DENSE_MACHINE = Machine(
     design=_design(4, 3, SKEWED, get("mul8u_exact"), form="2x1"), programs=False,

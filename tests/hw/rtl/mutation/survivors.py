@@ -13,10 +13,14 @@ from tests.hw.rtl.mutation.mutants import Mutant
 
 @dataclass(frozen=True)
 class Explanation:
-    """Mutants of one kind. pattern : of `str(mutant)`, from its start."""
+    """Mutants of one kind.
+
+    pattern : of `str(mutant)`, from its start. plain : it holds for PEs of one term alone.
+    """
 
     reason: str
     pattern: str
+    plain: bool = False
 
 
 def _any(*patterns: str) -> str:
@@ -42,21 +46,21 @@ EXPLANATIONS = (
         rf"sequencer: assign {W} = _\d+_\(2\d'h0+, .*\[2\d'h0+ becomes",
         r"sequencer: assign permitted = _\d+_\(1'h0, .*\[1'h0 becomes",
         r"sequencer: assign (?:out_beats|load__payload) = .*\[(?:first arm|\d+'h0+ becomes)",
-        r"sequencer: assign _1(?:44|46|50|52|54|70|71|72)_ = .*\[stuck at 1\]")),
+        r"sequencer: assign _(?:192|20[234])_ = (?:! )?word\[63:60\](?: == 4'h[178])?;  "
+        r"\[stuck at 1\]")),
     Explanation("one bit of five that make a number too long for the port all ones: the other "
                 "four name no array either",
                 rf"sequencer: assign {W} = \| {{ 5'h00, word\[59:41\] }};  "
                 r"\[(?:\| becomes|5'h00 dropped|word|stuck at 0)"),
     Explanation("sums are pending as long as activations have still to enter or are in the bank",
-                _any(r"sequencer: assign _0(?:87_ = ~ bank_busy|08_ = ~ streaming);  "
+                _any(r"sequencer: assign _(?:132_ = ~ bank_busy|012_ = ~ streaming);  "
                      r"\[stuck at 1\]",
                      rf"sequencer: assign _001_ = {W} & {W};  \[left of & dropped\]",
-                     rf"sequencer: assign _016_ = {W} & {W};  \[right of & dropped\]")),
+                     rf"sequencer: assign _023_ = {W} & {W};  \[right of & dropped\]")),
     Explanation("operand bits that no multiplier of this array reads",
                 r"pe_0: (?:\.(?:act|weight)\(|assign (?:act|weight)_out = ).*\[4'h0 becomes"),
     Explanation("a refused word stays in the register, so that no other is accepted",
                 r"sequencer: assign stopped = halted \| fault;  \[right of \| dropped\]"),
-    Explanation("zeros in front of a reduction", r".*\| { 2'h0, .*\[2'h0 dropped\]"),
     Explanation("before it issues, a ROUTE or MATMUL waits alone: nobody reads the tile bit",
                 _any(rf"sequencer: assign {W} = issue \? 1'h1 : tile_open;  \[(?:first|stuck at 1)",
                      rf"sequencer: assign {W} = issue \? 1'h0 : tile_open;  "
@@ -83,9 +87,9 @@ EXPLANATIONS = (
         r"accumulators: assign push = landing__valid & landing__ready;  \[right of & dropped\]",
         rf"requantiser: assign {W} = command__valid & command__ready;  \[right of & dropped\]")),
     Explanation("a code is stored too early or again, and is right when its row is complete", _any(
-        r"requantiser: assign _0(?:07|09|12)_ = valid\[4\] & _\d+_;  \[left of & dropped\]",
-        r"requantiser: assign _012_ = valid\[4\] & _010_;  \[(?:& becomes|right of|stuck at 1)",
-        rf"requantiser: assign {W} = step4 == 2'h2;  \[stuck at 1\]",
+        r"requantiser: assign _0(?:07|09|12)_ = valid\[7\] & _\d+_;  \[left of & dropped\]",
+        r"requantiser: assign _012_ = valid\[7\] & _010_;  \[(?:& becomes|right of|stuck at 1)",
+        rf"requantiser: assign {W} = step7 == 2'h2;  \[stuck at 1\]",
         r"requantiser: if \(_\d+_\) \\codes\[2\]  <= .*\[always\]")),
     Explanation("bits above those that are kept",
                 r"requantiser: assign .* : { 3'h0, command__payload.*\[3'h0 becomes"),
@@ -100,15 +104,12 @@ EXPLANATIONS = (
         r"bank: assign _\d+_ = router__enable\[0\] \? array_0__psum_out : .*"
         r"\[(?:first arm|\d+'h0+ becomes)",
         r"bank: assign reached\[0\] = 1'h1;")),
-    Explanation("a clamp gives the same value at its bound", _any(
-        r"requantise_lane: .*\$signed\(moved\) < \$signed\(low\);  \[< becomes <=\]",
-        r"requantise_lane: .*\$signed\(moved\) > \$signed\(high\);  \[> becomes >=\]")),
     Explanation("row 0 takes every row of weights that passes, and the last one goes on standing "
                 "at its input", _any(
         r"array_1: \.load_in\(load_in\[0\]\),  \[stuck at 1\]",
         rf"bank: assign {W} = weight_beat \? {{ reached\[1\], 1'h1 }} : 2'h0;  "
         r"\[(?:first arm|2'h0 becomes|stuck at 1)",
-        r"bank: if \(act_skew__en\) load\[0\] <= .*\[stuck at 1\]")),
+        r"bank: if \(act_skew__en\) load\[0\] <= .*\[stuck at 1\]"), plain=True),
     Explanation("word 0 may go to row 1 unless a tile begins in that very cycle", _any(
         rf"bank: assign {W} = fill >= 1'h1;  \[(?:operands|1'h1 becomes 0|stuck at 1)",
         rf"bank: assign {W} = fill >= 2'h2;  \[(?:2'h2 becomes 1|stuck at 1)",
@@ -120,8 +121,29 @@ EXPLANATIONS = (
         r"\[(?:second arm|\d'h0 becomes)")),
 )
 
+# Of the requantiser's lane by itself. They name lines of which the sums notice some mutants, too:
+# which copy of a bit matters depends on where in the tree of adders it stands.
+LANE_EXPLANATIONS = (
+    Explanation("a constant 0 of a row of the product, or a bit that meets one: rows of carry-save "
+                "adders begin and end at other places", _any(
+        r"requantise_lane: assign _\d+_ = (?:\{.*\}|total\d_0|_\d+_) [&^] (?:\{.*\}|_\d+_);  "
+        r"\[(?:\^ becomes \||\d+'[hb][01]+ becomes)",
+        r"requantise_lane: assign _\d+_ = (?:~ _\d+_|total\[31\] & multiplier\[\d+\]);",
+        r"requantise_lane: assign half1\[0\] = 1'h0;")),
+    Explanation("a bit of a number that is beyond the clamps whatever the bit is",
+                r"requantise_lane: assign _\d+_ = "
+                r"(?:~ scaled\[63\]|~ _\d+_\[18\]|\$signed\(near\) >>> shift3);"),
+    Explanation("a clamp gives the same value at its bound", _any(
+        r"requantise_lane: .*\$signed\(moved\) < \$signed\(low\);  \[< becomes <=\]",
+        r"requantise_lane: .*\$signed\(moved\) > \$signed\(high\);  \[> becomes >=\]")),
+)
 
-def reason_to_survive(mutant: Mutant) -> str:
-    """Return why no run can notice a mutant, or "" if one should."""
-    return next((explanation.reason for explanation in EXPLANATIONS
-                 if re.match(explanation.pattern, str(mutant))), "")
+
+def reason_to_survive(mutant: Mutant, *, dense: bool = False) -> str:
+    """Return why no run can notice a mutant, or "" if one should.
+
+    dense : of PEs of several terms.
+    """
+    return next((explanation.reason for explanation in (*EXPLANATIONS, *LANE_EXPLANATIONS)
+                 if re.match(explanation.pattern, str(mutant))
+                 and not (dense and explanation.plain)), "")

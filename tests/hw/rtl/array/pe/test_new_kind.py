@@ -25,7 +25,7 @@ from hw.ppa.chip.blocks import skew_bits
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.pe import COMPONENTS
 from hw.rtl.array.pe.component import ProcessingElement
-from hw.rtl.verilog import emit_design
+from hw.rtl.verilog.emission import emit_design
 from sim.machine.array_model import BankModel
 from sim.tables import pe_table
 from tests.hw.rtl.array.test_bank import compare

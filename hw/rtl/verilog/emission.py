@@ -1,0 +1,207 @@
+"""Verilog of a design, of a PE or of a multiplier, as text.
+
+A design becomes a folder with one file per module, `accelerator.v` on top, the list
+`accelerator.f` for a simulator or synthesiser, constraints (`.sdc`), a FuseSoC package (`.core`),
+lint waivers (`lint.vlt`) and a C++ program that multiplies a tile (`tile.cpp`). The bytes depend on
+the design and the sizes alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from amaranth.lib.wiring import In
+
+from hw.common.files import staging_folder, write_text
+from hw.machine.accelerator import CONSTANT_BEATS, AcceleratorConfig
+from hw.machine.design import Design
+from hw.machine.pe import PLAIN, pe_of
+from hw.machine.pe.kind import ClockGate, Dataflow
+from hw.machine.pe.operand_format import STREAM, OperandFormat
+from hw.multipliers.base import Multiplier
+from hw.rtl.accelerator.handover import CLOCK_PS, companions
+from hw.rtl.accelerator.top import Accelerator
+from hw.rtl.array.bank import MxuBank
+from hw.rtl.array.multiplier import MultiplierCircuit
+from hw.rtl.array.pe import pe_component
+from hw.rtl.emit import modules_of, modules_together
+from hw.rtl.hierarchy import Unit, port_name
+
+# --- text -----------------------------------------------------------------------------
+
+
+def emit_design(design: Design, *, prefix: str = "", config: AcceleratorConfig | None = None,
+                clock_gate: ClockGate = ClockGate.CELL, clock_ps: float = CLOCK_PS
+                ) -> dict[str, str]:
+    """Return the files of `design` by name, the top module first, companions last.
+
+    prefix : start of every module and file name, to keep two designs apart. config : of the
+    accelerator around the bank; None for the bank alone. clock_gate : of all arrays. clock_ps :
+    period of the constraints.
+    """
+    return emit_designs({prefix: design}, config, clock_gate, clock_ps)[prefix]
+
+
+def emit_designs(designs: Mapping[str, Design], config: AcceleratorConfig | None = None,
+                 clock_gate: ClockGate = ClockGate.CELL, clock_ps: float = CLOCK_PS
+                 ) -> dict[str, dict[str, str]]:
+    """Return `emit_design` of each design by prefix."""
+    suffixes = {prefix: module_suffixes([multiplier.name for multiplier in design.arrays])
+                for prefix, design in designs.items()}
+    tops: list[Unit] = []
+    for prefix, design in designs.items():
+        pes = tuple(pe.with_clock_gate(clock_gate) for pe in design.pes)
+        tops.append(MxuBank(config=design.bank, pes=pes, suffixes=suffixes[prefix])
+                    if config is None else Accelerator(bank=design.bank, config=config, pes=pes,
+                                                       suffixes=suffixes[prefix]))
+    modules = modules_of(tops, prefixes=list(designs))
+    return {prefix: _design_files(design, prefix, suffixes[prefix], texts, top, clock_ps)
+            for (prefix, design), texts, top in zip(designs.items(), modules, tops, strict=True)}
+
+
+def _design_files(design: Design, prefix: str, suffixes: Sequence[str],
+                  modules: Mapping[str, str], top: Unit, clock_ps: float) -> dict[str, str]:
+    comments = {name: [f"Design {design.name}"] for name in modules}
+    comments[f"{prefix}bank"] = _bank_comment(design, suffixes)
+    comments.setdefault(f"{prefix}clock_gate", []).append(
+        "At the root of each array: put the library's integrated clock gate in its place")
+    if isinstance(top, Accelerator):
+        comments[f"{prefix}accelerator"] = _accelerator_comment(design, top.config)
+    for multiplier, suffix in zip(design.arrays, suffixes, strict=True):
+        lines = [f"Design {design.name}", _netlist_comment(multiplier)]
+        comments |= {prefix + part + suffix: lines
+                     for part in ("array", "row", "pe", "multiplier")}
+    files = {f"{name}.v": _file(comments[name], text) for name, text in modules.items()}
+    ports = {port_name(path): member.flow == In
+             for path, member, _ in top.signature.flatten(top)}
+    return files | companions(design, prefix + top.module, list(files), ports, prefix=prefix,
+                              clock_ps=clock_ps)
+
+
+def emit_pe(multiplier: Multiplier, psum_width: int, dataflow: Dataflow = PLAIN,
+            clock_gate: ClockGate = ClockGate.CELL) -> str:
+    """Return Verilog of the standalone modules `pe` and `multiplier`."""
+    return emit_pes([multiplier], psum_width, dataflow, clock_gate)[0]
+
+
+def emit_pes(multipliers: Sequence[Multiplier], psum_width: int, dataflow: Dataflow = PLAIN,
+             clock_gate: ClockGate = ClockGate.CELL) -> list[str]:
+    """Return `emit_pe` of each multiplier, whatever the others are."""
+    pes = [pe_of(multiplier.netlist, psum_width, dataflow).with_clock_gate(clock_gate)
+           for multiplier in multipliers]
+    form = "" if dataflow == PLAIN else f" of {dataflow.form} multiplications"
+    texts = modules_of([pe_component(pe) for pe in pes])
+    files = []
+    for multiplier, pe, modules in zip(multipliers, pes, texts, strict=True):
+        operands = _unlike_streams(pe.kind.operand, ", {} operands")
+        comment = [f"PE{form}, {psum_width}-bit partial sum{operands}",
+                   _netlist_comment(multiplier)]
+        files.append(_file(comment, "\n".join(modules.values())))
+    return files
+
+
+def emit_multiplier(multiplier: Multiplier) -> str:
+    """Return Verilog of the standalone module `multiplier`."""
+    modules, = modules_of([MultiplierCircuit(netlist=multiplier.netlist)])
+    return _file([_netlist_comment(multiplier)], modules["multiplier"])
+
+
+def emit_multipliers(multipliers: Sequence[Multiplier]) -> list[str]:
+    """Return Verilog of modules `multiplier_0`, `multiplier_1`, ..., to be compiled together."""
+    names, texts = modules_together([
+        MultiplierCircuit(netlist=multiplier.netlist, module=f"multiplier_{index}")
+        for index, multiplier in enumerate(multipliers)])
+    return [_file([_netlist_comment(multiplier)], texts[name])
+            for multiplier, name in zip(multipliers, names, strict=True)]
+
+
+def module_suffixes(names: Sequence[str]) -> tuple[str, ...]:
+    """Return one ending per multiplier name that is safe in a Verilog identifier.
+
+    Names that become equal are numbered: `["a-b", "a+b"]` gives `("_a_b", "_a_b_1")`.
+    """
+    suffixes: list[str] = []
+    for name in names:
+        stem = "_" + (re.sub(r"\W", "_", name, flags=re.ASCII).strip("_") or "unnamed")
+        candidate, number = stem, 0
+        while candidate in suffixes:
+            number += 1
+            candidate = f"{stem}_{number}"
+        suffixes.append(candidate)
+    return tuple(suffixes)
+
+
+def _file(comment: Sequence[str], text: str) -> str:
+    return "".join(f"// {line}".rstrip() + "\n" for line in comment) + "\n" + text
+
+
+def _netlist_comment(multiplier: Multiplier) -> str:
+    name = " ".join(multiplier.name.split())  # a design file may say anything
+    return f"Multiplier {name}: netlist sha256 {multiplier.netlist.digest}"
+
+
+def _unlike_streams(operand: OperandFormat, text: str) -> str:
+    """Return `text` with the name of a format, or nothing for that of the streams."""
+    return "" if operand == STREAM else text.format(operand.name)
+
+
+def _bank_comment(design: Design, suffixes: Sequence[str]) -> list[str]:
+    bank = design.bank
+    lines = [f"Design {design.name}: {len(bank.arrays)} arrays of {bank.rows} rows x {bank.cols} "
+             f"columns, {bank.psum_width}-bit partial sums",
+             f"Latency {bank.latency_cycles} cycles; a tile of n act beats every "
+             f"max(n, {bank.fill_cycles}) cycles", ""]
+    for index, (multiplier, pe, suffix) in enumerate(
+            zip(design.arrays, design.pes, suffixes, strict=True)):
+        low, high = pe.kind.operand.limits
+        inside = _unlike_streams(pe.kind.operand,
+                                 f", {{}} inside: operands {low} to {high}, others wrap")
+        lines += [f"ROUTE {index}: array{suffix}{inside}", f"    {_netlist_comment(multiplier)}"]
+    operand = "9 bits each, magnitude [7:0] and sign [8], the first in the low bits"
+    return [*lines, "",
+            "All streams: a beat passes in a cycle with valid and ready high.",
+            "route__payload    array index",
+            f"weights__payload  {bank.cols} operands, {operand}; bottom row first, "
+            f"{bank.rows} beats a tile",
+            f"acts__payload     {bank.rows} operands as above; the top bit marks the first beat "
+            "of a tile",
+            f"results__payload  {bank.cols} partial sums, two's complement, the first in the low "
+            "bits",
+            "rst               synchronous, active high"]
+
+
+def _accelerator_comment(design: Design, config: AcceleratorConfig) -> list[str]:
+    bank = design.bank
+    return [f"Design {design.name}: accelerator around `bank`, whose arrays it lists",
+            f"Buffers: {config.act_rows} rows of {bank.rows} bytes in, {config.output_rows} rows "
+            f"of {bank.cols} bytes out, {config.accumulator_rows} rows of {bank.cols} sums",
+            "",
+            "All streams: a beat passes in a cycle with valid and ready high.",
+            "instructions__payload  64 bits, the fields of docs/isa.md",
+            f"weights__payload       {bank.cols} operands, 9 bits each, magnitude [7:0] and sign "
+            "[8], the first in the",
+            f"                       low bits; per LOAD_WEIGHTS {bank.rows} beats, bottom row "
+            "first; with its flag",
+            f"                       {CONSTANT_BEATS} beats of bias[31:0], multiplier[30:0], "
+            "shift[5:0] per column, low bits first",
+            f"host_in__payload       {bank.rows} bytes, the first in the low bits; a beat per row "
+            "of DMA_IN",
+            f"host_out__payload      {bank.cols} bytes; a beat per row of DMA_OUT",
+            "rst                    synchronous, active high"]
+
+
+# --- files ----------------------------------------------------------------------------
+
+
+def write_folder(folder: Path, files: Mapping[str, str]) -> None:
+    """Write `files` into `folder`: all of them or none.
+
+    They are written beside their place and then moved. Other files of `folder` stay.
+    """
+    with staging_folder(folder, "verilog") as staging:
+        for name, text in files.items():
+            write_text(staging / name, text)
+        for name in files:
+            (staging / name).replace(folder / name)

@@ -1,0 +1,1 @@
+"""What each step of compensation is worth."""

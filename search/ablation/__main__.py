@@ -1,0 +1,55 @@
+"""Command line: what each step of compensation is worth, one multiplier in all layers.
+
+`python -m search.ablation MODEL.onnx --data DATA --calibration DATA --multipliers NAME,...`
+
+Steps are fitted on images of `--calibration`; those of `--data` are looked at to report alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from hw.common.errors import run_command_line
+from sim.options import DATA_HELP, add_options
+
+
+def main() -> int:
+    """Command line of the module."""
+    parser = argparse.ArgumentParser(
+        prog="python -m search.ablation", description="What each kind of compensation is worth: "
+        "one multiplier in all layers, each layer fitted alone, then refitted in order.")
+    parser.add_argument("model", type=Path, help="ONNX file: float, or quantised")
+    parser.add_argument("--data", required=True, metavar="DATA",
+                        help=f"images and labels to report on: {DATA_HELP}")
+    parser.add_argument("--multipliers", required=True, metavar="NAME,...",
+                        help="each in turn: catalogue entries or multiplier files")
+    parser.add_argument("--exact", nargs="+", default=[], metavar="LAYER",
+                        help="layers that stay exact, such as the first and the last")
+    parser.add_argument("--fit", type=int, default=128, metavar="N",
+                        help="images of --calibration to fit on, every fourth of them held out "
+                        "(default %(default)s)")
+    parser.add_argument("--limit", type=int, metavar="N",
+                        help="first N images of --data (default: all)")
+    add_options(parser, images="--data")
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    arguments = parser.parse_args()
+    from search.ablation.steps import run
+
+    found = run(arguments)
+    if arguments.json:
+        print(json.dumps([asdict(step) for step in found], indent=2))
+        return 0
+    print(f"{'multiplier':24}{'kind':10}{'damage':>9}{'KL':>9}{'lost / gained':>15}"
+          f"{'array, nJ':>11}{'of exact':>10}{'CPU s a layer':>15}")
+    for step in found:
+        print(f"{step.multiplier:24}{step.kind:10}{step.damage:>9.4f}{step.divergence:>9.4f}"
+              f"{f'{step.lost} / {step.gained}':>15}{step.array_nj:>11.2f}"
+              f"{step.array_nj / step.exact_nj:>10.4f}{step.cpu_s:>15.3f}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_command_line(main)

@@ -1,0 +1,56 @@
+"""`python -m search.pool`: certify designs on images without labels; few of them will need one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hw.common.errors import run_command_line
+from hw.common.memory import add_memory_option
+from search.pool.claim import TOP
+from search.pool.labelling import FOLDER, TEMPLATE
+from sim.options import DATA_HELP
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m search.pool", description="Certify the designs of finished runs on a pool "
+        "of images without labels. Where a design answers as the exact network does, the label "
+        "does not matter: only the images on which they differ are labelled.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    claim = commands.add_parser("claim", help="fix designs, order and margin, then run the pool "
+                                "and write the images to label; what was interrupted goes on")
+    claim.add_argument("runs", nargs="+", type=Path, metavar="RUN",
+                       help="folders of python -m search.run, safest first: each design is judged "
+                       "if those before it passed")
+    claim.add_argument("--pool", required=True, metavar="DATA", help="images that were drawn as "
+                       f"those in use will be, and that nobody looked at: {DATA_HELP}; labels are "
+                       "not read")
+    claim.add_argument("--limit", type=int, metavar="N", help="first N images of the pool")
+    claim.add_argument("--margin", type=float, metavar="X", help="largest loss still called none, "
+                       "a fraction (default: what the number of images supports)")
+    claim.add_argument("--metric", choices=TOP, default="top1",
+                       help="what must be kept (default: %(default)s)")
+    claim.add_argument("--classes", type=Path, metavar="FILE", help="names of the classes, a line "
+                       "each in the order of the network's outputs (default: their numbers)")
+    claim.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER",
+                       help="of this claim")
+    add_memory_option(claim)
+    ending = commands.add_parser("conclude", help="take the labels back, and judge")
+    ending.add_argument("folder", type=Path, metavar="FOLDER", help="of the claim")
+    ending.add_argument("labels", nargs="?", type=Path, metavar="LABELS.csv",
+                        help=f"the filled list (default: FOLDER/{FOLDER}/{TEMPLATE})")
+    return parser
+
+
+def main() -> int:
+    """Command line of the package."""
+    options = _parser().parse_args()
+    from search.pool import steps
+
+    {"claim": steps.claim, "conclude": steps.conclude}[options.command](options)
+    return 0
+
+
+if __name__ == "__main__":
+    run_command_line(main)

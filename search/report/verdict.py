@@ -1,0 +1,74 @@
+"""What became of the designs that were judged: the forecast beside the outcome, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hw.common.wording import counted
+from search.certify.paired_test import fresh_images, points_of
+from search.report.record import Certificate, Judged, RunResult
+
+DISAPPOINTING = 0.01  # of the exact energy, above what the forecast expected
+
+
+def outlook(run: RunResult) -> Iterator[str]:
+    """Yield what a reader is owed where less was certified than the forecast expected."""
+    if not run.judged:
+        yield "no design that saves energy kept the accuracy on the search images: none was judged"
+    # The boldest may have been hopeless; the safest of those that save more should have passed.
+    failed = next((one for one in run.judged
+                   if not one.certified and one.design.energy < run.kept.energy), None)
+    if failed is None or (run.certified and run.kept.energy <= run.expected + DISAPPOINTING):
+        return
+    yield (f"energy {run.expected:.3f} was expected and {run.kept.energy:.3f} is certified: "
+           f"the design of {failed.design.energy:.3f} failed, forecast to pass with "
+           f"{100 * failed.chance:.0f} %")
+    for (network, part), one in zip(run.claims, failed.certificates, strict=True):
+        if not one.certified:
+            which = f"{network.name}, " * run.joint + f"{part}, " * (len(run.metric) > 1)
+            yield f"{which[:-2]}: {_short_of(one)}" if which else _short_of(one)
+
+
+def _short_of(one: Certificate) -> str:
+    more = fresh_images(one.lost, one.gained, one.n, one.margin)
+    return (f"it lost {one.lost} and gained {one.gained} of {one.n:,} images; its bound at a "
+            f"level of {100 * one.level:.2g} % is {100 * one.lower_bound:+.2f} points, not a "
+            "certificate; " + (
+                "at such a loss no number of images would pass" if more is None else
+                f"about {more:,} fresh images would probably pass")
+            + f" at the margin of {points_of(one.margin)} points")
+
+
+def area_reason(run: RunResult) -> str:
+    """Say why less area was not taken; empty where nothing as harmless has less."""
+    kept = run.certified
+    if kept is None or kept.smaller is None:
+        return ""
+    other = kept.smaller
+    return (f"area {other.area:.3f}, {counted(len(other.arrays), 'array')}, as harmless, takes "
+            f"{100 * (other.energy - kept.design.energy):.1f} points more energy")
+
+
+def counts(pairs: Sequence[tuple[float, float]], digits: int = 0) -> str:
+    """Return images lost and gained of each claim: `3 / 1`."""
+    return ", ".join(f"{lost:.{digits}f} / {gained:.{digits}f}" for lost, gained in pairs)
+
+
+def forecast_counts(one: Judged) -> str:
+    """Return the images that the forecast expects a design to lose and gain."""
+    return counts(list(zip(one.lost, one.gained, strict=True)), digits=1)
+
+
+def found_counts(one: Judged) -> str:
+    """Return the images that it lost and gained."""
+    return counts([(found.lost, found.gained) for found in one.certificates])
+
+
+def bounds(one: Judged) -> str:
+    """Return the bound of each claim in points."""
+    return ", ".join(f"{100 * found.lower_bound:+.2f}" for found in one.certificates)
+
+
+def level_of(one: Judged) -> str:
+    """Return the level at which a design was judged."""
+    return f"{100 * one.certificates[0].level:.2g} %"
