@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
+from sim.accuracy.labels import largest
 
 METRICS: Mapping[str, tuple[str, ...]] = {
     "top1": ("top1",), "top5": ("top5",), "top1+top5": ("top1", "top5"),
@@ -42,8 +43,6 @@ def kept(parts: Sequence[str], logits: npt.NDArray[np.float32], labels: npt.NDAr
 def _right(part: str, logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64],
            exact: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     if part == "top5":
-        # Of equal logits the first counts as larger, as for argmax.
-        first = np.argsort(-logits, axis=1, kind="stable")[:, :FIRST]
-        return np.asarray((first == labels[:, None]).any(axis=1))
+        return np.asarray((largest(logits, FIRST) == labels[:, None]).any(axis=1))
     wanted = exact.argmax(axis=1) if part == AGREEMENT else labels
     return np.asarray(logits.argmax(axis=1) == wanted)

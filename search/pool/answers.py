@@ -12,6 +12,7 @@ import numpy.typing as npt
 from hw.common.errors import InputError
 from hw.common.files import read_bytes, write_bytes
 from search.pool.claim import Claim, load_design
+from sim.accuracy.labels import largest
 from sim.accuracy.logits import evaluate
 from sim.compensation.designed import designed
 from sim.data import Images
@@ -35,12 +36,8 @@ def run_pool(folder: Path, claim: Claim, network: QuantNetwork,
 
 
 def answers_of(logits: npt.NDArray[np.float32], k: int) -> Answers:
-    """Return the classes of the k largest logits, int32[n, k], ascending: a set.
-
-    Of equal logits the lower class is taken, as `sim.accuracy.logits.top_k` does.
-    """
-    best = np.argsort(-logits, axis=1, kind="stable")[:, :k]
-    return np.sort(best, axis=1).astype(np.int32)
+    """Return the classes of the k largest logits, int32[n, k], ascending: a set."""
+    return np.sort(largest(logits, k), axis=1).astype(np.int32)
 
 
 def load_answers(folder: Path, claim: Claim) -> list[Answers]:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from sim.network.quant_network import OutputCheck
 
 
+def largest(logits: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
+    """Return the classes of the k largest logits, int64[n, k]; of equal ones the lower class."""
+    return np.argsort(-logits, axis=1, kind="stable")[:, :k]
+
+
 def class_scores_check(model: Path, labels: Sequence[tuple[str, npt.NDArray[np.int64]]]
                        ) -> OutputCheck:
     """Return what refuses a network whose outputs are no scores of classes that labels name.

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.progress import task
+from sim.accuracy.labels import largest
 from sim.data import Images
 from sim.tables import Table
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 
 def top_k(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], k: int) -> int:
     """Return how many labels are among the `k` largest logits, ties won by the lower class."""
-    order = np.argsort(-logits, axis=1, kind="stable")[:, :k]
-    return int((order == labels[:, None]).any(axis=1).sum())
+    return int((largest(logits, k) == labels[:, None]).any(axis=1).sum())
 
 
 def evaluate(network: QuantNetwork, images: npt.NDArray[np.float32] | Images,

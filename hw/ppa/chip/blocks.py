@@ -29,7 +29,7 @@ from hw.ppa.mapping.pe import MappedPe
 
 MEASURED, MODELLED, COPIED = "measured", "modelled", "copied"
 REQUANTISE_MULTIPLIERS = 32 * 31 / 64  # 8x8 multipliers that a lane's 32x31 one is worth
-PJ_TO_NJ = FJ_TO_PJ = 1e-3
+PJ_TO_NJ = 1e-3
 UM2_TO_MM2 = 1e-6
 
 
