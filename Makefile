@@ -16,7 +16,7 @@ CORE := $(VENV)/.core
 FULL := $(VENV)/.full
 
 # `sim`, `search` and `models` are folders too.
-.PHONY: help setup run test test-long sim cosim verilog ppa reproduce train lint check-build-tools clean
+.PHONY: help setup run test test-long sim cosim verilog ppa reproduce train docs lint check-build-tools clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -51,6 +51,9 @@ reproduce: $(FULL) ## run every step of docs/results.md that has not been run (D
 train: $(FULL) ## train the embedded network again
 	@$(PY) -m models.train $(ARGS)
 
+docs: $(FULL) ## the pages as a site, in build/site; broken links are errors
+	@$(VENV)/bin/mkdocs build -q
+
 lint: $(FULL) ## ruff and mypy
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
@@ -79,7 +82,7 @@ $(CORE): $(PY) pyproject.toml
 
 $(FULL): $(CORE)
 	@echo "installing what tests, benches and synthesis need"
-	@$(PIP) -e '.[torch,synthesis,rtl,dev]'
+	@$(PIP) -e '.[torch,synthesis,rtl,notebooks,dev]'
 	@$(PY) -c 'from hw.common import errors, sandbox; errors.run_command_line(sandbox.prepare)'
 	@touch $@
 

@@ -15,6 +15,7 @@ from hw.common.errors import InputError, run_command_line, unknown_name
 from hw.common.files import write_text
 from hw.common.outputs import OutputFile
 from hw.common.progress import start
+from hw.common.wording import CommandParser, program
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.compiler import Program, compile_program
 from hw.machine.cycles import accelerator_cycles
@@ -30,8 +31,8 @@ MAX_BATCH = 65_536  # far beyond the rows that any memory holds at a time
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m hw.compile", description="Compile the layers that a design maps into "
+    parser = CommandParser(
+        prog=program("hw.compile"), description="Compile the layers that a design maps into "
         "instructions of the accelerator.")
     parser.add_argument("design", type=Path, metavar="DESIGN.json")
     parser.add_argument("model", type=Path, metavar="MODEL.onnx",

@@ -19,6 +19,7 @@ from hw.common.errors import InputError, ToolError, run_command_line, unknown_na
 from hw.common.files import write_bytes, write_json
 from hw.common.outputs import OutputFile
 from hw.common.progress import start
+from hw.common.wording import CommandParser, program
 from models import ZOO
 from models.data import Labelled, load_digits_split
 from models.training.recipes import FLOAT32, PRECISIONS, RECIPES, Recipe
@@ -34,7 +35,7 @@ STORED = FLOAT32, INT8
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m models.train", description=__doc__,
+    parser = CommandParser(prog=program("models.train"), description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="?", default=DIGITS, metavar="NAME",
                         help=f"{DIGITS} (default), {', '.join(RECIPES)}")

@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from hw.common.errors import InputError, ToolError
+from hw.common.files import write_text
+from hw.common.progress import logged
 from hw.machine.compiler import check_batch
 from hw.multipliers import EXACT
 from hw.ppa.chip.blocks import get_preset
@@ -32,8 +34,8 @@ from search.measure.fit_kinds import NONE
 from search.measure.watched import Watch, stopwatch, timed
 from search.methods.base import Method, SearchTask
 from search.options import Options, shown
-from search.outputs import Built, EmitDesign, make_design, write_outputs
 from search.problem.workload import SPLITS
+from search.report.outputs import Built, EmitDesign, make_design, write_outputs
 from search.report.record import NetworkFacts, RunResult
 from search.stages.baseline import baseline
 from search.stages.calibrate import calibrate
@@ -56,6 +58,8 @@ from sim.accuracy.doubt import REMEDY
 
 JOURNAL = "trials.journal"
 PACKAGES = ("numpy", "numba", "onnx", "onnxruntime", "optuna", "scipy", "amaranth")
+
+LOG = "run.log"  # what was done when, by every process that worked on the run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,13 +166,14 @@ def run(options: Options, emit: EmitDesign, emit_pes: EmitPes) -> Finished:
             inputs, networks, charges = prepare(options, emit_pes)
             facts, announce = image_facts(options, networks, folder)
             hashes = fingerprint(options, inputs, networks)
-            work = folder.open(keep=[JOURNAL])
+            work = folder.open(keep=[JOURNAL, LOG])
+            write_text(work / "run.toml", options.config)
             store = TrialStore(
                 options.storage or work / JOURNAL, folder.name, fingerprint=hashes,
                 layers=[layer for one in networks for layer in one.layers],
                 multipliers=list(inputs.multipliers), max_arrays=options.max_arrays,
                 area_limit=options.area_limit)
-        with closing(store):
+        with closing(store), logged(work / LOG):
             try:
                 found = stages(options, inputs, networks, charges, store, announce)
                 result = conclude(found, name=folder.name, networks=facts, hashes=hashes,

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, run_command_line
 from hw.common.memory import add_memory_option
-from hw.common.progress import start
-from hw.common.wording import HelpWithDefaults, counted, energy
+from hw.common.progress import add_progress_options, start
+from hw.common.wording import CommandParser, HelpWithDefaults, counted, energy, program
 from hw.machine.compiler import BATCH
 from hw.machine.pe import DENSE, FORMS
 from hw.ppa.chip.blocks import DEFAULT_PRESET, PRESETS
@@ -29,6 +29,7 @@ from hw.ppa.chip.levels import LEVELS
 from hw.rtl.process import emit_pes, emitting_design
 from search.methods import METHODS
 from search.options import Options
+from search.options.config import config_text, read_config
 from search.problem.workload import SPLITS, Workload, read_workload, single
 from search.report.record import Figures, Judged, JudgedNetwork, RunResult, judged_networks
 from search.report.verdict import (
@@ -44,15 +45,21 @@ if TYPE_CHECKING:
     from search.pipeline import Finished
 
 DEFAULT_METHOD = "milp"
+# What a file that repeats a run does not say: where it writes, and how.
+NOT_IN_CONFIG = ("name", "output", "resume", "force", "dry_run", "quiet", "verbose", "json",
+                 "cache", "max_memory")
 MOST_OUTSIDE = 6  # products outside the arrays that are printed
 BANKS = {"chip": "default,precision"}  # by objective, where it is not the default bank alone
 COMPARED = ("exact", "uniform", "greedy", "tpe", "precision")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m search.run", formatter_class=HelpWithDefaults,
+def _parser() -> CommandParser:
+    parser = CommandParser(
+        prog=program("search.run"), formatter_class=HelpWithDefaults,
         description="Find bank and layer-to-array mapping of least energy at no loss of accuracy.")
+    parser.add_argument("config", type=Path, nargs="?", metavar="CONFIG.toml",
+                        help="options as a file, KEY = VALUE with the names below (docs/search.md"
+                        "#options-as-a-file); those of the command line override it")
     inputs = parser.add_argument_group("network and images")
     inputs.add_argument("--model", type=Path, metavar="FILE.onnx",
                         help="float or quantised (QDQ) network (default: the embedded digits "
@@ -148,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     output.add_argument("--force", action="store_true", help="replace an existing run")
     output.add_argument("--dry-run", action="store_true",
                         help="only say what would be evaluated, and about how long it takes")
+    add_progress_options(output)
     add_memory_option(output)
     add_cache_option(output)
     output.add_argument("--json", action="store_true", help="print the summary as JSON")
@@ -166,8 +174,8 @@ def _workload(arguments: argparse.Namespace) -> Workload:
     return read_workload(arguments.workload)
 
 
-def options_of(arguments: argparse.Namespace, command: str) -> Options:
-    """Return the checked options of a command line."""
+def options_of(arguments: argparse.Namespace, command: str, config: str) -> Options:
+    """Return the checked options of a command line; config : the same as a file."""
     names = vars(arguments)
     everything = arguments.method == "all" or arguments.compare == "all"
     method = DEFAULT_METHOD if arguments.method == "all" else arguments.method
@@ -183,7 +191,8 @@ def options_of(arguments: argparse.Namespace, command: str) -> Options:
         workload=_workload(arguments),
         multipliers=tuple(filter(None, chosen.split(","))), method=method,
         compare=tuple(METHODS) if everything else tuple(filter(None, compared.split(","))),
-        method_options=tuple(arguments.method_options), quiet=arguments.json, command=command)
+        method_options=tuple(arguments.method_options), quiet=arguments.json, command=command,
+        config=config)
 
 
 def summary(finished: Finished) -> dict[str, object]:
@@ -338,9 +347,12 @@ def library_output_aside() -> Iterator[None]:
 
 def main() -> int:
     """Command line of the module."""
-    arguments = _parser().parse_args()
-    command = shlex.join(["python", "-m", "search.run", *sys.argv[1:]])
-    options = options_of(arguments, command)
+    parser = _parser()
+    arguments = parser.parse_args()
+    if arguments.config is not None:
+        arguments = parser.parse_args([*read_config(arguments.config, parser), *sys.argv[1:]])
+    options = options_of(arguments, shlex.join(["python", "-m", "search.run", *sys.argv[1:]]),
+                         config_text(parser, arguments, NOT_IN_CONFIG))
     if options.dry_run:
         start(f"planning a search for {options.workload.stem}", quiet=options.quiet)
         from search.dry_run import plan

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError, run_command_line
+from hw.common.wording import CommandParser, program
 from sim.accuracy.doubt import warn_of_chance
 from sim.accuracy.labels import class_scores_check
 from sim.accuracy.logits import evaluate, top_k
@@ -40,8 +41,8 @@ OPERANDS = 256
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sim.evaluate", description="Accuracy of a network with any multiplier in "
+    parser = CommandParser(
+        prog=program("sim.evaluate"), description="Accuracy of a network with any multiplier in "
         "any layer, bit for bit as the arrays compute it.")
     parser.add_argument("model", type=Path, help="ONNX file: float, or quantised as QDQ or "
                         "QOperator")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import OutputFile
+from hw.common.wording import CommandParser, program
 from hw.machine.layer_streams import Codes, LayerStream, save_layer_streams
 from sim.data import load_images
 from sim.network.sampled_operands import IMAGES, ROWS, sampled_operands
@@ -36,8 +37,8 @@ def layer_streams(network: QuantNetwork, images: npt.NDArray[np.float32], *,
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sim.layer_streams", description="Write the layers of a network with "
+    parser = CommandParser(
+        prog=program("sim.layer_streams"), description="Write the layers of a network with "
         "operands that stream through them, for python -m hw.ppa report and chip.")
     parser.add_argument("network", type=Path, metavar="MODEL.onnx", help="network")
     parser.add_argument("--data", required=True, metavar="DATA", help=DATA_HELP)

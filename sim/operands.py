@@ -24,6 +24,7 @@ from hw.common.files import write_bytes, write_json
 from hw.common.memory import require_memory
 from hw.common.outputs import OutputFolder
 from hw.common.progress import task
+from hw.common.wording import CommandParser, program
 from sim.data import DIGITS_MODEL, load_images
 from sim.options import add_options, load_network, preprocessing
 
@@ -177,8 +178,8 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sim.operands", description="The operands that the multipliers of each "
+    parser = CommandParser(
+        prog=program("sim.operands"), description="The operands that the multipliers of each "
         "layer see, as files that evolution weighs errors and switching by.")
     parser.add_argument("model", type=Path, nargs="?", default=DIGITS_MODEL,
                         help="ONNX file: float, or quantised as QDQ (default: the embedded digits)")

@@ -62,6 +62,14 @@ def test_every_make_target_exists(page):
         assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
 
 
+def test_the_site_builds_with_no_broken_link(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "mkdocs", "build", "-q", "-d", tmp_path / "site"],
+                          cwd=ROOT, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {f"{page.stem}.html" for page in ROOT.glob("docs/*.md")} <= {
+        path.name for path in (tmp_path / "site").iterdir()}
+
+
 @pytest.mark.parametrize("module", sorted(set(re.findall(r"python -m ([\w.]+)", "".join(
     page.read_text() for page in PAGES)))))
 def test_every_command_has_help(module):

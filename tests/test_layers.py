@@ -43,7 +43,8 @@ COMMANDS = {
     "sim.bench.__main__", "sim.bench.network", "sim.compensation.__main__", "sim.cosim.__main__",
     "sim.evaluate", "sim.layer_streams", "sim.lowrank.__main__", "sim.operands"}
 # What starts commands on behalf of commands, which alone import it.
-STARTERS = {"hw.rtl.process": {"hw.rtl.verilog.__main__"}, "search.reproduce.runner": {"?"}}
+STARTERS = {"hw.rtl.process": {"hw.rtl.verilog.__main__"}, "search.reproduce.runner": {"?"},
+            "search.autoapprox": {"?"}}
 STARTING = {"run_module", "import_module", "with_name", "run", "Popen", "call", "check_call",
             "check_output", "system", "popen"}
 # The rooms of a package, lowest first: longest prefix; "" is what the package itself gives away. A
@@ -55,8 +56,8 @@ ROOMS = {
     "hw.rtl": ("hierarchy", "accelerator.row_memory", "array", "accelerator", "emit", "verilog",
                "process", "boards"),
     "search": ("certify.accuracy", "report.consistency", "report.record", "problem", "measure",
-               "trials", "certify", "pool", "methods", "options", "report", "outputs",
-               "stages", "ablation", "pipeline", "dry_run", "reproduce"),
+               "trials", "certify", "pool", "methods", "options", "report",
+               "stages", "ablation", "pipeline", "dry_run", "reproduce", "autoapprox"),
     "sim": ("tables", "kernels", "network.onnx", "data", "network", "accuracy", "torch_backend",
             "lowrank", "compensation", "machine", "cosim", "options", "bench"),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from hw.common.errors import ToolError, run_command_line
 from hw.common.outputs import OutputFile
+from hw.common.wording import CommandParser, program
 from hw.multipliers import catalogue, resolve
 from hw.multipliers.base import Multiplier
 from hw.multipliers.evolution import options as evolve_options
@@ -194,7 +194,7 @@ def mapped_energies_fj(multipliers: Sequence[Multiplier]) -> dict[str, float]:
 
 def main() -> int:
     """Command line of the package."""
-    parser = argparse.ArgumentParser(prog="python -m hw.multipliers",
+    parser = CommandParser(prog=program("hw.multipliers"),
                                      description="The catalogue of multipliers, and users' own.")
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="table of all multipliers")

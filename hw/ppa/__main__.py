@@ -13,6 +13,7 @@ from pathlib import Path
 from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, ToolError, run_command_line
 from hw.common.outputs import OutputFile, OutputFolder
+from hw.common.wording import CommandParser, program
 from hw.machine.design import BankConfig, Design
 from hw.machine.layer_streams import LayerStream, load_layer_streams
 from hw.machine.pe import DENSE, FORMS, PLAIN, form_named
@@ -38,8 +39,8 @@ from hw.ppa.reports.recipe_options import add_recipe_options, chosen_recipe
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m hw.ppa",
+    parser = CommandParser(
+        prog=program("hw.ppa"),
         description="Power, performance and area of processing elements (docs/ppa.md).")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 

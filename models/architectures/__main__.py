@@ -11,12 +11,13 @@ from pathlib import Path
 from hw.common.errors import run_command_line
 from hw.common.files import write_bytes
 from hw.common.outputs import OutputFile
+from hw.common.wording import CommandParser, program
 from models.architectures import ARCHITECTURES, build
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m models.architectures",
+    parser = CommandParser(
+        prog=program("models.architectures"),
         description="A well-known architecture with seeded random weights, as float ONNX.")
     parser.add_argument("name", metavar="NAME", help=", ".join(ARCHITECTURES))
     parser.add_argument("--weights", type=int, default=0, metavar="SEED",

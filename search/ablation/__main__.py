@@ -7,19 +7,19 @@ Steps are fitted on images of `--calibration`; those of `--data` are looked at t
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
 
 from hw.common.errors import run_command_line
+from hw.common.wording import CommandParser, program
 from sim.options import DATA_HELP, add_options
 
 
 def main() -> int:
     """Command line of the module."""
-    parser = argparse.ArgumentParser(
-        prog="python -m search.ablation", description="What each kind of compensation is worth: "
+    parser = CommandParser(
+        prog=program("search.ablation"), description="What each kind of compensation is worth: "
         "one multiplier in all layers, each layer fitted alone, then refitted in order.")
     parser.add_argument("model", type=Path, help="ONNX file: float, or quantised")
     parser.add_argument("--data", required=True, metavar="DATA",

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from hw.common.errors import run_command_line
 from hw.common.memory import add_memory_option
+from hw.common.wording import CommandParser, program
 from search.pool.claim import TOP
 from search.pool.labelling import FOLDER, TEMPLATE
 from sim.options import DATA_HELP
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m search.pool", description="Certify the designs of finished runs on a pool "
+    parser = CommandParser(
+        prog=program("search.pool"), description="Certify the designs of finished runs on a pool "
         "of images without labels. Where a design answers as the exact network does, the label "
         "does not matter: only the images on which they differ are labelled.")
     commands = parser.add_subparsers(dest="command", required=True)

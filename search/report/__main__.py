@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import check_output
 from hw.common.progress import start
+from hw.common.wording import CommandParser, program
 from search.report.circuits import load_bank
 from search.report.record import RunResult
 
 
 def main() -> int:
     """Command line of the package."""
-    parser = argparse.ArgumentParser(prog="python -m search.report",
+    parser = CommandParser(prog=program("search.report"),
                                      description="Draw the report of a run again, or compare "
                                      "two runs.")
     parser.add_argument("folder", type=Path, help="run folder, holding run.json")

@@ -14,7 +14,7 @@ from pathlib import Path
 from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, ToolError, run_command_line
 from hw.common.outputs import OutputFile
-from hw.common.wording import HelpWithDefaults
+from hw.common.wording import CommandParser, HelpWithDefaults, program
 from search.reproduce.all_steps import DEFAULT_BUDGET, all_steps
 from search.reproduce.selection import select
 from search.reproduce.steps import Record, Step, is_done, missing, writes
@@ -23,8 +23,8 @@ PAGE = Path("docs/results.md")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m search.reproduce", formatter_class=HelpWithDefaults,
+    parser = CommandParser(
+        prog=program("search.reproduce"), formatter_class=HelpWithDefaults,
         description="Run every step of the results page that has not been run, each one command, "
         "and write the page. Hours; Ctrl-C and the same command again go on where it stopped.",
         epilog="A step counts as run while its command and the files it reads are the same. The "

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from hw.common.errors import run_command_line
 from hw.common.outputs import OutputFolder
+from hw.common.wording import CommandParser, program
 from hw.machine.design import BankConfig
 from search.report.circuits import load_bank
 from search.report.record import RunResult
@@ -20,7 +20,7 @@ def write_designs(run_folder: Path, folder: Path) -> list[Path]:
 
     The constants of compensation stay with the run: what uses these files is their hardware.
     """
-    from search.outputs import make_design
+    from search.report.outputs import make_design
 
     run = RunResult.load(run_folder / "run.json")
     bank = load_bank(run_folder, run)
@@ -39,8 +39,8 @@ def write_designs(run_folder: Path, folder: Path) -> list[Path]:
 
 def main() -> int:
     """Command line of the module."""
-    parser = argparse.ArgumentParser(
-        prog="python -m search.reproduce.designs",
+    parser = CommandParser(
+        prog=program("search.reproduce.designs"),
         description="Write the design of every method of a run.")
     parser.add_argument("run", type=Path, help="run folder, holding run.json")
     parser.add_argument("-o", "--output", type=Path, action=OutputFolder, required=True,

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.progress import task
+from hw.common.wording import CommandParser, program
 from sim.accuracy.logits import top_k
 from sim.data import Preprocessing, open_images
 
@@ -19,8 +19,8 @@ BATCH = 100
 
 def main() -> int:
     """Command line of the module."""
-    parser = argparse.ArgumentParser(
-        prog="python -m search.reproduce.float_accuracy",
+    parser = CommandParser(
+        prog=program("search.reproduce.float_accuracy"),
         description="Top-1 of a float network in ONNX Runtime, as JSON.")
     parser.add_argument("model", type=Path, help="ONNX file; MODEL.json beside it may hold the "
                         "preprocessing")

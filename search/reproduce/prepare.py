@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from hw.common.errors import run_command_line, unknown_name
 from hw.common.files import write_bytes, write_json
 from hw.common.outputs import OutputFolder
+from hw.common.wording import CommandParser, program
 from models import ZOO
 from search.reproduce.networks import CIFAR10, IMAGE_SETS, IMAGENET, NETWORKS, Network
 from sim.data import Preprocessing, load_data
@@ -69,8 +69,8 @@ def place(network: Network, data: Path, folder: Path) -> list[Path]:
 
 def main() -> int:
     """Command line of the module."""
-    parser = argparse.ArgumentParser(
-        prog="python -m search.reproduce.prepare",
+    parser = CommandParser(
+        prog=program("search.reproduce.prepare"),
         description="Put a network with its preprocessing, or the splits of an image set, into a "
         "folder.")
     parser.add_argument("name", help=f"one of {', '.join((*NETWORKS, *IMAGE_SETS))}")

@@ -18,6 +18,7 @@ from hw.common.errors import InputError, ToolError, run_command_line, unknown_na
 from hw.common.files import write_json, write_text
 from hw.common.outputs import OutputFile
 from hw.common.progress import start, task
+from hw.common.wording import CommandParser, program
 from hw.rtl.process import emit_design
 from sim.bench.contenders.all import BASELINE, HARD, TYPICAL, contenders
 
@@ -31,8 +32,8 @@ NETWORK_REPEATS, MAX_REPEATS = 3, 1000
 
 def _parser() -> argparse.ArgumentParser:
     cores = os.cpu_count() or 1
-    parser = argparse.ArgumentParser(
-        prog="python -m sim.bench",
+    parser = CommandParser(
+        prog=program("sim.bench"),
         description="Time this project's simulator beside ONNX Runtime's exact int8, gathers, a "
         "compiled look-up loop, bit-sliced netlists and the Verilated RTL: same layers, "
         "interleaved rounds, every result checked first.",

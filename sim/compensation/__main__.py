@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import OutputFile
+from hw.common.wording import CommandParser, program
 from sim.accuracy.doubt import warn_of_chance
 from sim.accuracy.labels import class_scores_check
 from sim.accuracy.logits import evaluate, top_k
@@ -30,8 +31,8 @@ EXACT, PLAIN = "exact", "none"
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sim.compensation", description="Correct approximate layers by constants "
+    parser = CommandParser(
+        prog=program("sim.compensation"), description="Correct approximate layers by constants "
         "that the hardware has anyway: scale and bias of the requantiser, and weights.")
     parser.add_argument("model", type=Path, help="ONNX file: float, or quantised")
     parser.add_argument("--data", required=True, metavar="DATA",

@@ -20,7 +20,7 @@ import numpy as np
 from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, run_command_line, unknown_name
 from hw.common.progress import task
-from hw.common.wording import counted
+from hw.common.wording import CommandParser, counted, program
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.design import BankConfig, Design
 from hw.machine.pe import FORMS
@@ -43,8 +43,8 @@ EXIT_DIFFERENT = 1
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sim.cosim", description="Run a network on its emitted accelerator under "
+    parser = CommandParser(
+        prog=program("sim.cosim"), description="Run a network on its emitted accelerator under "
         "Verilator and compare every value and every cycle with the golden model.")
     parser.add_argument("design", nargs="?", type=Path, metavar="DESIGN.json",
                         help=f"design file (default: {PRESET.rows}x{PRESET.cols} with "
@@ -149,7 +149,7 @@ def _run(on_rtl: NetworkOnRtl, images: np.ndarray, arguments: argparse.Namespace
     programs = [on_rtl.program(len(batch)) for batch in batches]  # refuses before anything long
     layers: dict[str, LayerRun] = {}
     logits = []
-    with (task("compiling the RTL", 1, quiet=arguments.json),
+    with (task("compiling the RTL, a minute", 1, quiet=arguments.json),
           tempfile.TemporaryDirectory() as folder):
         if arguments.rtl is None:
             emit_design(on_rtl.design, Path(folder), on_rtl.config)

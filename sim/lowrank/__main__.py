@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import OutputFile
 from hw.common.progress import task
+from hw.common.wording import CommandParser, program
 from hw.multipliers import resolve
 from sim.tables import Products, load_table, magnitude_table
 
@@ -27,8 +27,8 @@ def read_table(name_or_file: str) -> Products:
 
 def main() -> int:
     """Command line of the module."""
-    parser = argparse.ArgumentParser(
-        prog="python -m sim.lowrank", description="Singular values of the error of multipliers "
+    parser = CommandParser(
+        prog=program("sim.lowrank"), description="Singular values of the error of multipliers "
         "(the paper's Figure 6): how many terms a low-rank emulation would need.")
     parser.add_argument("multipliers", nargs="+", metavar="NAME",
                         help="catalogue entry, multiplier file (.json) or product table "

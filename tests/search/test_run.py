@@ -60,7 +60,7 @@ def test_the_folder_holds_every_file(finished):
     names = {path.name for path in finished.iterdir()}
     assert names == {"certified.json", "design.json", "figures", "mapping.csv", "multipliers",
                      "network.json", "network.onnx", "pareto.csv", "program.json", "report.html",
-                     "rtl", "run.json", JOURNAL}
+                     "rtl", "run.json", "run.log", "run.toml", JOURNAL}
     assert (finished / "rtl" / "bank.v").stat().st_size > 1000
     assert list(finished.parent.iterdir()) == [finished]
 
@@ -497,4 +497,4 @@ def test_help_states_defaults(monkeypatch, capsys):
     ([], ("default",)), (["--objective", "chip"], ("default", "precision")),
     (["--objective", "chip", "--multipliers", "all"], ("all",))])
 def test_lower_precision_is_offered_where_the_chip_is_minimised(arguments, chosen):
-    assert command.options_of(command._parser().parse_args(arguments), "").multipliers == chosen
+    assert command.options_of(command._parser().parse_args(arguments), "", "").multipliers == chosen

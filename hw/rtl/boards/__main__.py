@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import OutputFolder
+from hw.common.wording import CommandParser, program
 from hw.machine.design import Design
 from hw.rtl.boards.listen import read_run
 from hw.rtl.boards.serial.report_text import differences
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m hw.rtl.boards",
+    parser = CommandParser(
+        prog=program("hw.rtl.boards"),
         description="Put the bank of a design on an FPGA board, with a test of itself.")
-    target = argparse.ArgumentParser(add_help=False)
+    target = CommandParser(add_help=False)
     target.add_argument("board", help=" or ".join(BOARDS))
     target.add_argument("design", nargs="?", type=Path, metavar="DESIGN.json",
                         help="design file (default: one that fits the board)")

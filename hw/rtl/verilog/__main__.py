@@ -15,6 +15,7 @@ from pathlib import Path
 from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import check_output
 from hw.common.progress import task
+from hw.common.wording import CommandParser, program
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.design import Design
 from hw.machine.pe import FORMS, PLAIN, form_named
@@ -34,8 +35,8 @@ BATCH = 8  # PEs between two signs of progress
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m hw.rtl.verilog",
+    parser = CommandParser(
+        prog=program("hw.rtl.verilog"),
         description="Write the Verilog-2001 of a design, or of single PEs for synthesis.")
     parser.add_argument("design", nargs="?", type=Path, metavar="DESIGN.json",
                         help="design file (default: a small preset)")

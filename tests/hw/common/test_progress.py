@@ -1,5 +1,6 @@
 """Progress on stderr: few plain lines without a terminal, silence on request."""
 
+import argparse
 import re
 
 import pytest
@@ -95,3 +96,38 @@ def test_a_terminal_has_a_line_for_everything(capsys, clock, monkeypatch):
     with progress.task("mapping", 3) as work:
         work.advance()
     assert re.search(r"  mapping: done in 0\.0 s\n$", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(("option", "lines"), [
+    ("--quiet", []),
+    ("--verbose", ["  mapping", "  mapping: done in 5.0 s", "  timing", "  timing: done in 5.0 s",
+                   "  done in 10.0 s"])])
+def test_all_parts_or_none_are_told_on_request(capsys, clock, option, lines):
+    parser = argparse.ArgumentParser()
+    progress.add_progress_options(parser)
+
+    def main():
+        assert getattr(parser.parse_args([option]), option[2:])
+        for label in ("mapping", "timing"):
+            with progress.task(label, 1):
+                clock(5)
+
+    with pytest.raises(SystemExit):
+        run_command_line(main)
+    assert capsys.readouterr().err.splitlines() == lines
+
+
+def test_a_log_has_every_part_and_what_stopped_it(capsys, clock, tmp_path):
+    log = tmp_path / "run.log"
+    with progress.logged(log), progress.task("mapping", 2, quiet=True):
+        clock(1.5)
+    stop = pytest.raises(KeyboardInterrupt)
+    with stop, progress.logged(log), progress.task("timing", 1, quiet=True, at_most=True):
+        raise KeyboardInterrupt
+    with progress.task("not of the run", 1, quiet=True):
+        pass
+    assert [line.partition(" ")[2] for line in log.read_text().splitlines()] == [
+        "mapping: 2 steps", "mapping: done in 1.5 s", "timing: at most 1 step",
+        "stopped: KeyboardInterrupt"]
+    assert re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d .*\n){4}", log.read_text())
+    assert capsys.readouterr().err == ""

@@ -25,7 +25,7 @@ def read(options):
 def options():
     arguments = _parser().parse_args([
         "--multipliers", "mul8u_trunc_c9", "--rows", "4", "--pe-form", "1x1", "--compare", "none"])
-    return options_of(arguments, "a test")
+    return options_of(arguments, "a test", "")
 
 
 def test_pes_images_and_bank_are_those_that_were_asked_for(options):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hw.machine.design import BankConfig
 from hw.multipliers import get
-from search.outputs import best_measured, make_design
+from search.report.outputs import best_measured, make_design
 from search.report.record import Candidate
 from tests.search.runs import made_up_run
 

@@ -25,7 +25,7 @@ CONSTRAINTS = ("barrier", "native")
 MAX_SEED = 2**32 - 1  # what samplers take
 MAX_NAME = 200  # bytes; files beside the folder have names of their own
 # Options that say nothing about the result.
-LOCAL = ("quiet", "resume", "force", "output", "name", "dry_run", "pes")
+LOCAL = ("quiet", "resume", "force", "output", "name", "dry_run", "pes", "config")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,7 @@ class Options:
     dry_run: bool
     quiet: bool
     command: str
+    config: str  # the options as a file (`search.config`)
 
     def __post_init__(self) -> None:
         for label, value, most in (
