@@ -26,6 +26,7 @@ from hw.machine.compiler import check_batch
 from hw.multipliers import EXACT
 from hw.ppa.chip.blocks import get_preset
 from hw.ppa.mapping.emitted import EmitPes
+from hw.ppa.mapping.pe import MappedPe
 from search.certify import earlier_looks as ledger
 from search.certify.expected import CertificateForecast
 from search.measure.designs import Measure, once
@@ -37,7 +38,7 @@ from search.options import Options, shown
 from search.problem.workload import SPLITS
 from search.report.outputs import Built, EmitDesign, make_design, write_outputs
 from search.report.record import NetworkFacts, RunResult
-from search.stages.baseline import baseline
+from search.stages.baseline import baseline, on_offer
 from search.stages.calibrate import calibrate
 from search.stages.certify import certify
 from search.stages.charge import charge, check_budget
@@ -76,6 +77,7 @@ def prepare(options: Options, emit_pes: EmitPes
     inputs = read(options, emit_pes)
     networks = quantise(options.workload, inputs, symmetric=options.symmetric,
                         watch=_watch(options))
+    inputs = replace(inputs, exact_pes=exact_pes_on_offer(networks, inputs.exact_pes))
     check_batch([layer for one in networks for layer in one.network.layers], inputs.bank,
                 options.batch)
     charges = {method.name: charge(networks, inputs.offered_to(method.name), study=options.study,
@@ -83,6 +85,15 @@ def prepare(options: Options, emit_pes: EmitPes
                for method in options.methods if method.name in inputs.offered}
     check_budget(charges[options.method], options.methods[-1], options.budget)
     return inputs, networks, charges
+
+
+def exact_pes_on_offer(networks: Sequence[Quantised], pes: Mapping[str, MappedPe]
+                       ) -> dict[str, MappedPe]:
+    """Return the forms of the exact PE that take the networks; say on stderr why others do not."""
+    offered, reasons = on_offer(networks, pes)
+    for form, reason in reasons.items():
+        print(f"notice: no exact array of {form} PEs is on offer: {reason}", file=sys.stderr)
+    return offered
 
 
 def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],

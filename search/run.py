@@ -97,7 +97,9 @@ def _parser() -> CommandParser:
                           help="terms that a column of an array adds up")
     hardware.add_argument("--cols", type=int, default=16, help="outputs of an array")
     hardware.add_argument("--pe-form", default=DENSE.form, metavar="TxO",
-                          help=f"terms x outputs of a PE: {', '.join(FORMS)}; fewer leave a "
+                          help="terms x outputs of a PE: "
+                          f"{', '.join(form for form in FORMS if not FORMS[form].recoded)}; fewer "
+                          "leave a "
                           "shorter clock period, more take less energy; r: with a register "
                           "between products and sum")
     hardware.add_argument("--batch", type=int, default=BATCH, help="images per weight loading")

@@ -19,13 +19,15 @@ from hw.common.errors import InputError, unknown_name
 from hw.common.files import write_json
 from hw.common.packed import PackedBytes
 from hw.common.records import read_as, record, without_format
-from hw.machine.pe import FORMS, PE_KINDS, PLAIN, form_named, kind_for
+from hw.machine.pe import FORMS, PE_KINDS, PLAIN, check_form, form_named, kind_for
 from hw.machine.pe.kind import Dataflow, Pe, PeKind
+from hw.machine.pe.operand_format import OPERAND_BITS
 from hw.multipliers.base import ActRounding, Multiplier, exact_products
 from hw.netlist import Netlist
 
 DESIGN_FORMAT = "autoapprox-design/1"
 MAX_ARRAYS = 16
+MAX_ROWS = 256  # and columns
 MAX_SUM = 2**31 - 1  # accumulators are int32
 INPUT_CYCLES = 1  # accepted beat to the first skew lane
 OUTPUT_CYCLES = 1  # last column's partial sum to the results
@@ -64,7 +66,7 @@ class BankConfig:
     kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for label, value, high in (("rows", self.rows, 256), ("cols", self.cols, 256),
+        for label, value, high in (("rows", self.rows, MAX_ROWS), ("cols", self.cols, MAX_ROWS),
                                    ("psum_width", self.psum_width, 32)):
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= high:
                 raise InputError(f"Bank {label} must be an integer from 1 to {high}, not {value!r}")
@@ -229,6 +231,7 @@ class Design:
             if name not in self.multipliers:
                 raise InputError(f"Design {self.name!r} must embed the netlist of {name!r}")
         for multiplier in self.arrays:
+            check_form(multiplier, self.bank.dataflow)
             self._check_multiplier(multiplier)
         for layer, array in self.mapping.items():
             if not isinstance(array, int) or not 0 <= array < len(self.bank.arrays):
@@ -240,7 +243,7 @@ class Design:
 
     def _check_multiplier(self, multiplier: Multiplier) -> None:
         netlist, kind = multiplier.netlist, self.kinds[multiplier.name]
-        bits = kind.operand.bits
+        bits = OPERAND_BITS
         if (netlist.act_width, netlist.weight_width) != (bits, bits):
             raise InputError(f"Multiplier {multiplier.name!r} must be {bits}x{bits} to sit in a "
                              f"PE, not {netlist.act_width}x{netlist.weight_width}")

@@ -47,11 +47,13 @@ def check_operands(layer: LayerOperands, kind: PeKind, *, multiplier: str = "") 
 
     Raises InputError with the layer and the numbers.
     """
-    low, high = kind.operand.limits
     taken = f"{'a' if kind.signed else 'an'} {kind.takes} multiplier"
+    if kind.circuit is not None:
+        taken = f"{kind.label} PEs"
     where = f"{multiplier!r}, {taken}" if multiplier else taken
-    for what, (smallest, largest) in (("activations", act_range(layer)),
-                                      ("weights", layer.weight_range)):
+    for what, (smallest, largest), (low, high) in (
+            ("activations", act_range(layer), kind.operand.limits),
+            ("weights", layer.weight_range, kind.weight_limits)):
         if smallest < low or largest > high:
             raise InputError(f"Layer {layer.name!r} must have {what} from {low} to {high} to run "
                              f"on {where}, not from {smallest} to {largest}")

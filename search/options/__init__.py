@@ -95,7 +95,9 @@ class Options:
         if self.metric == AGREEMENT and self.margin is None:
             raise InputError("Metric agreement must have a margin, the share of images that may be "
                              "answered otherwise, not none; give --margin")
-        self.bank()
+        if self.bank().dataflow.recoded:
+            raise InputError("PE form must be one that every multiplier has, not "
+                             f"{self.pe_form}, which is of the exact one alone")
         for name in self.compare:
             get_method(name)
         get_method(self.method).with_options(self.method_options)

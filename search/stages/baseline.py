@@ -1,7 +1,8 @@
 """Baseline: the exact array that figures are relative to, on what the workload streams.
 
-All forms of a PE multiply as often per cycle. Of the exact arrays that keep up with the clock of
-the bank's own exact one, the baseline is that of least array energy.
+All forms of a PE multiply as often per cycle; some take weights of 8 bits alone. Of the exact
+arrays that keep up with the clock of the bank's own exact one, the baseline is that of least array
+energy.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from hw.common.errors import InputError
 from hw.machine.design import BankConfig
+from hw.machine.operands import check_operands
 from hw.ppa import MappedPe, array_cost, stream_energies
 from hw.ppa.chip.blocks import ChipPreset
 from hw.ppa.chip.levels import LEVELS, LevelEnergy, level_energies
@@ -21,13 +24,31 @@ from search.stages.cost import Energies, draw, operands
 from search.stages.records import Baseline, Quantised
 
 
+def on_offer(networks: Sequence[Quantised], pes: Mapping[str, MappedPe]
+             ) -> tuple[dict[str, MappedPe], dict[str, str]]:
+    """Return the forms of the exact PE that take the operands of all layers, and why others not.
+
+    pes : by form. Reasons name a layer and its operands.
+    """
+    offered, reasons = dict(pes), {}
+    for form, pe in pes.items():
+        try:
+            for one in networks:
+                for layer in one.network.layers:
+                    check_operands(layer, pe.kind)
+        except InputError as error:
+            reasons[form] = str(error)
+            del offered[form]
+    return offered, reasons
+
+
 def baseline(networks: Sequence[Quantised], pes: Mapping[str, MappedPe], bank: BankConfig, *,
              batch: int, chip: ChipPreset, watch: Watch,
              energies: Energies = stream_energies) -> Baseline:
     """Return the exact arrays that keep up with the bank's own one.
 
-    pes : the exact PE of each form (`hw.machine.pe.FORMS`), the bank's own first. The rest as of
-    `measure_costs`.
+    pes : the exact PE of each form on offer (`hw.machine.pe.FORMS`), the bank's own first. The
+    rest as of `measure_costs`.
     """
     periods = {form: max(pe.delay_ps, units_delay_ps(pe.technology, form))
                for form, pe in pes.items()}

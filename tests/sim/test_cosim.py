@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from hw.multipliers import get
 from hw.rtl.verilog.emission import emit_design, write_folder
 from models.data import load_digits_split
 from sim.compensation.calibration import Calibration
-from sim.cosim.__main__ import main
+from sim.cosim.__main__ import PRESET, main
 from sim.data import DIGITS_MODEL
 from sim.network.quant_network import QuantNetwork
 
@@ -64,8 +65,13 @@ def test_the_network_runs_on_dense_pes_value_for_value_and_cycle_for_cycle(cosim
 
 @pytest.mark.long
 @pytest.mark.parametrize("form", FORMS)
-def test_the_network_runs_on_every_form(cosim, form):
-    status, found = cosim("--pe-form", form, "--images", 4, "--batch", 2)
+def test_the_network_runs_on_every_form(cosim, form, tmp_path):
+    path = tmp_path / "design.json"
+    names = ("mul8u_exact",) if FORMS[form].recoded else PRESET.arrays
+    Design(name="form", multipliers={name: get(name) for name in names},
+           bank=replace(PRESET, arrays=names, form=form),
+           mapping={layer: index % len(names) for index, layer in enumerate(LAYERS)}).save(path)
+    status, found = cosim(path, "--images", 4, "--batch", 2)
     assert status == 0
     assert found["pe"] == form
     assert all(run["differing"] == run["late"] == 0 for run in found["layers"])

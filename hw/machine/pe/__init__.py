@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hw.common.errors import unknown_name
+from hw.common.errors import InputError, unknown_name
+from hw.machine.pe.folded_booth import FOLDED_BOOTH_PE
 from hw.machine.pe.kind import Dataflow, Pe, PeKind
 from hw.machine.pe.sign_magnitude import SIGN_MAGNITUDE_PE
 from hw.machine.pe.twos_complement import TWOS_COMPLEMENT_PE
+from hw.multipliers.base import Multiplier
 from hw.netlist import Netlist
 
 # Terms x outputs of a PE. More of either leave fewer registers and less clock to each
-# multiplication; delays grow with both.
+# multiplication; delays grow with both. Those that are recoded are of the exact PE alone.
 FORMS: dict[str, Dataflow] = {dataflow.form: dataflow for dataflow in (
     Dataflow(), Dataflow(macs=2), Dataflow(macs=4), Dataflow(macs=8),
     Dataflow(macs=4, outputs=4), Dataflow(macs=4, registered=True, psum_cycles=3),
-    Dataflow(macs=4, outputs=4, registered=True, psum_cycles=3))}
+    Dataflow(macs=4, outputs=4, registered=True, psum_cycles=3),
+    Dataflow(macs=4, registered=True, recoded=True, psum_cycles=3),
+    Dataflow(macs=4, outputs=4, registered=True, recoded=True, psum_cycles=3))}
 PE_KINDS: dict[str, PeKind] = {kind.label: kind for base in (
     SIGN_MAGNITUDE_PE,
     TWOS_COMPLEMENT_PE,
-) for kind in (replace(base, dataflow=dataflow) for dataflow in FORMS.values())}
+    FOLDED_BOOTH_PE,
+) for kind in (replace(base, dataflow=dataflow) for dataflow in FORMS.values()
+               if dataflow.recoded == (base.circuit is not None))}
 
 
 PLAIN = FORMS["1x1"]
@@ -33,8 +39,14 @@ def form_named(form: str) -> Dataflow:
     return FORMS[form]
 
 
+def check_form(multiplier: Multiplier, dataflow: Dataflow) -> None:
+    """Refuse a multiplier of which there are no PEs of a form; raises InputError."""
+    if dataflow.recoded and (multiplier.signed or not multiplier.is_exact):
+        raise InputError(f"{multiplier.subject} must be exact and unsigned for {dataflow.form} PEs")
+
+
 def kind_for(*, signed: bool, dataflow: Dataflow = PLAIN) -> PeKind:
-    """Return the first kind that takes a multiplier, of a form."""
+    """Return the first kind that takes a multiplier, of a form that `check_form` lets pass."""
     return next(kind for kind in PE_KINDS.values()
                 if kind.signed == signed and kind.dataflow == dataflow)
 

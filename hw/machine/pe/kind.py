@@ -8,8 +8,14 @@ from enum import Enum, auto
 import numpy as np
 import numpy.typing as npt
 
-from hw.machine.pe.operand_format import Integers, OperandFormat, Range
-from hw.multipliers.base import rounded
+from hw.machine.pe.operand_format import (
+    OPERAND_BITS,
+    TWOS_COMPLEMENT,
+    Integers,
+    OperandFormat,
+    Range,
+)
+from hw.multipliers.base import exact_products, rounded
 from hw.netlist import Netlist
 
 
@@ -29,6 +35,8 @@ class Dataflow:
         an array has `cols / outputs` columns of PEs.
     registered : bool
         The terms of a sum are added up a cycle before they are added to it (in `psum_cycles`).
+    recoded : bool
+        Exact products by recoded weights (`hw.machine.pe.folded_booth`).
     act_hop_cycles : int
         act_in to act_out.
     psum_cycles : int
@@ -40,14 +48,15 @@ class Dataflow:
     macs: int = 1
     outputs: int = 1
     registered: bool = False
+    recoded: bool = False
     act_hop_cycles: int = 1
     psum_cycles: int = 2
     psum_hop_cycles: int = 1
 
     @property
     def form(self) -> str:
-        """Terms x outputs of a PE, as users write it: `4x4`; `4x1r` if registered."""
-        return f"{self.macs}x{self.outputs}{'r' * self.registered}"
+        """Terms x outputs of a PE: `4x4`; `4x1r` if registered, `4x1rb` if recoded, too."""
+        return f"{self.macs}x{self.outputs}{'r' * self.registered}{'b' * self.recoded}"
 
 
 class Adder(Enum):
@@ -77,6 +86,10 @@ class PeKind:
     adder : Adder
     dataflow : Dataflow
     clock_gate : ClockGate
+    circuit : Netlist, optional
+        What it has in the place of an exact multiplier. It gives f(act, weight) with
+        f(a, w) - f(0, w) = a w: the sums of a column start from minus the sum of f(0, w) over its
+        weights, so that they end as those of exact products.
     """
 
     name: str
@@ -84,6 +97,7 @@ class PeKind:
     adder: Adder
     dataflow: Dataflow = Dataflow()
     clock_gate: ClockGate = ClockGate.CELL
+    circuit: Netlist | None = None
 
     @property
     def label(self) -> str:
@@ -98,12 +112,17 @@ class PeKind:
     @property
     def signed(self) -> bool:
         """Whether its multiplier is signed."""
-        return not self.operand.separate_sign
+        return self.circuit is None and not self.operand.separate_sign
 
     @property
     def takes(self) -> str:
         """Which multipliers it takes, for messages."""
-        return "signed" if self.signed else "unsigned"
+        return "signed" if self.signed else "unsigned" if self.circuit is None else "exact unsigned"
+
+    @property
+    def weight_limits(self) -> Range:
+        """Smallest and largest weight; others wrap. Those of activations are the operand's."""
+        return self.operand.limits if self.circuit is None else TWOS_COMPLEMENT.limits
 
     def products(self, table: npt.NDArray[np.int32], acts: Integers,
                  weights: Integers) -> npt.NDArray[np.int32]:
@@ -112,6 +131,8 @@ class PeKind:
         table : int32[256, 256] of the multiplier, `[act, weight]` by what its ports see. acts,
         weights : integers, broadcastable. Zero counts as positive.
         """
+        if self.circuit is not None:
+            return np.multiply(acts, weights, dtype=np.int32)
         found: npt.NDArray[np.int32] = table[self.operand.at_port(acts),
                                              self.operand.at_port(weights)]
         if self.adder is Adder.ADD:
@@ -120,6 +141,9 @@ class PeKind:
 
     def product_range(self, table: npt.NDArray[np.int32]) -> Range:
         """Return the smallest and the largest of `products`."""
+        if self.circuit is not None:
+            corners = np.multiply.outer(self.operand.limits, self.weight_limits)
+            return int(corners.min()), int(corners.max())
         largest = int(table.max())
         return (int(table.min()) if self.adder is Adder.ADD else -largest), largest
 
@@ -148,7 +172,7 @@ class Pe:
     act_rounding: int = 0
 
     def __post_init__(self) -> None:
-        bits = self.kind.operand.bits
+        bits = OPERAND_BITS
         widths = self.netlist.act_width, self.netlist.weight_width
         if widths != (bits, bits):
             raise ValueError(f"PE multiplier must be {bits}x{bits}, not {widths[0]}x{widths[1]}")
@@ -156,13 +180,20 @@ class Pe:
             other = "signed" if self.netlist.signed else "unsigned"
             raise ValueError(f"Multiplier of a {self.kind.label} PE must be {self.kind.takes}, "
                              f"not {other}")
-        if self.act_rounding and self.kind.signed:
+        if self.kind.circuit and not (self.netlist.table() == exact_products()).all():
+            raise ValueError(f"Multiplier of a {self.kind.label} PE must be exact")
+        if self.act_rounding and not self.kind.operand.separate_sign:
             raise ValueError("Rounded activations must be sign and magnitude, not of a "
                              f"{self.kind.label} PE")
 
     def with_clock_gate(self, clock_gate: ClockGate) -> Pe:
         """Return the PE of an array whose clock stops in another way."""
         return replace(self, kind=replace(self.kind, clock_gate=clock_gate))
+
+    @property
+    def circuit(self) -> Netlist:
+        """What multiplies: the kind's own circuit, or the multiplier's."""
+        return self.kind.circuit or self.netlist
 
     @property
     def table(self) -> npt.NDArray[np.int32]:
@@ -174,12 +205,12 @@ class Pe:
     @property
     def act_bits(self) -> tuple[int, ...]:
         """Bits of the activation that have a register: those the multiplier reads, the sign."""
-        return self.netlist.act_bits + self._sign
+        return self.circuit.act_bits + self._sign
 
     @property
     def weight_bits(self) -> tuple[int, ...]:
         """Bits of a weight that have a register."""
-        return self.netlist.weight_bits + self._sign
+        return self.circuit.weight_bits + self._sign
 
     @property
     def acts_width(self) -> int:

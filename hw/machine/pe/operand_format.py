@@ -58,4 +58,6 @@ class OperandFormat:
 # tells them apart.
 SIGN_MAGNITUDE = OperandFormat(name="sign and magnitude", separate_sign=True)
 TWOS_COMPLEMENT = OperandFormat(name="two's complement", separate_sign=False)
+WIDE_TWOS_COMPLEMENT = OperandFormat(name="9-bit two's complement", bits=OPERAND_BITS + 1,
+                                     separate_sign=False)  # uint8 codes minus any zero point
 STREAM = SIGN_MAGNITUDE  # whatever array is selected; one of another format converts at its edge

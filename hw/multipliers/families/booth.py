@@ -18,7 +18,7 @@ An unsigned weight has zeros above it, so one digit more for an even width; it i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from hw.multipliers.families.columns import Columns, add_constant, sum_columns
@@ -65,7 +65,7 @@ def booth_columns(builder: NetlistBuilder, encoder: Callable[[int], Encoder | No
     width = builder.act_width
     columns: Columns = [[] for _ in range(2 * width)]
     constant = 0
-    for index, digit in enumerate(_digits(builder, signed=signed)):
+    for index, digit in enumerate(booth_digits(builder, builder.weight, signed=signed)):
         first = 2 * index
         # A signed row ends in its sign, an unsigned one has it beyond its highest bit.
         act = [CONST0, *builder.act, builder.act[-1] if signed else CONST0]
@@ -86,11 +86,11 @@ def booth_columns(builder: NetlistBuilder, encoder: Callable[[int], Encoder | No
     return columns
 
 
-def _digits(builder: NetlistBuilder, *, signed: bool) -> list[Digit]:
-    """Return the weight's digits, lowest first."""
-    width = builder.weight_width
-    above = builder.weight[-1] if signed else CONST0
-    bits = [CONST0, *builder.weight, above, above]  # bits[k + 1] is weight bit k
+def booth_digits(builder: NetlistBuilder, weight: Sequence[int], *, signed: bool) -> list[Digit]:
+    """Return the digits of a weight, given by the nets of its bits, lowest first."""
+    width = len(weight)
+    above = weight[-1] if signed else CONST0
+    bits = [CONST0, *weight, above, above]  # bits[k + 1] is weight bit k
     digits = []
     for index in range((width + 1) // 2 if signed else width // 2 + 1):
         low, middle, high = bits[2 * index:2 * index + 3]

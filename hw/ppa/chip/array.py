@@ -9,8 +9,9 @@ from hw.common.errors import InputError
 from hw.machine.accelerator import SUM_BYTES, AcceleratorConfig
 from hw.machine.compiler import OUTPUT_HALVES, QuantisedLayer
 from hw.machine.design import BankConfig
+from hw.machine.pe.operand_format import STREAM
 from hw.ppa.chip.clock_gates import idle_array_fj, running_array_fj
-from hw.ppa.chip.rounding import converter_fj, converter_um2
+from hw.ppa.chip.edges import edges_leakage_nw, edges_um2, operand_fj
 from hw.ppa.energy.stream_energy import StreamEnergy
 from hw.ppa.mapping.pe import MappedPe
 
@@ -24,9 +25,9 @@ class ArrayCost:
     Parameters
     ----------
     area_um2 : float
-        All PEs, and what rounds activations in front of them. Synthesis of a whole 16 x 16 array
-        differs by 0.2 %; skew registers, buffers, accumulators and the clock tree are not part of
-        it.
+        All PEs, and what converts operands or starts sums at the edges. Synthesis of a whole
+        16 x 16 array differs by 0.2 %; skew registers, buffers, accumulators and the clock tree
+        are not part of it.
     delay_ps : float
         Shortest clock period. A bank runs no faster than its slowest array.
     leakage_nw : float
@@ -38,11 +39,11 @@ class ArrayCost:
 
 
 def array_cost(pe: MappedPe, *, rows: int, cols: int) -> ArrayCost:
-    """Return the cost of an array of `rows` terms x `cols`: that of the PE, times their number."""
+    """Return the cost of an array of `rows` terms x `cols`: PEs, times their number, and edges."""
     pes = rows * cols // pe.kind.multiplications
-    converters = rows * converter_um2(pe.technology, pe.multiplier.act_rounding)
-    return ArrayCost(area_um2=pes * pe.area_um2 + converters, delay_ps=pe.delay_ps,
-                     leakage_nw=pes * pe.leakage_nw)
+    return ArrayCost(area_um2=pes * pe.area_um2 + edges_um2(pe, rows=rows, cols=cols),
+                     delay_ps=pe.delay_ps,
+                     leakage_nw=pes * pe.leakage_nw + edges_leakage_nw(pe, cols=cols))
 
 
 def pass_rows(layer: QuantisedLayer, config: AcceleratorConfig) -> int:
@@ -113,14 +114,17 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
                   the last one taking only its beats
         data    = pes * tiles * ((beats - passes) * (logic + glitches + registers)
                                  + passes * (swap - clock))
-                  + R * tiles * beats * converter of a row
-        weights = pes * tiles * passes * (R + macs) / 2 * load
-        clock   = cycles * (pes * clock + root gate, open)
+                  + R * tiles * beats * converter of an operand
+        weights = tiles * passes * (pes * (R + macs) / 2 * load
+                                    + R * (C * converter of an operand + starts * start's load))
+        clock   = cycles * (pes * clock + starts * start's clock + root gate, open)
         idle    = cycles * idle arrays * (root gate, closed, + isolation of the operands)
-        leakage = pes * (leakage of pe + of each idle PE) * cycles * clock_ps
+        leakage = (leakage of the array and of each idle one) * cycles * clock_ps
 
     `swap` is the whole energy of the beat in which new weights take over. A word of weights
-    moves down to its term, so a PE shifts (R + macs) / 2 times per tile on average. Idle arrays
+    moves down to its term, so a PE shifts (R + macs) / 2 times per tile on average. Weights have
+    converters in two's complement alone, and starts of sums are those above the columns of PEs
+    with a circuit of their own (`hw.ppa.chip.edges`). Idle arrays
     are clock-gated at the root and see constant operands: inside, they leak and do nothing else
     (`hw.ppa.chip.clock_gates` says what the gates spend).
 
@@ -166,15 +170,19 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
                     + passes * (energy.swap_fj - energy.clock_fj))
     glitches = tiles * ((beats - passes) * energy.glitches_fj + passes * energy.swap_glitches_fj)
     weights = tiles * passes * (bank.rows + bank.dataflow.macs) / 2 * energy.load_fj
-    leakage_nw = pe.leakage_nw + sum(other.leakage_nw for other in idle)
-    array_fj = bank.pes * energy.clock_fj + running_array_fj(pe.technology)
+    above = tiles * passes * bank.rows * (
+        bank.pe_cols * energy.start_load_fj
+        + bank.cols * (operand_fj(pe) if pe.kind.operand != STREAM else 0.0))
+    leakage_nw = pe.leakage_nw + sum(other.leakage_nw for other in idle) + sum(
+        edges_leakage_nw(one, cols=bank.cols) for one in (pe, *idle)) / bank.pes
+    array_fj = (bank.pes * energy.clock_fj + bank.pe_cols * energy.start_clock_fj
+                + running_array_fj(pe.technology))
     idle_fj = len(idle) * idle_array_fj(pe.technology, bank) if idle else 0.0
-    converters = tiles * beats * bank.rows * converter_fj(pe.technology,
-                                                          pe.multiplier.act_rounding)
+    converters = tiles * beats * bank.rows * operand_fj(pe)
     scale = bank.pes * 1e-6 / batch  # fJ to nJ, per inference
     return LayerEnergy(
         data_nj=data * scale + converters * 1e-6 / batch, glitches_nj=glitches * scale,
-        weights_nj=weights * scale,
+        weights_nj=weights * scale + above * 1e-6 / batch,
         clock_nj=cycles * array_fj * 1e-6 / batch, idle_nj=cycles * idle_fj * 1e-6 / batch,
         leakage_nj=leakage_nw * cycles * clock_ps * NW_PS_TO_FJ * scale,
         cycles=cycles / batch, pe_cycles=tiles * beats * bank.pes / batch)

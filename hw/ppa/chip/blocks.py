@@ -19,8 +19,8 @@ from hw.machine.accelerator import CODE_BITS, SUM_BITS, AcceleratorConfig
 from hw.machine.design import BankConfig
 from hw.machine.pe.operand_format import STREAM
 from hw.ppa.chip.array import LayerEnergy
+from hw.ppa.chip.edges import edges_um2
 from hw.ppa.chip.literature import JOUPPI_2017, NODES, NodeFigures
-from hw.ppa.chip.rounding import converter_um2
 from hw.ppa.chip.widths import FULL, Widths
 from hw.ppa.chip.workload import LayerWork
 from hw.ppa.energy.stream_energy import StreamEnergy
@@ -256,9 +256,8 @@ def chip_area(pes: Sequence[MappedPe], bank: BankConfig, preset: ChipPreset,
     """
     config = config or AcceleratorConfig()
     node, first = preset.node, reference
-    converters = bank.rows * sum(converter_um2(pe.technology, pe.multiplier.act_rounding)
-                                 for pe in pes)
-    arrays = (sum(pe.area_um2 for pe in pes) * bank.pes + converters) / preset.utilisation
+    edges = sum(edges_um2(pe, rows=bank.rows, cols=bank.cols) for pe in pes)
+    arrays = (sum(pe.area_um2 for pe in pes) * bank.pes + edges) / preset.utilisation
     if preset.mxu_share is not None:
         exact = first.area_um2 * bank.pes / preset.utilisation
         return (Part("array", arrays, MEASURED, "cells of the mapped PEs, at the utilisation"),

@@ -20,22 +20,32 @@ XOR, AND = (0b0110, 0b1001), (0b1000, 0b0111)  # truth tables, either output
 
 def converter_um2(technology: Technology, act_rounding: int) -> float:
     """Return the area of the converter of a row; 0 where nothing is rounded."""
-    if not act_rounding:
-        return 0.0
-    return (OPERAND_BITS - act_rounding) * sum(
-        _smallest(technology, truths).area_um2 for truths in (XOR, AND))
+    return (OPERAND_BITS - act_rounding) * half_adder_um2(technology) if act_rounding else 0.0
 
 
 def converter_fj(technology: Technology, act_rounding: int) -> float:
     """Return the energy of the converter of a row per beat: an XOR switches for each bit."""
-    if not act_rounding:
-        return 0.0
+    return (OPERAND_BITS - act_rounding) * switched_fj(technology) if act_rounding else 0.0
+
+
+def xor_um2(technology: Technology) -> float:
+    """Return the area of an XOR."""
+    return _smallest(technology, XOR).area_um2
+
+
+def half_adder_um2(technology: Technology) -> float:
+    """Return the area of an XOR and an AND."""
+    return xor_um2(technology) + _smallest(technology, AND).area_um2
+
+
+def switched_fj(technology: Technology) -> float:
+    """Return the energy per cycle of an XOR behind a random bit."""
     gate = _smallest(technology, XOR)
     load_ff = gate.inputs[0].cap_ff + WIRE_FF_PER_FANOUT
     inside = gate.switching[0]
-    switch = (inside.rise.at(INPUT_SLEW_PS, load_ff) + inside.fall.at(INPUT_SLEW_PS, load_ff)
-              + load_ff * technology.voltage_v ** 2) / 2
-    return (OPERAND_BITS - act_rounding) * TOGGLES * switch
+    return TOGGLES * (inside.rise.at(INPUT_SLEW_PS, load_ff)
+                      + inside.fall.at(INPUT_SLEW_PS, load_ff)
+                      + load_ff * technology.voltage_v ** 2) / 2
 
 
 def _smallest(technology: Technology, truths: tuple[int, ...]) -> Cell:
@@ -43,5 +53,5 @@ def _smallest(technology: Technology, truths: tuple[int, ...]) -> Cell:
              if len(cell.inputs) == 2 and cell.truth in truths]
     if not found:
         raise InputError(f"Technology {technology.name!r} must have XOR and AND cells of two "
-                         "inputs for arrays that round activations")
+                         "inputs for arrays that convert operands")
     return min(found, key=lambda cell: cell.area_um2)

@@ -135,12 +135,15 @@ class Simulator:
 
 def combinational_table(netlist: MappedNetlist, technology: Technology, *,
                         signed: bool = False) -> npt.NDArray[np.int64]:
-    """Return `product` of a mapped multiplier for all 65,536 pairs, int64[256, 256].
+    """Return `product` of a mapped multiplier for all pairs, int64[256, 256] for 8 x 8 bits.
 
     Indexed `[act, weight]` by bit pattern. signed : the product is in two's complement.
     """
     simulator = Simulator(netlist, technology)
-    act, weight = (axis.reshape(-1) for axis in np.indices((256, 256)))
+    widths = [len(netlist.inputs[port]) for port in ("act", "weight")]
+    shape = [1 << width for width in widths]
+    act, weight = (axis.reshape(-1) for axis in np.indices(shape))
     nets = simulator.reset(act.size // LANES_PER_WORD)
-    simulator.apply(nets, {"act": pack_lanes(act, 8), "weight": pack_lanes(weight, 8)})
-    return simulator.output(nets, "product", signed=signed).reshape(256, 256)
+    simulator.apply(nets, {"act": pack_lanes(act, widths[0]),
+                           "weight": pack_lanes(weight, widths[1])})
+    return simulator.output(nets, "product", signed=signed).reshape(shape)

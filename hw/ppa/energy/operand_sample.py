@@ -22,6 +22,7 @@ import numpy.typing as npt
 from hw.common.errors import InputError
 from hw.machine.pe import PLAIN
 from hw.machine.pe.kind import Dataflow
+from hw.machine.pe.operand_format import Range
 from hw.multipliers.base import rounded
 from hw.ppa.energy.activity import LANES_PER_WORD
 
@@ -71,10 +72,14 @@ class OperandSample:
         return self.row.size
 
     @cached_property
-    def limits(self) -> tuple[int, int]:
-        """The smallest and the largest operand."""
-        every = (self.acts, self.weights, self.passing)
-        return min(int(one.min()) for one in every), max(int(one.max()) for one in every)
+    def act_limits(self) -> Range:
+        """The smallest and the largest activation."""
+        return int(self.acts.min()), int(self.acts.max())
+
+    @cached_property
+    def weight_limits(self) -> Range:
+        """The smallest and the largest weight; those that pass are among the columns' own."""
+        return int(self.weights.min()), int(self.weights.max())
 
     @cached_property
     def digest(self) -> str:

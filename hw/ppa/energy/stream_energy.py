@@ -21,6 +21,7 @@ from hw.ppa.energy.netlist_energy import CycleEnergy
 from hw.ppa.energy.operand_sample import Ints, OperandSample, default_lanes, sample_operands
 from hw.ppa.energy.pe_circuits import Circuit, circuits, operand_planes, psum_planes, psums
 from hw.ppa.mapping.pe import MappedPe
+from hw.ppa.mapping.timing import analyse
 
 CHANGE_LANES = 1024  # for events once per tile
 GLITCH_LANES = 1024  # for the share of glitches; fewer words would give a wide interval
@@ -60,6 +61,9 @@ class StreamEnergy:
         active, and the glitches among it.
     lanes, seed : int
         How it was sampled.
+    start_clock_fj, start_load_fj : float
+        Of what stands above a column of PEs, where something does: in every cycle; beyond it,
+        in one in which a weight of each output passes.
     """
 
     logic_fj: float
@@ -76,6 +80,8 @@ class StreamEnergy:
     swap_glitches_fj: float
     lanes: int
     seed: int
+    start_clock_fj: float = 0.0
+    start_load_fj: float = 0.0
 
     @property
     def data_fj(self) -> float:
@@ -142,7 +148,8 @@ def sample_energy(pe: MappedPe, sample: OperandSample) -> StreamEnergy:
         multiplier_fj=alone + alone_glitches, multiplier_glitches_fj=alone_glitches,
         load_fj=_mean(load.total) - whole.energy.clock_base_fj,
         swap_fj=_mean(swap.total) + swap_glitches, swap_glitches_fj=swap_glitches,
-        lanes=sample.lanes, seed=sample.seed)
+        lanes=sample.lanes, seed=sample.seed,
+        **_start_energy(pe, sample.first(_fewer(pe, CHANGE_LANES))))
 
 
 def _fewer(pe: MappedPe, lanes: int) -> int:
@@ -150,11 +157,12 @@ def _fewer(pe: MappedPe, lanes: int) -> int:
 
 
 def _check_range(pe: MappedPe, sample: OperandSample) -> None:
-    low, high = pe.kind.operand.limits
-    smallest, largest = sample.limits
-    if smallest < low or largest > high:
-        raise InputError(f"Operands of signed multiplier {pe.multiplier.name!r} must be {low} to "
-                         f"{high}, not {smallest} to {largest}")
+    for what, (low, high), (smallest, largest) in (
+            ("Activations", pe.kind.operand.limits, sample.act_limits),
+            ("Weights", pe.kind.weight_limits, sample.weight_limits)):
+        if smallest < low or largest > high:
+            raise InputError(f"{what} of {pe.kind.label} PEs of {pe.multiplier.name!r} must be "
+                             f"{low} to {high}, not {smallest} to {largest}")
 
 
 def _mean(values: Floats) -> float:
@@ -188,7 +196,11 @@ def _psum(pe: MappedPe, sample: OperandSample, beat: int) -> Ints:
     products = pe.products(sample.acts[beat], sample.weights)
     above = np.arange(sample.rows)[:, None] < sample.row
     total: Ints = np.where(above, products, 0).sum(axis=1, dtype=np.int64)
-    return sample.psum_start + total
+    start = np.int64(sample.psum_start)
+    if pe.kind.circuit is not None:
+        start = start - pe.products(np.zeros_like(sample.weights), sample.weights).sum(
+            axis=1, dtype=np.int64)
+    return start + total
 
 
 def _total(pe: MappedPe, sample: OperandSample, above: Ints, beat: int,
@@ -280,6 +292,25 @@ def _tile_changes(pe: MappedPe, sample: OperandSample) -> tuple[CycleEnergy, Cyc
     loaded = sample.passing[:1:-1].swapaxes(0, 1)
     _check(pe, nets, _total(pe, sample, new_psum, 2, loaded))
     return load, swap, glitches
+
+
+def _start_energy(pe: MappedPe, sample: OperandSample) -> dict[str, float]:
+    """Return the energies of what stands above a column of PEs, while weights pass it."""
+    if pe.start_netlist is None:
+        return {}
+    circuit = Circuit.of(pe.start_netlist, pe.technology,
+                         analyse(pe.start_netlist, pe.technology))
+    simulator, words = circuit.simulator, sample.lanes // LANES_PER_WORD
+    nets = simulator.reset(words)
+    simulator.apply(nets, {"first_in": _token(False, words), "swap_in": _token(False, words),
+                           "load_in": _token(True, words)})
+    for weight in sample.passing:
+        before, opened = nets.copy(), simulator.open_gates(nets)
+        simulator.clock_edge(nets)
+        simulator.apply(nets, {"weight_in": operand_planes(pe, weight)})
+    load = _mean(circuit.energy.between(before, nets, opened).total)
+    clock_fj = circuit.energy.clock_base_fj
+    return {"start_clock_fj": clock_fj, "start_load_fj": load - clock_fj}
 
 
 def _load(pe: MappedPe, nets: Words, weights: npt.NDArray[np.int16]) -> None:

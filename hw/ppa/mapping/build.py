@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hw.common.cache import cache_folder
 from hw.common.progress import task
-from hw.machine.pe import PLAIN, kind_for
+from hw.machine.pe import PLAIN, check_form, kind_for
 from hw.machine.pe.kind import Dataflow
 from hw.multipliers.base import Multiplier
 from hw.ppa.library.technology import Technology
@@ -24,7 +24,7 @@ from hw.ppa.mapping.stored_pes import (
     results_folder,
     save_pe,
 )
-from hw.ppa.mapping.synthesis import AREA, Recipe, map_multiplier, map_pe
+from hw.ppa.mapping.synthesis import AREA, Recipe, map_multiplier, map_pe, map_start
 
 JOBS = 2  # Yosys processes side by side
 
@@ -71,6 +71,7 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
     """
     for multiplier in multipliers:
         check_size(multiplier)
+        check_form(multiplier, dataflow)
     unique = list({multiplier.digest: multiplier for multiplier in multipliers}.values())
     verilog = emit_verilog(unique, psum_width, emit, dataflow, quiet=quiet)
     label = recipe.label
@@ -85,6 +86,7 @@ def build(multipliers: Sequence[Multiplier], technology: Technology, folder: Pat
                       technology=technology,
                       netlist=map_pe(text, technology, recipe),
                       multiplier_netlist=map_multiplier(text, technology, recipe),
+                      start_netlist=map_start(text, technology, recipe) if kind.circuit else None,
                       recipe=label, verilog_sha256=_sha256(text))
         save_pe(pe, folder)
         return multiplier.name

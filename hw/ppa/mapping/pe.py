@@ -35,6 +35,8 @@ class MappedPe:
         The whole PE: registers, clock gates, multiplier, sign logic where there is one, adder.
     multiplier_netlist : MappedNetlist
         The multiplier mapped alone, for the comparison of multiplier and array energy only.
+    start_netlist : MappedNetlist, optional
+        What stands above each column of PEs with a circuit of their own, of the longest column.
     recipe : str
         Name and digest of the synthesis recipe.
     verilog_sha256 : str
@@ -49,6 +51,7 @@ class MappedPe:
     multiplier_netlist: MappedNetlist
     recipe: str
     verilog_sha256: str
+    start_netlist: MappedNetlist | None = None
 
     @cached_property
     def area_um2(self) -> float:
@@ -91,7 +94,7 @@ class MappedPe:
 
     def products(self, acts: npt.NDArray[np.int16],
                  weights: npt.NDArray[np.int16]) -> npt.NDArray[np.int32]:
-        """Return what the table adds for operands within the limits of the format."""
+        """Return what is added to sums, for operands within the limits of the format."""
         low, _ = self.kind.operand.limits
         return self._products[acts.astype(np.intp) - low, weights.astype(np.intp) - low]
 
@@ -100,4 +103,7 @@ class MappedPe:
         """By operand values, both counted from the smallest one."""
         low, high = self.kind.operand.limits
         operands = np.arange(low, high + 1)
+        if self.kind.circuit is not None:
+            ports = self.kind.operand.at_port(operands)
+            return self.kind.circuit.table()[ports[:, None], ports]
         return self.kind.products(self.multiplier.table, operands[:, None], operands)

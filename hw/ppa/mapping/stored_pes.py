@@ -140,7 +140,8 @@ def save_pe(pe: MappedPe, folder: Path) -> Path:
                     "leakage_nw": round(pe.leakage_nw, 4),
                     "multiplier_area_um2": round(pe.multiplier_area_um2, 5),
                     "multiplier_delay_ps": round(pe.multiplier_delay_ps, 3)},
-        "pe": pe.netlist.to_dict(), "multiplier_alone": pe.multiplier_netlist.to_dict()})
+        "pe": pe.netlist.to_dict(), "multiplier_alone": pe.multiplier_netlist.to_dict(),
+        **({"start": pe.start_netlist.to_dict()} if pe.start_netlist else {})})
     return path
 
 
@@ -170,6 +171,7 @@ class _PeFile:
     figures: Any
     pe: Any
     multiplier_alone: Any
+    start: Any = None
     form: str = PLAIN.form
 
 
@@ -181,8 +183,11 @@ def _from_dict(content: Any, multiplier: Multiplier, technology: Technology) -> 
                          f"{read.netlist_sha256[:12]}")
     if read.technology_sha256 != technology.digest:
         raise ValueError(f"must be made with the present {technology.name} figures")
+    kind = kind_for(signed=multiplier.signed, dataflow=form_named(read.form))
+    parts = {"pe": read.pe, "multiplier_alone": read.multiplier_alone,
+             **({"start": read.start} if kind.circuit else {})}
     netlists = []
-    for place, part in (("pe", read.pe), ("multiplier_alone", read.multiplier_alone)):
+    for place, part in parts.items():
         try:
             netlists.append(MappedNetlist.from_dict(part))
             netlists[-1].check_cells(technology)
@@ -192,8 +197,8 @@ def _from_dict(content: Any, multiplier: Multiplier, technology: Technology) -> 
     for port, driver in NEIGHBOURS.items():
         if not 0 < len(ports.inputs.get(port, ())) == len(ports.outputs.get(driver, ())):
             raise ValueError(f"ports {port} and {driver} must have equal widths")
-    kind = kind_for(signed=multiplier.signed, dataflow=form_named(read.form))
     return MappedPe(multiplier=multiplier, kind=kind,
                     psum_width=read.psum_width, technology=technology, netlist=netlists[0],
                     multiplier_netlist=netlists[1], recipe=read.recipe,
+                    start_netlist=netlists[2] if kind.circuit else None,
                     verilog_sha256=read.verilog_sha256)

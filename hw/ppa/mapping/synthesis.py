@@ -26,7 +26,7 @@ from hw.ppa.mapping.techmap import (
 )
 from hw.ppa.mapping.yosys import Yosys, choose_yosys
 
-PE_TOP, MULTIPLIER_TOP = "pe", "multiplier"
+PE_TOP, MULTIPLIER_TOP, START_TOP = "pe", "multiplier", "start"
 MEMORY_WORDS = 128  # deeper memories are macros, not registers
 ROOT_GATE = re.compile(r"^module (\w*clock_gate)\(clk, en, gated\);", re.MULTILINE)  # of `hw.rtl`
 
@@ -96,6 +96,11 @@ def map_pe(verilog: str, technology: Technology, recipe: Recipe = AREA) -> Mappe
 def map_multiplier(verilog: str, technology: Technology, recipe: Recipe = AREA) -> MappedNetlist:
     """Return the mapped module `multiplier` alone; raises as `map_circuit` does."""
     return map_circuit(verilog, MULTIPLIER_TOP, technology, recipe)
+
+
+def map_start(verilog: str, technology: Technology, recipe: Recipe = AREA) -> MappedNetlist:
+    """Return the mapped module `start` above a column of PEs; raises as `map_circuit` does."""
+    return map_circuit(verilog, START_TOP, technology, recipe)
 
 
 def map_circuit(verilog: str, top: str, technology: Technology, recipe: Recipe = AREA, *,

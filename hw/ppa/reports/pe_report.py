@@ -68,7 +68,8 @@ ORIGINS: Mapping[str, str] = {
     "registers_fj": MEASURED, "clock_fj": MODELLED, "leakage_fj": COPIED,
     "half_width_fj": MEASURED, "glitches_half_width_fj": MEASURED, "multiplier_fj": MEASURED,
     "multiplier_glitches_fj": MEASURED, "load_fj": MEASURED, "swap_fj": MEASURED,
-    "swap_glitches_fj": MEASURED}
+    "swap_glitches_fj": MEASURED,
+    "start_clock_fj": MODELLED, "start_load_fj": MEASURED}
 
 
 def reference_samples(*, int8: bool = False) -> dict[str, OperandSample]:

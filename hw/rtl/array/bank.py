@@ -164,6 +164,10 @@ class MxuBank(Unit):
             m.d.sync += act.eq(self.acts.payload.operands)
         with m.If(weight_beat):
             m.d.sync += weight.eq(self.weights.payload)
+        if any(pe.kind.circuit for pe in self.pes):
+            opening = Signal(reset_less=True)  # the first weights of a tile
+            with m.If(weight_beat):
+                m.d.sync += opening.eq((fill == 0) | tile_start)
 
         # --- skew: in front of rows and above columns ---
         def delayed(name: str, width: int, delays: list[int]) -> Any:
@@ -195,6 +199,8 @@ class MxuBank(Unit):
                 array.weight_in.eq(Mux(enable, weight_skew.lanes_out, 0)),
                 array.load_in.eq(Mux(enable, load, 0)),
             ]
+            if pe.kind.circuit:
+                m.d.comb += array.first_in.eq(enable & opening)
             with m.If(enable):
                 m.d.comb += chosen.eq(array.psum_out)
 

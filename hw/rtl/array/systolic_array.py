@@ -6,12 +6,15 @@ bits: typed ones would multiply the time that emission takes.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from amaranth.hdl import Cat, Const, Elaboratable, EnableInserter, Module, Value
 from amaranth.lib.wiring import In, Out
 
 from hw.machine.pe.kind import ClockGate, Pe
-from hw.machine.pe.operand_format import STREAM, TWOS_COMPLEMENT
+from hw.machine.pe.operand_format import STREAM, TWOS_COMPLEMENT, WIDE_TWOS_COMPLEMENT
 from hw.rtl.array.clock_gate import ClockGateCell, enable_port, place_clocked
+from hw.rtl.array.column_start import ColumnStart
 from hw.rtl.array.operand import shape_of
 from hw.rtl.array.pe import pe_component
 from hw.rtl.array.pe.component import side_by_side
@@ -19,7 +22,8 @@ from hw.rtl.array.rounder import Rounder
 from hw.rtl.array.twos_complement import TwosComplement
 from hw.rtl.hierarchy import Ports, Unit, place
 
-CONVERTERS = {TWOS_COMPLEMENT: TwosComplement}  # from the format of the streams
+CONVERTERS = {  # from the format of the streams
+    each: TwosComplement(format=each) for each in (TWOS_COMPLEMENT, WIDE_TWOS_COMPLEMENT)}
 BLOCK = 16  # rows and columns of a block; an array that is no larger has none
 
 
@@ -172,6 +176,8 @@ class SystolicArray(Unit):
     swap_in, load_in : In(rows / macs)
         Tokens of column 0, one bit per row of PEs.
     weight_in : In(cols * STREAM.width)
+    first_in : In(1), if the kind has a circuit of its own
+        A tile's first weights come with `load_in`.
     psum_out : Out(cols * psum_width)
     """
 
@@ -192,6 +198,7 @@ class SystolicArray(Unit):
             "en": In(1), "act_in": In(self.rows * STREAM.width),
             "swap_in": In(self.pe_rows), "load_in": In(self.pe_rows),
             "weight_in": In(self.cols * STREAM.width),
+            **({"first_in": In(1)} if self.pe.kind.circuit else {}),
             "psum_out": Out(self.cols * self.pe.psum_width),
         }
 
@@ -217,17 +224,18 @@ class SystolicArray(Unit):
         acts = _grouped(self._pe_operands(m, "act", self.act_in, self.rows, platform), flow.macs)
         weights = _grouped(self._pe_operands(m, "weight", self.weight_in, self.cols, platform),
                            flow.outputs)
+        starts = self._starts(m, weights, platform, clock)
         if max(self.pe_rows, self.pe_cols) <= BLOCK:
-            self._place_rows(m, acts, weights, platform, clock)
+            self._place_rows(m, acts, weights, starts, platform, clock)
         else:
-            self._place_blocks(m, acts, weights, platform, clock)
+            self._place_blocks(m, acts, weights, starts, platform, clock)
         # An enable of everything below does in the simulator what the gate does to the clock.
         return EnableInserter(self.en)(m) if gated and platform is None else m
 
-    def _place_rows(self, m: Module, acts: list[Value], weights: list[Value],
+    def _place_rows(self, m: Module, acts: list[Value], weights: list[Value], starts: list[Value],
                     platform: object, clock: Value | None) -> None:
         """Chain rows top to bottom."""
-        weight, psum = Cat(weights), self._start(self.pe_cols)
+        weight, psum = Cat(weights), Cat(starts)
         for index in range(self.pe_rows):
             row = place_clocked(m, f"row_{index}", PeRow(
                 pe=self.pe, cols=self.pe_cols, suffix=self.suffix), self, platform, clock)
@@ -240,9 +248,9 @@ class SystolicArray(Unit):
         m.d.comb += self.psum_out.eq(psum)
 
     def _place_blocks(self, m: Module, acts: list[Value], weights: list[Value],
-                      platform: object, clock: Value | None) -> None:
+                      starts: list[Value], platform: object, clock: Value | None) -> None:
         """Chain blocks left to right and top to bottom."""
-        tops = {col: (Cat(weights[col:col + BLOCK]), self._start(min(BLOCK, self.pe_cols - col)))
+        tops = {col: (Cat(weights[col:col + BLOCK]), Cat(starts[col:col + BLOCK]))
                 for col in range(0, self.pe_cols, BLOCK)}
         for row in range(0, self.pe_rows, BLOCK):
             rows = min(BLOCK, self.pe_rows - row)
@@ -260,10 +268,23 @@ class SystolicArray(Unit):
                 tops[col] = block.weight_out, block.psum_out
         m.d.comb += self.psum_out.eq(Cat(psum for _weight, psum in tops.values()))
 
-    def _start(self, cols: int) -> Value:
-        """Return what the sums of so many columns of PEs start from."""
-        return Const(self.psum_start, self.pe.psum_width).replicate(
-            cols * self.pe.kind.dataflow.outputs)
+    def _starts(self, m: Module, weights: list[Value], platform: object,
+                clock: Value | None) -> list[Value]:
+        """Return what the sums of each column of PEs start from."""
+        if not self.pe.kind.circuit:
+            return [Const(self.psum_start, self.pe.psum_width).replicate(
+                self.pe.kind.dataflow.outputs)] * self.pe_cols
+        starts = []
+        first, load, swap = self.first_in, self.load_in[0], self.swap_in[0]
+        for index, weight in enumerate(weights):
+            start = place_clocked(m, f"start_{index}", ColumnStart(
+                pe=self.pe, rows=self.rows, psum_start=self.psum_start, suffix=self.suffix),
+                self, platform, clock)
+            m.d.comb += [start.first_in.eq(first), start.load_in.eq(load),
+                         start.swap_in.eq(swap), Value.cast(start.weight_in).eq(weight)]
+            first, load, swap = start.first_out, start.load_out, start.swap_out
+            starts.append(Value.cast(start.psum_out))
+        return starts
 
     def _pe_operands(self, m: Module, name: str, lanes: Value, count: int,
                      platform: object) -> list[Value]:
@@ -274,7 +295,8 @@ class SystolicArray(Unit):
             return operands
         values = []
         for lane, operand in enumerate(operands):
-            unit = Rounder(bits=rounding) if rounding else CONVERTERS[self.pe.kind.operand]()
+            unit = Rounder(bits=rounding) if rounding else replace(
+                CONVERTERS[self.pe.kind.operand])
             converter = place(m, f"{name}_{lane}", unit, platform)
             m.d.comb += Value.cast(converter.operand).eq(operand)
             values.append(Value.cast(converter.value))

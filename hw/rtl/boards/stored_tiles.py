@@ -41,7 +41,7 @@ class Plan:
         """Return a self-test with operands of every size and sign, the extremes among them."""
         rng = np.random.default_rng(seed)
         bank = design.bank
-        limit = min(pe.kind.operand.limits[1] for pe in design.pes)  # every array has the tiles
+        limit = min(pe.kind.weight_limits[1] for pe in design.pes)  # every array has the tiles
         weights = _operands(rng, (tiles, bank.rows, bank.cols), limit)
         acts = _operands(rng, (tiles, beats, bank.rows), limit)
         sums = np.array([[tile_sums(design.kinds[multiplier.name], multiplier.table, a, w)

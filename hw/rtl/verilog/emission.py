@@ -16,14 +16,15 @@ from amaranth.lib.wiring import In
 
 from hw.common.files import staging_folder, write_text
 from hw.machine.accelerator import CONSTANT_BEATS, AcceleratorConfig
-from hw.machine.design import Design
-from hw.machine.pe import PLAIN, pe_of
-from hw.machine.pe.kind import ClockGate, Dataflow
+from hw.machine.design import MAX_ROWS, Design
+from hw.machine.pe import PLAIN, check_form, pe_of
+from hw.machine.pe.kind import ClockGate, Dataflow, Pe
 from hw.machine.pe.operand_format import STREAM, OperandFormat
 from hw.multipliers.base import Multiplier
 from hw.rtl.accelerator.handover import CLOCK_PS, companions
 from hw.rtl.accelerator.top import Accelerator
 from hw.rtl.array.bank import MxuBank
+from hw.rtl.array.column_start import ColumnStart
 from hw.rtl.array.multiplier import MultiplierCircuit
 from hw.rtl.array.pe import pe_component
 from hw.rtl.emit import modules_of, modules_together
@@ -69,10 +70,10 @@ def _design_files(design: Design, prefix: str, suffixes: Sequence[str],
         "At the root of each array: put the library's integrated clock gate in its place")
     if isinstance(top, Accelerator):
         comments[f"{prefix}accelerator"] = _accelerator_comment(design, top.config)
-    for multiplier, suffix in zip(design.arrays, suffixes, strict=True):
-        lines = [f"Design {design.name}", _netlist_comment(multiplier)]
+    for multiplier, pe, suffix in zip(design.arrays, design.pes, suffixes, strict=True):
+        lines = [f"Design {design.name}", _netlist_comment(multiplier, pe)]
         comments |= {prefix + part + suffix: lines
-                     for part in ("array", "row", "pe", "multiplier")}
+                     for part in ("array", "row", "start", "pe", "multiplier")}
     files = {f"{name}.v": _file(comments[name], text) for name, text in modules.items()}
     ports = {port_name(path): member.flow == In
              for path, member, _ in top.signature.flatten(top)}
@@ -82,22 +83,32 @@ def _design_files(design: Design, prefix: str, suffixes: Sequence[str],
 
 def emit_pe(multiplier: Multiplier, psum_width: int, dataflow: Dataflow = PLAIN,
             clock_gate: ClockGate = ClockGate.CELL) -> str:
-    """Return Verilog of the standalone modules `pe` and `multiplier`."""
+    """Return Verilog of the standalone modules `pe` and `multiplier`.
+
+    For PEs with a circuit of their own also `start`, which stands above each column of them, of
+    the longest column.
+    """
     return emit_pes([multiplier], psum_width, dataflow, clock_gate)[0]
 
 
 def emit_pes(multipliers: Sequence[Multiplier], psum_width: int, dataflow: Dataflow = PLAIN,
              clock_gate: ClockGate = ClockGate.CELL) -> list[str]:
     """Return `emit_pe` of each multiplier, whatever the others are."""
+    for multiplier in multipliers:
+        check_form(multiplier, dataflow)
     pes = [pe_of(multiplier.netlist, psum_width, dataflow).with_clock_gate(clock_gate)
            for multiplier in multipliers]
     form = "" if dataflow == PLAIN else f" of {dataflow.form} multiplications"
     texts = modules_of([pe_component(pe) for pe in pes])
+    for modules, pe in zip(texts, pes, strict=True):
+        if pe.kind.circuit:
+            start, = modules_of([ColumnStart(pe=pe, rows=MAX_ROWS, psum_start=0)])
+            modules.update(start)
     files = []
     for multiplier, pe, modules in zip(multipliers, pes, texts, strict=True):
         operands = _unlike_streams(pe.kind.operand, ", {} operands")
         comment = [f"PE{form}, {psum_width}-bit partial sum{operands}",
-                   _netlist_comment(multiplier)]
+                   _netlist_comment(multiplier, pe)]
         files.append(_file(comment, "\n".join(modules.values())))
     return files
 
@@ -137,9 +148,11 @@ def _file(comment: Sequence[str], text: str) -> str:
     return "".join(f"// {line}".rstrip() + "\n" for line in comment) + "\n" + text
 
 
-def _netlist_comment(multiplier: Multiplier) -> str:
+def _netlist_comment(multiplier: Multiplier, pe: Pe | None = None) -> str:
     name = " ".join(multiplier.name.split())  # a design file may say anything
-    return f"Multiplier {name}: netlist sha256 {multiplier.netlist.digest}"
+    netlist = multiplier.netlist if pe is None else pe.circuit
+    built = f" as {netlist.act_width}-bit {pe.kind.name}" if pe and pe.kind.circuit else ""
+    return f"Multiplier {name}{built}: netlist sha256 {netlist.digest}"
 
 
 def _unlike_streams(operand: OperandFormat, text: str) -> str:
@@ -156,9 +169,12 @@ def _bank_comment(design: Design, suffixes: Sequence[str]) -> list[str]:
     for index, (multiplier, pe, suffix) in enumerate(
             zip(design.arrays, design.pes, suffixes, strict=True)):
         low, high = pe.kind.operand.limits
-        inside = _unlike_streams(pe.kind.operand,
-                                 f", {{}} inside: operands {low} to {high}, others wrap")
-        lines += [f"ROUTE {index}: array{suffix}{inside}", f"    {_netlist_comment(multiplier)}"]
+        least, most = pe.kind.weight_limits
+        weights = f", weights {least} to {most}" if (low, high) != (least, most) else ""
+        inside = _unlike_streams(pe.kind.operand, f", {{}} inside: operands {low} to {high}"
+                                 f"{weights}, others wrap")
+        lines += [f"ROUTE {index}: array{suffix}{inside}",
+                  f"    {_netlist_comment(multiplier, pe)}"]
     operand = "9 bits each, magnitude [7:0] and sign [8], the first in the low bits"
     return [*lines, "",
             "All streams: a beat passes in a cycle with valid and ready high.",

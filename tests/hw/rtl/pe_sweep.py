@@ -1,6 +1,7 @@
-"""Emitted PEs of both kinds and all forms, swept over all pairs of operand patterns.
+"""Emitted PEs of all kinds and forms, swept over all pairs of operand patterns.
 
-Every multiplication of a dense PE sees all 65,536 pairs, in another order than its neighbours.
+Every multiplication of a dense PE sees all 65,536 pairs, in another order than its neighbours; one
+with activations of 9 bits half of its 131,072 pairs, the PEs of one output another half.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ ACT_SALT, WEIGHT_SALT, PSUM_SALT = 0x1D, 0x35, 0x3C6EF3
 ROUGH_SIGNED = "mul8s_booth_abe1_c8"
 PES = ("mul8s_exact", ROUGH_SIGNED, "mul8s_bam_h2v6", "mul8u_exact", "mul8u_bam_h2v6",
        "mul8u_bam_h2v6 2x1", "mul8s_bam_h2v6 2x1", f"{ROUGH_SIGNED} 4x1", "mul8u_bam_h2v6 8x1",
-       "mul8u_bam_h2v6 4x1r",
+       "mul8u_bam_h2v6 4x1r", "mul8u_exact 4x1rb", "mul8u_exact 4x4rb",
        "mul8u_bam_h2v6 4x4", "mul8s_bam_h2v6 4x4")
 # Edits of a PE's Verilog that its sums must show, by the PE.
 FAULTS = {
@@ -71,10 +72,10 @@ def expected_sums(pe: Pe) -> np.ndarray:
     Weights are the low byte of a pair, activations the high one. A weight reaches each term a
     cycle after the term above. Magnitudes have the parity of their byte as sign.
     """
-    flow, table = pe.kind.dataflow, pe.netlist.table()
+    flow, table = pe.kind.dataflow, pe.circuit.table()
     pairs = np.arange(PAIRS)
     parity = np.array([byte.bit_count() & 1 for byte in range(256)])
-    unit = 1 << pe.netlist.zero_bits  # what is below is neither read nor written
+    unit = 1 << pe.circuit.zero_bits  # what is below is neither read nor written
     psum_in = (pairs + FIRST - flow.psum_hop_cycles) * STEP
     pairs = pairs - (flow.psum_cycles - Dataflow().psum_cycles)
     sums = []
@@ -83,8 +84,10 @@ def expected_sums(pe: Pe) -> np.ndarray:
         for term in range(flow.macs):
             act = (pairs >> 8 ^ term * ACT_SALT) & 255
             weight = (pairs - term ^ output * WEIGHT_SALT) & 255
+            if pe.kind.circuit:
+                act |= (parity[act] ^ _flipped(pe)) << 8
             products = table[act, weight].astype(np.int64)
-            if not pe.kind.signed:
+            if pe.kind.operand.separate_sign:
                 products = np.where(parity[act] ^ parity[weight], -products, products)
             total = total + products
         sums.append(total % (1 << PSUM_WIDTH))
@@ -138,7 +141,12 @@ endmodule
 
 
 def _operand(pe: Pe, byte: str) -> str:
-    return byte if pe.kind.signed else f"{{^{byte}, {byte}}}"
+    return byte if pe.kind.signed else f"{{{'~' * _flipped(pe)}^{byte}, {byte}}}"
+
+
+def _flipped(pe: Pe) -> bool:
+    """Whether the ninth bit is the parity of the others, inverted."""
+    return pe.kind.circuit is not None and pe.kind.dataflow.outputs == 1
 
 
 def _side_by_side(values: list[str]) -> str:

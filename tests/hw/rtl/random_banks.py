@@ -17,7 +17,7 @@ import numpy as np
 from hw.common.errors import InputError
 from hw.machine.design import BankConfig, Design
 from hw.machine.pe import FORMS
-from hw.multipliers import catalogue
+from hw.multipliers import EXACT, catalogue
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.router import ROUTE_BITS
 from hw.rtl.emit import modules_together
@@ -34,8 +34,8 @@ LARGEST = 16  # rows and columns, LANES of the harness
 # ones have all edges too.
 SIZE_CHANCE = np.array([6, 6, 3, 1, 1, 1]) / 18  # of 1, 2, ... 6 rows of PEs, and columns
 ARRAYS_CHANCE = np.array([4, 3, 2, 1]) / 10  # of 1, 2, ... arrays
-FORM_CHANCE = {"1x1": 0.81, "2x1": 0.04, "4x1": 0.03, "8x1": 0.03, "4x4": 0.03, "4x1r": 0.03,
-               "4x4r": 0.03}
+FORM_CHANCE = {"1x1": 0.75, "2x1": 0.04, "4x1": 0.03, "8x1": 0.03, "4x4": 0.03, "4x1r": 0.03,
+               "4x4r": 0.03, "4x1rb": 0.03, "4x4rb": 0.03}
 START_CHANCE = 0.3  # of partial sums that do not start from 0
 RAGGED_CHANCE = 0.3  # of a tile whose last rows and columns are zeros, as a compiler pads them
 BEAT_BITS = 160  # of weights and activations; the highest is the flag of a first activation
@@ -58,6 +58,8 @@ def random_design(rng: np.random.Generator, name: str, pool: Sequence[str]) -> D
     chosen = tuple(rng.choice(list(pool), arrays, replace=False).tolist())
     form = str(rng.choice(list(FORM_CHANCE), p=list(FORM_CHANCE.values())))
     flow = FORMS[form]
+    if flow.recoded:
+        chosen = (EXACT,)
     rows, cols = (
         each * min(LARGEST // each, 1 + int(rng.choice(len(SIZE_CHANCE), p=SIZE_CHANCE)))
         for each in (flow.macs, flow.outputs))
@@ -80,6 +82,8 @@ def random_tiles(rng: np.random.Generator, bank: BankConfig, count: int) -> list
 
     def tile() -> Tile:
         weights = operands(bank.rows, bank.cols)
+        if bank.dataflow.recoded:
+            weights = (weights + 128) % 256 - 128  # of 8 bits
         acts = operands(int(rng.integers(1, 9)), bank.rows)
         if rng.random() < RAGGED_CHANCE:
             k, n = rng.integers(1, (bank.rows, bank.cols), endpoint=True).tolist()

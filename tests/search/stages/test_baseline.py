@@ -13,8 +13,9 @@ from hw.ppa.library.technology import load_technology
 from hw.ppa.mapping.stored_pes import units_delay_ps
 from models.data import load_digits_split
 from search.measure.watched import Watch
+from search.pipeline import exact_pes_on_offer
 from search.problem.workload import DEFAULT_MODEL
-from search.stages.baseline import baseline
+from search.stages.baseline import baseline, on_offer
 from search.stages.records import Quantised
 from sim.network.quant_network import QuantNetwork
 
@@ -58,6 +59,31 @@ def test_the_baseline_keeps_up_with_the_clock_of_the_bank(network):
 def test_no_clock_is_shorter_than_the_units_around_the_arrays(network):
     quick = found(network, "4x1r").forms["4x1r"]
     assert quick.clock_ps == units_delay_ps(load_technology(), "4x1r") > PES["4x1r"].delay_ps
+
+
+def test_recoded_pes_are_on_offer_where_weights_have_8_bits(network, capsys):
+    wide = SimpleNamespace(layers=[SimpleNamespace(
+        name="conv", act_zero_point=255, act_signed=False, weight_range=(-128, 128))])
+    pes = {form: PES[form] for form in ("4x4r", "4x4rb")}
+    offered, reasons = on_offer([SimpleNamespace(network=network)], pes)
+    assert (list(offered), reasons) == (["4x4r", "4x4rb"], {})
+    offered, reasons = on_offer([SimpleNamespace(network=wide)], pes)
+    assert list(offered) == ["4x4r"]
+    assert reasons == {"4x4rb": "Layer 'conv' must have weights from -128 to 127 to run on folded "
+                                "Booth 4x4rb PEs, not from -128 to 128"}
+    assert list(exact_pes_on_offer([SimpleNamespace(network=wide)], pes)) == ["4x4r"]
+    assert capsys.readouterr().err == (
+        f"notice: no exact array of 4x4rb PEs is on offer: {reasons['4x4rb']}\n")
+
+
+def test_recoded_pes_are_the_baseline_of_dense_ones(network):
+    result = found(network, "4x4r", "4x4rb")
+    recoded, dense = result.forms["4x4rb"], result.forms["4x4r"]
+    assert result.other is recoded
+    assert 0.8 < recoded.energy_nj["array"] / dense.energy_nj["array"] < 0.98
+    assert recoded.area_um2 < 0.95 * dense.area_um2
+    assert recoded.clock_ps <= dense.clock_ps
+    assert recoded.cycles == dense.cycles
 
 
 def test_a_round_is_every_inference(network):

@@ -69,6 +69,12 @@ def test_limits_without_any_array_are_refused_whatever_the_layers_are(options):
         read(replace(options, area_limit=0.3))
 
 
+def test_a_form_of_the_exact_pe_alone_is_refused_for_a_bank(options):
+    with pytest.raises(InputError, match=r"^PE form must be one that every multiplier has, not "
+                                         r"4x4rb, which is of the exact one alone$"):
+        replace(options, pe_form="4x4rb")
+
+
 def test_a_method_that_cannot_run_here_is_refused_before_all_else(options, monkeypatch):
     monkeypatch.setattr("search.methods.gp.find_spec", lambda name: None)
     with pytest.raises(ToolError, match=r"^Optuna's GP sampler needs torch"):

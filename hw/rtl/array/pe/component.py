@@ -125,8 +125,8 @@ class ProcessingElement(Unit, ABC):
                         above = shadow.operand
 
         # Cycle 1: multiply, add, register the partial sums.
-        zeros, sums = pe.netlist.zero_bits, []
-        circuit = MultiplierCircuit(netlist=pe.netlist, module=f"multiplier{self.suffix}")
+        zeros, sums = pe.circuit.zero_bits, []
+        circuit = MultiplierCircuit(netlist=pe.circuit, module=f"multiplier{self.suffix}")
         for output in range(flow.outputs):
             terms = []
             for index, (act, weight) in enumerate(zip(acts, weights[output], strict=True)):

@@ -17,8 +17,8 @@ ROWS = COLS = 16
 EXACT = "mul8u_exact"
 
 
-def energy(name, acts, weights, **options):
-    return stream_energy(load_pe(get(name)), acts, weights,
+def energy(name, acts, weights, form="1x1", **options):
+    return stream_energy(load_pe(get(name), dataflow=FORMS[form]), acts, weights,
                          **{"rows": ROWS, "cols": COLS, "lanes": 1024, **options})
 
 
@@ -199,16 +199,33 @@ def test_signs_cost_more_in_twos_complement():
     assert energy(SIGNED, acts, weights).clock_fj < energy(EXACT, acts, weights).clock_fj
 
 
-@pytest.mark.parametrize(("acts", "weights"), [((-129, 0), (0, 127)), ((0, 128), (-1, 1)),
-                                               ((0, 1), (-200, 0))])
-def test_operands_beyond_a_signed_multiplier_are_refused(acts, weights):
+@pytest.mark.parametrize(("acts", "weights", "what"), [
+    ((-129, 0), (0, 127), "Activations"), ((0, 128), (-1, 1), "Activations"),
+    ((0, 1), (-200, 0), "Weights")])
+def test_operands_beyond_a_signed_multiplier_are_refused(acts, weights, what):
     random = np.random.default_rng(3)
     operands = [random.choice(np.array(ends, np.int16), (64, 64)) for ends in (acts, weights)]
-    low, high = min(*acts, *weights), max(*acts, *weights)
+    low, high = acts if what == "Activations" else weights
     with pytest.raises(InputError, match=(
-            f"^Operands of signed multiplier 'mul8s_exact' must be -128 to 127, not {low} to "
+            f"^{what} of two's complement PEs of 'mul8s_exact' must be -128 to 127, not {low} to "
             f"{high}$")):
         energy(SIGNED, *operands)
+
+
+def test_recoded_weights_have_8_bits():
+    acts, weights = relu_stream()
+    assert energy(EXACT, acts, weights, form="4x1rb").start_load_fj > 0.0
+    with pytest.raises(InputError, match=r"^Weights of folded Booth 4x1rb PEs of 'mul8u_exact' "
+                                         r"must be -128 to 127, not -\d+ to \d+$"):
+        energy(EXACT, acts, 2 * weights, form="4x1rb")
+
+
+def test_recoded_weights_save_most_where_signs_and_bits_are_random():
+    uniform, relu = (energy(EXACT, *stream, form="4x1rb").data_fj
+                     / energy(EXACT, *stream, form="4x1r").data_fj
+                     for stream in (uniform_stream(), relu_stream()))
+    assert uniform < 0.75
+    assert uniform < relu
 
 
 @pytest.mark.parametrize("signed", [False, True])

@@ -37,22 +37,23 @@ SEED = 3
 
 
 def psums_of_all_pairs(pe: MappedPe, signs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return partial sums (found, expected), int64[outputs, 65536], all pairs in each product.
+    """Return partial sums (found, expected), int64[outputs, pairs], all pairs in each product.
 
-    signs : 0 to 3, bit 0 makes activations negative, bit 1 weights; of no effect where the
-    multiplier is signed. The partial sums that come in are random over the whole width; sums wrap.
+    signs : 0 to 3, bit 0 makes activations negative, bit 1 weights; of no effect in two's
+    complement. The partial sums that come in are random over the whole width; sums wrap.
     """
     flow, half = pe.kind.dataflow, 1 << (pe.psum_width - 1)
-    act, weight = (axis.reshape(-1) for axis in np.indices((256, 256)))
+    table = pe.kind.circuit.table() if pe.kind.circuit else pe.multiplier.table
+    act, weight = (axis.reshape(-1) for axis in np.indices((len(table), 256)))
     # Each multiplication meets the pairs in an order of its own.
-    acts = np.stack([(act + 3 * term) % 256 for term in range(flow.macs)])
+    acts = np.stack([(act + 3 * term) % len(table) for term in range(flow.macs)])
     weights = np.stack([[(weight + 5 * (output * flow.macs + term)) % 256
                          for term in range(flow.macs)] for output in range(flow.outputs)])
     zero_bits = pe.multiplier.netlist.zero_bits  # in an array those of the sum above are 0
     psum = np.random.default_rng(SEED).integers(
         -half, half, (flow.outputs, act.size)) >> zero_bits << zero_bits
-    sign_a, sign_w = (0, 0) if pe.multiplier.signed else (signs & 1, signs >> 1)
-    width = 8 if pe.multiplier.signed else 9
+    sign_a, sign_w = (signs & 1, signs >> 1) if pe.kind.operand.separate_sign else (0, 0)
+    width = pe.kind.operand.width
     simulator = Simulator(pe.netlist, pe.technology)
     words = act.size // 64
     on, off = (np.full((1, words), value, np.uint64) for value in (2**64 - 1, 0))
@@ -70,7 +71,7 @@ def psums_of_all_pairs(pe: MappedPe, signs: int) -> tuple[np.ndarray, np.ndarray
         simulator.apply(nets, inputs)
         simulator.clock_edge(nets)
     simulator.apply(nets, {})
-    product = pe.multiplier.table[acts, weights].astype(np.int64).sum(axis=1)
+    product = table[acts, weights].astype(np.int64).sum(axis=1)
     expected = psum + np.where(sign_a ^ sign_w, -product, product)
     return psums(pe, nets), (expected + half) % (2 * half) - half
 
@@ -79,7 +80,7 @@ def psums_of_all_pairs(pe: MappedPe, signs: int) -> tuple[np.ndarray, np.ndarray
 def test_mapped_multiplier_equals_its_table(name, width, form):
     pe = load_pe(get(name), width, dataflow=FORMS[form])
     found = combinational_table(pe.multiplier_netlist, pe.technology, signed=get(name).signed)
-    assert (found == get(name).table).all()
+    assert (found == (pe.kind.circuit or get(name).netlist).table()).all()
 
 
 @pytest.mark.parametrize(("name", "width", "form"), STORED)

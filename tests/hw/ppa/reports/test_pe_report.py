@@ -77,7 +77,7 @@ def test_signed_multiplier_brings_operands_that_it_takes(pes, rows):
     exact, signed = figures([pes[0], load_pe(get("mul8s_exact"))], quiet=True)
     assert list(exact.streams) == list(signed.streams) == ["uniform_int8", "relu_int8"]
     samples = reference_samples(int8=True)
-    assert samples["uniform_int8"].limits == (-128, 127)
+    assert samples["uniform_int8"].act_limits == (-128, 127)
     assert samples["relu_int8"].acts.min() == 0
     assert exact.streams["uniform_int8"].mean_fj < rows[0].streams["uniform"].mean_fj
 

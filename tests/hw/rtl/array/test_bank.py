@@ -11,6 +11,7 @@ from amaranth.sim import Simulator
 
 from hw.machine.design import BankConfig
 from hw.machine.pe import FORMS, pe_of
+from hw.multipliers import get
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.systolic_array import BLOCK
 from sim.machine.array_model import BankInputs, BankModel
@@ -43,6 +44,17 @@ def test_dense_pes_match_the_model_in_every_cycle(rows, cols, form, multipliers,
                         kinds=tuple(pe.kind.label for pe in pes))
     compare(MxuBank(config=config, pes=pes),
             BankModel(config, [pe_table(m) for m in multipliers]), cycles=400)
+
+
+@pytest.mark.parametrize(("rows", "cols", "form", "start", "block"), [
+    (12, 2, "4x1rb", 0, BLOCK), (8, 8, "4x4rb", 3 << 13, BLOCK), (8, 8, "4x4rb", 0, 1)])
+def test_recoded_pes_match_the_model_in_every_cycle(rows, cols, form, start, block, monkeypatch):
+    monkeypatch.setattr("hw.rtl.array.systolic_array.BLOCK", block)
+    exact = get("mul8u_exact")
+    config = BankConfig(rows=rows, cols=cols, arrays=("only",), psum_width=21, form=form,
+                        psum_start=start)
+    compare(MxuBank(config=config, pes=(pe_of(exact.netlist, 21, FORMS[form]),)),
+            BankModel(config, [pe_table(exact)]), cycles=300)
 
 
 def test_dense_sums_may_be_narrower_than_the_ports_of_products():
