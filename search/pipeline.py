@@ -23,21 +23,27 @@ from hw.common.errors import InputError, ToolError
 from hw.common.files import write_text
 from hw.common.progress import logged
 from hw.machine.compiler import check_batch
+from hw.machine.design import Design
 from hw.multipliers import EXACT
 from hw.ppa.chip.blocks import get_preset
 from hw.ppa.mapping.emitted import EmitPes
 from hw.ppa.mapping.pe import MappedPe
 from search.certify import earlier_looks as ledger
 from search.certify.expected import CertificateForecast
+from search.certify.looks import Counts, levels_of
+from search.certify.looks import cost as cost_of_looks
 from search.measure.designs import Measure, once
 from search.measure.evaluation import start_workers
 from search.measure.fit_kinds import NONE
+from search.measure.metric import needs_margin
 from search.measure.watched import Watch, stopwatch, timed
 from search.methods.base import Method, SearchTask
 from search.options import Options, shown
+from search.pool import looks
+from search.pool.claim import pool_digest
 from search.problem.workload import SPLITS
 from search.report.outputs import Built, EmitDesign, make_design, write_outputs
-from search.report.record import NetworkFacts, RunResult
+from search.report.record import Candidate, Judged, NetworkFacts, RunResult
 from search.stages.baseline import baseline, on_offer
 from search.stages.calibrate import calibrate
 from search.stages.certify import certify
@@ -49,7 +55,15 @@ from search.stages.fingerprint import fingerprint
 from search.stages.plan import finalists, foresee, plan, pool
 from search.stages.quantise import quantise
 from search.stages.read import read
-from search.stages.records import Charges, Found, Inputs, Quantised, Reference, Searched
+from search.stages.records import (
+    Charges,
+    Compensated,
+    Found,
+    Inputs,
+    Quantised,
+    Reference,
+    Searched,
+)
 from search.stages.reference import compare, exact_design, on_split, refer
 from search.stages.refit import refit, refitted_runs, remeasured
 from search.stages.search import search, search_task
@@ -76,6 +90,7 @@ def prepare(options: Options, emit_pes: EmitPes
     """Read, quantise, charge: raises InputError or ToolError before any work."""
     inputs = read(options, emit_pes)
     networks = quantise(options.workload, inputs, symmetric=options.symmetric,
+                        classes=not needs_margin(options.metric),
                         watch=_watch(options))
     inputs = replace(inputs, exact_pes=exact_pes_on_offer(networks, inputs.exact_pes))
     check_batch([layer for one in networks for layer in one.network.layers], inputs.bank,
@@ -98,11 +113,11 @@ def exact_pes_on_offer(networks: Sequence[Quantised], pes: Mapping[str, MappedPe
 
 def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
            charges: Mapping[str, Charges], store: TrialStore,
-           announce: Callable[[], None]) -> Found:
+           begin: Callable[[Sequence[Judged], Sequence[Compensated | None]], None]) -> Found:
     """Compensate, cost, set against exact forms, refer, calibrate, search, pool, refit,
     plan, certify.
 
-    announce : called before the first look at the certify splits.
+    begin : told of the planned designs and the fits before the first look at the certify splits.
     """
     watch, multipliers = _watch(options), inputs.multipliers
     workers = [start_workers(one.network, os.cpu_count() or 1) for one in networks]
@@ -129,7 +144,7 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
     margins = [options.margin_for(images) for images in certified]
     forecast = CertificateForecast(
         exact_right=exact.right, searched=exact.images, margins=margins, certified=certified,
-        parts=options.parts)
+        parts=options.parts, level=levels_of(options.looks)[0])
     task = search_task(costs.problem, exact, predictions, forecast, loss=options.allowed_loss,
                        budget=options.budget, seed=options.seed, constraint=options.constraint)
     searched = [_searched(method, task.only(inputs.offered[method.name]), measure,
@@ -146,9 +161,9 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
             forecast, needed=task.needed, measured=pooled)
     planned = plan(final, exact)
     offers = [plan(prospects.of(one.result.method), exact) for one in searched]
-    announce()
+    begin(planned.sequence, fits)
     verdict = certify(planned.sequence, runs["certify"], exact, margins=margins,
-                      parts=options.parts, watch=watch)
+                      parts=options.parts, level=forecast.level, watch=watch)
     found = Found(
         networks=networks, charges=charges, fits=fits, costs=costs, baseline=exact_arrays,
         metric=options.parts, references=references, exact=exact, predictions=predictions,
@@ -177,8 +192,14 @@ def run(options: Options, emit: EmitDesign, emit_pes: EmitPes) -> Finished:
             inputs, networks, charges = prepare(options, emit_pes)
             facts, announce = image_facts(options, networks, folder)
             hashes = fingerprint(options, inputs, networks)
-            work = folder.open(keep=[JOURNAL, LOG])
+            work = folder.open(keep=[JOURNAL, LOG, looks.FOLDER])
             write_text(work / "run.toml", options.config)
+
+            def begin(planned: Sequence[Judged], fits: Sequence[Compensated | None]) -> None:
+                announce()
+                if options.looks > 1 and planned:
+                    _open_looks(options, inputs, networks[0], planned, fits, work)
+
             store = TrialStore(
                 options.storage or work / JOURNAL, folder.name, fingerprint=hashes,
                 layers=[layer for one in networks for layer in one.layers],
@@ -186,7 +207,11 @@ def run(options: Options, emit: EmitDesign, emit_pes: EmitPes) -> Finished:
                 area_limit=options.area_limit)
         with closing(store), logged(work / LOG):
             try:
-                found = stages(options, inputs, networks, charges, store, announce)
+                found = stages(options, inputs, networks, charges, store, begin)
+                if options.looks > 1 and found.verdict.judged:
+                    looks.count(work, 1, {
+                        design: [Counts.of(certificate) for certificate in one.certificates]
+                        for design, one in enumerate(found.verdict.judged)})
                 result = conclude(found, name=folder.name, networks=facts, hashes=hashes,
                                   versions=versions(), configuration=options.record(found.margins))
                 result = replace(result, seconds=time.monotonic() - started)
@@ -232,17 +257,37 @@ def _searched(method: Method, task: SearchTask, measure: Measure, charges: Charg
 def _write(options: Options, inputs: Inputs, result: RunResult, found: Found,
            folder: Path, emit: EmitDesign) -> None:
     """Write every file of the run but its trials."""
-    best = result.kept
-    design = make_design(
-        result.name, best, inputs.multipliers, bank=inputs.bank,
-        kept=EXACT if options.keep_exact else None, constants=constants(found),
-        provenance={"method": options.method, "seed": options.seed,
-                    **{name: digest for name, digest in result.hashes.items()
-                       if name.startswith("network")}})
+    design = _design(options, inputs, found.networks, found.fits, result.kept, result.name,
+                     {name: digest for name, digest in result.hashes.items()
+                      if name.startswith("network")})
     with _watch(options).task("writing Verilog, program and report", 1):
         write_outputs(folder, result, design, inputs.multipliers, [
             Built(name=one.source.name, prefix=one.prefix, network=one.network,
                   source=one.source.model) for one in found.networks], emit, batch=options.batch)
+
+
+def _design(options: Options, inputs: Inputs, networks: Sequence[Quantised],
+            fits: Sequence[Compensated | None], candidate: Candidate, name: str,
+            hashes: Mapping[str, str]) -> Design:
+    """Return a candidate as a design; hashes : of the networks that it is for."""
+    return make_design(
+        name, candidate, inputs.multipliers, bank=inputs.bank,
+        kept=EXACT if options.keep_exact else None,
+        constants=constants(networks, fits, candidate.mapping),
+        provenance={"method": options.method, "seed": options.seed, **hashes})
+
+
+def _open_looks(options: Options, inputs: Inputs, network: Quantised, planned: Sequence[Judged],
+                fits: Sequence[Compensated | None], work: Path) -> None:
+    """Fix designs, margin and looks before the first image is judged."""
+    keys = network.splits.fingerprints["certify"].keys
+    looks.open_looks(
+        work, [_design(options, inputs, [network], fits, one.design, f"planned-{number}", {})
+               for number, one in enumerate(planned, 1)],
+        [one.design.energy for one in planned],
+        network=network.network.model.SerializeToString(deterministic=True),
+        parts=options.parts, margin=options.margin_for(len(keys)),
+        levels=levels_of(options.looks), images=pool_digest(keys), n=len(keys))
 
 
 def run_folder(options: Options) -> RunFolder:
@@ -273,6 +318,9 @@ def image_facts(options: Options, networks: Sequence[Quantised], folder: RunFold
             earlier_runs=seen.runs, earlier_images=seen.images, outside=one.network.outside))
         for text in facts[-1].reservations.values():
             print(f"notice: images{options.workload.of(one.source)}: {text}", file=sys.stderr)
+        if options.looks > 1:
+            margin = options.margin_for(len(splits.certify.labels))
+            print(f"notice: {cost_of_looks(options.looks, margin)}", file=sys.stderr)
 
     def announce() -> None:
         ledger.write(folder.work, ledger.Look(

@@ -34,11 +34,13 @@ from search.problem.workload import SPLITS, Workload, read_workload, single
 from search.report.record import Figures, Judged, JudgedNetwork, RunResult, judged_networks
 from search.report.verdict import (
     area_reason,
+    beside,
     bounds,
     forecast_counts,
     found_counts,
     level_of,
     outlook,
+    tally,
 )
 
 if TYPE_CHECKING:
@@ -141,9 +143,15 @@ def _parser() -> CommandParser:
     search.add_argument("--margin", type=float, metavar="X",
                         help="margin of the certificate, a fraction (default: what the number of "
                         "images supports)")
+    search.add_argument("--looks", type=int, default=1, metavar="N",
+                        help="how often the certificate may look at more images: the first of N "
+                        "looks spends 4 of the 5 %%, and python -m search.pool continue takes "
+                        "fresh images for the next; fixed before the first image")
     search.add_argument("--metric", default="top1", metavar="NAME",
-                        help="what is kept: top1, top5, top1+top5 (both), or agreement: at most "
-                        "--margin of the images are answered otherwise than by the exact network")
+                        help="what is kept: top1, top5, top1+top5 (both), agreement: at most "
+                        "--margin of the images, which need no labels, are answered otherwise "
+                        "than by the exact network, or score:FILE.py:FUNCTION, the mean of your "
+                        "FUNCTION(outputs, label) from 0 to 1, which runs in this process")
     search.add_argument("--seed", type=int, default=0, help="random seed")
     output = parser.add_argument_group("output")
     output.add_argument("--name", help="name of the run folder (default: that of the network, "
@@ -188,7 +196,7 @@ def options_of(arguments: argparse.Namespace, command: str, config: str) -> Opti
         **{name: names[name] for name in (
             "symmetric", "technology", "pes", "rows", "cols", "pe_form", "batch",
             "objective", "chip", "area_limit", "max_arrays", "keep_exact", "compensation",
-            "margin", "search_loss", "metric", "constraint", "study", "budget", "seed",
+            "margin", "search_loss", "metric", "looks", "constraint", "study", "budget", "seed",
             "name", "output", "storage", "resume", "force", "dry_run")},
         workload=_workload(arguments),
         multipliers=tuple(filter(None, chosen.split(","))), method=method,
@@ -227,7 +235,8 @@ def _network_summary(judged: JudgedNetwork) -> dict[str, object]:
         f"search_{judged.metric}": judged.search_right / judged.search_n,
         f"exact_search_{judged.metric}": judged.exact_search_right / judged.search_n,
         "certificate": certificate.wording, f"certify_{judged.metric}": certificate.share,
-        f"exact_certify_{judged.metric}": certificate.exact_share}
+        f"exact_certify_{judged.metric}": certificate.exact_share,
+        "beside": certificate.beside}
 
 
 def _judged_summary(one: Judged) -> dict[str, object]:
@@ -265,6 +274,9 @@ def print_summary(finished: Finished) -> None:
             print(f"  network   {judged.network.name}, {judged.network.times}")
         _print_network(judged)
     _print_judged(result)
+    if (looks := result.configuration["looks"]) > 1 and result.judged:
+        print(f"  looks     1 of {looks}; fresh images: python -m search.pool continue "
+              f"{finished.folder} --images DATA")
     print(f"  method    {''.join(f'{level:>10}' for level in LEVELS)}  area  latency, us   search "
           "chance expected certified evaluations")
     for method in result.methods:
@@ -320,8 +332,10 @@ def _print_network(judged: JudgedNetwork) -> None:
           f"{100 * judged.exact_search_right / n:.2f} % (n = {n})")
     print(f"  held out  {100 * certificate.share:.2f} % {judged.words}, exact "
           f"{100 * certificate.exact_share:.2f} % (n = {certificate.n}, "
-          f"{certificate.lost} lost, {certificate.gained} gained)")
+          f"{tally(certificate.lost)} lost, {tally(certificate.gained)} gained)")
     print(f"  verdict   {certificate.wording}")
+    if certificate.beside:
+        print(f"  classes   {beside(certificate)}")
     outside = judged.network.outside
     for product in outside[:MOST_OUTSIDE]:
         print(f"  outside   {product}")

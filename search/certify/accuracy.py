@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 
-def least_right(exact_right: int, images: int, loss: float) -> int:
+def least_right(exact_right: float, images: int, loss: float) -> float:
     """Return the images that a network must classify correctly.
 
     exact_right : of `images`, what the exact network does. loss : what may be lost, a fraction.
@@ -14,7 +14,7 @@ def least_right(exact_right: int, images: int, loss: float) -> int:
     return exact_right - math.floor(loss * images + 1e-9)  # 0.3 * 10 is less than 3
 
 
-def shortfall(right: Sequence[int], needed: Sequence[int]) -> int:
+def shortfall(right: Sequence[float], needed: Sequence[float]) -> float:
     """Return how many images are missing: positive if a network misses some, else at most 0.
 
     If some networks miss images, the sum of what they miss: another network's surplus does not

@@ -23,14 +23,15 @@ class CertificateForecast:
 
     Of each network and part of the metric: exact_right, searched : images of its search split
     that it has right exactly, and all of them. certified : size of its certify split. margins :
-    fractions of the images. parts : of the metric.
+    fractions of the images. parts : of the metric. level : of all tests together.
     """
 
-    exact_right: Sequence[int]
+    exact_right: Sequence[float]
     searched: Sequence[int]
     certified: Sequence[int]
     margins: Sequence[float]
     parts: Sequence[str] = METRICS["top1"]
+    level: float = ALPHA
 
     def passes(self, measured: Sequence[Measured], candidates: Sequence[Measured], *,
                splits: int = SIMULATED_SPLITS) -> npt.NDArray[np.bool_]:
@@ -38,7 +39,7 @@ class CertificateForecast:
 
         The rest as of `counts`.
         """
-        return self.p_values(self.counts(measured, candidates, splits=splits)) <= ALPHA
+        return self.p_values(self.counts(measured, candidates, splits=splits)) <= self.level
 
     def counts(self, measured: Sequence[Measured], candidates: Sequence[Measured], *,
                splits: int = SIMULATED_SPLITS) -> list[SimulatedCounts]:

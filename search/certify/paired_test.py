@@ -29,19 +29,20 @@ and the claim is not made unless that very network passes, which happens at most
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
+from search.certify import betting
 from search.certify.sequence import shares
-from search.measure.metric import AGREEMENT
+from search.measure.metric import AGREEMENT, Kept, lost_of, total
+from search.measure.scores import is_score
 from search.report.record import Certificate
 
 ALPHA = 0.05
-SCORE_AT_ALPHA = 1.6449  # of a standard normal
 GAMMA = 1e-4
 NUISANCE_POINTS = 64
 BOUND_TOLERANCE = 1e-6
@@ -173,7 +174,7 @@ def lower_bound(lost: int, gained: int, n: int, *, margin: float | None = None,
     return rejected
 
 
-def fresh_images(lost: int, gained: int, n: int, margin: float) -> int | None:
+def fresh_images(lost: float, gained: float, n: int, margin: float) -> int | None:
     """Return how many fresh images would certify a design nine times in ten; None: no number would.
 
     lost, gained : of n images, taken for what it loses and gains of others as well. Rounded up to
@@ -188,31 +189,48 @@ def fresh_images(lost: int, gained: int, n: int, margin: float) -> int | None:
     return int(np.ceil(wanted / digit) * digit)
 
 
-def compare(exact_right: npt.NDArray[np.bool_], approx_right: npt.NDArray[np.bool_], *,
-            margin: float, metric: str = "top1", level: float = ALPHA) -> Certificate:
+def compare(exact_right: Kept, approx_right: Kept, *, margin: float, metric: str = "top1",
+            level: float = ALPHA) -> Certificate:
     """Return the paired comparison of two networks on the same images.
 
-    exact_right, approx_right : bool[n], whether each network classifies image i correctly. margin :
-    largest loss still called none, a fraction of the images; above 0. metric : what "right" means,
-    a part of `search.measure.metric.METRICS`. level : of the test.
+    exact_right, approx_right : bool[n], whether each network classifies image i correctly, or its
+    scores, float64[n]. margin : largest loss still called none, a fraction of the images; above 0.
+    metric : what "right" means, a part of `search.measure.metric`. level : of the test.
     """
     if exact_right.shape != approx_right.shape or exact_right.ndim != 1:
         raise ValueError("Certificate must compare the same images, not "
                          f"{exact_right.shape} and {approx_right.shape}")
     if not 0 < margin < 1:
         raise InputError(f"Margin must be a fraction between 0 and 1, not {margin:g}")
-    n, right = exact_right.size, int(exact_right.sum())
-    lost = int((exact_right & ~approx_right).sum())
-    gained = int((approx_right & ~exact_right).sum())
+    n, right = exact_right.size, total(exact_right)
+    lost, gained = lost_of(exact_right, approx_right), lost_of(approx_right, exact_right)
+    if is_score(metric):
+        bound = betting.lower_bound(np.subtract(approx_right, exact_right, dtype=float),
+                                    level=level)
+        return _certificate(bound, n=n, exact_right=right, lost=lost, gained=gained, margin=margin,
+                            metric=metric, level=level)
+    return certificate_of(n=n, exact_right=int(right), lost=int(lost), gained=int(gained),
+                          margin=margin, metric=metric, level=level)
+
+
+def certificate_of(*, n: int, exact_right: int, lost: int, gained: int, margin: float, metric: str,
+                   level: float) -> Certificate:
+    """Return what paired counts say; the arguments are those of `compare` and of `Certificate`."""
     bound = (-most_changed(lost, n, level) if metric == AGREEMENT
              else lower_bound(lost, gained, n, margin=margin, level=level))
+    return _certificate(bound, n=n, exact_right=exact_right, lost=lost, gained=gained,
+                        margin=margin, metric=metric, level=level)
+
+
+def _certificate(bound: float, *, n: int, exact_right: float, lost: float, gained: float,
+                 margin: float, metric: str, level: float) -> Certificate:
     # A network that has no more right than it may lose has nothing to certify.
-    certified = bound >= -margin and right > margin * n
+    certified = bound >= -margin and exact_right > margin * n
     return Certificate(
-        n=n, exact_right=right, approx_right=int(approx_right.sum()),
-        lost=lost, gained=gained, margin=margin, lower_bound=bound, certified=certified,
-        metric=metric, level=level, wording=wording(certified=certified, difference=gained - lost,
-                                       margin=margin, n=n, metric=metric))
+        n=n, exact_right=exact_right, approx_right=exact_right - lost + gained, lost=lost,
+        gained=gained, margin=margin, lower_bound=bound, certified=certified, metric=metric,
+        level=level, wording=wording(certified=certified, difference=gained - lost, margin=margin,
+                                     n=n, metric=metric))
 
 
 def most_changed(changed: int, n: int, level: float = ALPHA) -> float:
@@ -225,16 +243,16 @@ def most_changed(changed: int, n: int, level: float = ALPHA) -> float:
     return float(betaincinv(changed + 1, n - changed, 1 - level)) if changed < n else 1.0
 
 
-def identical(right: npt.NDArray[np.bool_], *, margin: float, metric: str = "top1"
+def identical(right: Kept, *, margin: float, metric: str = "top1"
               ) -> Certificate:
     """Return the certificate of the exact network itself: no loss, and not an estimate."""
     n = right.size
-    return Certificate(n=n, exact_right=int(right.sum()), approx_right=int(right.sum()), lost=0,
+    return Certificate(n=n, exact_right=total(right), approx_right=total(right), lost=0,
                        gained=0, margin=margin, lower_bound=0.0, certified=True,
                        metric=metric, wording=EXACT_WORDING)
 
 
-def wording(*, certified: bool, difference: int, margin: float, n: int, metric: str = "top1"
+def wording(*, certified: bool, difference: float, margin: float, n: int, metric: str = "top1"
             ) -> str:
     """Return the sentence that states a verdict; the only place where it is phrased.
 
@@ -244,6 +262,9 @@ def wording(*, certified: bool, difference: int, margin: float, n: int, metric: 
     points = f"{points_of(margin)} points"
     if metric == AGREEMENT:
         return (f"at most {points_of(margin)} % answered otherwise (certified, 95 %)" if certified
+                else "not certified")
+    if is_score(metric):
+        return (f"at most {points} of the score lost (certified, 95 %)" if certified
                 else "not certified")
     if not certified:
         return "not certified" + " (point estimate: no loss)" * (difference >= 0)
@@ -258,19 +279,24 @@ def points_of(margin: float) -> str:
     return short if abs(float(short) - 100 * margin) < 1e-9 else f"{100 * margin:.6g}"
 
 
-def certify_in_order(designs: Sequence[T], judge: Callable[[T, float], Sequence[Certificate]]
+def certify_in_order(designs: Sequence[T], judge: Callable[[T, float], Sequence[Certificate]], *,
+                     level: float = ALPHA, certified: Collection[T] = ()
                      ) -> list[tuple[T, Sequence[Certificate]]]:
     """Judge designs in the order given by the fallback procedure.
 
     judge : a design and the level of its test -> its certificates; all must hold. The order must
-    not depend on the images that `judge` looks at.
+    not depend on the images that `judge` looks at. level : of all tests together. certified :
+    designs that are so already: they are not judged again, and hand on their level.
     """
     judged, carried = [], 0.0
     for design, share in zip(designs, shares(len(designs)), strict=True):
-        level = share * ALPHA + carried
-        certificates = judge(design, level)
+        own = share * level + carried
+        if design in certified:
+            carried = own
+            continue
+        certificates = judge(design, own)
         judged.append((design, certificates))
-        carried = level if holds(certificates) else 0.0
+        carried = own if holds(certificates) else 0.0
     return judged
 
 

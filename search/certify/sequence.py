@@ -1,9 +1,8 @@
 """Which designs to certify, and in which order: planned before the certify split is used.
 
-Designs are judged one after the other; the last one that passed is kept. Any order that does not
-depend on the certify images keeps the level, so the one with the largest expected saving is chosen.
-It is found as for a fixed sequence, which ends at the first failure; judging by the fallback
-procedure (`search.certify.paired_test`) then leaves less, on average.
+Designs are judged one after the other by the fallback procedure (`search.certify.paired_test`); the
+last one that passed is kept. Any order that does not depend on the certify images keeps the level,
+so the one with the largest expected saving is chosen.
 """
 
 from __future__ import annotations
@@ -41,25 +40,15 @@ def mean_saving(p_values: npt.NDArray[np.float64], saved: Sequence[float], level
     return float(best.mean())
 
 
-def expected_saving(passes: npt.NDArray[np.bool_], saved: Sequence[float],
-                    sequence: Sequence[int]) -> float:
-    """Return what judging designs in this order saves on average; nothing passed saves nothing.
-
-    passes : bool[splits, designs], simulated. saved : by each design.
-    """
-    until = np.logical_and.accumulate(passes[:, list(sequence)], axis=1).sum(axis=1)
-    return float(np.array([0.0, *(saved[index] for index in sequence)])[until].mean())
-
-
-def plan_sequence(passes: npt.NDArray[np.bool_], saved: Sequence[float], *,
+def plan_sequence(p_values: npt.NDArray[np.float64], saved: Sequence[float], level: float, *,
                   longest: int = MAX_SEQUENCE) -> list[int]:
     """Return the designs to judge, in order, each saving more than the one before.
 
     Local search: the best sequence with one design added or exchanged is taken until none is
-    better. Every design costs `SMALLEST_GAIN`.
+    better. Every design costs `SMALLEST_GAIN`, and share of the level.
 
-    passes : bool[splits, designs], whether each passes on each simulated certify split. saved :
-    what each saves; only those that save anything are taken.
+    p_values : float64[splits, designs], simulated. saved : what each saves; only those that save
+    anything are taken. level : of all tests together.
     """
     useful = [index for index in range(len(saved)) if saved[index] > 0]
     chosen: list[int] = []
@@ -70,9 +59,8 @@ def plan_sequence(passes: npt.NDArray[np.bool_], saved: Sequence[float], *,
         if len(chosen) < longest:
             options += [{*chosen, new} for new in others]
         ordered = [sorted(option, key=lambda index: (saved[index], index)) for option in options]
-        values = [expected_saving(passes, saved, option) for option in ordered]
-        worth = [value - SMALLEST_GAIN * len(option)
-                 for value, option in zip(values, ordered, strict=True)]
+        worth = [mean_saving(p_values[:, option], [saved[index] for index in option], level)
+                 - SMALLEST_GAIN * len(option) for option in ordered]
         if not worth or max(worth) <= best:
             return chosen
         best = max(worth)

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 class Measured(NamedTuple):
     """One pass of the search split of every network.
 
-    right : images that are right (`search.measure.metric`), of each network and part of the
-    metric. lost : those that are only where it is exact. damages : mean squared change of each
-    network's logits divided by the variance of its exact ones. seconds : what the pass took when
-    it was made.
+    right : images that are right (`search.measure.metric`), or the sum of their scores, of each
+    network and part of the metric. lost : those that are only where it is exact. damages : mean
+    squared change of each network's logits divided by the variance of its exact ones. seconds :
+    what the pass took when it was made.
     """
 
-    right: tuple[int, ...]
-    lost: tuple[int, ...]
+    right: tuple[float, ...]
+    lost: tuple[float, ...]
     damages: tuple[float, ...]
     seconds: float = 0.0
 

@@ -4,6 +4,8 @@
     top5         the label is among the five largest logits
     agreement    the largest logit is that of the exact network: no label is looked at
 
+    score:FILE.py:FUNCTION   how good the outputs are, 0 to 1 (`search.measure.scores`)
+
 A metric is one of these, or `top1+top5`: both are claimed, so both must hold, each at the full
 level on the same images (an intersection-union test, as for several networks on one bank).
 """
@@ -11,11 +13,13 @@ level on the same images (an intersection-union test, as for several networks on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hw.common.errors import InputError
+from hw.common.errors import InputError, unknown_name
+from search.measure.scores import check_name, is_score, load, parts_of_score, scores
 from sim.accuracy.labels import largest
 
 METRICS: Mapping[str, tuple[str, ...]] = {
@@ -23,6 +27,37 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "agreement": ("agreement",)}
 AGREEMENT = "agreement"
 FIRST = 5  # answers that count for top5
+
+Kept = npt.NDArray[Any]  # bool[n], or float64[n] of scores
+
+
+def parts_of(metric: str) -> tuple[str, ...]:
+    """Return the parts of a metric; a score is its only one."""
+    return METRICS.get(metric, (metric,))
+
+
+def check_metric(metric: str) -> None:
+    """Refuse what is no metric, with the reason."""
+    check_name(metric)
+    if is_score(metric):
+        load(*parts_of_score(metric))
+    elif metric not in METRICS:
+        raise unknown_name("metric", metric, [*METRICS, "score:FILE.py:FUNCTION"])
+
+
+def needs_margin(metric: str) -> bool:
+    """Return whether no number of images says what margin they support."""
+    return metric == AGREEMENT or is_score(metric)
+
+
+def total(kept: Kept) -> float:
+    """Return the images that are right, or the sum of the scores."""
+    return int(kept.sum()) if kept.dtype == bool else float(kept.sum())
+
+
+def lost_of(exact: Kept, other: Kept) -> float:
+    """Return the images that only the exact network has right, or by how much scores fell."""
+    return total(exact & ~other if other.dtype == bool else np.maximum(exact - other, 0.0))
 
 
 def check_classes(parts: Sequence[str], classes: int, name: str) -> None:
@@ -32,8 +67,8 @@ def check_classes(parts: Sequence[str], classes: int, name: str) -> None:
 
 
 def kept(parts: Sequence[str], logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64],
-         exact: npt.NDArray[np.float32]) -> list[npt.NDArray[np.bool_]]:
-    """Return which answers are right, bool[n] for each part of a metric.
+         exact: npt.NDArray[np.float32]) -> list[Kept]:
+    """Return which answers are right, bool[n] for each part of a metric; of scores, float64[n].
 
     logits, exact : float32[n, classes] of the network and of the exact one. labels : int64[n].
     """
@@ -41,7 +76,9 @@ def kept(parts: Sequence[str], logits: npt.NDArray[np.float32], labels: npt.NDAr
 
 
 def _right(part: str, logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64],
-           exact: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+           exact: npt.NDArray[np.float32]) -> Kept:
+    if is_score(part):
+        return scores(part, logits, labels)
     if part == "top5":
         return np.asarray((largest(logits, FIRST) == labels[:, None]).any(axis=1))
     wanted = exact.argmax(axis=1) if part == AGREEMENT else labels

@@ -50,7 +50,7 @@ class SearchTask:
     """
 
     problem: Problem
-    needed: tuple[int, ...]
+    needed: tuple[float, ...]
     evaluations: int
     seed: int
     images: tuple[int, ...]
@@ -63,7 +63,7 @@ class SearchTask:
         """Return whether every network keeps its accuracy on its search split."""
         return self.shortfall(measured) <= 0
 
-    def shortfall(self, measured: Measured) -> int:
+    def shortfall(self, measured: Measured) -> float:
         """Return how many images are missing; at most 0 where the accuracy is kept."""
         return shortfall(measured.right, self.needed)
 

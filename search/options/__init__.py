@@ -14,7 +14,8 @@ from hw.machine.design import MAX_ARRAYS, BankConfig
 from hw.ppa.chip.blocks import PRESETS
 from hw.ppa.chip.levels import LEVELS
 from search.measure.fit_kinds import KINDS, NONE
-from search.measure.metric import AGREEMENT, METRICS
+from search.measure.metric import AGREEMENT, check_metric, needs_margin, parts_of
+from search.measure.scores import is_score
 from search.methods import METHODS, get_method
 from search.methods.base import Method
 from search.problem.space import Limits
@@ -23,6 +24,7 @@ from search.trials.backends import check_url
 
 CONSTRAINTS = ("barrier", "native")
 MAX_SEED = 2**32 - 1  # what samplers take
+MOST_LOOKS = 5
 MAX_NAME = 200  # bytes; files beside the folder have names of their own
 # Options that say nothing about the result.
 LOCAL = ("quiet", "resume", "force", "output", "name", "dry_run", "pes", "config")
@@ -50,6 +52,7 @@ class Options:
     margin: float | None
     search_loss: float | None
     metric: str = "top1"
+    looks: int = 1
     method: str
     compare: tuple[str, ...]
     method_options: tuple[str, ...] = ()
@@ -88,16 +91,24 @@ class Options:
         for label, name, known in (("objective", self.objective, LEVELS),
                                    ("chip preset", self.chip, PRESETS),
                                    ("compensation", self.compensation, (NONE, *KINDS)),
-                                   ("constraint", self.constraint, CONSTRAINTS),
-                                   ("metric", self.metric, METRICS)):
+                                   ("constraint", self.constraint, CONSTRAINTS)):
             if name not in known:
                 raise unknown_name(label, name, known)
-        if self.metric == AGREEMENT and self.margin is None:
-            raise InputError("Metric agreement must have a margin, the share of images that may be "
-                             "answered otherwise, not none; give --margin")
-        if self.bank().dataflow.recoded:
-            raise InputError("PE form must be one that every multiplier has, not "
-                             f"{self.pe_form}, which is of the exact one alone")
+        check_metric(self.metric)
+        if not 1 <= self.looks <= MOST_LOOKS:
+            raise InputError(f"Looks must be 1 to {MOST_LOOKS}, not {self.looks}")
+        if self.looks > 1 and len(self.workload.networks) > 1:
+            raise InputError("Looks must be 1 for several networks on one bank, "
+                             f"not {self.looks}")
+        if self.looks > 1 and is_score(self.metric):
+            raise InputError("Looks must be 1 for a score, whose bound is not of counts, "
+                             f"not {self.looks}")
+        if needs_margin(self.metric) and self.margin is None:
+            what = "share of images that may be answered otherwise" \
+                if self.metric == AGREEMENT else "mean score that may be lost"
+            raise InputError(f"Metric {self.metric} must have a margin, the {what}, not none; "
+                             "give --margin")
+        self.bank()
         for name in self.compare:
             get_method(name)
         get_method(self.method).with_options(self.method_options)
@@ -129,14 +140,14 @@ class Options:
     @property
     def parts(self) -> tuple[str, ...]:
         """What is kept of every network, part by part."""
-        return METRICS[self.metric]
+        return parts_of(self.metric)
 
     @property
     def allowed_loss(self) -> float:
         """What may be lost on the search splits, a fraction of the images."""
         if self.search_loss is not None:
             return self.search_loss
-        return self.margin or 0.0 if self.metric == AGREEMENT else 0.0
+        return self.margin or 0.0 if needs_margin(self.metric) else 0.0
 
     def margin_for(self, n: int) -> float:
         """Return the margin of a certificate on n images, a fraction: the one that they support

@@ -1,4 +1,4 @@
-"""`python -m search.pool`: certify designs on images without labels; few of them will need one."""
+"""`python -m search.pool`: certify designs of finished runs on images that nobody looked at."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sim.options import DATA_HELP
 
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(
-        prog=program("search.pool"), description="Certify the designs of finished runs on a pool "
-        "of images without labels. Where a design answers as the exact network does, the label "
-        "does not matter: only the images on which they differ are labelled.")
+        prog=program("search.pool"), description="Certify the designs of finished runs on images "
+        "that nobody looked at: on a pool without labels, of which those alone are labelled on "
+        "which a design and the exact network differ, or on those of a next look.")
     commands = parser.add_subparsers(dest="command", required=True)
     claim = commands.add_parser("claim", help="fix designs, order and margin, then run the pool "
                                 "and write the images to label; what was interrupted goes on")
@@ -41,15 +41,24 @@ def _parser() -> argparse.ArgumentParser:
     ending.add_argument("folder", type=Path, metavar="FOLDER", help="of the claim")
     ending.add_argument("labels", nargs="?", type=Path, metavar="LABELS.csv",
                         help=f"the filled list (default: FOLDER/{FOLDER}/{TEMPLATE})")
+    more = commands.add_parser("continue", help="take the next look of a run with --looks, on "
+                               "fresh images; one that was interrupted goes on")
+    more.add_argument("run", type=Path, metavar="RUN",
+                      help="folder of python -m search.run --looks N")
+    more.add_argument("--images", required=True, metavar="DATA", help="images that neither the run "
+                      f"nor an earlier look of it used: {DATA_HELP}")
+    more.add_argument("--limit", type=int, metavar="N", help="first N of the images")
+    add_memory_option(more)
     return parser
 
 
 def main() -> int:
     """Command line of the package."""
     options = _parser().parse_args()
-    from search.pool import steps
+    from search.pool import next_look, steps
 
-    {"claim": steps.claim, "conclude": steps.conclude}[options.command](options)
+    {"claim": steps.claim, "conclude": steps.conclude,
+     "continue": next_look.continue_run}[options.command](options)
     return 0
 
 

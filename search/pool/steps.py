@@ -6,12 +6,11 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from hw.common.errors import InputError
 from hw.common.files import read_bytes
 from hw.common.wording import counted
-from search.certify.earlier_looks import images_of, own_looks
+from search.certify.earlier_looks import own_looks
 from search.certify.paired_test import points_of, supported_margin
 from search.pool.answers import differing, load_answers, run_pool
 from search.pool.claim import (
@@ -24,38 +23,16 @@ from search.pool.claim import (
     run_files,
 )
 from search.pool.labelling import FOLDER, PAGE, TEMPLATE, read_labels, write_images
+from search.pool.unseen import unseen
 from search.pool.verdict import verdict_on
-from search.problem.repeated_images import fingerprints, originals
-from sim.data import Images, Preprocessing, open_images
 from sim.network.quant_network import QuantNetwork
-
-
-def _pool(options: argparse.Namespace) -> tuple[npt.NDArray[np.float32] | Images,
-                                                npt.NDArray[np.void]]:
-    """Return the distinct images of the pool with their keys; refuse those of the runs' splits."""
-    images = open_images(options.pool, Preprocessing.beside(options.runs[0] / NETWORK),
-                         limit=options.limit, labelled=False)
-    prints = fingerprints(images, eight_bit=images.eight_bit)
-    distinct = np.unique(originals([prints])[0])
-    if len(distinct) < len(images):
-        print(f"notice: {options.pool}: {len(images) - len(distinct):,} images are the same as "
-              "an earlier one and were left out")
-    keys = prints.keys[distinct]
-    for run in options.runs:
-        looks = own_looks(run)
-        if not looks:
-            raise InputError(f"{run}: must say in certified.json which images it used")
-        used = np.concatenate([part for look in looks for part in (look.images, look.chosen_on)])
-        if shared := int(np.isin(images_of([keys]), used).sum()):
-            raise InputError(f"{options.pool}: the pool must be unseen, but {shared:,} of its "
-                             f"images were calibrated, searched or certified on by {run}")
-    return images[distinct], keys
 
 
 def claim(options: argparse.Namespace) -> None:
     """Fix what is claimed, run the pool, write the images to label."""
     designs = run_files(options.runs)
-    images, keys = _pool(options)
+    images, keys = unseen(options.pool, {run: own_looks(run) for run in options.runs},
+                          limit=options.limit, labelled=False)
     network = QuantNetwork.load(options.runs[0] / NETWORK)
     outputs = network.run(np.asarray(images[:1])).shape[1]
     names = [str(number) for number in range(outputs)] if options.classes is None else \

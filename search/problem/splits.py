@@ -67,22 +67,22 @@ class Splits:
 
 
 def load_splits(model: Path, *, data: str | None, separate: Mapping[str, str], seed: int,
-                limit: int | None = None) -> Splits:
+                limit: int | None = None, labelled: bool = True) -> Splits:
     """Read the three splits; what is given must have passed `check_source`.
 
     model : `MODEL.json` beside it may hold the preprocessing of uint8 images. data : one source
     that is cut in three by `seed`. separate : a source for each split; all or none. limit : the
-    first images of `data` only.
+    first images of `data` only. labelled : refuse images without labels.
 
     Raises InputError, naming the file, if it is malformed, too small, or splits share images.
     """
     preprocessing = Preprocessing.beside(model)
     if data:
-        splits = _cut(open_images(data, preprocessing, limit=limit), data, seed)
+        splits = _cut(open_images(data, preprocessing, limit=limit, labelled=labelled), data, seed)
     else:
         sources = dict(separate) or {name: f"digits:{name}" for name in SPLITS}
-        splits = _separate({name: open_images(sources[name], preprocessing) for name in SPLITS},
-                           sources)
+        splits = _separate({name: open_images(sources[name], preprocessing, labelled=labelled)
+                            for name in SPLITS}, sources)
     for name in SPLITS:
         count = len(getattr(splits, name).labels)
         if count < MIN_IMAGES[name]:
@@ -90,7 +90,8 @@ def load_splits(model: Path, *, data: str | None, separate: Mapping[str, str], s
             raise InputError(f"{splits.sources[name]}: the {name} split must have at least "
                              f"{MIN_IMAGES[name]} images, not {count}"
                              + f" and {left:,} repeated ones" * (left > 0))
-    _check_labels(splits)
+    if labelled:
+        _check_labels(splits)
     return splits
 
 
@@ -146,9 +147,7 @@ def _separate(images: Mapping[str, Images], sources: Mapping[str, str]) -> Split
     """Take three sets as they are, repeated images left out; none may be in two of them."""
     calibrating = images["calibrate"]
     check_bytes(calibrating.nbytes, len(calibrating), sources["calibrate"])
-    assert calibrating.labels is not None
-    read = {name: LabelledImages(calibrating.read(), calibrating.labels)
-            if name == "calibrate" else kept(images[name]) for name in SPLITS}
+    read = {name: kept(images[name]) for name in SPLITS}
     prints = {name: fingerprints(read[name].images, eight_bit=images[name].eight_bit)
              for name in SPLITS}
     original = dict(zip(SPLITS, originals([prints[name] for name in SPLITS]), strict=True))

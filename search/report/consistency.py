@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from search.report.record import Candidate, Certificate, RunResult
 
 
+ROUNDING = 1e-9  # of a sum of scores, per image
+
+
 def check_run(run: RunResult) -> None:
     """Raise InputError, naming the place in `run.json`, where parts of a run disagree."""
     layers = _names("layers", [layer.name for layer in run.layers])
@@ -115,11 +118,11 @@ def _check_certificate(place: str, one: Certificate) -> None:
         _require(0 <= getattr(one, name) <= one.n, f"{place}.{name}", f"be from 0 to {one.n}",
                  getattr(one, name))
     expected = one.exact_right - one.lost + one.gained
-    _require(one.approx_right == expected, f"{place}.approx_right",
+    _require(abs(one.approx_right - expected) <= ROUNDING * one.n, f"{place}.approx_right",
              f"be {expected}, exact_right - lost + gained", one.approx_right)
-    _require(one.lost <= one.exact_right, f"{place}.lost",
+    _require(one.lost <= one.exact_right + ROUNDING * one.n, f"{place}.lost",
              f"be at most the {one.exact_right} that the exact network had right", one.lost)
-    _require(one.gained <= one.n - one.exact_right, f"{place}.gained",
+    _require(one.gained <= one.n - one.exact_right + ROUNDING * one.n, f"{place}.gained",
              f"be at most the {one.n - one.exact_right} that it had wrong", one.gained)
     for name in ("margin", "lower_bound"):
         _require(-1 <= getattr(one, name) <= 1, f"{place}.{name}", "be a fraction",

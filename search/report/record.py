@@ -23,6 +23,7 @@ from sim.network.unmapped import Outside
 if TYPE_CHECKING:
     from sim.network.layer import MappedLayer
 
+Tally = Count | Amount  # of images, or a sum of scores
 RUN_FORMAT = "autoapprox-run/7"
 WORDS = {"top1": "top-1", "top5": "top-5"}  # of parts of a metric; others are words themselves
 
@@ -147,11 +148,11 @@ class Candidate:
     mapping: Mapping[str, str]
     energy: Amount
     area: Positive
-    right: tuple[Count, ...]
+    right: tuple[Tally, ...]
     images: tuple[Size, ...]
     evaluation: Count  # how many full evaluations the method had spent when it measured this
 
-    def keeps(self, needed: Sequence[int]) -> bool:
+    def keeps(self, needed: Sequence[float]) -> bool:
         """Return whether as many images are right as every claim needs."""
         return shortfall(self.right, needed) <= 0
 
@@ -161,7 +162,7 @@ class Candidate:
         return tuple(right / n for right, n in zip(self.right, self.images, strict=True))
 
     @property
-    def search_right(self) -> int:
+    def search_right(self) -> float:
         """Images right, over all claims."""
         return sum(self.right)
 
@@ -189,10 +190,11 @@ class Certificate:
     ----------
     n : int
         Images.
-    exact_right, approx_right : int
-        Correct answers of each network.
-    lost, gained : int
-        Images that only the exact (approximate) network gets right.
+    exact_right, approx_right : int or float
+        Correct answers of each network, or the sum of their scores.
+    lost, gained : int or float
+        Images that only the exact (approximate) network gets right, or by how much scores fell and
+        rose.
     margin : float
         Non-inferiority margin as a fraction (0.01 = one point).
     lower_bound : float
@@ -204,20 +206,24 @@ class Certificate:
     level : float
         Of the test: its share of the 5 % of the whole order and what was handed on.
     metric : str
-        What "right" means, a part of `search.measure.metric.METRICS`.
+        What "right" means, a part of `search.measure.metric`.
+    beside : mapping of str to (float, float)
+        top1 and top5 on the same images -> the shares that the exact network and the design have
+        right; with the first certificate of a network of more than ten classes, and no claim.
     """
 
     n: int
-    exact_right: int
-    approx_right: int
-    lost: int
-    gained: int
+    exact_right: Tally
+    approx_right: Tally
+    lost: Tally
+    gained: Tally
     margin: float
     lower_bound: float
     certified: bool
     wording: str
     level: Share = 0.05
     metric: Text = "top1"
+    beside: Mapping[Text, tuple[Share, Share]] = field(default_factory=dict)
 
     @property
     def share(self) -> float:
@@ -325,8 +331,8 @@ class CompensationFacts:
     corrected: Count
     pairs: Count
     layers: Mapping[str, str]
-    right: Count
-    plain_right: Count
+    right: Tally
+    plain_right: Tally
     damage: Amount
     plain_damage: Amount
 
@@ -544,8 +550,8 @@ class JudgedNetwork:
 
     network: NetworkFacts
     metric: str
-    search_right: int
-    exact_search_right: int
+    search_right: float
+    exact_search_right: float
     search_n: int
     certificate: Certificate
 

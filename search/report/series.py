@@ -25,7 +25,7 @@ def count_names(run: RunResult) -> list[str]:
             for network, part in run.claims for what in ("search_right", "search_n")]
 
 
-def counts(candidate: Candidate) -> list[int]:
+def counts(candidate: Candidate) -> list[float]:
     """Return images right and images of the search split, network by network."""
     return [count for pair in zip(candidate.right, candidate.images, strict=True)
             for count in pair]

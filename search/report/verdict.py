@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from hw.common.wording import counted
 from search.certify.paired_test import fresh_images, points_of
-from search.report.record import Certificate, Judged, RunResult
+from search.measure.scores import is_score
+from search.report.record import WORDS, Certificate, Judged, RunResult
 
 DISAPPOINTING = 0.01  # of the exact energy, above what the forecast expected
 
@@ -30,13 +31,20 @@ def outlook(run: RunResult) -> Iterator[str]:
 
 
 def _short_of(one: Certificate) -> str:
+    said = (f"it lost {tally(one.lost)} and gained {tally(one.gained)} of {one.n:,} images; its "
+            f"bound at a level of {100 * one.level:.2g} % is {100 * one.lower_bound:+.2f} points, "
+            "not a certificate")
+    if is_score(one.metric):  # how far bets reach depends on more than these sums
+        return said
     more = fresh_images(one.lost, one.gained, one.n, one.margin)
-    return (f"it lost {one.lost} and gained {one.gained} of {one.n:,} images; its bound at a "
-            f"level of {100 * one.level:.2g} % is {100 * one.lower_bound:+.2f} points, not a "
-            "certificate; " + (
-                "at such a loss no number of images would pass" if more is None else
-                f"about {more:,} fresh images would probably pass")
+    return (said + "; " + ("at such a loss no number of images would pass" if more is None else
+                           f"about {more:,} fresh images would probably pass")
             + f" at the margin of {points_of(one.margin)} points")
+
+
+def tally(amount: float) -> str:
+    """Return a number of images, or a sum of scores, in few digits."""
+    return str(amount) if isinstance(amount, int) else f"{amount:.2f}"
 
 
 def area_reason(run: RunResult) -> str:
@@ -49,19 +57,21 @@ def area_reason(run: RunResult) -> str:
             f"{100 * (other.energy - kept.design.energy):.1f} points more energy")
 
 
-def counts(pairs: Sequence[tuple[float, float]], digits: int = 0) -> str:
-    """Return images lost and gained of each claim: `3 / 1`."""
-    return ", ".join(f"{lost:.{digits}f} / {gained:.{digits}f}" for lost, gained in pairs)
+def beside(one: Certificate) -> str:
+    """Return top-1 and top-5 on the images of a certificate, which claims nothing of them."""
+    return "; ".join(f"{WORDS[part]} {100 * share:.2f} %, exact {100 * exact:.2f} %"
+                     for part, (exact, share) in one.beside.items())
 
 
 def forecast_counts(one: Judged) -> str:
     """Return the images that the forecast expects a design to lose and gain."""
-    return counts(list(zip(one.lost, one.gained, strict=True)), digits=1)
+    return ", ".join(f"{lost:.1f} / {gained:.1f}"
+                     for lost, gained in zip(one.lost, one.gained, strict=True))
 
 
 def found_counts(one: Judged) -> str:
     """Return the images that it lost and gained."""
-    return counts([(found.lost, found.gained) for found in one.certificates])
+    return ", ".join(f"{tally(found.lost)} / {tally(found.gained)}" for found in one.certificates)
 
 
 def bounds(one: Judged) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from search.problem.space import Assignment, Problem
+from search.problem.workload import own_layers
 from search.report.record import (
     CalibrationFacts,
     CompensationFacts,
@@ -19,7 +20,7 @@ from search.report.record import (
     RunResult,
 )
 from search.stages.calibrate import rank_correlation
-from search.stages.records import Costs, Found
+from search.stages.records import Compensated, Costs, Found, Quantised
 
 
 def conclude(found: Found, *, name: str, networks: Sequence[NetworkFacts],
@@ -62,13 +63,12 @@ def figures(costs: Costs, design: Assignment) -> Figures:
         clock_ps=problem.clock_ps(bank))
 
 
-def constants(found: Found) -> dict[str, dict[str, Any]]:
-    """Return the constants that the kept design carries, JSON-ready."""
+def constants(networks: Sequence[Quantised], fits: Sequence[Compensated | None],
+              mapping: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the constants that a design carries, JSON-ready; mapping : of all networks."""
     return {one.prefix + layer: correction.to_dict()
-            for one, fits, mapping in zip(found.networks, found.fits, found.own_mappings,
-                                          strict=True)
-            if fits is not None
-            for layer, correction in fits.corrections(mapping).items()}
+            for one, own in zip(networks, fits, strict=True) if own is not None
+            for layer, correction in own.corrections(own_layers(one.prefix, mapping)).items()}
 
 
 def _by_name(problem: Problem, values: npt.NDArray[Any]) -> dict[str, dict[str, float]]:

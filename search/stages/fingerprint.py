@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from hw.multipliers import EXACT
+from search.measure.scores import is_score, parts_of_score
 from search.options import Options
 from search.stages.records import Inputs, Quantised
 
@@ -17,6 +18,9 @@ def fingerprint(options: Options, inputs: Inputs, networks: Sequence[Quantised]
     own = {"activations": "symmetric"} if options.symmetric else {}
     if options.metric != "top1":
         own["metric"] = options.metric
+    if is_score(options.metric):
+        score, _function = parts_of_score(options.metric)
+        own["score"] = hashlib.sha256(score.read_bytes()).hexdigest()
     if options.technology is not None:
         own["technology"] = inputs.pes[EXACT].technology.digest
     for one in networks:

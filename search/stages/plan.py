@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from hw.common.pareto import pareto_front
 from search.certify.expected import CertificateForecast
-from search.certify.paired_test import ALPHA
 from search.certify.sequence import mean_saving, plan_sequence
 from search.measure.designs import key
 from search.report.record import Candidate, Judged
@@ -28,6 +27,7 @@ from search.stages.records import Plan, Pooled, Searched
 TIE = 0.01
 # Of two damages on the same images, no more than this times the other is no more harm.
 SAME_DAMAGE = 1.1
+LESS_AREA = 0.1  # of the exact array; designs closer than that are of the same size
 REFITTED = 1.25  # times the damage that a refit may take off a design, or nearly so
 
 
@@ -47,22 +47,24 @@ class Prospects:
     """The designs of a pool that may be certified, on simulated certify splits.
 
     p_values : float64[splits, designs]. lost, gained : images on average, float64[claims, designs].
+    level : of all tests together.
     """
 
     designs: Sequence[Pooled]
     p_values: npt.NDArray[np.float64]
     lost: npt.NDArray[np.float64]
     gained: npt.NDArray[np.float64]
+    level: float
 
     def of(self, method: str) -> Prospects:
         """Return those that a method measured."""
         own = [index for index, one in enumerate(self.designs) if method in one.methods]
-        return Prospects(designs=[self.designs[index] for index in own],
-                         p_values=self.p_values[:, own], lost=self.lost[:, own],
-                         gained=self.gained[:, own])
+        return replace(self, designs=[self.designs[index] for index in own],
+                       p_values=self.p_values[:, own], lost=self.lost[:, own],
+                       gained=self.gained[:, own])
 
 
-def foresee(designs: Sequence[Pooled], forecast: CertificateForecast, *, needed: Sequence[int],
+def foresee(designs: Sequence[Pooled], forecast: CertificateForecast, *, needed: Sequence[float],
             measured: Sequence[Pooled] | None = None) -> Prospects:
     """Return what may be certified of a pool: no more harmful than a design that kept its accuracy.
 
@@ -76,7 +78,7 @@ def foresee(designs: Sequence[Pooled], forecast: CertificateForecast, *, needed:
         some = _as_harmless(cheapest, some)
     counts = forecast.counts([one.answer for one in measured or designs],
                              [one.answer for one in some])
-    return Prospects(designs=some, p_values=forecast.p_values(counts),
+    return Prospects(designs=some, p_values=forecast.p_values(counts), level=forecast.level,
                      lost=np.array([one.lost.mean(axis=0) for one in counts]),
                      gained=np.array([one.gained.mean(axis=0) for one in counts]))
 
@@ -90,14 +92,13 @@ def plan(prospects: Prospects, exact: Candidate) -> Plan:
         return Plan(sequence=(), expected=exact.energy, best=last,
                     chance=float(last is not None and last.mapping == exact.mapping))
     p_values = prospects.p_values[:, saving]
-    passes = p_values <= ALPHA
     saved = [exact.energy - prospects.designs[index].design.energy for index in saving]
-    chances = passes.mean(axis=0)
+    chances = (p_values <= prospects.level).mean(axis=0)
     best = int(np.argmax(chances * saved))
-    order = plan_sequence(passes, saved) or [best]
+    order = plan_sequence(p_values, saved, prospects.level) or [best]
     return Plan(
         expected=exact.energy - mean_saving(
-            p_values[:, order], [saved[index] for index in order], ALPHA),
+            p_values[:, order], [saved[index] for index in order], prospects.level),
         best=prospects.designs[saving[best]].design, chance=float(chances[best]),
         sequence=[_planned(prospects, saving[index]) for index in order])
 
@@ -106,12 +107,12 @@ def _planned(prospects: Prospects, index: int) -> Judged:
     one = prospects.designs[index]
     return Judged(
         design=one.design, found_by=one.methods, smaller=_smaller(one, prospects.designs),
-        chance=float((prospects.p_values[:, index] <= ALPHA).mean()),
+        chance=float((prospects.p_values[:, index] <= prospects.level).mean()),
         lost=tuple(prospects.lost[:, index].tolist()),
         gained=tuple(prospects.gained[:, index].tolist()))
 
 
-def finalists(designs: Sequence[Pooled], needed: Sequence[int]) -> list[Pooled]:
+def finalists(designs: Sequence[Pooled], needed: Sequence[float]) -> list[Pooled]:
     """Return the designs that may be judged, and bolder ones that may once they are refitted."""
     some = _counting(designs, needed, reach=REFITTED)
     return [some[index] for index in _front(some)]
@@ -129,7 +130,7 @@ class _Rank(NamedTuple):
         return cls(round(10 * one.design.area), len(one.design.arrays), one.design.energy)
 
 
-def _counting(designs: Sequence[Pooled], needed: Sequence[int], *, reach: float = 1.0
+def _counting(designs: Sequence[Pooled], needed: Sequence[float], *, reach: float = 1.0
               ) -> list[Pooled]:
     """Return the designs that are no more harmful than one that kept its accuracy.
 
@@ -158,7 +159,7 @@ def _front(designs: Sequence[Pooled]) -> list[int]:
 def _smaller(chosen: Pooled, designs: Sequence[Pooled]) -> Candidate | None:
     """Return the cheapest design of less area that is as harmless: why it was not taken."""
     return min((one.design for one in _as_harmless(chosen, designs)
-                if _Rank.of(one).area < _Rank.of(chosen).area),
+                if one.design.area <= chosen.design.area - LESS_AREA),
                key=lambda design: design.energy, default=None)
 
 

@@ -14,9 +14,12 @@ from sim.accuracy.labels import class_scores_check
 from sim.network.quant_network import QuantNetwork
 
 
-def quantise(workload: Workload, inputs: Inputs, *, symmetric: bool, watch: Watch
-             ) -> tuple[Quantised, ...]:
-    """Read the networks, each quantised on its calibrate split; InputError names the file."""
+def quantise(workload: Workload, inputs: Inputs, *, symmetric: bool, classes: bool = True,
+             watch: Watch) -> tuple[Quantised, ...]:
+    """Read the networks, each quantised on its calibrate split; InputError names the file.
+
+    classes : whether labels must be classes of the network.
+    """
     found = watch.each(
         "reading and quantising the network", [1] * len(inputs.splits),
         lambda source, splits, _progress: Quantised(
@@ -24,7 +27,7 @@ def quantise(workload: Workload, inputs: Inputs, *, symmetric: bool, watch: Watc
             network=QuantNetwork.load(
                 source.model, splits.calibrate.images, ranges=source.ranges, symmetric=symmetric,
                 check_output=class_scores_check(source.model, [(splits.sources[name], data.labels)
-                                                      for name, data in splits]))),
+                                                      for name, data in splits if classes]))),
         workload.networks, inputs.splits)
     for one in found:
         check_layers(inputs.multipliers, one.network.layers)

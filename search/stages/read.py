@@ -20,6 +20,7 @@ from hw.ppa.library.chosen import technology_of
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.build import load_or_map
 from hw.ppa.mapping.emitted import EmitPes
+from search.measure.metric import AGREEMENT
 from search.options import Options
 from search.problem.multipliers import choose_multipliers
 from search.problem.space import Problem
@@ -65,7 +66,8 @@ def read(options: Options, emit: EmitPes) -> Inputs:
     columns = list(pes)
     exact_pes = {bank.form: pes[EXACT]} | dict(_other_forms(bank, load))
     splits = tuple(load_splits(source.model, data=source.data, separate=source.splits,
-                               seed=options.seed, limit=source.limit) for source in sources)
+                               seed=options.seed, limit=source.limit,
+                               labelled=options.metric != AGREEMENT) for source in sources)
     check_untouched({source.name: one for source, one in zip(sources, splits, strict=True)})
     return Inputs(
         bank=bank, multipliers={name: multipliers[name] for name in pes}, pes=pes,

@@ -18,6 +18,7 @@ from hw.ppa import MappedPe
 from hw.ppa.chip.levels import LevelEnergy
 from search.measure.damage import Damage
 from search.measure.designs import Measured, key
+from search.measure.metric import Kept
 from search.problem.space import Problem
 from search.problem.splits import Splits
 from search.problem.workload import NetworkSource, own_layers
@@ -196,12 +197,12 @@ class Costs:
 class Reference:
     """The exact network on its search images, which every design is compared with.
 
-    logits : float32[n, classes]. right : bool[n] of each part of the metric. doubt : why it may
-    know nothing of these images, empty where it does.
+    logits : float32[n, classes]. right : of each part of the metric, bool[n] or scores. doubt :
+    why it may know nothing of these images, empty where it does.
     """
 
     logits: npt.NDArray[np.float32]
-    right: Sequence[npt.NDArray[np.bool_]]
+    right: Sequence[Kept]
     doubt: str
 
 

@@ -10,7 +10,7 @@ from hw.common.progress import Task
 from hw.multipliers import Multiplier
 from search.measure.designs import Measured
 from search.measure.evaluation import SplitRuns, Workers, split_runs
-from search.measure.metric import METRICS, check_classes, kept
+from search.measure.metric import METRICS, check_classes, kept, lost_of, needs_margin, total
 from search.measure.probes import relative_damage
 from search.measure.watched import Watch
 from search.problem.space import Problem
@@ -39,7 +39,8 @@ def _refer(parts: Sequence[str], runs: SplitRuns, progress: Task) -> Reference:
     logits = runs.logits({}, done=progress.advance)
     check_classes(parts, logits.shape[1], runs.name)
     return Reference(
-        logits=logits, right=kept(parts, logits, runs.labels, logits), doubt=doubt(
+        logits=logits, right=kept(parts, logits, runs.labels, logits),
+        doubt="" if any(map(needs_margin, parts)) else doubt(
             logits.argmax(axis=1), runs.labels, logits.shape[1], what="search images"))
 
 
@@ -48,7 +49,7 @@ def exact_design(problem: Problem, references: Sequence[Reference]) -> Candidate
     return Candidate(
         mapping=problem.to_mapping(problem.exact), energy=problem.exact_energy,
         area=problem.relative_area(problem.exact), evaluation=0,
-        right=tuple(int(right.sum()) for one in references for right in one.right),
+        right=tuple(total(right) for one in references for right in one.right),
         images=tuple(len(right) for one in references for right in one.right))
 
 
@@ -67,15 +68,15 @@ def compare(mappings: Mappings, *, runs: Sequence[SplitRuns], references: Sequen
 
 
 def _compared(mappings: Mappings, parts: Sequence[str], runs: SplitRuns, reference: Reference
-              ) -> list[tuple[list[int], list[int], float]]:
+              ) -> list[tuple[list[float], list[float], float]]:
     """Return (right, lost, damage) of one network under each mapping, counts of each part."""
     runs.prepare(mappings)
     found = []
     for mapping in mappings:
         logits = runs.logits(mapping)
         right = kept(parts, logits, runs.labels, reference.logits)
-        found.append(([int(one.sum()) for one in right],
-                      [int((exact & ~one).sum())
+        found.append(([total(one) for one in right],
+                      [lost_of(exact, one)
                        for exact, one in zip(reference.right, right, strict=True)],
                       relative_damage(logits, reference.logits)))
     return found

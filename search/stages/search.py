@@ -85,12 +85,12 @@ def search(method: Method, task: SearchTask, measure: Measure, *, charge: float 
         accepted=found, best=found, history=history))
 
 
-def cheapest(history: Sequence[Candidate], needed: Sequence[int]) -> Candidate | None:
+def cheapest(history: Sequence[Candidate], needed: Sequence[float]) -> Candidate | None:
     """Return the accepted candidate of least energy, the first measured of equals."""
     accepted = [candidate for candidate in history if candidate.keeps(needed)]
     return min(accepted, key=lambda candidate: candidate.energy, default=None)
 
 
-def _note(history: Sequence[Candidate], needed: Sequence[int]) -> str:
+def _note(history: Sequence[Candidate], needed: Sequence[float]) -> str:
     best = cheapest(history, needed)
     return f"best energy {best.energy:.3f}" if best else "none accepted yet"

@@ -124,7 +124,9 @@ class Evaluator:
 
     def right(self, mapping: Mapping[str, str]) -> npt.NDArray[np.bool_]:
         """Return which images are classified correctly, bool[n]."""
-        return np.asarray(self.logits(mapping).argmax(axis=1) == self.labels)
+        logits = self.logits(mapping)
+        self._check_labels(logits.shape[1])
+        return np.asarray(logits.argmax(axis=1) == self.labels)
 
     def accuracy(self, mapping: Mapping[str, str]) -> float:
         """Return the fraction of images classified correctly."""
@@ -146,7 +148,6 @@ class Evaluator:
 
     def _keep_logits(self, names: tuple[str, ...], logits: npt.NDArray[np.float32]) -> None:
         logits.setflags(write=False)
-        self._check_labels(logits.shape[1])
         self._logits[names] = logits
 
     def _multiplier(self, name: str) -> Multiplier:

@@ -23,6 +23,7 @@ from sim.data.preprocessing import Preprocessing
 from sim.data.source import Source, parse
 
 BLOCK = 64  # images of an array that are preprocessed at once
+UNLABELLED = -1  # no class
 WHOLE_BYTES = 1 << 30  # of float32 images that are kept rather than decoded again and again
 _ONE_READER = threading.Lock()  # warning filters are process-wide
 
@@ -38,7 +39,7 @@ READERS = {"digits": _digits, "npz": npz.read, "folder": folder.read, "cifar10":
 
 
 class LabelledImages(NamedTuple):
-    """Images float32[n, ...], read or not, and labels int64[n]."""
+    """Images float32[n, ...], read or not, and labels int64[n]; all `UNLABELLED` where none are."""
 
     images: npt.NDArray[np.float32] | Images
     labels: npt.NDArray[np.int64]
@@ -220,11 +221,11 @@ def labelled_images(source: str, preprocessing: Preprocessing, *, limit: int | N
 
 
 def kept(images: Images) -> LabelledImages:
-    """Return labelled images, read if they are few enough to be kept."""
-    assert images.labels is not None
+    """Return images with labels, `UNLABELLED` without; read if they are few enough to be kept."""
+    labels = np.full(len(images), UNLABELLED) if images.labels is None else images.labels
     if images.nbytes <= min(WHOLE_BYTES, max_bytes()):
-        return LabelledImages(images.read(), images.labels)
-    return LabelledImages(images, images.labels)
+        return LabelledImages(images.read(), labels)
+    return LabelledImages(images, labels)
 
 
 def load_images(source: str, preprocessing: Preprocessing, *, limit: int | None = None,

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError, ToolError
+from hw.common.files import read_json
 from hw.common.wording import energy
 from hw.machine.compiler import Program, routes
 from hw.machine.design import Design
@@ -24,9 +25,12 @@ from hw.ppa.mapping.stored_pes import results_folder
 from models.data import load_digits_split
 from search import pipeline
 from search import run as command
+from search.certify.looks import Counts
 from search.measure import probes
 from search.measure.designs import key, once
 from search.pipeline import JOURNAL, Finished
+from search.pool import __main__ as pool
+from search.pool.looks import begun, counts_of, load_looks
 from search.problem.workload import DEFAULT_MODEL
 from search.report.consistency import check_run
 from search.report.page import render
@@ -286,6 +290,32 @@ def test_other_metrics_are_certified_part_by_part(monkeypatch, tmp_path, capsys,
     told = json.loads(capsys.readouterr().out)["networks"]
     assert [one[f"certify_{part}"] for one, part in zip(told, parts, strict=True)] == [
         one.share for one in run.certificates]
+
+
+def test_a_run_with_looks_fixes_them_first_and_goes_on_with_fresh_images(
+        monkeypatch, tmp_path, capsys):
+    output = tmp_path / "runs"
+    judging = pipeline.certify
+
+    def judged_later(*given, **options):
+        claim = read_json(output / "digits.unfinished" / "looks" / "claim.json")
+        assert claim["levels"] == pytest.approx([options["level"], 0.01])
+        assert counts_of(begun(output / "digits.unfinished")[0]) == {}
+        return judging(*given, **options)
+
+    monkeypatch.setattr(pipeline, "certify", judged_later)
+    assert start(monkeypatch, *TINY, "--looks", "2", "--margin", "0.002", "--output", output) == 0
+    assert "2 looks spend 4 %, 1 % of the 5 %" in capsys.readouterr().err
+    folder = output / "digits"
+    result, looks, [first] = (RunResult.load(folder / "run.json"), load_looks(folder),
+                              begun(folder))
+    assert looks.energies == [one.design.energy for one in result.judged]
+    assert counts_of(first) == {number: [Counts.of(one) for one in judged.certificates]
+                                for number, judged in enumerate(result.judged)}
+    assert not any(one.certified for one in result.judged)
+    assert run_main(pool.main, monkeypatch, "continue", folder, "--images", "digits:train",
+                    "--limit", "100") == 0
+    assert f"of {result.certificate.n + 100} images" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("noise", [0, 1e-6])

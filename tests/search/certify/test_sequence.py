@@ -4,26 +4,16 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
+from search.certify.paired_test import ALPHA
 from search.certify.sequence import (
     FIRST_SHARE,
     MAX_SEQUENCE,
-    expected_saving,
     mean_saving,
     plan_sequence,
     shares,
 )
-
-
-def splits(*rows):
-    return np.array(rows, bool)
-
-
-def test_the_last_design_before_the_first_failure_is_kept():
-    passes = splits([1, 1, 1], [1, 0, 1], [0, 1, 1])
-    assert expected_saving(passes, [0.1, 0.2, 0.4], [0, 1, 2]) == pytest.approx((0.4 + 0.1) / 3)
-    assert expected_saving(passes, [0.1, 0.2, 0.4], [2]) == pytest.approx(0.4)
-    assert expected_saving(passes, [0.1, 0.2, 0.4], []) == 0
 
 
 @pytest.mark.parametrize("count", range(9))
@@ -43,43 +33,55 @@ def test_a_failure_costs_what_it_would_have_handed_on():
     assert mean_saving(p_values[:, :0], [], 0.05) == 0
 
 
+def splits(*rows):
+    """Return p-values of designs that pass, or do not, whatever their level is."""
+    return 1.0 - np.array(rows, float)
+
+
 def test_a_design_that_surely_passes_goes_first():
-    passes = splits([1, 1], [1, 0])
-    assert plan_sequence(passes, [0.3, 0.5]) == [0, 1]
+    assert plan_sequence(splits([1, 1], [1, 0]), [0.3, 0.5], ALPHA) == [0, 1]
 
 
 def test_a_cheaper_design_that_always_passes_stands_alone():
-    assert plan_sequence(splits([1, 1], [0, 1]), [0.3, 0.5]) == [1]
+    assert plan_sequence(splits([1, 1], [0, 1]), [0.3, 0.5], ALPHA) == [1]
 
 
-def test_what_only_ends_the_sequence_is_left_out():
-    # The second design fails where the third would have passed.
-    passes = splits([1, 1, 1], [1, 0, 1], [1, 0, 1], [1, 0, 0])
-    assert plan_sequence(passes, [0.2, 0.25, 0.4]) == [0, 2]
+def test_what_takes_level_from_others_is_left_out():
+    """The second design hardly ever passes; alone at 5 % the third does half of the time."""
+    p_values = np.array([[0.0, 1.0, 0.04], [0.0, 1.0, 0.9]])
+    assert plan_sequence(p_values, [0.2, 0.25, 0.4], ALPHA) == [0, 2]
+    # A fixed sequence would leave it at 5 % behind the first. Here it has 2.5 % and the first's.
+    assert mean_saving(p_values[:, [0, 2]], [0.2, 0.4], ALPHA) == pytest.approx(0.3)
+
+
+def test_a_design_behind_a_likely_failure_is_planned_for_what_is_its_own():
+    """Behind a failure half of the level is left: a fixed sequence would see nothing there."""
+    p_values = np.array([[0.0, 0.9], [0.9, 0.02], [0.9, 0.02]])
+    assert plan_sequence(p_values, [0.3, 0.4], ALPHA) == [0, 1]
+    assert mean_saving(p_values, [0.3, 0.4], ALPHA) == pytest.approx((0.3 + 0.4 + 0.4) / 3)
 
 
 def test_designs_that_save_nothing_are_never_judged():
-    assert plan_sequence(splits([1, 1, 1]), [0.0, -0.1, 0.2]) == [2]
-    assert plan_sequence(splits([1, 0]), [-0.1, 0.2]) == []
-    assert plan_sequence(np.zeros((5, 0), bool), []) == []
+    assert plan_sequence(splits([1, 1, 1]), [0.0, -0.1, 0.2], ALPHA) == [2]
+    assert plan_sequence(splits([1, 0]), [-0.1, 0.2], ALPHA) == []
+    assert plan_sequence(np.zeros((5, 0)), [], ALPHA) == []
 
 
 def test_no_more_are_judged_than_asked_for():
-    passes = np.tri(9, dtype=bool)  # the more a design saves, the less often it passes
-    assert len(plan_sequence(passes, np.arange(1, 10) / 10)) == MAX_SEQUENCE
-    assert len(plan_sequence(passes, np.arange(1, 10) / 10, longest=2)) == 2
+    passes = splits(*np.tri(9))  # the more a design saves, the less often it passes
+    assert len(plan_sequence(passes, np.arange(1, 10) / 10, ALPHA)) == MAX_SEQUENCE
+    assert len(plan_sequence(passes, np.arange(1, 10) / 10, ALPHA, longest=2)) == 2
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_as_good_as_the_best_of_all_sequences(seed):
     generator = np.random.default_rng(seed)
     damage = np.sort(generator.uniform(0, 1, 7))
-    passes = (generator.normal(size=(300, 1)) + generator.normal(size=(300, 7)) / 2
-              < 1.5 - 2 * damage)
+    p_values = norm.cdf(generator.normal(size=(300, 1)) + generator.normal(size=(300, 7)) / 2
+                        - 3.5 + 2.5 * damage)
     saved = damage + 0.3
-    best = max(expected_saving(passes, saved, order) for size in range(MAX_SEQUENCE + 1)
-               for order in combinations(range(7), size))
-    found = plan_sequence(passes, saved)
+    best = max(mean_saving(p_values[:, order], saved[list(order)], ALPHA)
+               for size in range(MAX_SEQUENCE + 1) for order in combinations(range(7), size))
+    found = plan_sequence(p_values, saved, ALPHA)
     assert found == sorted(found)
-    assert len(found) <= MAX_SEQUENCE
-    assert expected_saving(passes, saved, found) >= 0.995 * best
+    assert mean_saving(p_values[:, found], saved[found], ALPHA) >= 0.995 * best

@@ -67,7 +67,7 @@ def test_what_is_claimed_is_fixed_before_the_pool_is_run(folder, tmp_path, monke
 
 
 @pytest.mark.parametrize(("words", "message"), [
-    (["--pool", "digits:search"], "must be unseen, but 300 of its images were calibrated,"),
+    (["--pool", "digits:search"], "must be unseen, but 300 of them were calibrated,"),
     (["--pool", "digits:train", "--margin", "1.5"], "--margin must be a fraction|margin must"),
 ])
 def test_a_pool_that_cannot_certify_is_refused(folder, tmp_path, monkeypatch, capsys, words,

@@ -25,19 +25,20 @@ SAFE, BOLD = candidate("safe", 0.8), candidate("bold", 0.7)
 class Split:
     """A certify split on which each design loses the images it is told to."""
 
-    def __init__(self, lost):
+    def __init__(self, lost, classes=7):
         self.labels, self._lost = np.zeros(CERTIFIED, int), lost
+        self._classes = classes
 
     def logits(self, mapping, *, done):
         done(CERTIFIED)
         answers = np.zeros(CERTIFIED, int)
         answers[:self._lost.get(mapping.get("layer"), 0)] = 1
-        return np.eye(7, dtype=np.float32)[answers]
+        return np.eye(self._classes, dtype=np.float32)[answers]
 
 
-def judged(lost, *designs, parts=("top1",)):
+def judged(lost, *designs, parts=("top1",), classes=7):
     return certify([Judged(design=design, found_by=("made-up",), chance=0.5, lost=(1.0,),
-                           gained=(1.0,)) for design in designs], [Split(lost)], EXACT,
+                           gained=(1.0,)) for design in designs], [Split(lost, classes)], EXACT,
                    margins=[MARGIN] * len(parts), parts=parts, watch=Watch())
 
 
@@ -87,3 +88,26 @@ def test_agreement_looks_at_no_label():
     assert certificate.wording == "at most 1.0 % answered otherwise (certified, 95 %)"
     assert (certificate.exact_right, certificate.lost, certificate.gained) == (CERTIFIED, 3, 0)
     assert more.kept == EXACT
+
+
+def test_top1_and_top5_are_told_of_more_than_ten_classes():
+    found = judged({"safe": 8}, SAFE, parts=("top5",), classes=11)
+    [certificate] = found.judged[0].certificates
+    assert certificate.beside == {"top1": (1.0, 1 - 8 / CERTIFIED), "top5": (1.0, 1.0)}
+    first, second = judged({"safe": 8}, SAFE, parts=("top1", "top5"), classes=11).certificates
+    assert (first.beside["top1"], second.beside) == ((1.0, 1.0), {})  # of the exact array
+    assert judged({"safe": 8}, SAFE, classes=10).certificates[0].beside == {}
+
+
+def test_a_score_is_judged_by_bets(tmp_path):
+    """A score that falls from 1 to 0.9 on 80 of 800 images: a mean of 0.01 is lost."""
+    path = tmp_path / "score.py"
+    path.write_text("def mine(outputs, label):\n    return 0.9 + outputs[label] / 10\n")
+    few, more = (judged({"safe": images}, SAFE, parts=(f"score:{path}:mine",))
+                 for images in (8, 80))
+    [certificate] = few.certificates
+    assert certificate.wording == "at most 1.0 points of the score lost (certified, 95 %)"
+    assert (certificate.lost, certificate.gained) == (pytest.approx(0.8), 0)
+    assert -0.01 <= certificate.lower_bound < -0.001
+    assert more.kept == EXACT
+    assert more.judged[0].certificates[0].wording == "not certified"

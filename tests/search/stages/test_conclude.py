@@ -133,24 +133,28 @@ def test_predictions_are_held_against_what_was_measured():
     assert (facts.pairs_used, facts.studied) == (False, False)
 
 
+def constants_of(one):
+    return constants(one.networks, one.fits, one.verdict.kept.mapping)
+
+
 def test_compensation_is_told_of_the_design_that_is_kept():
     facts = concluded().compensation
     assert facts.layers == {"a/x": "affine", "a/y": "none", "b/x": "affine"}
     assert (facts.corrected, facts.pairs, facts.passes, facts.charge) == (3, 6, 3, 3.5)
     assert (facts.right, facts.plain_right) == (47, 40)
     assert (facts.damage, facts.plain_damage) == pytest.approx((0.2, 3.0))
-    assert constants(found()) == {"a/x": {"bias": [1]}, "b/x": {"bias": [1]}}
+    assert constants_of(found()) == {"a/x": {"bias": [1]}, "b/x": {"bias": [1]}}
 
 
 def test_what_was_not_done_is_not_told():
     run = concluded(fits=[None, None], compared=None, predictions=Predictions())
     assert (run.compensation, run.calibration, run.sensitivity) == (None, None, {})
-    assert constants(found(fits=[None, None])) == {}
+    assert constants_of(found(fits=[None, None])) == {}
 
 
 def test_where_the_exact_design_is_kept_it_has_no_constants():
     verdict = replace(found().verdict, kept=found().exact)
-    assert constants(found(verdict=verdict)) == {}
+    assert constants_of(found(verdict=verdict)) == {}
     run = concluded(verdict=verdict)
     assert run.kept == run.exact
     problem = found().costs.problem

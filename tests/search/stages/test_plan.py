@@ -12,7 +12,7 @@ from search.certify.forecast import simulate
 from search.certify.paired_test import ALPHA, certify_in_order, holds, p_value
 from search.measure.designs import Measured
 from search.report.record import Candidate, MethodResult
-from search.stages.plan import REFITTED, TIE, finalists, foresee, plan, pool
+from search.stages.plan import LESS_AREA, REFITTED, TIE, finalists, foresee, plan, pool
 from search.stages.records import Pooled, Searched
 
 EXACT_RIGHT, SEARCHED, CERTIFIED, MARGIN = 297, 300, 800, 0.01
@@ -133,6 +133,16 @@ def test_why_less_area_was_not_taken_is_known():
     assert (one.design, one.smaller) == (large, None)
 
 
+def test_a_design_of_nearly_the_same_area_is_not_called_smaller():
+    """0.951 and 0.949 round to different tenths."""
+    large, hardly = candidate("large", 0.7, area=0.951), candidate("hardly", 0.75, area=0.949)
+    [one] = made([large, hardly], [answered(1e-4), answered(1e-4)]).sequence
+    assert (one.design, one.smaller) == (large, None)
+    less = candidate("less", 0.75, area=0.951 - LESS_AREA)
+    [one] = made([large, less], [answered(1e-4), answered(1e-4)]).sequence
+    assert one.smaller == less
+
+
 def test_the_forecast_of_each_design_is_told():
     history = [candidate("safe", 0.8), candidate("bold", 0.6)]
     found = made(history, [answered(1e-4), answered(4e-3)])
@@ -152,21 +162,22 @@ def rejects(lost, gained, level):
 
 @pytest.mark.parametrize("overlap", [False, True], ids=["independent", "same images"])
 def test_false_certificates_of_planned_orders_are_within_five_percent(monkeypatch, overlap):
-    """2,000 runs, searched, planned and certified; half of the designs truly lose the margin."""
+    """1,200 runs, searched, planned and certified; half of the designs truly lose the margin."""
     monkeypatch.setattr(forecast, "simulate", lambda *given, splits, seed: simulate(
         *given, splits=50, seed=seed))
-    runs, false, true = 2000, 0, 0
+    runs, false, true = 1200, 0, 0
     generator = np.random.default_rng(5)
     loss = np.array([0.0, 0.002, 0.004, 0.0101, 0.0101, 0.0115])
     p_lost, p_gained = 0.004 + loss, np.full(6, 0.004)
-    history = [candidate(f"design{index}", 0.8 - 0.02 * index) for index in range(6)]
+    history = [candidate(f"design{index}", 0.9 - 0.15 * index) for index in range(6)]
     for _ in range(runs):
         lost, gained = (drawn(generator, SEARCHED, p, overlap) for p in (p_lost, p_gained))
         right = EXACT_RIGHT - lost + gained
         tried = [candidate(f"design{index}", one.energy, int(right[index]))
                  for index, one in enumerate(history)]
-        answers = [answered(loss[index] + 0.004, right=int(right[index]), lost=int(lost[index]))
-                   for index in range(6)]
+        # The forecast takes bad designs for better than they are, so they are often judged.
+        answers = [answered(loss[index] / 20 + 0.002, right=int(right[index]),
+                            lost=int(lost[index])) for index in range(6)]
         lost, gained = (drawn(generator, CERTIFIED, p, overlap) for p in (p_lost, p_gained))
 
         def judge(index, level, lost=lost, gained=gained):

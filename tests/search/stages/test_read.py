@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hw.common.errors import InputError, ToolError
 from hw.multipliers import EXACT, get
 from hw.ppa.mapping.stored_pes import result_path, results_folder
+from models.data import load_digits_split
 from search.problem.multipliers import choose_multipliers
-from search.problem.workload import DEFAULT_MODEL, NetworkSource, Workload, single
+from search.problem.workload import DEFAULT_MODEL, SPLITS, NetworkSource, Workload, single
 from search.run import _parser, options_of
 from search.stages import read as stage
+from sim.data.images import UNLABELLED
 
 
 def emit(multipliers, psum_width, dataflow):
@@ -98,3 +101,38 @@ def test_pes_that_are_stored_nowhere_are_mapped_unless_a_folder_is_named(
         read(replace(options, pe_form="2x1"))
     with pytest.raises(ToolError, match=r"^No synthesis result for 'mul8u_exact'"):
         read(replace(options, pe_form="2x1", pes=tmp_path))
+
+
+def test_images_need_labels_unless_no_label_counts(options, tmp_path):
+    files = {}
+    for split in SPLITS:
+        files[split] = str(tmp_path / f"{split}.npz")
+        np.savez(files[split], x=load_digits_split(split).images)
+    own = replace(options, workload=single(DEFAULT_MODEL, None, files), margin=0.02)
+    with pytest.raises(InputError, match=r"calibrate\.npz: data must be an \.npz file with arrays"):
+        read(own)
+    splits, = read(replace(own, metric="agreement")).splits
+    assert [len(data.labels) for _name, data in splits] == [97, 300, 800]
+    assert all((data.labels == UNLABELLED).all() for _name, data in splits)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"looks": 0}, r"^Looks must be 1 to 5, not 0$"), ({"looks": 6}, r"^Looks must be 1 to 5"),
+    ({"metric": "miou"}, r"^Metric must be a mean over independent samples, not miou"),
+    ({"metric": "agreement"}, r"^Metric agreement must have a margin, the share of images"),
+    ({"metric": "score:none.py:mine", "margin": 0.01}, r"^none\.py: must be a Python file")])
+def test_claims_that_cannot_be_judged_are_refused(options, change, message):
+    with pytest.raises(InputError, match=message):
+        replace(options, **change)
+
+
+def test_a_score_has_no_looks_and_must_have_a_margin(options, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("def mine(outputs, label): return 1\n")
+    metric = f"score:{path}:mine"
+    with pytest.raises(InputError, match=r"must have a margin, the mean score that may be lost"):
+        replace(options, metric=metric)
+    with pytest.raises(InputError, match=r"^Looks must be 1 for a score"):
+        replace(options, metric=metric, margin=0.01, looks=2)
+    found = replace(options, metric=metric, margin=0.01)
+    assert (found.parts, found.allowed_loss) == ((metric,), 0.01)

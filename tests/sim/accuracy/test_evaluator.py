@@ -118,7 +118,7 @@ def test_unknown_names_are_refused(network, data, mapping, message):
 ])
 def test_labels_that_do_not_fit_are_refused(network, data, labels, message):
     with pytest.raises(InputError, match=message):
-        Evaluator(network, data[0], labels).logits({})
+        Evaluator(network, data[0], labels).right({})
 
 
 def test_a_set_of_mappings_is_walked_as_a_trie(network, data):
