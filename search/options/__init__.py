@@ -108,7 +108,9 @@ class Options:
                 if self.metric == AGREEMENT else "mean score that may be lost"
             raise InputError(f"Metric {self.metric} must have a margin, the {what}, not none; "
                              "give --margin")
-        self.bank()
+        if self.bank().dataflow.recoded:
+            raise InputError("PE form must be one that every multiplier has, not "
+                             f"{self.pe_form}, which is of the exact one alone")
         for name in self.compare:
             get_method(name)
         get_method(self.method).with_options(self.method_options)
