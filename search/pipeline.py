@@ -152,9 +152,12 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
                 for method in options.methods if method.name in charges]
     pooled = pool(searched)
     prospects = final = foresee(pooled, forecast, needed=task.needed)
+    refits, refit_seconds = 0, 0.0
     if options.compensation != NONE:
         candidates = finalists(pooled, task.needed)
+        started = time.perf_counter()
         fits = refit(candidates, networks, fits, multipliers, watch=watch)
+        refits, refit_seconds = len(candidates), time.perf_counter() - started
         runs = {split: refitted_runs(every, fits) for split, every in runs.items()}
         final = foresee(remeasured(candidates, partial(
             compare, runs=runs["search"], references=references, parts=options.parts)),
@@ -168,7 +171,7 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
         networks=networks, charges=charges, fits=fits, costs=costs, baseline=exact_arrays,
         metric=options.parts, references=references, exact=exact, predictions=predictions,
         searched=searched, offers=offers, expected=planned.expected, verdict=verdict,
-        margins=margins, compared=None)
+        margins=margins, compared=None, refits=refits, refit_seconds=refit_seconds)
     if options.compensation == NONE:
         return found
     kept = [verdict.kept.mapping]

@@ -242,7 +242,7 @@ def _network_summary(judged: JudgedNetwork) -> dict[str, object]:
 def _judged_summary(one: Judged) -> dict[str, object]:
     return {
         "energy": one.design.energy, "area": one.design.area, "arrays": list(one.design.arrays),
-        "found_by": list(one.found_by), "verdict": one.verdict,
+        "found_by": list(one.found_by), "verdict": one.verdict, "refitted": one.refitted,
         "forecast": {"chance": one.chance, "lost": list(one.lost), "gained": list(one.gained)},
         "networks": [{name: getattr(found, name) for name in (
             "n", "lost", "gained", "level", "lower_bound", "margin", "certified")}
@@ -302,6 +302,10 @@ def _print_judged(result: RunResult) -> None:
         print(f"  {'':9} {design.energy:7.3f} {design.area:5.3f} {100 * one.chance:4.0f} % "
               f"{forecast_counts(one):>24} {found_counts(one):>6} {level_of(one):>7} "
               f"{bounds(one):>8}  {one.verdict:14} {', '.join(one.found_by)}")
+    if own := result.compensation:
+        print(f"  refitted  {counted(own.refits, 'design')} on the inputs that layers really have, "
+              f"{own.refit_passes:.0f} passes over the calibration images, {own.refit_seconds:.1f} "
+              f"s; kept by {sum(one.refitted for one in result.judged)} of those judged")
     for line in outlook(result):
         print(f"  short of  {line}")
 

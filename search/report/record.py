@@ -243,7 +243,8 @@ class Judged:
     found_by : the methods that measured it. chance : that it passes, by the forecast, were it
     judged alone. lost, gained : images that the forecast expects, of each claim. certificates :
     of each claim; empty before it is judged. smaller : the cheapest design of less area that is as
-    harmless, None where there is none.
+    harmless, None where there is none. refitted : it was judged with constants of its own, fitted
+    on the inputs that its layers have.
     """
 
     design: Candidate
@@ -253,6 +254,7 @@ class Judged:
     gained: tuple[Amount, ...]
     certificates: tuple[Certificate, ...] = ()
     smaller: Candidate | None = None
+    refitted: bool = False
 
     @property
     def certified(self) -> bool:
@@ -323,10 +325,14 @@ class CompensationFacts:
     (layer, multiplier) were given other constants. right, damage : with them, of all networks;
     plain : without.
     charge : evaluations that fitting cost, as many passes of the calibration images.
+    refits : designs that were fitted once more, which took refit_passes over those images.
     """
 
     kind: str
     passes: Amount
+    refits: Count
+    refit_passes: Amount
+    refit_seconds: Amount
     charge: Amount
     corrected: Count
     pairs: Count

@@ -41,7 +41,8 @@ def conclude(found: Found, *, name: str, networks: Sequence[NetworkFacts],
         layers=[LayerFacts.of(layer, called) for one in found.networks
                 for layer, called in zip(one.network.layers, one.layers, strict=True)],
         multipliers=found.costs.facts, exact=found.exact, exact_forms=found.baseline.forms,
-        methods=methods, judged=found.verdict.judged, expected=found.expected,
+        methods=methods, judged=[replace(one, refitted=_refitted(found, one.design.mapping))
+                                 for one in found.verdict.judged], expected=found.expected,
         kept=found.verdict.kept, certificates=found.verdict.certificates,
         calibration=_calibration(found), compensation=_compensation(found),
         sensitivity={} if alone is None else _by_name(problem, alone),
@@ -69,6 +70,12 @@ def constants(networks: Sequence[Quantised], fits: Sequence[Compensated | None],
     return {one.prefix + layer: correction.to_dict()
             for one, own in zip(networks, fits, strict=True) if own is not None
             for layer, correction in own.corrections(own_layers(one.prefix, mapping)).items()}
+
+
+def _refitted(found: Found, mapping: Mapping[str, str]) -> bool:
+    """Return whether a design has fits of its own in any network."""
+    return any(fits is not None and fits.own(own_layers(one.prefix, mapping)) is not None
+               for one, fits in zip(found.networks, found.fits, strict=True))
 
 
 def _by_name(problem: Problem, values: npt.NDArray[Any]) -> dict[str, dict[str, float]]:
@@ -106,7 +113,9 @@ def _compensation(found: Found) -> CompensationFacts | None:
     kept = [fit for _one, fits, _mapping in fitted
             for row in fits.fits.values() for fit in row.values()]
     return CompensationFacts(
-        kind=fitted[0][1].kind, passes=fitted[0][1].passes,
+        kind=fitted[0][1].kind, passes=fitted[0][1].passes, refits=found.refits,
+        refit_passes=sum(fits.refit_passes for _one, fits, _mapping in fitted),
+        refit_seconds=found.refit_seconds,
         charge=found.charges[found.chosen].compensation,
         corrected=sum(fit.correction is not None for fit in kept), pairs=len(kept),
         layers={one.prefix + layer: fit.kept for one, fits, mapping in fitted

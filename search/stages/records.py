@@ -100,13 +100,15 @@ class Compensated:
 
     kind : one of `search.measure.fit_kinds.KINDS`. fits : layer -> multiplier -> what was fitted.
     passes : over the calibration images that the fits took. refits : designs of this network, by
-    `search.measure.designs.key`, that have fits of their own: layer -> fit.
+    `search.measure.designs.key`, that have fits of their own: layer -> fit. refit_passes : over
+    the calibration images that finding those took.
     """
 
     kind: str
     fits: Mapping[str, Mapping[str, LayerFit]]
     passes: float
     refits: Mapping[str, Mapping[str, LayerFit]] = field(default_factory=dict, repr=False)
+    refit_passes: float = 0.0
     _layers: OrderedDict[tuple[str, str], MappedLayer] = field(
         default_factory=OrderedDict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -288,7 +290,8 @@ class Found:
     charges : of each method. fits : None for a network without any. metric : its parts. searched :
     of each method, the chosen one last; offers : what each would hand over. expected : mean energy
     that the plan would leave. margins : of each claim. compared : the kept design on the search
-    splits, as it is and where layers keep their own constants; None where they do.
+    splits, as it is and where layers keep their own constants; None where they do. refits :
+    designs that were fitted once more, and refit_seconds, the time that it took.
     """
 
     networks: Sequence[Quantised]
@@ -306,6 +309,8 @@ class Found:
     verdict: Verdict
     margins: Sequence[float]
     compared: tuple[Measured, Measured] | None
+    refits: int = 0
+    refit_seconds: float = 0.0
 
     @property
     def chosen(self) -> str:

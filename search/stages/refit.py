@@ -25,6 +25,9 @@ from sim.tables import pe_table
 Mappings = Sequence[Mapping[str, str]]
 
 
+PASSES = 2.0  # of each design: with its fits as they were, and with new lines
+
+
 def refit(designs: Sequence[Pooled], networks: Sequence[Quantised],
           fits: Sequence[Compensated | None], multipliers: Mapping[str, Multiplier], *,
           watch: Watch) -> tuple[Compensated | None, ...]:
@@ -43,7 +46,7 @@ def refit(designs: Sequence[Pooled], networks: Sequence[Quantised],
             if again.kept:
                 found[key(own)] = {**fitted.of(own), **again.layers}
             progress.advance()
-        return replace(fitted, refits=found)
+        return replace(fitted, refits=found, refit_passes=1 + PASSES * len(designs))
 
     return watch.each("refitting what may be certified", [len(designs)] * len(networks),
                       one_network, networks, fits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from hw.common.errors import InputError, unknown_name
 from hw.common.progress import task
-from sim.compensation.chosen_weights import Products, Terms, choose_weights
+from sim.compensation.chosen_weights import Products, Terms, check_terms, choose_weights
 from sim.compensation.correction import Correction, with_weights
 from sim.compensation.divergence import logit_divergence
 from sim.compensation.fold import fold
@@ -112,10 +112,9 @@ class Calibration:
         quiet : bool
             Show no progress.
 
-        Raises InputError for an unknown kind or layer.
+        Raises InputError for an unknown kind or layer, or one with more terms than memory for them.
         """
-        if kind not in KINDS:
-            raise unknown_name("kind of compensation", kind, KINDS)
+        self._check(kind, tables)
 
         def fit_layer(layer: MappedLayer, table: Table, states: Sequence[State]) -> LayerFit:
             with threadpool_limits(limits=1, user_api="blas"):
@@ -203,8 +202,7 @@ class Calibration:
         tables : layer -> name -> int32[256, 256]; layers that are not named are passed over.
         kind, measured : as for `fit`.
         """
-        if kind not in KINDS:
-            raise unknown_name("kind of compensation", kind, KINDS)
+        self._check(kind, tables)
         network, done = self.network, 0
         states: list[State] = [network.start(batch) for batch in self._batches]
         for layer in network.layers:
@@ -229,6 +227,15 @@ class Calibration:
                         network.threads)
             yield layer.name, found
             done = step
+
+    def _check(self, kind: str, layers: Container[str]) -> None:
+        """Refuse a kind that there is not, and layers that are too large to choose weights of."""
+        if kind not in KINDS:
+            raise unknown_name("kind of compensation", kind, KINDS)
+        if KINDS[kind][0] == CHOSEN:
+            for layer in self.network.layers:
+                if layer.name in layers:
+                    check_terms(layer.name, layer.k)
 
     def _inputs(self, layer: MappedLayer, states: Sequence[State], *, counted: bool = False
                 ) -> _Inputs:
@@ -286,13 +293,14 @@ class Calibration:
         yield "weights", with_weights(layer, codes[layer.weight_codes])
         if weights == CHOSEN:
             products = Products.of(
-                code_table(table, layer.act_values, layer.weight_values)[:, offered])
-            wanted = self.network.row_sums(layer, inputs.fitted)
+                code_table(table, layer.act_values, layer.weight_values), offered)
+            product = self.network.product(layer, table)
+            wanted = np.split(self.network.row_sums(layer, inputs.fitted), layer.groups, axis=1)
             yield "chosen", with_weights(layer, np.stack([
-                offered[choose_weights(terms, products, own, target)].astype(np.uint8)
-                for terms, own, target in zip(
-                    inputs.terms, layer.weights.astype(np.float32),
-                    np.split(wanted, layer.groups, axis=1), strict=True)]))
+                choose_weights(terms, products, own, target, partial(product.matmul, rows))
+                for terms, own, target, rows in zip(
+                    inputs.terms, layer.weights.astype(np.float32), wanted, inputs.fitted,
+                    strict=True)]))
 
     def _error(self, layer: MappedLayer, option: _Option) -> float:
         """Return the mean squared difference from the exact network's output, held out."""

@@ -5,30 +5,36 @@ For each output channel the codes w' are wanted that leave the least error of th
     variance over rows of (sum over k of a[k] * w[k] - s * sum over k of P[a[k], w'[k]])
 
 over activations a that the layer sees, where P are the products of stored bytes as the PE forms
-them. The mean of the error and the slope s are what the requantiser makes up for. Two passes go
-through the terms k, those that vary most first:
+them. The mean of the error and the slope s are what the requantiser makes up for. Two steps:
 
 1. Optimal brain quantisation (Frantar et al., "OPTQ", ICLR 2023), with products in place of a grid:
    code c counts as the weight g = <a, P[:, c]> / <a, a>, and with the noise of its products,
    |P[:, c] - g * a|**2. What a code misses, later terms make up for through the covariance of the
-   activations.
-2. Coordinate descent in the true products: each term gets the code that leaves least error while
-   all others stay as they are. The covariance is drawn towards its diagonal, the more the fewer
-   rows there are, since codes that fit few rows fit them by chance.
+   activations (`sim.compensation.nearest_plane`); those that vary most come first.
+2. Coordinate descent in the true products (`sim.compensation.descent`): each term gets the code
+   that leaves least error while all others stay as they are. The covariance is drawn towards its
+   diagonal, the more the fewer rows there are, since codes that fit few rows fit them by chance.
+
+All CPUs choose the same bytes: what libraries sum is whole numbers below 2**53, everything else is
+summed in loops of our own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cholesky, lapack
 
-from sim.compensation.descent import descend, propagate, subtract_sums
-from sim.compensation.moments import SLOPES
+from hw.common.memory import require_memory
+from sim.compensation.descent import FUNCTIONS, descend, find_moments
+from sim.compensation.lanes import LANES, SUMS
+from sim.compensation.moments import SLOPES, Moments
+from sim.compensation.nearest_plane import factorise, round_weights
+from sim.compensation.product_basis import product_basis
 
 Bytes = npt.NDArray[np.uint8]
 Reals = npt.NDArray[np.float64]
@@ -38,8 +44,10 @@ Sums = npt.NDArray[np.int32]
 DAMPING = 0.01  # added to the covariance's diagonal, in mean variances: singular ones are inverted
 COMMON = 0.01  # share of a term's activations that is taken to be the layer's: none is constant
 SWEEPS = 3  # of the descent; the first does half of what there is to be gained
-CHANNELS = 64  # descended together: their residuals stay in the caches
-ROWS = 1024  # multiplied at a time
+MANY, SWEEPS_OF_MANY = 2**20, 2  # weights; the third sweep takes 1 % off their error
+DESCENDED = 3_600_000  # activations that the descent goes through; of more, some rows
+CHANNELS = 64  # rounded together
+ROWS = 1024  # multiplied at a time by the covariance
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,26 +56,27 @@ class Terms:
 
     Parameters
     ----------
-    acts : uint8[k, m]
-        Stored bytes, a row for each term.
-    counts : float64[k, 256]
-        How often each term sees each byte.
-    shares : float64[k, 256]
-        How often it is taken to see it; rows add up to 1.
-    centred : float64[k, 256]
-        Shares times the byte's value less the term's mean.
+    stride : int
+        Of rows that the descent goes through.
+    acts : uint8[k, ceil(m / stride)]
+        Stored bytes on those rows, one after another for each term.
+    sampled_counts, counts : float64[k, 256]
+        How often each term sees each byte on those rows, and on all.
+    values : float64[256]
+        Of each stored byte.
     variance : float64[k]
-        Of the values under `shares`, positive.
+        Of the values, positive; see `_Codes`.
     order : int64[k]
         Terms, those that vary most first.
     feedback : float32[k, k]
-        Of terms in that order, what a weight changes by when one before it is missed by 1.
+        U of `sim.compensation.nearest_plane`, for terms in the opposite of that order.
     """
 
+    stride: int
     acts: Bytes
+    sampled_counts: Reals
     counts: Reals
-    shares: Reals
-    centred: Reals
+    values: Reals
     variance: Reals
     order: npt.NDArray[np.int64]
     feedback: Singles
@@ -76,15 +85,42 @@ class Terms:
     def of(cls, rows: Bytes, values: npt.NDArray[np.int16]) -> Terms:
         """Return them for rows uint8[m, k]; values : of each stored byte, int16[256]."""
         acts, real = np.ascontiguousarray(rows.T), values.astype(float)
-        counts = np.stack([np.bincount(term, minlength=256) for term in acts]).astype(float)
-        shares = (1 - COMMON) / len(rows) * counts + COMMON / counts.sum() * counts.sum(axis=0)
-        centred = shares * (real - (shares @ real)[:, None])
-        variance = centred @ real
+        stride = math.ceil(acts.size / DESCENDED)
+        sampled = np.ascontiguousarray(acts[:, ::stride])
+        counts, own = _counts(acts), _counts(sampled)
+        seen = np.stack([real, real ** 2], axis=1)
+        mean, square = _mixed(counts, seen).T
+        variance = square - mean ** 2
         # A layer that never changes is as good with any weights.
-        variance = np.where(variance > 0, variance, 1.0)
+        variance = np.where(variance > 1e-9 * square, variance, 1.0)
         order = np.argsort(-variance, kind="stable")
-        return cls(acts=acts, counts=counts, shares=shares, centred=centred, variance=variance,
-                   order=order, feedback=_feedback(_covariance(acts[order], real)))
+        feedback = _feedback(_covariance(acts[order[::-1]], real))
+        return cls(stride=stride, acts=sampled, sampled_counts=own, counts=counts, values=real,
+                   variance=variance, order=order, feedback=feedback)
+
+
+def check_terms(layer: str, terms: int) -> None:
+    """Refuse a layer whose covariances would not fit in memory; terms : of one of its sums.
+
+    Raises InputError with both sizes.
+    """
+    require_memory(20 * terms ** 2, f"Choosing weights of layer {layer!r} ({terms} terms)")
+
+
+def _counts(acts: Bytes) -> Reals:
+    return np.stack([np.bincount(term, minlength=256) for term in acts]).astype(float)
+
+
+def _mixed(counts: Reals, functions: Reals) -> Reals:
+    """Return the mean of functions [256, f] of the bytes that each term is taken to see, [k, f].
+
+    A part is what the whole layer sees. Functions are whole numbers and so, below 2**53, are their
+    sums: in any order the same bits.
+    """
+    rows, whole = counts[0].sum(), counts.sum(axis=0)
+    common = whole.astype(np.int64) @ functions.astype(np.int64)
+    return np.asarray((1 - COMMON) / rows * (counts @ functions)
+                      + COMMON / whole.sum() * common.astype(float))
 
 
 def _covariance(acts: Bytes, values: Reals) -> Reals:
@@ -101,41 +137,35 @@ def _covariance(acts: Bytes, values: Reals) -> Reals:
 
 
 def _feedback(covariance: Reals) -> Singles:
-    """Return the rows of the Cholesky factor of the inverse, each divided by its diagonal."""
+    """Return U of the damped covariance."""
     mean = float(np.trace(covariance)) / len(covariance)
     covariance[np.diag_indices_from(covariance)] += DAMPING * mean if mean > 0 else 1.0
-    inverse, _info = lapack.dpotri(cholesky(covariance), overwrite_c=True)
-    factor = cholesky(inverse, overwrite_a=True)  # which reads the upper half, as dpotri fills it
-    factor /= np.diag(factor)[:, None].copy()
-    return _single(factor)
+    factorise(covariance)
+    return _single(covariance)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Products:
     """Products of each activation byte with each code that a weight may have.
 
-    columns : float64[256, codes]. different : float32[256, columns], those that differ by more than
-    their sign; of code c column `which[c]`, times `sign[c]`. Half of the codes or fewer: PEs
-    multiply sign and magnitude, and circuits of lower precision do not tell all codes apart.
+    columns : float64[256, codes], all different. bytes : uint8[codes], of codes with equal products
+    the first.
     """
 
     columns: Reals
-    different: Singles
-    which: npt.NDArray[np.int64]
-    sign: Singles
+    bytes: Bytes
 
     @classmethod
-    def of(cls, products: Sums) -> Products:
-        """Return them for int32[256, codes]."""
-        first = products[(products != 0).argmax(axis=0), np.arange(products.shape[1])]
-        sign = np.where(first < 0, -1, 1)
-        different, which = np.unique(products * sign, axis=1, return_inverse=True)
-        return cls(columns=products.astype(float), different=_single(different),
-                   which=which.reshape(-1).astype(np.int64), sign=_single(sign))
+    def of(cls, products: Sums, offered: npt.NDArray[np.int64]) -> Products:
+        """Return them for int32[256, 256] and the bytes that may be stored."""
+        _columns, first = np.unique(products[:, offered], axis=1, return_index=True)
+        kept = offered[np.sort(first)]
+        return cls(columns=products[:, kept].astype(float), bytes=kept.astype(np.uint8))
 
 
-def choose_weights(terms: Terms, products: Products, weights: Singles, target: Sums) -> Bytes:
-    """Return the code to use for each weight, uint8[k, n]: a column of the products.
+def choose_weights(terms: Terms, products: Products, weights: Singles, target: Sums,
+                   sums: Callable[[Bytes], Sums]) -> Bytes:
+    """Return the byte to store for each weight, uint8[k, n].
 
     Parameters
     ----------
@@ -145,62 +175,28 @@ def choose_weights(terms: Terms, products: Products, weights: Singles, target: S
         Values whose sums are wanted.
     target : int32[m, n]
         Their exact sums.
+    sums : callable
+        Of the products, int32[m, n], for bytes uint8[k, n] that are stored.
     """
     codes = _Codes.of(terms, products.columns)
+    order = terms.order[::-1]
+    gain, noise = codes.gain[order], codes.noise[order]
     chosen = np.empty(weights.shape, np.uint8)
     for first in range(0, weights.shape[1], CHANNELS):
         part = slice(first, first + CHANNELS)
-        found = np.empty((len(weights), weights[:, part].shape[1]), np.uint8)
-        propagate(weights[terms.order, part], terms.feedback, codes.gain[terms.order],
-                  codes.noise[terms.order], found)
-        chosen[terms.order, part] = found
+        own = np.ascontiguousarray(weights[order, part])
+        found = np.empty(own.shape, np.uint8)
+        round_weights(own, terms.feedback, gain, noise, found)
+        chosen[order, part] = found
 
-    seen = np.flatnonzero(terms.counts.any(axis=0))  # products of other bytes do not occur
-    place = np.zeros(256, np.uint8)
-    place[seen] = np.arange(len(seen))
-    counts, table = terms.counts[:, seen], products.columns[seen]
-    spread = counts @ table ** 2 - np.square(counts @ table) / len(target)
-    # Of 2 k / (2 k + m) the covariance is its diagonal alone.
-    pull = 2 * len(weights) * terms.variance
-    given: list[npt.NDArray[Any]] = [place[terms.acts]]
-    given += [_single(counts), _single(table), _single(products.different[seen].T)]
-    given += [products.which, products.sign, _single(spread), _single(pull)]
-    given += [codes.gain, codes.noise]
-    for first in range(0, weights.shape[1], CHANNELS):
-        part = slice(first, first + CHANNELS)
-        chosen[:, part] = _descended(given, terms.order, weights[:, part], target[:, part],
-                                     np.ascontiguousarray(chosen[:, part]))
-    return chosen
-
-
-def _descended(given: Sequence[npt.NDArray[Any]], order: npt.NDArray[np.int64], weights: Singles,
-               target: Sums, chosen: Bytes) -> Bytes:
-    """Return better columns uint8[k, n] for a few channels; given : as `descend` takes it."""
-    acts, _counts, table = given[:3]
-    wanted = target.astype(float)
-    missing = _single(wanted)
-    subtract_sums(acts, table, chosen, missing)
-    sums: Reals = wanted - missing
-    for _sweep in range(SWEEPS):
-        slope = _slope(sums, wanted)
-        missing = _single(wanted / slope - sums - (wanted / slope - sums).mean(axis=0))
-        if not descend(*given, order, _single(weights / slope), missing, chosen):
+    descent = _Descent.of(terms, products.columns, codes)
+    for _sweep in range(SWEEPS if weights.size < MANY else SWEEPS_OF_MANY):
+        now = sums(products.bytes[chosen])
+        moments = Moments(now.shape[1])
+        moments.add(now, target)
+        if not descent.sweep(weights, now, target, moments.slope(*SLOPES), chosen):
             break
-        sums = wanted / slope - missing
-    return chosen
-
-
-def _slope(sums: Reals, wanted: Reals) -> Reals:
-    """Return the least-squares slope of what is wanted on the sums, per channel."""
-    apart = sums - sums.mean(axis=0)
-    variance = np.square(apart).sum(axis=0)
-    slope = np.ones(len(variance))
-    np.divide((apart * wanted).sum(axis=0), variance, out=slope, where=variance > 0)
-    return np.clip(slope, *SLOPES)
-
-
-def _single(values: npt.NDArray[Any]) -> Singles:
-    return np.ascontiguousarray(values, np.float32)
+    return products.bytes[chosen]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -217,8 +213,67 @@ class _Codes:
     @classmethod
     def of(cls, terms: Terms, products: Reals) -> _Codes:
         """Return them for products float64[256, codes]."""
-        gain = terms.centred @ products / terms.variance[:, None]
-        spread = terms.shares @ products ** 2 - np.square(terms.shares @ products)
-        noise = np.maximum(spread / terms.variance[:, None] - gain ** 2, 0.0)
-        return cls(gain=gain.astype(np.float32), noise=noise.astype(np.float32))
+        found = _mixed(terms.counts, np.concatenate(
+            [terms.values[:, None], products, terms.values[:, None] * products, products ** 2],
+            axis=1))
+        value, (mean, crossed, square) = found[:, :1], np.split(found[:, 1:], 3, axis=1)
+        variance = terms.variance[:, None]
+        gain = (crossed - value * mean) / variance
+        noise = np.maximum((square - mean ** 2) / variance - gain ** 2, 0.0)
+        return cls(gain=_single(gain), noise=_single(noise))
 
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Descent:
+    """What `sim.compensation.descent` takes for one table, but for the channels."""
+
+    acts: Bytes
+    stride: int
+    given: tuple[npt.NDArray[Any], ...]
+
+    @classmethod
+    def of(cls, terms: Terms, products: Reals, codes: _Codes) -> _Descent:
+        """Return it for products float64[256, codes]."""
+        # Products of other bytes do not occur.
+        seen = np.flatnonzero(terms.sampled_counts.any(axis=0))
+        place = np.zeros(256, np.uint8)
+        place[seen] = np.arange(len(seen))
+        counts, table = terms.sampled_counts[:, seen], products[seen]
+        k, m = terms.acts.shape
+        basis, shares = np.zeros((len(seen), SUMS)), np.zeros((table.shape[1], SUMS))
+        functions, found = product_basis(table, terms.values[seen], counts.sum(axis=0), FUNCTIONS)
+        basis[:, :len(functions)], shares[:, :len(functions)] = functions.T, found.T
+        basis[:, FUNCTIONS] = 1
+        means = np.empty((k, SUMS), np.float32)
+        moments = np.empty((k, SUMS, SUMS), np.float32)
+        find_moments(_single(counts), _single(basis), means, moments)
+        spread = counts @ table ** 2 - np.square(counts @ table) / m
+        # Of 2 k / (2 k + m) the covariance is its diagonal alone.
+        pull = 2 * k * terms.variance
+        cost = spread + pull[:, None] * (codes.noise + codes.gain ** 2)
+        return cls(acts=place[terms.acts], stride=terms.stride, given=(
+            _single(table.T), _single(basis), _single(shares), means, moments, _single(cost),
+            _single(spread), codes.gain, _single(pull), terms.order))
+
+    def sweep(self, weights: Singles, sums: Sums, target: Sums, slope: Reals, chosen: Bytes) -> int:
+        """Change what is chosen, uint8[k, n], where that leaves less error; return how often."""
+        changes = 0
+        sums, target = sums[::self.stride], target[::self.stride]
+        for first in range(0, weights.shape[1], LANES):
+            part = slice(first, min(first + LANES, weights.shape[1]))
+            wide = part.stop - first
+            own = np.zeros((len(weights), LANES), np.float32)
+            own[:, :wide] = weights[:, part] / slope[part]
+            rest = np.zeros((len(sums), LANES), np.float32)
+            left = target[:, part] / slope[part] - sums[:, part]
+            rest[:, :wide] = left - left.mean(axis=0)
+            codes = np.zeros((len(weights), LANES), np.uint8)
+            codes[:, :wide] = chosen[:, part]
+            descend(self.acts, *self.given, own, rest, codes)
+            changes += int((chosen[:, part] != codes[:, :wide]).sum())
+            chosen[:, part] = codes[:, :wide]
+        return changes
+
+
+def _single(values: npt.NDArray[Any]) -> Singles:
+    return np.ascontiguousarray(values, np.float32)

@@ -55,6 +55,26 @@ class Moments:
         apart = (self._origin[1] - self._origin[0]).astype(np.float64)
         return np.asarray(apart + (self._sums[1] - self._sums[0]) / self.count)
 
+    def slope(self, low: float, high: float) -> Reals:
+        """Return the slope of the least-squares line of y on x, held in [low, high].
+
+        Where x never changes it is 1.
+        """
+        return np.clip(self._regression()[0], low, high)
+
+    def _regression(self) -> tuple[Reals, Reals]:
+        """Return the slope of y on x, and the share of the variance of y that it explains."""
+        assert self.count, "no pairs were added"
+        dx, dy, dxx, dxy, dyy = self._sums
+        variance, covariance = dxx - dx * dx / self.count, dxy - dx * dy / self.count
+        wanted = dyy - dy * dy / self.count
+        # What rounding leaves of a variance that is zero is below this.
+        varies = (variance > 1e-12 * dxx) & (wanted > 1e-12 * dyy)
+        slope, shared = np.ones((2, dx.size))
+        np.divide(covariance, variance, out=slope, where=varies)
+        np.divide(covariance * covariance, variance * wanted, out=shared, where=varies)
+        return slope, shared
+
     def line(self, low: float, high: float) -> Line:
         """Return the inverse of the least-squares line of x on y, the slope held in [low, high].
 
@@ -66,15 +86,7 @@ class Moments:
         With a slope at a limit the offset is still the best one for it. Where x never changes the
         slope is 1.
         """
-        assert self.count, "no pairs were added"
-        dx, dy, dxx, dxy, dyy = self._sums
-        variance, covariance = dxx - dx * dx / self.count, dxy - dx * dy / self.count
-        wanted = dyy - dy * dy / self.count
-        # What rounding leaves of a variance that is zero is below this.
-        varies = (variance > 1e-12 * dxx) & (wanted > 1e-12 * dyy)
-        slope, shared = np.ones((2, dx.size))
-        np.divide(covariance, variance, out=slope, where=varies)
-        np.divide(covariance * covariance, variance * wanted, out=shared, where=varies)
+        slope, shared = self._regression()
         slope = np.clip(slope / np.maximum(shared, LEAST_SHARED), low, high)
         mean_x, mean_y = self._origin + self._sums[:2] / self.count
         return Line(slope, np.asarray(mean_y - slope * mean_x))

@@ -144,7 +144,7 @@ class QuantNetwork:
         chosen = self.check_tables(tables)
         found: dict[str, list[npt.NDArray[np.int32]]] = {layer.name: [] for layer in self.layers}
         for layer, rows in self.layer_rows(images, chosen):
-            product = self._product(layer, chosen.get(layer.name))
+            product = self.product(layer, chosen.get(layer.name))
             found[layer.name].append(layer.accumulate(rows, product, threads=self.threads))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
@@ -195,7 +195,7 @@ class QuantNetwork:
         for index in range(first, last):
             step = self._steps[index]
             if isinstance(step, MappedLayer):
-                product = self._product(step, tables.get(step.name))
+                product = self.product(step, tables.get(step.name))
                 state[step.output] = layer_output(step, state[step.input], product,
                                                   threads=self.threads)
             else:
@@ -210,7 +210,7 @@ class QuantNetwork:
 
         layer : of this network, or one that replaces it. state : before the layer's step.
         """
-        product = self._product(layer, table)
+        product = self.product(layer, table)
         return layer_sums(layer, state[layer.input], product, threads=self.threads)
 
     def row_sums(self, layer: MappedLayer, rows: npt.NDArray[np.uint8],
@@ -219,7 +219,7 @@ class QuantNetwork:
 
         layer : of this network, or one that replaces it.
         """
-        return layer.accumulate(rows, self._product(layer, table), threads=self.threads)
+        return layer.accumulate(rows, self.product(layer, table), threads=self.threads)
 
     def put(self, state: State, layer: MappedLayer, values: npt.NDArray[np.generic]) -> State:
         """Return the live tensors after a layer whose output tensor is `values`."""
@@ -232,7 +232,7 @@ class QuantNetwork:
                 ) -> dict[str, str]:
         """Return in words how each layer's sums are computed, for so many images at a time."""
         chosen = self.check_tables(tables)
-        return {layer.name: explain(layer, self._product(layer, chosen.get(layer.name)), images)
+        return {layer.name: explain(layer, self.product(layer, chosen.get(layer.name)), images)
                 for layer in self.layers}
 
     def explain_operators(self) -> dict[str, str]:
@@ -323,7 +323,8 @@ class QuantNetwork:
 
     # --- preparation --------------------------------------------------------------
 
-    def _product(self, layer: MappedLayer, table: Table | None) -> Product:
+    def product(self, layer: MappedLayer, table: Table | None) -> Product:
+        """Return what multiplies a layer's rows under a table, the exact one by default."""
         key = layer.name, b"" if table is None else table_key(table)
         with self._lock:
             if key in self._products:

@@ -89,7 +89,8 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
         calibration=CalibrationFacts(additive=0.97, pairwise=0.98, pairs_used=False, studied=False,
                                      searched=0.91, searched_designs=60, charge=6.8),
         compensation=CompensationFacts(
-            kind="both", passes=25, charge=8.1, corrected=30, pairs=39,
+            kind="both", passes=25, charge=8.1, refits=8, refit_passes=17,
+            refit_seconds=2.5, corrected=30, pairs=39,
             layers=dict.fromkeys(layers, "weights+affine"), right=297, plain_right=280,
             damage=0.01, plain_damage=0.2),
         sensitivity={layer: {name: float(index * generator.random() * 1e-3)

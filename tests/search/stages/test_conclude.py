@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from search.measure.damage import Damage
-from search.measure.designs import Measured
-from search.report.record import Candidate, Figures, MethodResult, NetworkFacts
+from search.measure.designs import Measured, key
+from search.report.record import Candidate, Figures, Judged, MethodResult, NetworkFacts
 from search.stages.conclude import conclude, constants
 from search.stages.records import (
     Baseline,
@@ -144,6 +144,20 @@ def test_compensation_is_told_of_the_design_that_is_kept():
     assert (facts.right, facts.plain_right) == (47, 40)
     assert (facts.damage, facts.plain_damage) == pytest.approx((0.2, 3.0))
     assert constants_of(found()) == {"a/x": {"bias": [1]}, "b/x": {"bias": [1]}}
+
+
+def test_designs_with_constants_of_their_own_are_told_apart_and_refits_are_charged():
+    kept = found().verdict.kept
+    other = replace(kept, mapping=dict.fromkeys(kept.mapping, EXACT))
+    judged = [Judged(design=design, found_by=("milp",), chance=0.5, lost=(1.0,), gained=(1.0,))
+              for design in (kept, other)]
+    own = fits("x")
+    refitted = replace(own, refit_passes=5.0, refits={key({"x": CHEAP}): own.of({"x": CHEAP})})
+    run = concluded(verdict=Verdict(kept=kept, judged=judged, certificates=()), refits=2,
+                    refit_seconds=1.5, fits=[replace(fits("x", "y"), refit_passes=5.0), refitted])
+    assert [one.refitted for one in run.judged] == [True, False]
+    facts = run.compensation
+    assert (facts.refits, facts.refit_passes, facts.refit_seconds) == (2, 10.0, 1.5)
 
 
 def test_what_was_not_done_is_not_told():

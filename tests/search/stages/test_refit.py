@@ -57,6 +57,7 @@ def test_fits_are_those_of_the_layers_in_order_and_weights_stay(setting, refitte
     designs, found = refitted
     mapping = own(designs[0])
     assert list(found.refits) == [key(mapping)]  # the exact design has nothing to be refitted
+    assert found.refit_passes == 1 + 2 * len(designs)
     again = Calibration(network, images).refit(
         {layer: pe_table(multipliers[name]) for layer, name in mapping.items()}, fits.of(mapping))
     assert again.divergence < again.plain_divergence

@@ -1,12 +1,18 @@
-"""Chosen weights: loops against slow references, and less error than a map on other rows."""
+"""Chosen weights: less error than a map on other rows, the same bytes on every CPU."""
+
+import os
+import platform
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from hw.common.errors import InputError
 from hw.multipliers import get
+from sim.compensation import chosen_weights
 from sim.compensation.calibration import Calibration
-from sim.compensation.chosen_weights import Products, Terms, choose_weights
-from sim.compensation.descent import descend, propagate, subtract_sums
+from sim.compensation.chosen_weights import Products, Terms, check_terms, choose_weights
 from sim.compensation.weight_map import weight_map
 from sim.tables import SignedTable, code_table, code_values, exact_table
 from tests.sim.compensation.test_calibration import load
@@ -37,10 +43,12 @@ def error(found, wanted):
                      for pair in zip(found.T, wanted.T, strict=True)])
 
 
-def chosen(rows, products, codes):
+def chosen(rows, products, codes, offered=range(256)):
     wanted = sums(code_table(exact_table(), ACTS, WEIGHTS), rows, codes)
-    return choose_weights(Terms.of(rows, ACTS), Products.of(products),
-                          WEIGHTS[codes].astype(np.float32), wanted.astype(np.int32))
+    return choose_weights(
+        Terms.of(rows, ACTS), Products.of(products, np.array(offered)),
+        WEIGHTS[codes].astype(np.float32), wanted.astype(np.int32),
+        lambda own: sums(products, rows, own).astype(np.int32))
 
 
 # --- what is chosen -------------------------------------------------------------------
@@ -65,13 +73,58 @@ def test_they_leave_less_error_than_mapped_weights_on_other_rows(name):
     assert own < 0.8 * by_map
 
 
-def test_a_code_that_is_not_offered_is_not_chosen():
+def test_a_byte_that_is_not_offered_is_not_chosen():
     rows, _others, codes = drawn(3)
     offered = np.flatnonzero(np.abs(WEIGHTS) <= 20)
-    products = code_table(exact_table(), ACTS, WEIGHTS)[:, offered]
-    found = chosen(rows, products, codes)
-    assert found.max() < len(offered)
+    found = chosen(rows, code_table(exact_table(), ACTS, WEIGHTS), codes, offered)
+    assert set(found.ravel()) <= set(offered)
     assert len(np.unique(found)) > 10
+
+
+def test_of_bytes_with_equal_products_the_first_is_stored():
+    products = code_table(get("mul8u_optrunc_a2w2").table, ACTS, WEIGHTS)
+    found = Products.of(products, np.arange(256))
+    equal = [np.flatnonzero((products == column[:, None]).all(axis=0))
+             for column in found.columns.T]
+    assert [group[0] for group in equal] == found.bytes.tolist()
+    assert sum(map(len, equal)) == 256
+
+
+def test_a_descent_that_sees_some_rows_still_leaves_less_than_a_map(monkeypatch):
+    rows, others, codes = drawn(2, k=24)
+    monkeypatch.setattr(chosen_weights, "DESCENDED", rows.size // 3)
+    assert Terms.of(rows, ACTS).acts.shape == (24, 200)
+    products = code_table(get("mul8u_truncvc_c9").table, ACTS, WEIGHTS)
+    mapped = weight_map(get("mul8u_truncvc_c9").table, ACTS, WEIGHTS,
+                        counts=np.bincount(rows.ravel(), minlength=256))
+    wanted = sums(code_table(exact_table(), ACTS, WEIGHTS), others, codes)
+    own, by_map = (error(sums(products, others, used), wanted).mean()
+                   for used in (chosen(rows, products, codes), mapped[codes]))
+    assert own < 0.9 * by_map
+
+
+def test_more_terms_than_fit_in_memory_are_refused_with_both_numbers(monkeypatch):
+    monkeypatch.setattr("hw.common.memory._chosen", 2**30)
+    check_terms("small", 4608)
+    with pytest.raises(InputError, match=r"Choosing weights of layer 'fc' \(25088 terms\) must fit "
+                       r"in 1 GiB of memory \(--max-memory\), not take 11\.7 GiB"):
+        check_terms("fc", 25088)
+
+
+OTHER_CPUS = [
+    {"OPENBLAS_CORETYPE": "Haswell", "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR"},
+    {"OPENBLAS_CORETYPE": "Prescott", "NUMBA_CPU_NAME": "nehalem", "NUMBA_CPU_FEATURES": "",
+     "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"}]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names CPUs of x86-64")
+def test_every_cpu_chooses_the_same_bytes():
+    """Other kernels of OpenBLAS and NumPy, and loops without AVX."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.sim.compensation.chosen_digest"]
+    found = {subprocess.run(command, env=os.environ | other, check=True, capture_output=True,
+                            text=True).stdout for other in ({}, *OTHER_CPUS)}
+    assert len(found) == 1
+    assert len(found.pop()) == 65
 
 
 @pytest.mark.parametrize("rows", [
@@ -136,75 +189,3 @@ def test_every_group_is_fitted_to_its_own_activations(tmp_path, name):
             seen += 1
             assert left["chosen"].mean() < left["weights"].mean()
     assert seen
-
-
-@pytest.mark.parametrize(("table", "columns"), [
-    (get("mul8u_truncvc_c9").table, 65), (get("mul8u_exact").table, 129),
-    (get("mul8u_optrunc_a2w2").table, 33),
-    (SignedTable(get("mul8s_exact").table), 129)])
-def test_products_that_differ_by_their_sign_are_one_column(table, columns):
-    products = code_table(table, ACTS, WEIGHTS)
-    found = Products.of(products)
-    assert found.different.shape == (256, columns)
-    np.testing.assert_array_equal(found.different[:, found.which] * found.sign, products)
-
-
-# --- loops ----------------------------------------------------------------------------
-
-
-def test_missed_weights_are_passed_on_as_in_slow_arithmetic():
-    generator = np.random.default_rng(6)
-    k, n, codes = 6, 4, 9
-    gain, noise = (generator.standard_normal((k, codes)).astype(np.float32) for _ in range(2))
-    noise **= 2
-    feedback = np.triu(generator.standard_normal((k, k)), 1).astype(np.float32)
-    weights = generator.standard_normal((k, n)).astype(np.float32)
-    expected, left = np.empty((k, n), np.uint8), weights.astype(float)
-    for term in range(k):
-        cost = (left[term] - gain[term][:, None]) ** 2 + noise[term][:, None]
-        expected[term] = cost.argmin(axis=0)
-        missed = left[term] - gain[term][expected[term]]
-        left[term + 1:] -= feedback[term, term + 1:, None] * missed
-    found = np.empty((k, n), np.uint8)
-    propagate(weights, feedback, gain, noise, found)
-    np.testing.assert_array_equal(found, expected)
-
-
-def test_descent_takes_the_code_of_least_error_term_by_term():
-    generator = np.random.default_rng(7)
-    k, m, n, seen, codes = 5, 40, 3, 8, 6
-    acts = generator.integers(0, seen, (k, m)).astype(np.uint8)
-    table = generator.integers(-50, 50, (seen, codes)).astype(np.float32)
-    table[:, 1], table[:, 4] = -table[:, 0], table[:, 3]
-    counts = np.stack([np.bincount(term, minlength=seen) for term in acts]).astype(np.float32)
-    spread = (counts @ table ** 2 - (counts @ table) ** 2 / m).astype(np.float32)
-    gain, noise, weights = (generator.standard_normal(shape).astype(np.float32) ** 2
-                            for shape in ((k, codes), (k, codes), (k, n)))
-    pull = np.full(k, 300, np.float32)
-    start = generator.integers(0, codes, (k, n)).astype(np.uint8)
-    target = generator.integers(-200, 200, (m, n)).astype(np.float32)
-    order = generator.permutation(k)
-
-    rest, found = target.copy(), start.copy()
-    subtract_sums(acts, table, found, rest)
-    np.testing.assert_array_equal(rest, target - sums(table, acts.T, start))
-    rest -= rest.mean(axis=0)
-    apart = Products.of(table.astype(np.int32))
-    changes = descend(acts, counts, table, np.ascontiguousarray(apart.different.T), apart.which,
-                      apart.sign, spread, pull, gain, noise, order, weights, rest, found)
-
-    expected = start.copy()
-    for term in order:
-        for channel in range(n):
-            def cost(code, term=term, channel=channel):
-                tried = expected.copy()
-                tried[term, channel] = code
-                left = (target - sums(table, acts.T, tried))[:, channel]
-                missed = (weights[term, channel] - gain[term, code]) ** 2 + noise[term, code]
-                return left.var() * m + pull[term] * missed
-
-            expected[term, channel] = min(range(codes), key=cost)
-    np.testing.assert_array_equal(found, expected)
-    assert changes == (start != expected).sum() > 0
-    left = target - sums(table, acts.T, found)
-    np.testing.assert_allclose(rest - rest.mean(axis=0), left - left.mean(axis=0), atol=1e-2)
