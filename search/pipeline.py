@@ -89,9 +89,9 @@ def prepare(options: Options, emit_pes: EmitPes
             ) -> tuple[Inputs, Sequence[Quantised], dict[str, Charges]]:
     """Read, quantise, charge: raises InputError or ToolError before any work."""
     inputs = read(options, emit_pes)
-    networks = quantise(options.workload, inputs, symmetric=options.symmetric,
-                        classes=not needs_margin(options.metric),
-                        watch=_watch(options))
+    networks = quantise(options.workload, inputs, calibrator=options.calibrator,
+                        symmetric=options.symmetric,
+                        classes=not needs_margin(options.metric), watch=_watch(options))
     inputs = replace(inputs, exact_pes=exact_pes_on_offer(networks, inputs.exact_pes))
     check_batch([layer for one in networks for layer in one.network.layers], inputs.bank,
                 options.batch)
@@ -129,7 +129,7 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
                             chip=chip, watch=watch)
     costs = cost(networks, fits, inputs, exact_arrays, options.limits, batch=options.batch,
                  objective=options.objective, chip=chip, watch=watch)
-    references = refer(runs["search"], parts=options.parts, watch=watch)
+    references = refer(networks, runs["search"], parts=options.parts, watch=watch)
     _warn(options, references)
     exact = exact_design(costs.problem, references)
     predictions = calibrate(
@@ -316,6 +316,7 @@ def image_facts(options: Options, networks: Sequence[Quantised], folder: RunFold
         facts.append(NetworkFacts(
             name=one.source.name, model=shown(one.source.model), data=splits.description,
             inferences=one.source.inferences, layers=len(one.network.layers),
+            calibrator=one.network.calibrator,
             repeated={name: left.images for name, left in splits.repeated.items()},
             relabelled=sum(left.relabelled for left in splits.repeated.values()),
             earlier_runs=seen.runs, earlier_images=seen.images, outside=one.network.outside))

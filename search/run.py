@@ -42,6 +42,7 @@ from search.report.verdict import (
     outlook,
     tally,
 )
+from sim.options import add_calibrator_option
 
 if TYPE_CHECKING:
     from search.pipeline import Finished
@@ -79,6 +80,7 @@ def _parser() -> CommandParser:
     inputs.add_argument("--workload", type=Path, metavar="FILE.json",
                         help="several networks that share one bank, each with its model, images "
                         "and how often it runs (see docs/search.md), instead of the above")
+    add_calibrator_option(inputs)
     inputs.add_argument("--symmetric", action="store_true",
                         help="give a float network int8 activations with zero point 0, which "
                         "signed multipliers take")
@@ -194,7 +196,7 @@ def options_of(arguments: argparse.Namespace, command: str, config: str) -> Opti
         else arguments.multipliers
     return Options(
         **{name: names[name] for name in (
-            "symmetric", "technology", "pes", "rows", "cols", "pe_form", "batch",
+            "calibrator", "symmetric", "technology", "pes", "rows", "cols", "pe_form", "batch",
             "objective", "chip", "area_limit", "max_arrays", "keep_exact", "compensation",
             "margin", "search_loss", "metric", "looks", "constraint", "study", "budget", "seed",
             "name", "output", "storage", "resume", "force", "dry_run")},
@@ -229,7 +231,9 @@ def _network_summary(judged: JudgedNetwork) -> dict[str, object]:
     certificate = judged.certificate
     return {
         "name": judged.network.name, "inferences": judged.network.inferences,
-        "metric": judged.metric,
+        "metric": judged.metric, "calibrator": judged.network.calibrator,
+        f"float_search_{judged.metric}": None if judged.float_search_right is None
+        else judged.float_search_right / judged.search_n,
         "reservations": judged.network.reservations,
         "outside": [asdict(product) for product in judged.network.outside],
         f"search_{judged.metric}": judged.search_right / judged.search_n,
@@ -332,6 +336,7 @@ def _percent(fractions: Sequence[float]) -> str:
 
 def _print_network(judged: JudgedNetwork) -> None:
     n, certificate = judged.search_n, judged.certificate
+    print(f"  reference {judged.reference}")
     print(f"  search    {100 * judged.search_right / n:.2f} % {judged.words}, exact "
           f"{100 * judged.exact_search_right / n:.2f} % (n = {n})")
     print(f"  held out  {100 * certificate.share:.2f} % {judged.words}, exact "

@@ -129,6 +129,8 @@ def main() -> int:
     """Command line of the module."""
     arguments = _parser().parse_args()
     _check(arguments)
+    from sim.network.onnx.float_run import float_logits
+
     compensation = arguments.compensation and _compensation(arguments.compensation)
     pixels = preprocessing(arguments, arguments.model)
     products = None if arguments.device == CPU else _torch_products(arguments.device)
@@ -152,8 +154,11 @@ def main() -> int:
         logits = evaluate(network, data.images, tables, quiet=arguments.json)
     seconds = time.monotonic() - started
     n = len(data.labels)
+    in_float = None if network.original is None else _accuracy(
+        float_logits(network.original, data.images), data.labels)
     result = {"model": str(arguments.model), "data": arguments.data, "n": n,
-              **_accuracy(logits, data.labels), "images_per_s": n / seconds,
+              **_accuracy(logits, data.labels), "calibrator": network.calibrator,
+              "float": in_float, "images_per_s": n / seconds,
               "device": arguments.device, "products": products.explain() if products else [],
               "layers": [layer.name for layer in network.layers], "approximate": sorted(tables),
               "unmapped": [asdict(product) for product in network.outside],
@@ -191,6 +196,9 @@ def _report(result: Mapping[str, Any], what: str) -> Iterator[str]:
         yield f"images    {n}, {100 * emulated['predictions_changed']:.2f} % predicted differently"
     else:
         yield f"images/s  {result['images_per_s']:.0f}"
+    beside = result["float"]
+    yield f"reference exact, 8 bits, ranges {result['calibrator']}" + (
+        f"; float: {100 * beside['top1']:.2f} % top-1" if beside else "")
     yield from (f"products  {line}" for line in result["products"])
     yield (f"layers    {len(result['layers'])} mapped ({what}), "
            f"{len(result['unmapped'])} outside the arrays")

@@ -12,6 +12,7 @@ from hw.common.memory import add_memory_option
 from hw.common.progress import start
 from sim.data import PRESETS, Preprocessing, load_images
 from sim.data.preprocessing import CHANNELS, LAYOUTS
+from sim.network.onnx.calibrators import CHOICES, DEFAULT
 
 if TYPE_CHECKING:
     from sim.network.quant_network import OutputCheck, QuantNetwork
@@ -33,6 +34,7 @@ def add_options(parser: argparse.ArgumentParser, *, images: str) -> None:
                         f"(default: the first {CALIBRATION_IMAGES} of {images})")
     parser.add_argument("--calibrate", type=int, default=CALIBRATION_IMAGES, metavar="N",
                         help=f"calibration images (default {CALIBRATION_IMAGES})")
+    add_calibrator_option(parser)
     parser.add_argument("--ranges", type=Path, metavar="FILE",
                         help="JSON of trained activation scales and zero points of a float network "
                         "(default: measured on --calibration)")
@@ -63,6 +65,14 @@ def add_options(parser: argparse.ArgumentParser, *, images: str) -> None:
     group.add_argument("--layout", metavar="NAME",
                        help=f"of the network's input, {' or '.join(LAYOUTS)} "
                        f"(default {LAYOUTS[0]})")
+
+
+def add_calibrator_option(parser: argparse._ActionsContainer) -> None:
+    """Declare how the activation ranges of a float network are found."""
+    parser.add_argument("--calibrator", choices=CHOICES, metavar="NAME",
+                        help=f"what finds the activation ranges of a float network: "
+                        f"{', '.join(CHOICES)}, the one whose logits differ least from the float "
+                        f"network's on every fourth image (default: {DEFAULT})")
 
 
 def check_counts(arguments: argparse.Namespace, *names: str) -> None:
@@ -105,4 +115,5 @@ def load_network(arguments: argparse.Namespace, model: Path, source: str, pixels
     from sim.network.quant_network import QuantNetwork, any_output
 
     return QuantNetwork.load(model, images, ranges=arguments.ranges,
-                             symmetric=arguments.symmetric, check_output=check_output or any_output)
+                             calibrator=arguments.calibrator, symmetric=arguments.symmetric,
+                             check_output=check_output or any_output)

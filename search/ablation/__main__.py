@@ -33,6 +33,10 @@ def main() -> int:
                         "(default %(default)s)")
     parser.add_argument("--limit", type=int, metavar="N",
                         help="first N images of --data (default: all)")
+    parser.add_argument("--ranges-damage", type=float, metavar="X",
+                        help="also search ranges of activations that save energy on exact arrays "
+                        "at a damage of at most X, such as 0.001, and show these arrays and the "
+                        "multipliers on them (default: not)")
     add_options(parser, images="--data")
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     arguments = parser.parse_args()
@@ -42,6 +46,7 @@ def main() -> int:
     if arguments.json:
         print(json.dumps([asdict(step) for step in found], indent=2))
         return 0
+    print(f"against the exact network, 8 bits, ranges {found[0].calibrator}")
     print(f"{'multiplier':24}{'kind':10}{'damage':>9}{'KL':>9}{'lost / gained':>15}"
           f"{'array, nJ':>11}{'of exact':>10}{'CPU s a layer':>15}")
     for step in found:

@@ -14,9 +14,10 @@ from hw.common.errors import InputError
 from hw.machine.design import BankConfig
 from hw.multipliers import EXACT, Multiplier, get, resolve
 from hw.ppa import load_pe
+from search.ablation.ranges import searched_ranges
 from search.measure.fit_kinds import KINDS, NONE
 from search.measure.probes import relative_damage
-from search.problem.space import Limits
+from search.problem.space import Limits, Problem
 from search.stages.cost import measure_costs
 from sim.accuracy.labels import class_scores_check
 from sim.accuracy.logits import evaluate
@@ -28,9 +29,10 @@ from sim.network.layer import MappedLayer
 from sim.network.quant_network import Images, QuantNetwork
 from sim.network.sampled_operands import IMAGES, sampled_operands
 from sim.options import check_counts, load_network, preprocessing
-from sim.tables import pe_table
+from sim.tables import Table, pe_table
 
 REFIT = "refit"  # of the last kind
+RANGES = "ranges"  # searched ones, with the last kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +41,11 @@ class Step:
 
     damage : mean squared change of the logits over their variance. divergence : KL in nats per
     image. lost, gained : images against the exact network. array_nj, exact_nj : energy of an
-    inference in 16x16 arrays. cpu_s : of fitting, each layer.
+    inference in 16x16 arrays, and of the exact network in exact ones. cpu_s : of fitting, each
+    layer. calibrator : that the ranges were found by.
     """
 
+    calibrator: str
     multiplier: str
     kind: str
     damage: float
@@ -53,16 +57,59 @@ class Step:
     cpu_s: float
 
 
-def steps(network: QuantNetwork, multiplier: Multiplier, layers: Sequence[str],
-          calibration: Calibration, calibrating: Images, images: Images,
-          labels: npt.NDArray[np.int64], exact: Images) -> Iterator[Step]:
-    """Yield every step; exact : logits of the exact network on the images that are reported."""
-    own = {layer.name: layer for layer in network.layers}
-    tables = dict.fromkeys(layers, pe_table(multiplier))
-    operands = sampled_operands(network, calibrating[:IMAGES])
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Judge:
+    """The exact network on images that nothing is fitted to.
+
+    exact : its logits. calibrating : images whose operands energies are of. exact_nj : energy of
+    an inference of it in exact arrays.
+    """
+
+    images: Images
+    labels: npt.NDArray[np.int64]
+    exact: Images
+    calibrating: Images
+    exact_nj: float
+
+    def step(self, kind: str, multiplier: Multiplier, network: QuantNetwork,
+             fits: Mapping[str, LayerFit], tables: Mapping[str, Table], cpu_s: float) -> Step:
+        """Return how a network does with the fits and tables of the layers on a multiplier."""
+        own = {layer.name: layer for layer in network.layers}
+        layered = {layer: fit.correction.apply(own[layer]) for layer, fit in fits.items()
+                   if fit.correction is not None}
+        logits = evaluate(network.with_layers(layered), self.images, tables, quiet=True)
+        right, now = (one.argmax(axis=1) == self.labels for one in (self.exact, logits))
+        problem = costs(network, self.calibrating, multiplier, layered)
+        design = problem.from_mapping({name: multiplier.name if name in tables else EXACT
+                                       for name in own})
+        return Step(calibrator=network.calibrator, multiplier=multiplier.name, kind=kind,
+                    damage=relative_damage(logits, self.exact),
+                    divergence=logit_divergence(self.exact, logits),
+                    lost=int((right & ~now).sum()), gained=int((now & ~right).sum()), cpu_s=cpu_s,
+                    array_nj=1e-3 * problem.energy_pj(design), exact_nj=self.exact_nj)
+
+
+def costs(network: QuantNetwork, images: Images, multiplier: Multiplier,
+          layered: Mapping[str, MappedLayer]) -> Problem:
+    """Return the energies of a network's layers in 16x16 arrays, exact ones and a multiplier's.
+
+    images : whose operands stream. layered : layers with other constants on the multiplier.
+    """
     bank = BankConfig(rows=16, cols=16)
     pes = {one.name: load_pe(one, bank.psum_width) for one in (get(EXACT), multiplier)}
-    right = exact.argmax(axis=1) == labels
+
+    def built(layer: MappedLayer, name: str) -> MappedLayer:
+        return layer if name == EXACT else layered.get(layer.name, layer)
+
+    return measure_costs(
+        network.layers, sampled_operands(network, images[:IMAGES]), pes, reference=EXACT,
+        bank=bank, batch=16, limits=Limits(), constants=built).problem
+
+
+def steps(network: QuantNetwork, multiplier: Multiplier, layers: Sequence[str],
+          calibration: Calibration, judge: Judge) -> Iterator[Step]:
+    """Yield every kind of fit of a network whose named layers have a multiplier."""
+    tables = dict.fromkeys(layers, pe_table(multiplier))
     fits: Mapping[str, LayerFit] = {}
     for kind in (NONE, *KINDS, REFIT):
         started = time.process_time()
@@ -70,34 +117,41 @@ def steps(network: QuantNetwork, multiplier: Multiplier, layers: Sequence[str],
             found = calibration.refit(tables, fits)
             fits = found.layers if found.kept else fits
         elif kind != NONE:
-            fits = {layer: one[multiplier.name] for layer, one in calibration.alone(
-                {layer: {multiplier.name: table} for layer, table in tables.items()},
-                KINDS[kind][0])}
+            fits = _alone(calibration, tables, multiplier, KINDS[kind][0])
         spent = time.process_time() - started
-        layered = {layer: fit.correction.apply(own[layer]) for layer, fit in fits.items()
-                   if fit.correction is not None}
-        logits = evaluate(network.with_layers(layered), images, tables, quiet=True)
-        now = logits.argmax(axis=1) == labels
+        yield judge.step(kind, multiplier, network, fits, tables, spent / len(layers))
 
-        def built(layer: MappedLayer, name: str,
-                  layered: Mapping[str, MappedLayer] = layered) -> MappedLayer:
-            return layer if name == EXACT else layered.get(layer.name, layer)
 
-        problem = measure_costs(network.layers, operands, pes, reference=EXACT, bank=bank, batch=16,
-                                limits=Limits(), constants=built).problem
-        design = problem.from_mapping({name: multiplier.name if name in tables else EXACT
-                                       for name in own})
-        yield Step(multiplier=multiplier.name, kind=kind, damage=relative_damage(logits, exact),
-                   divergence=logit_divergence(exact, logits), lost=int((right & ~now).sum()),
-                   gained=int((now & ~right).sum()), cpu_s=spent / len(layers),
-                   array_nj=1e-3 * problem.energy_pj(design),
-                   exact_nj=1e-3 * problem.energy_pj(problem.exact))
+def ranged(network: QuantNetwork, multipliers: Sequence[Multiplier], layers: Sequence[str],
+           fitted: Images, most: float, judge: Judge) -> Iterator[Step]:
+    """Yield exact arrays on searched ranges, then each multiplier, fitted to these.
+
+    most : damage of the exact arrays, see `searched_ranges`.
+    """
+    exact = get(EXACT)
+    other = network.with_scales(searched_ranges(network, fitted, lambda one: costs(
+        one, judge.calibrating, exact, {}).layer_energy_pj()[:, 0], most))
+    yield judge.step(RANGES, exact, other, {}, {}, 0.0)
+    calibration = Calibration(other, fitted)
+    for multiplier in multipliers:
+        started, tables = time.process_time(), dict.fromkeys(layers, pe_table(multiplier))
+        fits = _alone(calibration, tables, multiplier, list(KINDS.values())[-1][0])
+        spent = time.process_time() - started
+        yield judge.step(RANGES, multiplier, other, fits, tables, spent / len(layers))
+
+
+def _alone(calibration: Calibration, tables: Mapping[str, Table], multiplier: Multiplier, kind: str
+           ) -> dict[str, LayerFit]:
+    return {layer: one[multiplier.name] for layer, one in calibration.alone(
+        {layer: {multiplier.name: table} for layer, table in tables.items()}, kind)}
 
 
 def run(arguments: argparse.Namespace) -> list[Step]:
     """Return the steps of every multiplier that the options name, and how they were made."""
     if arguments.calibration in (None, arguments.data):
         raise InputError("--calibration must name images to fit on, other than those of --data")
+    if arguments.ranges_damage is not None and not arguments.ranges_damage > 0:
+        raise InputError(f"--ranges-damage must be above 0, not {arguments.ranges_damage:g}")
     check_counts(arguments, "limit", "calibrate", "fit")
     multipliers = [resolve(name) for name in arguments.multipliers.split(",")]
     pixels = preprocessing(arguments, arguments.model)
@@ -106,7 +160,13 @@ def run(arguments: argparse.Namespace) -> list[Step]:
         class_scores_check(arguments.model, [(arguments.data, data.labels)])))
     fitted: Images = load_images(arguments.calibration, pixels, limit=arguments.fit)
     layers = [layer.name for layer in network.layers if layer.name not in arguments.exact]
-    exact = evaluate(network, data.images, {}, quiet=arguments.json)
+    problem = costs(network, fitted, get(EXACT), {})
+    judge = Judge(images=data.images, labels=data.labels, calibrating=fitted,
+                  exact=evaluate(network, data.images, {}, quiet=arguments.json),
+                  exact_nj=1e-3 * problem.energy_pj(problem.exact))
     calibration = Calibration(network, fitted, quiet=arguments.json)
-    return [step for multiplier in multipliers for step in steps(
-        network, multiplier, layers, calibration, fitted, data.images, data.labels, exact)]
+    found = [step for multiplier in multipliers
+             for step in steps(network, multiplier, layers, calibration, judge)]
+    if arguments.ranges_damage is not None:
+        found += ranged(network, multipliers, layers, fitted, arguments.ranges_damage, judge)
+    return found

@@ -35,6 +35,7 @@ class Options:
     """What the command line says; see its help for meaning and defaults."""
 
     workload: Workload
+    calibrator: str | None = None
     symmetric: bool
     multipliers: tuple[str, ...]
     technology: Path | None

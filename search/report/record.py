@@ -34,7 +34,9 @@ class NetworkFacts:
 
     name : its layers are called `name/layer` where there are several networks. model, data : as a
     reader would name them. inferences : how often it runs in a round of the workload. layers : how
-    many of the run's are its own, in the order of the networks.
+    many of the run's are its own, in the order of the networks. calibrator : that its activation
+    ranges were found by, or `as given`. float_right : search images that the float network has
+    right, of each part of the metric; none where the network was quantised before.
 
     doubt : why the exact network may know nothing of its images, empty where it does. repeated :
     file or split -> images of it that are the same as an earlier one and were left out;
@@ -48,6 +50,8 @@ class NetworkFacts:
     data: str
     inferences: Size
     layers: Size
+    calibrator: Text
+    float_right: tuple[Tally, ...] = ()
     doubt: str = ""
     repeated: Mapping[str, Count] = field(default_factory=dict)
     relabelled: Count = 0
@@ -560,6 +564,16 @@ class JudgedNetwork:
     exact_search_right: float
     search_n: int
     certificate: Certificate
+    float_search_right: float | None
+
+    @property
+    def reference(self) -> str:
+        """The exact network that accuracy and energy are relative to, and the float one."""
+        beside = ("" if self.float_search_right is None else
+                  f", float {100 * self.float_search_right / self.search_n:.2f} %")
+        return (f"8 bits, ranges {self.network.calibrator}: "
+                f"{100 * self.exact_search_right / self.search_n:.2f} % {self.words}{beside} "
+                f"(n = {self.search_n}, search)")
 
     @property
     def words(self) -> str:
@@ -573,5 +587,6 @@ def judged_networks(run: RunResult) -> list[JudgedNetwork]:
     return [JudgedNetwork(
         network=network, metric=metric, search_right=best.right[index],
         search_n=best.images[index], exact_search_right=run.exact.right[index],
-        certificate=run.certificates[index])
+        certificate=run.certificates[index], float_search_right=(
+            network.float_right[index % len(run.metric)] if network.float_right else None))
         for index, (network, metric) in enumerate(run.claims)]

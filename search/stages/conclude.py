@@ -36,7 +36,7 @@ def conclude(found: Found, *, name: str, networks: Sequence[NetworkFacts],
                for one, offer in zip(found.searched, found.offers, strict=True)]
     return RunResult(
         name=name, chosen=found.chosen, networks=[
-            replace(one, doubt=reference.doubt)
+            replace(one, doubt=reference.doubt, float_right=reference.float_right)
             for one, reference in zip(networks, found.references, strict=True)],
         layers=[LayerFacts.of(layer, called) for one in found.networks
                 for layer, called in zip(one.network.layers, one.layers, strict=True)],

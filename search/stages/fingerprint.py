@@ -29,6 +29,8 @@ def fingerprint(options: Options, inputs: Inputs, networks: Sequence[Quantised]
             if path is not None:
                 content = hashlib.sha256(path.read_bytes())
                 own[name + of] = content.hexdigest()
+        if one.network.original is not None:
+            own[f"calibrator{of}"] = one.network.calibrator
         for name, _data in one.splits:
             own[f"{name} images{of}"] = one.splits.digest(name)
     if len(networks) > 1:  # counts are kept in their order

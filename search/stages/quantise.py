@@ -14,8 +14,8 @@ from sim.accuracy.labels import class_scores_check
 from sim.network.quant_network import QuantNetwork
 
 
-def quantise(workload: Workload, inputs: Inputs, *, symmetric: bool, classes: bool = True,
-             watch: Watch) -> tuple[Quantised, ...]:
+def quantise(workload: Workload, inputs: Inputs, *, calibrator: str | None = None,
+             symmetric: bool, classes: bool = True, watch: Watch) -> tuple[Quantised, ...]:
     """Read the networks, each quantised on its calibrate split; InputError names the file.
 
     classes : whether labels must be classes of the network.
@@ -25,9 +25,10 @@ def quantise(workload: Workload, inputs: Inputs, *, symmetric: bool, classes: bo
         lambda source, splits, _progress: Quantised(
             source=source, prefix=workload.prefix(source), splits=splits,
             network=QuantNetwork.load(
-                source.model, splits.calibrate.images, ranges=source.ranges, symmetric=symmetric,
-                check_output=class_scores_check(source.model, [(splits.sources[name], data.labels)
-                                                      for name, data in splits if classes]))),
+                source.model, splits.calibrate.images, ranges=source.ranges, calibrator=calibrator,
+                symmetric=symmetric, check_output=class_scores_check(
+                    source.model, [(splits.sources[name], data.labels)
+                                   for name, data in splits if classes]))),
         workload.networks, inputs.splits)
     for one in found:
         check_layers(inputs.multipliers, one.network.layers)

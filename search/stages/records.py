@@ -29,6 +29,7 @@ from search.report.record import (
     Judged,
     MethodResult,
     MultiplierFacts,
+    Tally,
     least_energy,
 )
 from sim.accuracy.evaluator import Constants
@@ -199,12 +200,14 @@ class Costs:
 class Reference:
     """The exact network on its search images, which every design is compared with.
 
-    logits : float32[n, classes]. right : of each part of the metric, bool[n] or scores. doubt :
-    why it may know nothing of these images, empty where it does.
+    logits : float32[n, classes]. right : of each part of the metric, bool[n] or scores.
+    float_right : of the float network, summed; empty where none was given. doubt : why it may know
+    nothing of these images, empty where it does.
     """
 
     logits: npt.NDArray[np.float32]
     right: Sequence[Kept]
+    float_right: tuple[Tally, ...]
     doubt: str
 
 

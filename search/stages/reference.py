@@ -17,6 +17,7 @@ from search.problem.space import Problem
 from search.report.record import Candidate
 from search.stages.records import Compensated, Quantised, Reference
 from sim.accuracy.doubt import doubt
+from sim.network.onnx.float_run import float_logits
 
 Mappings = Sequence[Mapping[str, str]]
 
@@ -28,18 +29,25 @@ def on_split(split: str, network: Quantised, workers: Workers, fits: Compensated
                       name=network.splits.sources[split], prefix=network.prefix)
 
 
-def refer(runs: Sequence[SplitRuns], *, parts: Sequence[str] = METRICS["top1"], watch: Watch
-          ) -> tuple[Reference, ...]:
-    """Run each network exactly on its search images; parts : of the metric."""
+def refer(networks: Sequence[Quantised], runs: Sequence[SplitRuns], *,
+          parts: Sequence[str] = METRICS["top1"], watch: Watch) -> tuple[Reference, ...]:
+    """Run each network exactly on its search images, and in float where it was quantised here.
+
+    parts : of the metric.
+    """
     return watch.each("exact network on the search images", [len(one.labels) for one in runs],
-                      partial(_refer, parts), runs)
+                      partial(_refer, parts), networks, runs)
 
 
-def _refer(parts: Sequence[str], runs: SplitRuns, progress: Task) -> Reference:
+def _refer(parts: Sequence[str], network: Quantised, runs: SplitRuns, progress: Task) -> Reference:
     logits = runs.logits({}, done=progress.advance)
     check_classes(parts, logits.shape[1], runs.name)
+    original = network.network.original
+    in_float = [] if original is None else kept(
+        parts, float_logits(original, network.splits.search.images), runs.labels, logits)
     return Reference(
         logits=logits, right=kept(parts, logits, runs.labels, logits),
+        float_right=tuple(map(total, in_float)),
         doubt="" if any(map(needs_margin, parts)) else doubt(
             logits.argmax(axis=1), runs.labels, logits.shape[1], what="search images"))
 

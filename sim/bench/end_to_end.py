@@ -38,7 +38,7 @@ def measure(name: str, circuits: Sequence[str], run: Callable[..., dict[str, Any
     model = build(name, weights=1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.onnx"
-        onnx.save(quantise(model, random_images(model, CALIBRATION_IMAGES)), path)
+        onnx.save(quantise(model, random_images(model, CALIBRATION_IMAGES)).model, path)
         records = []
         for circuit in circuits:
             record = run(path=str(path), circuit=circuit, images=NETWORKS[name], threads=threads,

@@ -105,7 +105,8 @@ def main() -> int:
             if one.kept else plain
         rows.append(row(one.kind, logits, one))
     result = {"model": str(arguments.model), "data": arguments.data, "n": n,
-              "calibration": arguments.calibration, "fitted_images": chosen.fitted_images,
+              "calibrator": network.calibrator, "calibration": arguments.calibration,
+              "fitted_images": chosen.fitted_images,
               "held_out_images": chosen.held_out_images, "kinds": rows, "best": chosen.kind,
               "doubt": doubted,
               "layers": {name: {"kept": fit.kept, "plain_error": fit.plain_error,
@@ -120,7 +121,7 @@ def _report(result: dict[str, Any]) -> Iterator[str]:
 
     yield (f"logits against the exact network's: KL in nats per image, on {result['n']} images, "
            f"and at temperature {HOLD_OUT_TEMPERATURE:g} on the "
-           f"{result['held_out_images']} held out")
+           f"{result['held_out_images']} held out; ranges {result['calibrator']}")
     yield f"{'':16}{'top-1':>9}{'KL':>10}{'held out':>10}"
     for row in result["kinds"]:
         held_out = "" if row["held_out"] is None else f"{row['held_out']:.4f}"

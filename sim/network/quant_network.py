@@ -28,11 +28,13 @@ from sim.kernels.jit.workers import available, run_all
 from sim.network.compute import explain, layer_output, layer_sums
 from sim.network.layer import MAX_ROWS_BYTES, MappedLayer
 from sim.network.onnx.batch import free_batch
+from sim.network.onnx.calibrators import DEFAULT
 from sim.network.onnx.file import load_model
 from sim.network.onnx.graph import has_products, is_quantised, network_input
-from sim.network.onnx.quantise import load_ranges, quantise
+from sim.network.onnx.quantise import Quantised, load_ranges, quantise
 from sim.network.onnx.runtime import reason
 from sim.network.outside import outside
+from sim.network.scales import rescaled
 from sim.network.steps import cut
 from sim.network.unmapped import Outside, listed
 from sim.tables import Product, Table, exact_table, pe_kind, table_key
@@ -47,6 +49,7 @@ FEWEST_ROWS = 2048  # of a typical layer: with fewer for each thread, threads sh
 Prepare = Callable[[MappedLayer, Table], Product]
 OutputCheck = Callable[[tuple[int, ...]], None]
 NO_LAYER = "network must have a quantised convolution or matrix product with constant weights"
+AS_GIVEN = "as given"  # instead of a calibrator, of networks that were quantised before
 COUNT = ""  # among live tensors: images of a batch that is filled up; no tensor has an empty name
 PRODUCTS_KEPT = 1024  # prepared kernels, about 0.7 MB each
 
@@ -59,12 +62,15 @@ class QuantNetwork:
     """A quantised ONNX network with its mapped layers.
 
     Use `load`. `layers` are the layers that an array can run, in order; `unmapped` are the products
-    that run exactly instead, by name. Where the file fixes the batch (`fixed_batch`), images are
-    computed that many at a time, the last one repeated to fill a batch.
+    that run exactly instead, by name. `calibrator` names what found the ranges of activations, and
+    `original` is the float network that was quantised, if one was. Where the file fixes the batch
+    (`fixed_batch`), images are computed that many at a time, the last one repeated to fill a batch.
     """
 
-    def __init__(self, model: onnx.ModelProto, *, source: str, threads: int | None = None) -> None:
+    def __init__(self, model: onnx.ModelProto, *, source: str, threads: int | None = None,
+                 calibrator: str = AS_GIVEN, original: onnx.ModelProto | None = None) -> None:
         self.source = source
+        self.calibrator, self.original = calibrator, original
         self.model = model
         self.threads = threads or os.cpu_count() or 1
         self.input, self.input_shape = network_input(model)
@@ -83,7 +89,7 @@ class QuantNetwork:
 
     @classmethod
     def load(cls, path: Path, calibration: Images | None = None, *, ranges: Path | None = None,
-             symmetric: bool = False, shape: Sequence[int] = (),
+             calibrator: str | None = None, symmetric: bool = False, shape: Sequence[int] = (),
              check_output: OutputCheck = any_output, threads: int | None = None) -> QuantNetwork:
         """Read a network; a float one is quantised on `calibration` float32[n, c, h, w].
 
@@ -93,9 +99,11 @@ class QuantNetwork:
         shape : of an image, where the file leaves sizes open and there are no calibration images.
         check_output : called with the shape of an image's output, just as early; may raise.
         ranges : scales and zero points of activations that training found (`load_ranges`), for a
-        float network. symmetric : a float network gets int8 activations with zero point 0, as
-        signed multipliers need, instead of uint8. threads : of the kernels (default: all cores);
-        results do not depend on it. Raises InputError naming the file.
+        float network. calibrator : what else finds ranges, one of
+        `sim.network.onnx.calibrators.CHOICES` (default: `DEFAULT` there). symmetric : a float
+        network gets int8 activations with zero point 0, as signed multipliers need, instead of
+        uint8. threads : of the kernels (default: all cores); results do not depend on it. Raises
+        InputError naming the file.
         """
         path = Path(path)
         model = load_model(path, shape if calibration is None else calibration.shape[1:])
@@ -105,13 +113,19 @@ class QuantNetwork:
             raise InputError(f"{path}: {NO_LAYER}")
         model, outputs = free_batch(model, calibration, path)
         check_output(outputs)
+        original = None
+        found = Quantised(model, AS_GIVEN)
         if not is_quantised(model):
-            model = _quantised(path, model, calibration, ranges, symmetric=symmetric)
-        elif ranges is not None or symmetric:
-            what = ranges or "symmetric activations"
+            original = model
+            found = _quantised(path, model, calibration, ranges, calibrator or DEFAULT,
+                               symmetric=symmetric)
+        elif ranges is not None or symmetric or calibrator:
+            what = ranges or (f"calibrator {calibrator}" if calibrator
+                              else "symmetric activations")
             raise InputError(f"{path}: network must be float to take {what}, not quantised")
         try:
-            return cls(model, source=str(path), threads=threads)
+            return cls(found.model, source=str(path), threads=threads,
+                       calibrator=found.calibrator, original=original)
         except InputError as error:
             message = str(error)
             raise InputError(message if str(path) in message else f"{path}: {message}") from None
@@ -255,6 +269,15 @@ class QuantNetwork:
         view.layers = tuple(step for step in view._steps if isinstance(step, MappedLayer))
         return view
 
+    def with_scales(self, factors: Mapping[str, float]) -> QuantNetwork:
+        """Return this network with some scales of activations multiplied, other ranges therefore.
+
+        factors : of `sim.network.scales.activation_scales`. Of `original` nothing changes.
+        """
+        return QuantNetwork(rescaled(self.model, factors), source=self.source,
+                            threads=self.threads, calibrator=f"{self.calibrator}, then searched",
+                            original=self.original)
+
     def with_products(self, prepare: Prepare) -> QuantNetwork:
         """Return this network with its sums computed by what `prepare(layer, table)` returns.
 
@@ -374,7 +397,7 @@ class QuantNetwork:
 
 
 def _quantised(path: Path, model: onnx.ModelProto, calibration: Images | None,
-               ranges: Path | None, *, symmetric: bool) -> onnx.ModelProto:
+               ranges: Path | None, calibrator: str, *, symmetric: bool) -> Quantised:
     if ranges is not None and symmetric:
         raise InputError(f"{path}: activations must be symmetric or of {ranges}, not both")
     if calibration is None:
@@ -382,7 +405,9 @@ def _quantised(path: Path, model: onnx.ModelProto, calibration: Images | None,
                          "(--calibration)")
     known = None if ranges is None else load_ranges(ranges)
     try:
-        return quantise(model, calibration, known, symmetric=symmetric)
+        found = quantise(model, calibration, known, calibrator=calibrator, symmetric=symmetric)
+        return found if ranges is None else found._replace(
+            calibrator=f"{found.calibrator}, ranges of {ranges.name}")
     except InputError as error:
         raise InputError(f"{ranges or path}: {error}") from None
     except Exception as error:  # ONNX Runtime has a class per failure and no common one

@@ -80,7 +80,7 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
     return RunResult(
         name="made-up", chosen="milp", networks=[NetworkFacts(
             name="digits", model="digits <script>alert(1)</script>", data="digits", inferences=1,
-            layers=len(layers))],
+            layers=len(layers), calibrator="minmax", float_right=(297,))],
         layers=[LayerFacts(name=layer, kind="conv", k=144, n=16, groups=1, positions=64,
                            macs=147456) for layer in layers],
         multipliers=multipliers, exact=exact, methods=methods, judged=judged, expected=0.7,

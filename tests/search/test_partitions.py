@@ -2,6 +2,7 @@
 
 from functools import partial
 from statistics import mean
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -60,6 +61,7 @@ class Prepared:
                                for name in ("calibrate", "search", "certify"))
         self.pool = Labelled(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         network = QuantNetwork.load(DEFAULT_MODEL, calibrating.images)
+        self.network = SimpleNamespace(network=SimpleNamespace(original=None))
         self.multipliers = choose_multipliers(("default",), BankConfig())
         self.workers = start_workers(network, 2)
         self.constants = fit(network, calibrating.images, self.multipliers, "both")
@@ -82,7 +84,7 @@ class Prepared:
         searching, certifying = (
             self.runs(Labelled(self.pool.images[part], self.pool.labels[part]))
             for part in (order[:SEARCHED], order[SEARCHED:]))
-        references = refer([searching], watch=Watch())
+        references = refer([self.network], [searching], watch=Watch())
         exact = exact_design(self.problem, references)
         measure = once(partial(compare, runs=[searching], references=references))
         forecast = CertificateForecast(exact_right=exact.right, searched=exact.images,

@@ -383,12 +383,15 @@ def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, 
     data = _npz(tmp_path / "d.npz", y=(labels + 1) % 10)
     assert start(monkeypatch, "--model", DEFAULT_MODEL, "--data", data, "--limit", "200",
                  "--multipliers", "mul8u_trunc_c9", "--rows", "4", "--cols", "4", "--budget", "10",
-                 "--compare", "none", "--output", tmp_path, "--name", "run", "--json") == 0
+                 "--compare", "none", "--output", tmp_path, "--name", "run", "--json",
+                 "--calibrator", "mse") == 0
     captured = capsys.readouterr()
     assert re.search(r"warning: the exact network has 0 of 50 search images right, as guessing "
                      r"among 10 classes would: check labels", captured.err)
     assert '"doubt": "exact network has 0 of 50 search images right' in captured.out
     run = RunResult.load(tmp_path / "run" / "run.json")
+    assert run.networks[0].calibrator == run.configuration["calibrator"] == "mse"
+    assert json.loads(captured.out)["networks"][0]["float_search_top1"] == 0
     assert run.certificate.wording == "zero-loss (exact array, the same network)"
     doubt = "0 of 50 search images right, as guessing among 10 classes would"
     assert doubt in run.networks[0].doubt
@@ -396,6 +399,7 @@ def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, 
     command.print_summary(Finished(result=run, folder=tmp_path / "run"))
     out = capsys.readouterr().out
     assert f"  doubt     exact network has {doubt}" in out
+    assert ("  reference 8 bits, ranges mse: 0.00 % top-1, float 0.00 % (n = 50, search)\n") in out
     array = energy(run.baseline.energy_nj["array"])
     assert (f"            array      1.000 of the exact one (+0.0 %), {array} of {array} an "
             "inference, minimised\n") in out

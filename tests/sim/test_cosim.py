@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import cycle
 
+import onnx
 import pytest
 
 from hw.machine.accelerator import AcceleratorConfig
@@ -17,6 +19,7 @@ from sim.compensation.calibration import Calibration
 from sim.cosim.__main__ import PRESET, main
 from sim.data import DIGITS_MODEL
 from sim.network.quant_network import QuantNetwork
+from sim.network.scales import activation_scales
 
 LAYERS = ("stem", "block1a", "block1b", "down", "block2a", "block2b", "mix", "classifier")
 
@@ -33,13 +36,17 @@ def cosim(monkeypatch, capsys):
 
 @pytest.fixture
 def small(tmp_path):
-    """A design of one PE of 4x4 in each of two arrays, layers on them in turn.
+    """A design of one PE of 4x4 in each of two arrays, layers on them in turn, and its network.
 
-    Those on the approximate one have weights chosen for it.
+    Those on the approximate one have weights chosen for it. Activations have ranges of their own.
     """
     names = ("mul8u_exact", "mul8u_truncvc_c8")
     images = load_digits_split("calibrate").images[:32]
-    calibration = Calibration(QuantNetwork.load(DIGITS_MODEL, images), images)
+    network = QuantNetwork.load(DIGITS_MODEL, images)
+    scales = sorted(set(activation_scales(network.model).values()))
+    network = network.with_scales(dict(zip(scales, cycle((1.5, 0.8, 2.0)), strict=False)))
+    onnx.save(network.model, tmp_path / "network.onnx")
+    calibration = Calibration(network, images)
     table = {"own": get(names[1]).table}
     fits = dict(calibration.alone(dict.fromkeys(LAYERS[1::2], table), "chosen+affine"))
     path = tmp_path / "design.json"
@@ -48,17 +55,17 @@ def small(tmp_path):
            mapping={layer: index % 2 for index, layer in enumerate(LAYERS)},
            constants={layer: fit["own"].correction.to_dict() for layer, fit in fits.items()}
            ).save(path)
-    return path
+    return path, "--network", tmp_path / "network.onnx", "--data", "digits:search"
 
 
 def test_the_network_runs_on_dense_pes_value_for_value_and_cycle_for_cycle(cosim, small):
-    status, found = cosim(small, "--images", 1)
+    status, found = cosim(*small, "--images", 1)
     assert status == 0
     assert found["pe"] == "4x4"
     assert found["equal"]
     assert found["logits_equal"] == 1
     assert sum(values["weight_codes"] is not None
-               for values in Design.load(small).constants.values()) >= 3
+               for values in Design.load(small[0]).constants.values()) >= 3
     assert [(run["name"], run["differing"], run["late"]) for run in found["layers"]] == [
         (layer, 0, 0) for layer in LAYERS]
 
@@ -79,8 +86,8 @@ def test_the_network_runs_on_every_form(cosim, form, tmp_path):
 
 @pytest.mark.long
 def test_another_form_is_noticed_by_its_cycles(cosim, small, tmp_path):
-    plain = Design.load(small).with_pes("1x1")
+    plain = Design.load(small[0]).with_pes("1x1")
     write_folder(tmp_path / "rtl", emit_design(plain, config=AcceleratorConfig()))
-    status, found = cosim(small, "--rtl", tmp_path / "rtl", "--images", 1)
+    status, found = cosim(*small, "--rtl", tmp_path / "rtl", "--images", 1)
     assert status == 1
     assert any(run["late"] for run in found["layers"])

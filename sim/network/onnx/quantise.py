@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -15,12 +15,13 @@ import onnx
 
 from hw.common.errors import InputError
 from hw.common.records import Limits, Positive, read_record
-from sim.network.onnx.graph import PRODUCTS, network_input
+from sim.network.onnx.calibrators import AUTO, CALIBRATORS, MINMAX, ends
+from sim.network.onnx.float_run import float_logits
+from sim.network.onnx.graph import PRODUCTS
+from sim.network.onnx.histograms import histograms
 from sim.network.onnx.runtime import silence
 
-# Every tensor of a batch is held until its extremes are taken; these do not depend on batches.
-CALIBRATION_BATCH = 32  # images, and at most so many numbers, four images of 224x224:
-CALIBRATION_NUMBERS = 4 * 3 * 224 * 224
+HOLD_OUT_EVERY = 4  # every fourth image is held out
 
 
 class Range(NamedTuple):
@@ -30,30 +31,21 @@ class Range(NamedTuple):
     zero_point: int
 
 
-class _Batches:
-    """Feeds calibration images to the quantiser."""
+class Quantised(NamedTuple):
+    """The QDQ form of a float model; calibrator : that its ranges were found by."""
 
-    def __init__(self, model: onnx.ModelProto, images: npt.NDArray[np.float32]) -> None:
-        name, (fixed, *_sizes) = network_input(model)
-        size = fixed or max(1, min(CALIBRATION_BATCH,
-                                   CALIBRATION_NUMBERS // max(images[0].size, 1)))
-        if fixed:  # the extremes of a batch that is filled up are those of its images
-            images = np.concatenate([images, np.repeat(images[-1:], -len(images) % fixed, axis=0)])
-        self._batches = iter([{name: images[first:first + size]}
-                              for first in range(0, len(images), size)])
-
-    def get_next(self) -> dict[str, Any] | None:
-        return next(self._batches, None)
+    model: onnx.ModelProto
+    calibrator: str
 
 
 def quantise(model: onnx.ModelProto, calibration: npt.NDArray[np.float32],
-             ranges: Mapping[str, Range] | None = None, *,
-             symmetric: bool = False) -> onnx.ModelProto:
+             ranges: Mapping[str, Range] | None = None, *, calibrator: str = MINMAX,
+             symmetric: bool = False) -> Quantised:
     """Return the QDQ form of a float model; products keep their names.
 
-    Activations become uint8 per tensor (asymmetric, range from `calibration` by minimum and
-    maximum), weights int8 per output channel (symmetric). Batch norm, additions and factors behind
-    a convolution are folded into it first.
+    Activations become uint8 per tensor (asymmetric, range from `calibration`), weights int8 per
+    output channel (symmetric). Batch norm, additions and factors behind a convolution are folded
+    into it first.
 
     Parameters
     ----------
@@ -62,6 +54,10 @@ def quantise(model: onnx.ModelProto, calibration: npt.NDArray[np.float32],
     calibration : float32[n, c, h, w]
     ranges : tensor name -> Range
         Instead of the ranges found, such as those learnt in training.
+    calibrator : str
+        What finds ranges, one of `CHOICES`. With `auto` every calibrator is tried on three images
+        of four. Of those whose logits differ least from the float network's on the fourth (mean
+        square), it is the first; it then has all images.
     symmetric : bool
         Activations become int8 with zero point 0, as signed multipliers need; behind a ReLU that
         leaves 7 of 8 bits. Without `ranges`, which are of uint8.
@@ -69,39 +65,70 @@ def quantise(model: onnx.ModelProto, calibration: npt.NDArray[np.float32],
     Raises InputError for the range of a tensor that is not in the network; ONNX Runtime raises what
     it likes for networks that it cannot quantise.
     """
-    from onnxruntime.quantization import (
-        CalibrationDataReader,
-        QuantFormat,
-        QuantType,
-        quantize_static,
-    )
-
-    class Reader(_Batches, CalibrationDataReader):  # type: ignore[misc]
-        pass
-
     silence()
     root = logging.getLogger()
     level = root.level
-    root.setLevel(logging.ERROR)  # its advice is for direct callers
+    root.setLevel(logging.ERROR)  # ONNX Runtime's advice is for direct callers
     try:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            source, prepared, target = (str(Path(folder) / file)
-                                        for file in ("float.onnx", "folded.onnx", "int8.onnx"))
+            source, prepared = (Path(folder) / file for file in ("float.onnx", "folded.onnx"))
             onnx.save(model, source)
-            _fold(source, prepared)
-            onnx.save(_flat_biases(_own_weights(_named_as(model, onnx.load(prepared)))), prepared)
-            options: dict[str, Any] = {"ActivationSymmetric": symmetric}
-            if ranges:
-                options["TensorQuantOverrides"] = _overrides(prepared, ranges)
-            quantize_static(prepared, target, Reader(model, calibration),
-                            quant_format=QuantFormat.QDQ, per_channel=True,
-                            activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
-                            weight_type=QuantType.QInt8,
-                            extra_options=options)
-            return onnx.load(target)
+            _fold(str(source), str(prepared))
+            folded = _flat_biases(_own_weights(_named_as(model, onnx.load(prepared))))
+        options: dict[str, Any] = {"ActivationSymmetric": symmetric}
+        if ranges:
+            options["TensorQuantOverrides"] = _overrides(folded, ranges)
+        if calibrator == AUTO:
+            calibrator = _least_error(folded, calibration, options)
+        [found] = _with_ranges(folded, calibration, options, [calibrator])
+        return Quantised(found, calibrator)
     finally:
         root.setLevel(level)
+
+
+def _least_error(folded: onnx.ModelProto, images: npt.NDArray[np.float32],
+                 options: Mapping[str, Any]) -> str:
+    """Return the calibrator whose logits are nearest to the float network's on images held out."""
+    held_out = np.arange(len(images)) % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1
+    if not held_out.any():
+        raise InputError(f"Calibration images must be at least {HOLD_OUT_EVERY} for calibrator "
+                         f"{AUTO} (every fourth is held out), not {len(images)}")
+    wanted = float_logits(folded, images[held_out])
+    errors = [float(np.square(float_logits(one, images[held_out]) - wanted).mean())
+              for one in _with_ranges(folded, images[~held_out], options, list(CALIBRATORS))]
+    return list(CALIBRATORS)[int(np.argmin(errors))]
+
+
+def _with_ranges(folded: onnx.ModelProto, images: npt.NDArray[np.float32],
+                 options: Mapping[str, Any], calibrators: Sequence[str]
+                 ) -> Iterator[onnx.ModelProto]:
+    """Yield the QDQ form of a folded model with the ranges of each calibrator in turn."""
+    from onnxruntime.quantization import (
+        CalibrationMethod,
+        QDQQuantizer,
+        QuantType,
+        TensorData,
+        TensorsData,
+    )
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+    symmetric = options["ActivationSymmetric"]
+    values = histograms(folded, images, magnitudes=symmetric,
+                        counted=list(calibrators) != [MINMAX])
+    for calibrator in calibrators:
+        found = {name: np.array(ends(calibrator, one, symmetric=symmetric), np.float32)
+                 for name, one in values.items()}
+        own = onnx.ModelProto()
+        own.CopyFrom(folded)  # is changed in place
+        quantizer = QDQQuantizer(
+            own, True, False, QuantType.QInt8, QuantType.QInt8 if symmetric else QuantType.QUInt8,
+            TensorsData(CalibrationMethod.MinMax, {
+                name: TensorData(lowest=low, highest=high) for name, (low, high) in found.items()}),
+            [], [], [*QLinearOpsRegistry, *QDQRegistry], dict(options))
+        quantizer.quantize_model()
+        quantizer.model.topological_sort()
+        yield quantizer.model.model
 
 
 def load_ranges(path: Path) -> dict[str, Range]:
@@ -141,9 +168,10 @@ def _flat_biases(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _overrides(prepared: str, ranges: Mapping[str, Range]) -> dict[str, list[dict[str, Any]]]:
+def _overrides(folded: onnx.ModelProto, ranges: Mapping[str, Range]
+               ) -> dict[str, list[dict[str, Any]]]:
     """Return ranges in the quantiser's form, checked against the network after folding."""
-    graph = onnx.load(prepared).graph
+    graph = folded.graph
     tensors = {entry.name for entry in graph.input} | {
         name for node in graph.node for name in node.output}
     unknown = sorted(set(ranges) - tensors)

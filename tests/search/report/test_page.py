@@ -72,6 +72,7 @@ def test_headline_is_the_chosen_methods_design(html):
     assert f"would take\n      {run.equal_area.latency_us:.4g} µs and 60 nJ" in html
     assert run.certificate.wording in html
     assert "n = 800, 3 lost" in html
+    assert "8 bits, ranges minmax: 98.67 % top-1, float 99.00 % (n = 300, search)" in html
 
 
 def test_what_takes_from_a_certificate_stands_beside_it(html, tmp_path):

@@ -70,7 +70,8 @@ def found(**changes):
         "fits": [fits("x", "y"), fits("x")],
         "costs": Costs(objective="array", levels={"array": problem}, facts=(), pe_cycles=1.0,
                        cycles=900.0),
-        "references": [Reference(logits=None, right=None, doubt=doubt) for doubt in ("", "odd")],
+        "references": [Reference(logits=None, right=None, float_right=right, doubt=doubt)
+                       for right, doubt in (((), ""), ((19,), "odd"))],
         "baseline": Baseline(forms={"1x1": DEARER, "4x1": BEST}, levels=()),
         "exact": exact, "metric": ["top1"], "margins": (0.01, 0.02), "expected": 0.8,
         "verdict": Verdict(kept=best, judged=(), certificates=()),
@@ -83,7 +84,8 @@ def found(**changes):
 
 
 def concluded(**changes):
-    facts = [NetworkFacts(name=name, model=name, data="", inferences=1, layers=layers)
+    facts = [NetworkFacts(name=name, model=name, data="", inferences=1, layers=layers,
+                          calibrator="as given")
              for name, layers in (("a", 2), ("b", 1))]
     return conclude(found(**changes), name="run", networks=facts, versions={}, hashes={},
                     configuration={"seed": 3})
@@ -97,6 +99,7 @@ def test_layers_and_tables_are_named_as_the_mapping_names_them():
     assert list(run.kept.mapping) == list(run.layer_energy_pj) == names
     assert run.sensitivity["a/y"] == {EXACT: 0.0, CHEAP: 0.4}
     assert [one.doubt for one in run.networks] == ["", "odd"]
+    assert [one.float_right for one in run.networks] == [(), (19,)]
     assert (run.chosen, run.configuration) == ("milp", {"seed": 3})
 
 

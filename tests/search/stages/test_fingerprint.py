@@ -27,20 +27,24 @@ def run(tmp_path):
                               objective="array", chip="7nm", metric="top1",
                               workload=Workload(networks=(source,)))
     inputs = SimpleNamespace(multipliers={"one": SimpleNamespace(digest="d1")})
-    network = SimpleNamespace(source=source, splits=Splits(search="some", certify="others"))
+    network = SimpleNamespace(
+        source=source, splits=Splits(search="some", certify="others"),
+        network=SimpleNamespace(original="float", calibrator="minmax"))
     return options, inputs, network
 
 
 def test_it_names_all_that_a_measurement_depends_on(run):
     options, inputs, network = run
     assert fingerprint(options, inputs, [network]).keys() == {
-        "network", "search images", "certify images", "multipliers", "compensation",
+        "network", "calibrator", "search images", "certify images", "multipliers", "compensation",
         "objective"}
 
 
 @pytest.mark.parametrize(("name", "change"), [
     ("network", lambda options, _inputs, network: network.source.model.write_bytes(b"other")),
     ("search images", lambda options, _inputs, network: network.splits.update(search="new")),
+    ("calibrator", lambda _options, _inputs, network: setattr(
+        network.network, "calibrator", "mse")),
     ("multipliers", lambda options, inputs, _network: inputs.multipliers.update(
         two=SimpleNamespace(digest="d2"))),
     ("compensation", lambda options, _inputs, _network: setattr(
@@ -59,7 +63,8 @@ def test_each_input_changes_what_is_named_after_it_alone(run, name, change):
 
 def test_the_order_of_networks_counts(run, tmp_path):
     options, inputs, network = run
-    other = SimpleNamespace(source=replace(network.source, name="other"), splits=network.splits)
+    other = SimpleNamespace(source=replace(network.source, name="other"), splits=network.splits,
+                            network=network.network)
     options.workload = Workload(networks=(network.source, other.source))
     one, two = (fingerprint(options, inputs, networks)["order of networks"]
                 for networks in ([network, other], [other, network]))

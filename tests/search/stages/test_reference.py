@@ -1,6 +1,7 @@
 """Reference: the exact network on its search images, and how designs compare with it."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,26 @@ from search.measure.probes import relative_damage
 from search.measure.watched import Watch
 from search.stages.reference import compare, exact_design, refer
 from tests.search.synthetic import made_up_problem
+from tests.sim.nets import NetBuilder
 
 LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 1] * 4)
+
+
+def network(original):
+    images = np.eye(4, dtype=np.float32)[LABELS]
+    return SimpleNamespace(network=SimpleNamespace(original=original),
+                           splits=SimpleNamespace(search=SimpleNamespace(images=images)))
+
+
+def swapping():
+    """A float network that takes class 0 for 1 and 1 for 0."""
+    turned = np.eye(4, dtype=np.float32)[[1, 0, 2, 3]]
+    net = NetBuilder((4,))
+    net.add("MatMul", net.given(turned))
+    return net.model()
+
+
+NETWORKS = [network(None), network(swapping())]
 
 
 class Runs:
@@ -40,13 +59,14 @@ def runs():
 
 @pytest.fixture
 def references(runs):
-    return refer(runs, watch=Watch(of=("", "")))
+    return refer(NETWORKS, runs, watch=Watch(of=("", "")))
 
 
 def test_what_the_exact_network_has_right_is_what_designs_are_held_to(references):
     assert [int(one.right[0].sum()) for one in references] == [31, 31]
     assert not references[0].right[0][0]
     assert [one.doubt for one in references] == ["", ""]
+    assert [one.float_right for one in references] == [(), ((LABELS == 2).sum(),)]
     problem = made_up_problem()
     exact = exact_design(problem, references)
     assert set(exact.mapping.values()) == {problem.multipliers[problem.reference]}
@@ -60,7 +80,7 @@ def test_what_the_exact_network_has_right_is_what_designs_are_held_to(references
 def test_a_network_that_guesses_is_doubted(runs):
     runs[1].labels = (LABELS + 2) % 3
     runs[1].logits = lambda mapping, *, done: np.eye(4, dtype=np.float32)[LABELS]
-    known, guessing = refer(runs, watch=Watch(of=("", "")))
+    known, guessing = refer(NETWORKS, runs, watch=Watch(of=("", "")))
     assert not known.doubt
     assert "0 of 32 search images right" in guessing.doubt
 
@@ -76,7 +96,7 @@ def test_each_network_is_compared_with_itself(runs, references):
 
 def test_every_part_of_a_metric_is_counted_of_every_network(runs):
     parts = ("top1", "agreement")
-    references = refer(runs, parts=parts, watch=Watch(of=("", "")))
+    references = refer(NETWORKS, runs, parts=parts, watch=Watch(of=("", "")))
     assert exact_design(made_up_problem(), references).right == (31, 32, 31, 32)
     one, = compare([{"layer": "bold"}], runs=runs, references=references, parts=parts)
     # The image that is gained is answered otherwise, too.
@@ -86,4 +106,4 @@ def test_every_part_of_a_metric_is_counted_of_every_network(runs):
 
 def test_five_answers_of_four_classes_are_refused(runs):
     with pytest.raises(InputError, match=r"^s: metric top5 must have more than 5 classes, not 4$"):
-        refer(runs, parts=["top5"], watch=Watch(of=("", "")))
+        refer(NETWORKS, runs, parts=["top5"], watch=Watch(of=("", "")))

@@ -69,7 +69,7 @@ def test_all_kinds_are_compared_in_a_table(monkeypatch, capsys, tmp_path):
                "--fit", 16, "--exact", "stem", "block1a", "block1b", "down", "block2a") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == ("logits against the exact network's: KL in nats per image, on 60 images, "
-                        "and at temperature 2 on the 4 held out")
+                        "and at temperature 2 on the 4 held out; ranges minmax")
     assert [line.split()[0] for line in lines[2:4 + len(KINDS)]] == ["exact", "none", *KINDS]
     assert [line.split()[0] for line in lines[5 + len(KINDS):]] == ["block2b", "mix", "classifier"]
     for line in lines[5 + len(KINDS):]:

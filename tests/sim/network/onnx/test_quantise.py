@@ -1,6 +1,7 @@
 """Quantising float networks: names survive, folding is exact, ranges may be given."""
 
 import json
+import time
 
 import numpy as np
 import onnx
@@ -8,6 +9,9 @@ import pytest
 from onnx import helper, numpy_helper
 
 from hw.common.errors import InputError
+from sim.network.onnx.calibrators import CALIBRATORS, CHOICES
+from sim.network.onnx.float_run import float_logits
+from sim.network.onnx.histograms import histograms
 from sim.network.onnx.quantise import Range, load_ranges
 from sim.network.quant_network import QuantNetwork
 from tests.mutations import check_reader
@@ -137,6 +141,7 @@ def test_given_ranges_replace_those_found(small, tmp_path):
     assert runtime.check_layers(network, network.model, images) < 0.01
     found = QuantNetwork.load(path, images)
     assert found.layers[1].act_zero_point == 0  # behind a ReLU
+    assert (network.calibrator, found.calibrator) == ("minmax, ranges of ranges.json", "minmax")
 
 
 def test_ranges_of_unknown_tensors_are_refused(small, tmp_path):
@@ -171,6 +176,65 @@ def test_malformed_ranges_are_refused(content, message, tmp_path):
 def test_ranges_are_read(tmp_path):
     path = write(tmp_path / "ranges.json", {"a": [0.1, 255], "b": [2, 0]})
     assert load_ranges(path) == {"a": Range(0.1, 255), "b": Range(2.0, 0)}
+
+
+@pytest.mark.parametrize("calibrator", CHOICES)
+def test_every_calibrator_gives_a_network_like_the_float_one(calibrator, small):
+    path, images = small
+    network = QuantNetwork.load(path, images, calibrator=calibrator)
+    assert network.calibrator in CALIBRATORS
+    assert (network.calibrator == calibrator) == (calibrator != "auto")
+    wanted = float_logits(network.original, images)
+    assert np.abs(network.run(images) - wanted).mean() < 0.02 * np.abs(wanted).max()
+    assert runtime.check_layers(network, network.model, images) < 0.01
+
+
+def test_auto_is_the_calibrator_of_least_error_on_every_fourth_image(small):
+    """Of values far out on a fitted image minmax alone takes note; they would cost all others."""
+    path, images = small
+    images = np.repeat(images, 16, axis=0)
+    images[1] *= 300
+    network = QuantNetwork.load(path, images, calibrator="auto")
+    kept, held_out = images[np.arange(len(images)) % 4 != 3], images[3::4]
+    wanted = float_logits(network.original, held_out)
+    errors = {name: np.square(QuantNetwork.load(path, kept, calibrator=name).run(held_out)
+                              - wanted).mean() for name in CALIBRATORS}
+    assert network.calibrator == min(errors, key=errors.get) != "minmax"
+    again = QuantNetwork.load(path, images, calibrator=network.calibrator)
+    assert network.model == again.model
+
+
+def test_auto_needs_an_image_to_hold_out(small):
+    path, images = small
+    with pytest.raises(InputError, match=r"net.onnx: Calibration images must be at least 4 for "
+                                         r"calibrator auto .*, not 3$"):
+        QuantNetwork.load(path, images[:3], calibrator="auto")
+
+
+def test_a_quantised_network_keeps_its_scales(small, tmp_path):
+    path, images = small
+    onnx.save(QuantNetwork.load(path, images).model, tmp_path / "int8.onnx")
+    network = QuantNetwork.load(tmp_path / "int8.onnx")
+    assert (network.calibrator, network.original) == ("as given", None)
+    with pytest.raises(InputError, match=r"int8.onnx: network must be float to take calibrator mse,"
+                                         r" not quantised$"):
+        QuantNetwork.load(tmp_path / "int8.onnx", images, calibrator="mse")
+
+
+def test_time_is_linear_in_the_number_of_tensors():
+    """Twice the operators take less than three times as long."""
+    def seconds(operators):
+        net = NetBuilder((3, 4, 4))
+        for _index in range(operators // 2):
+            net.conv(3, 3, 1)
+            net.add("Relu")
+        model = onnx.shape_inference.infer_shapes(net.model())
+        started = time.process_time()
+        histograms(model, np.ones((1, 3, 4, 4), np.float32), magnitudes=False, counted=False)
+        return time.process_time() - started
+
+    few, many = (min(seconds(count) for _repetition in range(3)) for count in (300, 600))
+    assert many < 3 * few
 
 
 def test_float_operators_that_do_not_run_name_the_file(tmp_path):
