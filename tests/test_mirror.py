@@ -19,6 +19,7 @@ CROSS_CUTTING = {
     "test_api_page.py": "the blocks of a page",
     "test_bank_bench.py": "the whole bank, as emitted",
     "test_bombs.py": "small files that stand for much, in every format",
+    "test_browser.py": "the page of a run in a browser, where there is one",
     "test_cosim.py": "compiler, cycle model and emitted accelerator",
     "test_docs.py": "the pages",
     "test_faults.py": "mutants, which formulas or benches must notice",

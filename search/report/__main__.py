@@ -9,31 +9,36 @@ from hw.common.outputs import check_output
 from hw.common.progress import start
 from hw.common.wording import CommandParser, program
 from search.report.circuits import load_bank
+from search.report.comparison.many_runs import list_runs
+from search.report.comparison.two_runs import compare_runs
 from search.report.record import RunResult
 
 
 def main() -> int:
     """Command line of the package."""
     parser = CommandParser(prog=program("search.report"),
-                                     description="Draw the report of a run again, or compare "
-                                     "two runs.")
-    parser.add_argument("folder", type=Path, help="run folder, holding run.json")
-    parser.add_argument("other", type=Path, nargs="?", help="run folder to compare it with")
-    arguments = parser.parse_args()
-    for folder in filter(None, (arguments.folder, arguments.other)):
+                           description="Draw the report of a run again, compare two runs, or list "
+                           "more of them.")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="folder",
+                        help="run folder, holding run.json: one is drawn, two are compared, "
+                        "more are listed")
+    folders: list[Path] = parser.parse_args().folders
+    for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder}: must be a run folder")
-    run = RunResult.load(arguments.folder / "run.json")
-    if arguments.other is not None:
-        from search.report.two_runs import compare_runs
-
-        print("\n".join(compare_runs(run, RunResult.load(arguments.other / "run.json"))))
+    runs = [RunResult.load(folder / "run.json") for folder in folders]
+    if len(runs) > 2:
+        print("\n".join(list_runs([(str(folder), run) for folder, run
+                                   in zip(folders, runs, strict=True)])))
+    elif len(runs) == 2:
+        print("\n".join(compare_runs(*runs)))
     else:
-        check_output(arguments.folder, folder=True)
-        start(f"drawing the report of {arguments.folder}")
+        (folder,), (run,) = folders, runs
+        check_output(folder, folder=True)
+        start(f"drawing the report of {folder}")
         from search.report.page import write_report
 
-        print(write_report(run, load_bank(arguments.folder, run), arguments.folder))
+        print(write_report(run, load_bank(folder, run), folder))
     return 0
 
 

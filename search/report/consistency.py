@@ -56,6 +56,15 @@ def check_run(run: RunResult) -> None:
     _check_table("layer_energy_pj", run.layer_energy_pj, layers, multipliers)
     if run.sensitivity:
         _check_table("sensitivity", run.sensitivity, layers, multipliers)
+    for name, split in (("breakdown", run.breakdown),
+                        ("baseline_breakdown", run.baseline_breakdown)):
+        if split is not None:
+            for place, values in (*((f"energy_nj[{part!r}]", one)
+                                    for part, one in split.energy_nj.items()),
+                                  ("half_width_nj", split.half_width_nj),
+                                  ("cycles", split.cycles)):
+                _require(len(values) == len(layers), f"{name}.{place}",
+                         f"be of {len(layers)} layers", len(values))
     reference = next(facts for facts in run.multipliers if facts.name in used)
     _require(reference.multiplier_energy_fj > 0, f"multiplier_energy_fj of {reference.name}",
              "be positive", reference.multiplier_energy_fj)

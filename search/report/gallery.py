@@ -10,7 +10,7 @@ from markupsafe import Markup
 from hw.common.pareto import pareto_front
 from hw.multipliers import Multiplier
 from hw.multipliers.base import exact_products
-from search.report.pictures import heat_map, histogram_svg
+from search.report.figures.pictures import heat_map, histogram_svg
 from search.report.record import MultiplierFacts, RunResult
 
 

@@ -16,9 +16,9 @@ from hw.machine.design import BankConfig, Design
 from hw.multipliers import Multiplier
 from search.problem.workload import own_layers
 from search.report.circuits import save_bank
+from search.report.figures.series import count_names, counts, table
 from search.report.page import write_report
 from search.report.record import Candidate, RunResult
-from search.report.series import count_names, counts, table
 from sim.network.quant_network import QuantNetwork
 
 # Writes the Verilog of a design into a folder beside a `with` block, and gives what waits for it.

@@ -17,6 +17,7 @@ from hw.common.files import write_json
 from hw.common.records import Amount, Count, Positive, Share, Size, Text, read_record
 from hw.common.wording import counted, times_a_round
 from search.certify.accuracy import shortfall
+from search.report.breakdown import Breakdown
 from search.report.consistency import check_run
 from sim.network.unmapped import Outside
 
@@ -417,6 +418,8 @@ class RunResult:
         Method -> of its best design.
     layer_energy_pj : mapping of layer to mapping of multiplier to float
         Array energy of the layer per inference or round of the workload, picojoules.
+    breakdown, baseline_breakdown : Breakdown, optional
+        Energy by layer and part of the kept design and of the exact array that all is relative to.
     configuration : mapping
         Every option of the run, defaults included.
     versions, hashes : mapping of str to str
@@ -444,6 +447,8 @@ class RunResult:
     kept_figures: Figures
     figures: Mapping[str, Figures]
     configuration: Mapping[str, Any]
+    breakdown: Breakdown | None = None
+    baseline_breakdown: Breakdown | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
     seconds: Amount = 0.0
@@ -462,6 +467,12 @@ class RunResult:
     def own_form(self) -> str:
         """The form of the bank's PEs."""
         return next(iter(self.exact_forms))
+
+    @property
+    def reference(self) -> MultiplierFacts:
+        """The exact multiplier of the bank's own form."""
+        name = next(iter(self.exact.mapping.values()))
+        return next(facts for facts in self.multipliers if facts.name == name)
 
     @property
     def winner(self) -> MethodResult:

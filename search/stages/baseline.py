@@ -13,12 +13,14 @@ from dataclasses import replace
 from hw.common.errors import InputError
 from hw.machine.design import BankConfig
 from hw.machine.operands import check_operands
-from hw.ppa import MappedPe, array_cost, stream_energies
+from hw.ppa import MappedPe, StreamEnergy, array_cost, stream_energies
 from hw.ppa.chip.blocks import ChipPreset
 from hw.ppa.chip.levels import LEVELS, LevelEnergy, level_energies
+from hw.ppa.chip.parts import half_width_nj, layer_parts
 from hw.ppa.chip.workload import layer_work
 from hw.ppa.mapping.stored_pes import units_delay_ps
 from search.measure.watched import Watch
+from search.report.breakdown import Breakdown
 from search.report.record import Figures, least_energy
 from search.stages.cost import Energies, draw, operands
 from search.stages.records import Baseline, Quantised
@@ -54,18 +56,21 @@ def baseline(networks: Sequence[Quantised], pes: Mapping[str, MappedPe], bank: B
                for form, pe in pes.items()}
     keeping_up = {form: pes[form] for form in pes if periods[form] <= periods[bank.form]}
     streamed = [(one, operands(one)) for one in networks]
-    forms, levels = {}, {}
+    forms, levels, parts = {}, {}, {}
     with watch.task("energy of exact arrays", len(keeping_up)) as progress:
         for form, pe in keeping_up.items():
             own, found = replace(bank, form=form), list[list[LevelEnergy]]()
+            measured = list[list[StreamEnergy]]()
             for one, acts in streamed:
                 layers = one.network.layers
                 streams = energies(pe, [cycles.with_weights(layer.weights) for cycles, layer
                                         in zip(draw(layers, acts, own), layers, strict=True)])
+                measured.append(streams)
                 found.append(level_energies(
                     pe, streams, layers, layer_work(layers, own, batch=batch), own, batch=batch,
                     preset=chip, clock_ps=periods[form]))
             levels[form] = found
+            parts[form] = _breakdown(networks, found, measured)
             forms[form] = Figures(
                 energy_nj={level: _round(networks, found, level) for level in LEVELS},
                 cycles=sum(one.source.inferences * sum(layer.chip.cycles for layer in layers)
@@ -73,7 +78,23 @@ def baseline(networks: Sequence[Quantised], pes: Mapping[str, MappedPe], bank: B
                 area_um2=array_cost(pe, rows=own.rows, cols=own.cols).area_um2,
                 clock_ps=periods[form])
             progress.advance(note=form)
-    return Baseline(forms=forms, levels=levels[least_energy(forms)])
+    least = least_energy(forms)
+    return Baseline(forms=forms, levels=levels[least], breakdown=parts[least])
+
+
+def _breakdown(networks: Sequence[Quantised], found: Sequence[Sequence[LevelEnergy]],
+               streams: Sequence[Sequence[StreamEnergy]]) -> Breakdown:
+    """Return the energy of a round of the workload by layer and part."""
+    layers = [(one.source.inferences, level, stream)
+              for one, levels, own in zip(networks, found, streams, strict=True)
+              for level, stream in zip(levels, own, strict=True)]
+    split = [{name: times * energy for name, energy in layer_parts(level, stream).items()}
+             for times, level, stream in layers]
+    return Breakdown(
+        energy_nj={name: tuple(one[name] for one in split) for name in split[0]},
+        half_width_nj=tuple(times * half_width_nj(level, stream)
+                            for times, level, stream in layers),
+        cycles=tuple(times * level.chip.cycles for times, level, _stream in layers))
 
 
 def _round(networks: Sequence[Quantised], found: Sequence[Sequence[LevelEnergy]],

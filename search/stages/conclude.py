@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from search.problem.space import Assignment, Problem
+from hw.ppa.chip.parts import CONTROL, DRAM, IDLE, LEAKAGE
+from search.problem.space import PJ_PER_UW_PS, Assignment, Problem
 from search.problem.workload import own_layers
+from search.report.breakdown import Breakdown
 from search.report.record import (
     CalibrationFacts,
     CompensationFacts,
@@ -51,6 +54,8 @@ def conclude(found: Found, *, name: str, networks: Sequence[NetworkFacts],
         kept_figures=figures(found.costs, problem.from_mapping(found.verdict.kept.mapping)),
         figures={method.method: figures(found.costs, problem.from_mapping(method.best.mapping))
                  for method in methods if method.best is not None},
+        breakdown=breakdown(found.costs, problem.from_mapping(found.verdict.kept.mapping)),
+        baseline_breakdown=found.baseline.breakdown,
         configuration=configuration, versions=versions, hashes=hashes)
 
 
@@ -62,6 +67,31 @@ def figures(costs: Costs, design: Assignment) -> Figures:
         energy_nj={level: 1e-3 * own.energy_pj(design) for level, own in costs.levels.items()},
         area_um2=float(problem.area_um2[list(bank)].sum()), cycles=costs.cycles,
         clock_ps=problem.clock_ps(bank))
+
+
+def breakdown(costs: Costs, design: Assignment) -> Breakdown:
+    """Return the energy of a design by layer and part.
+
+    Leakage, idle arrays and control are those of the whole bank; what narrower results save is
+    taken off the layer that writes them.
+    """
+    problem, parts = costs.levels["array"], costs.parts
+    bank, rows, columns = list(problem.bank(design)), np.arange(len(design)), list(design)
+    split = {name: values[rows, columns] for name, values in parts.pj.items()}
+    split[LEAKAGE] = (problem.cycles * problem.leakage_uw[bank].sum() * problem.clock_ps(bank)
+                      * PJ_PER_UW_PS)
+    split[IDLE] = (len(bank) - 1) * problem.idle_pj
+    fed = parts.writers >= 0
+    for name in set(parts.narrower_pj) & set(split):
+        np.subtract.at(split[name], parts.writers[fed],
+                       parts.narrower_pj[name][rows, columns][fed])
+    if CONTROL in split:
+        split[CONTROL] = parts.control * np.sum([
+            values for name, values in split.items() if name not in (CONTROL, DRAM)], axis=0)
+    return Breakdown(
+        energy_nj={name: tuple((1e-3 * values).tolist()) for name, values in split.items()},
+        half_width_nj=tuple((1e-3 * parts.half_width_pj[rows, columns]).tolist()),
+        cycles=tuple(parts.cycles.tolist()))
 
 
 def constants(networks: Sequence[Quantised], fits: Sequence[Compensated | None],

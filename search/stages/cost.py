@@ -28,15 +28,21 @@ from hw.ppa import (
     idle_array_fj,
     stream_energies,
 )
-from hw.ppa.chip.blocks import DEFAULT_PRESET, ChipPreset, narrow_results_nj
+from hw.ppa.chip.blocks import (
+    DEFAULT_PRESET,
+    ChipPreset,
+    narrow_results_nj,
+    narrow_traffic_nj,
+)
 from hw.ppa.chip.levels import LevelEnergy, level_energies
+from hw.ppa.chip.parts import DRAM, OUTPUT_BUFFER, half_width_nj, layer_parts
 from hw.ppa.chip.workload import layer_work
 from hw.ppa.energy.operand_sample import PeCycles
 from hw.ppa.mapping.stored_pes import units_delay_ps
 from search.measure.watched import Watch
 from search.problem.space import Limits, Problem
 from search.report.record import MultiplierFacts
-from search.stages.records import Baseline, Compensated, Costs, Inputs, Quantised
+from search.stages.records import Baseline, Compensated, Costs, Inputs, Parts, Quantised
 from sim.accuracy.evaluator import Constants
 from sim.network.layer import MappedLayer
 from sim.network.sampled_operands import IMAGES, sampled_operands
@@ -101,11 +107,31 @@ def join_costs(networks: Mapping[str, Costs], inferences: Sequence[int]) -> Cost
     return Costs(
         objective=costs[0].objective, pe_cycles=float(pe_cycles.sum()),
         cycles=float(times @ [one.cycles for one in costs]),
+        parts=join_parts([one.parts for one in costs], inferences),
         levels={level: joined([one.levels[level] for one in costs]) for level in costs[0].levels},
         facts=tuple(replace(
             same[0], pe_energy_fj=mean([facts.pe_energy_fj for facts in same]),
             multiplier_energy_fj=mean([facts.multiplier_energy_fj for facts in same]))
             for same in zip(*(one.facts for one in costs), strict=True)))
+
+
+def join_parts(networks: Sequence[Parts], inferences: Sequence[int]) -> Parts:
+    """Return the parts of a round of the workload; layers follow each other."""
+    starts = np.cumsum([0, *(len(one.cycles) for one in networks)])
+
+    def joined(values: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+        return np.concatenate([count * value for count, value
+                               in zip(inferences, values, strict=True)])
+
+    return replace(
+        networks[0], pj={name: joined([one.pj[name] for one in networks])
+                         for name in networks[0].pj},
+        half_width_pj=joined([one.half_width_pj for one in networks]),
+        narrower_pj={name: joined([one.narrower_pj[name] for one in networks])
+                     for name in networks[0].narrower_pj},
+        cycles=joined([one.cycles for one in networks]),
+        writers=np.concatenate([np.where(one.writers < 0, -1, one.writers + start)
+                                for one, start in zip(networks, starts, strict=False)]))
 
 
 def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDArray[np.int16]],
@@ -151,10 +177,14 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
                             exact=exact or own_exact) for name, pe in pes.items()]
     # What a layer reads decides how wide the results of the layer before it are.
     writers = {layer.name: work for layer, work in zip(layers, works, strict=True)}
-    narrow_pj = 1e3 * np.array([[narrow_results_nj(
+    narrow_pj, traffic_pj = (1e3 * np.array([[saved_nj(
         writers[layer.fed_by], bank, one.widths.act, batch=batch, preset=chip)
         if layer.fed_by else 0.0 for one in row]
         for layer, row in zip(layers, zip(*spent, strict=True), strict=True)])
+        for saved_nj in (narrow_results_nj, narrow_traffic_nj))
+    split = [[layer_parts(*both) for both in zip(column, streams[name], strict=True)]
+             for name, column in zip(pes, spent, strict=True)]
+    positions = {layer.name: index for index, layer in enumerate(layers)}
     pe_cycles = [one.array.pe_cycles for one in own_exact]
     arrays = [array_cost(pe, rows=bank.rows, cols=bank.cols) for pe in pes.values()]
     problem = Problem(
@@ -169,7 +199,17 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDAr
         idle_fj=idle_array_fj(pes[reference].technology, bank) if limits.max_arrays > 1 else 0.0)
     return Costs(
         objective=objective, cycles=sum(one.chip.cycles for one in own_exact),
-        pe_cycles=sum(pe_cycles), levels={
+        pe_cycles=sum(pe_cycles), parts=Parts(
+            pj={name: 1e3 * np.array([[one[name] for one in column] for column in split]).T
+                for name in split[0][0]},
+            half_width_pj=1e3 * np.array([
+                [half_width_nj(*both) for both in zip(column, streams[name], strict=True)]
+                for name, column in zip(pes, spent, strict=True)]).T,
+            narrower_pj={OUTPUT_BUFFER: narrow_pj / chip.overhead, DRAM: traffic_pj},
+            control=chip.overhead - 1,
+            writers=np.array([positions[layer.fed_by] if layer.fed_by else -1
+                              for layer in layers]),
+            cycles=np.array([one.chip.cycles for one in own_exact])), levels={
             "multiplier": replace(problem, leakage_uw=np.zeros(len(pes)), idle_fj=0.0,
                                   dynamic_pj=_dynamic_pj(spent, lambda one: one.multiplier_nj)),
             "array": problem,

@@ -22,6 +22,7 @@ from search.measure.metric import Kept
 from search.problem.space import Problem
 from search.problem.splits import Splits
 from search.problem.workload import NetworkSource, own_layers
+from search.report.breakdown import Breakdown
 from search.report.record import (
     Candidate,
     Certificate,
@@ -156,11 +157,12 @@ class Baseline:
     """The exact arrays that keep up with the bank's clock; figures are relative to the least.
 
     forms : form of the PEs -> figures, the bank's own first. levels : of each network, the
-    energies of every layer on the array of least energy.
+    energies of every layer on the array of least energy; breakdown : of these.
     """
 
     forms: Mapping[str, Figures]
     levels: Sequence[Sequence[LevelEnergy]]
+    breakdown: Breakdown
 
     @property
     def other(self) -> Figures | None:
@@ -169,13 +171,33 @@ class Baseline:
         return None if least == next(iter(self.forms)) else self.forms[least]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parts:
+    """Energy of every layer on every array by part, per inference or round of the workload.
+
+    pj : part (`hw.ppa.chip.parts`) -> float64[N, K], as if the array stood alone.
+    half_width_pj : float64[N, K], of the array, from sampling operands. narrower_pj : part ->
+    float64[N, K], what an array that reads fewer bits saves in the layer `writers[i]` before it,
+    -1 for none. cycles : float64[N], of the accelerator. control : energy of control for a unit
+    of all else on the chip.
+    """
+
+    pj: Mapping[str, Float]
+    half_width_pj: Float
+    narrower_pj: Mapping[str, Float]
+    writers: npt.NDArray[np.int64]
+    cycles: Float
+    control: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Costs:
     """The problem at every level, and the figures of its multipliers for the report.
 
     levels : level (`hw.ppa.chip.levels.LEVELS`) -> the problem with its energies. objective : the
     level that is minimised. pe_cycles : PE-cycles of one inference, over which energies of the
-    facts are averaged. cycles : of the accelerator, the same whatever the mapping.
+    facts are averaged. cycles : of the accelerator, the same whatever the mapping. parts : what the
+    levels are made of.
     """
 
     objective: str
@@ -183,6 +205,7 @@ class Costs:
     facts: tuple[MultiplierFacts, ...]
     pe_cycles: float
     cycles: float
+    parts: Parts
 
     def relative_to(self, baseline: Figures) -> Costs:
         """Return the costs with energies and areas relative to another exact array."""

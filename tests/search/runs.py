@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 
 from hw.multipliers import catalogue, get
+from search.report.breakdown import Breakdown
 from search.report.record import (
     CalibrationFacts,
     Candidate,
@@ -28,6 +29,16 @@ def made_up_bank():
     return {"mul8u_exact": get("mul8u_exact"),
             **{f"mul8u_m{index}": replace(get(name), name=f"mul8u_m{index}")
                for index, name in enumerate(others)}}
+
+
+def made_up_breakdown(layers, scale=1.0):
+    """Return a breakdown whose arrays take 60 nJ and whose chip takes 660 nJ, times `scale`."""
+    shares = {"multipliers": 18, "adders": 15, "registers": 9, "clock": 12, "weight loading": 3,
+              "idle arrays": 2, "leakage": 1, "skew and router": 20, "activation buffer": 250,
+              "accumulators": 300, "control": 30, "DRAM": 2000}
+    each = {name: tuple(scale * nj / len(layers) for _ in layers) for name, nj in shares.items()}
+    return Breakdown(energy_nj=each, half_width_nj=(0.4,) * len(layers),
+                     cycles=tuple(4460 / len(layers) for _ in layers))
 
 
 def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed=1):
@@ -100,5 +111,7 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
         objective="array", metric=("top1",), kept_figures=figures(kept.energy), seconds=42.0,
         figures={method.method: figures(method.best.energy) for method in methods
                  if method.best is not None},
-        configuration={"area_limit": 4.0, "search_loss": 0.0, "seed": 0},
+        configuration={"area_limit": 4.0, "search_loss": 0.0, "seed": 0, "rows": 16, "cols": 16},
+        breakdown=made_up_breakdown(layers, kept.energy),
+        baseline_breakdown=made_up_breakdown(layers),
         versions={"numpy": "2"}, hashes={"digits.onnx": "0" * 64})

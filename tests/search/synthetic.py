@@ -7,6 +7,7 @@ import numpy as np
 
 from search.measure.designs import Measured
 from search.problem.space import Problem
+from search.stages.records import Parts
 
 
 def made_up_problem(*, layers=4, multipliers=5, seed=0, leakage_uw=3.0, **limits):
@@ -29,6 +30,14 @@ def made_up_problem(*, layers=4, multipliers=5, seed=0, leakage_uw=3.0, **limits
         delay_ps=generator.uniform(500, 900, multipliers),
         area_um2=1000 * cheap * generator.uniform(0.9, 1.1, multipliers),
         **limits)
+
+
+def made_up_parts(problem):
+    """Return the parts of a problem: multipliers take half of what switches, all of it array."""
+    half = problem.dynamic_pj / 2
+    return Parts(pj={"multipliers": half, "clock": half, "DRAM": half}, half_width_pj=half / 100,
+                 narrower_pj={}, writers=np.full(len(half), -1),
+                 cycles=problem.cycles, control=0.0)
 
 
 def made_up_damage(problem, *, seed=0):

@@ -20,7 +20,13 @@ from search.stages.plan import foresee, plan
 from search.stages.records import Costs, Pooled
 from search.stages.search import search
 from search.trials.study_store import TrialStore
-from tests.search.synthetic import MadeUpNetwork, every_design, made_up_damage, made_up_problem
+from tests.search.synthetic import (
+    MadeUpNetwork,
+    every_design,
+    made_up_damage,
+    made_up_parts,
+    made_up_problem,
+)
 
 INFERENCES = (2, 3)
 QUICK = ("alwann", "embed3", "greedy", "milp", "random", "tpe", "uniform")
@@ -35,7 +41,7 @@ def two_problems(*, layers=3, multipliers=4, **limits):
 def joined(problems, inferences=INFERENCES, prefixes=("a/", "b/")):
     return join_costs({
         prefix: Costs(objective="array", levels={"array": problem}, facts=(),
-                      pe_cycles=1.0, cycles=1.0)
+                      pe_cycles=1.0, cycles=1.0, parts=made_up_parts(problem))
         for prefix, problem in zip(prefixes, problems, strict=True)}, inferences).problem
 
 

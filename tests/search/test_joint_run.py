@@ -18,9 +18,9 @@ from search.measure import probes
 from search.measure.designs import key, once
 from search.problem.workload import DEFAULT_MODEL
 from search.report.circuits import load_bank
+from search.report.comparison.two_runs import compare_runs
 from search.report.page import render
 from search.report.record import RunResult
-from search.report.two_runs import compare_runs
 from sim.compensation.correction import Correction
 from sim.network.quant_network import QuantNetwork
 from tests.command import run_main

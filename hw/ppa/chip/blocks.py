@@ -189,7 +189,7 @@ def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: Strea
                     + widths.weight * work.weight_rows * cols)
     return ChipEnergy(
         name=work.name, on_chip=tuple(parts), cycles=work.cycles / batch,
-        dram=Part("DRAM", traffic_bits / 64 * dram.value * PJ_TO_NJ / batch, COPIED,
+        dram=Part("DRAM", _dram_nj(traffic_bits, preset) / batch, COPIED,
                   f"im2col rows, weights and results; {dram.source}"))
 
 
@@ -202,6 +202,18 @@ def narrow_results_nj(work: LayerWork, bank: BankConfig, result_bits: int, *, ba
                                        config or AcceleratorConfig())
                      for bits in (CODE_BITS, result_bits))
     return (before - after) * preset.overhead / batch
+
+
+def narrow_traffic_nj(work: LayerWork, bank: BankConfig, result_bits: int, *, batch: int,
+                      preset: ChipPreset) -> float:
+    """Return what results of fewer bits save in DRAM: that of the layer that writes them."""
+    if preset.mxu_share is not None:
+        return 0.0
+    return _dram_nj((CODE_BITS - result_bits) * work.rows_out * bank.cols, preset) / batch
+
+
+def _dram_nj(bits: int, preset: ChipPreset) -> float:
+    return bits / 64 * preset.node.dram_access_pj[preset.dram].value * PJ_TO_NJ
 
 
 def _output_buffer_nj(work: LayerWork, cols: int, bits: int, node: NodeFigures,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.style import context
 
-from search.report.plots import METHOD_COLOURS, STYLE, WIDTH_IN
+from search.report.figures.drawing import METHOD_COLOURS, STYLE, WIDTH_IN
 
 Points = Sequence[tuple[float, float]]
 FLOOR_POINTS = 25.0  # below the best; what lies lower is drawn at the edge

@@ -9,8 +9,8 @@ import pytest
 from hw.common.errors import InputError, run_command_line
 from search.report import __main__ as report
 from search.report.circuits import load_bank, save_bank
+from search.report.comparison.two_runs import compare_runs
 from search.report.record import RUN_FORMAT, RunResult
-from search.report.two_runs import compare_runs
 from tests.mutations import check_reader, mutated
 from tests.search.runs import made_up_bank, made_up_run
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from hw.multipliers.base import exact_products
+from search.report.figures.pictures import heat_map
 from search.report.gallery import cards, places
-from search.report.pictures import heat_map
-from search.report.plots import reference
 from tests.search.runs import made_up_bank, made_up_run
 
 
@@ -43,7 +42,7 @@ def test_the_circuit_with_no_error_is_on_the_front_and_first():
 
 def test_each_card_shows_its_own_circuit():
     run, bank = made_up_run(), made_up_bank()
-    shown = cards(run, bank, reference(run))
+    shown = cards(run, bank, run.reference)
     assert [card.place.number for card in shown] == list(range(1, len(bank) + 1))
     for card in shown:
         errors = bank[card.place.facts.name].table - exact_products()

@@ -10,12 +10,11 @@ import pytest
 
 from hw.common.errors import InputError
 from search.report import __main__ as report
-from search.report import gallery, plots
+from search.report import gallery
 from search.report.circuits import load_bank, save_bank
-from search.report.page import error_text, layer_rows, render, write_report
+from search.report.figures.series import SERIES
+from search.report.page import content_policy, damage_text, error_text, render, write_report
 from search.report.record import RunResult
-from search.report.series import SERIES
-from search.report.two_runs import compare_runs
 from sim.network.unmapped import Outside
 from tests.search.runs import made_up_bank, made_up_run
 
@@ -32,10 +31,10 @@ class _Checker(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.addresses, self.open, self.scripts = [], [], 0
+        self.addresses, self.open, self.styled = [], [], []
 
     def handle_starttag(self, tag, attrs):
-        self.scripts += tag == "script"
+        self.styled += [name for name, _value in attrs if name == "style" or name[:2] == "on"]
         self.addresses += [value for name, value in attrs
                            if name in ("src", "href", "xlink:href", "data", "srcset")]
         if tag not in self.VOID:
@@ -46,13 +45,87 @@ class _Checker(HTMLParser):
             assert self.open.pop() == tag
 
 
-def test_report_fetches_nothing_and_runs_nothing(html):
+def test_report_fetches_nothing_and_runs_only_its_own_script(html):
     checker = _Checker()
     checker.feed(html)
     assert all(address.startswith(("#", "data:image/png;base64,")) for address in checker.addresses)
-    assert checker.scripts == 0
     assert not checker.open
     assert not re.search(r"@import|url\((?!#)", html)
+    assert not checker.styled  # the policy forbids them
+    (style,), (script,) = (re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+                           for tag in ("style", "script"))
+    policy = content_policy(style, script)
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in html
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert content_policy(style + " ", script) != policy != content_policy(style, script + " ")
+
+
+def test_ids_are_unique_and_every_address_on_the_page_has_its_target(html):
+    ids = re.findall(r'\sid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', html))
+    assert {one or other for one, other in used} <= set(ids)
+
+
+def test_tables_have_captions_and_headers_with_a_scope(html):
+    tables = re.findall(r"<table.*?</table>", html, re.DOTALL)
+    assert len(tables) > 8
+    for table in tables:
+        assert re.search(r"<caption>\S", table)
+        assert all("scope=" in head for head in re.findall(r"<th\b[^>]*>", table))
+        head, body = re.findall(r"<thead>(.*?)</thead>\s*<tbody>(.*?)</tbody>", table,
+                                re.DOTALL)[0]
+        columns = len(re.findall(r"<th\b", head))
+        for row in re.findall(r"<tr\b.*?</tr>", body, re.DOTALL):
+            spans = re.findall(r'colspan="(\d+)"', row)
+            assert len(re.findall(r"<t[hd]\b", row)) + sum(map(int, spans)) - len(spans) == columns
+    for figure in re.findall(r"<figure>.*?</figure>", html, re.DOTALL):
+        assert re.search(r'<figcaption>\S.*aria-label="\S|aria-label="\S.*<figcaption>\S', figure,
+                         re.DOTALL)
+
+
+def luminance(colour):
+    channels = (int(colour[start:start + 2], 16) / 255 for start in (1, 3, 5))
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4
+              for one in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    """WCAG 2.1, relative luminance and contrast ratio."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_contrast_is_that_of_the_standard():
+    assert contrast("#ffffff", "#000000") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize("page", [0, 1], ids=["light", "dark"])
+def test_text_lines_and_marks_stand_out_from_what_is_behind_them(html, page):
+    roots = re.findall(r":root \{(.*?)\}", html)
+    assert len(roots) == 2
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", roots[page]))
+    seen = ["ink", "muted", "accent", "good", "warn", "off", *(f"m{index}" for index in range(10))]
+    pairs = [(front, behind) for front in seen for behind in ("page", "card")]
+    pairs += [("ink", behind) for behind in ("tint", *(f"h{index}" for index in range(1, 7)))]
+    assert {pair: contrast(*(colours[name] for name in pair)) for pair in pairs
+            if contrast(*(colours[name] for name in pair)) < 4.5} == {}
+
+
+def test_figures_have_the_colours_of_the_page(html):
+    charts = re.findall(r'<svg[^>]*class="chart".*?</svg>', html, re.DOTALL)
+    assert len(charts) == 6
+    for chart in charts:
+        assert not re.search(r'"#[0-9a-fA-F]{6}"', chart)
+        assert "var(--" in chart
+
+
+def test_every_variable_of_the_page_is_declared(html):
+    declared = set(re.findall(r"--(\w+):", html))
+    assert set(re.findall(r"var\(--(\w+)\)", html)) <= declared
 
 
 def test_names_from_user_files_are_escaped(html):
@@ -66,7 +139,7 @@ def test_headline_is_the_chosen_methods_design(html):
     best = run.kept
     assert f"−{100 * (1 - best.energy):.1f} %" in html
     assert "relative to the exact array of 4x4r PEs" in html
-    assert "other forms that keep up take\n  1.400 (1x1)." in html
+    assert re.search(r'exact, 1x1 PEs</th>\s*<td>28.00 \(1.400\)</td>', html)
     for level, relative in run.kept_figures.relative(run.baseline).items():
         assert f"{relative:.3f} of the exact {level}: " in html
     assert f"would take\n      {run.equal_area.latency_us:.4g} µs and 60 nJ" in html
@@ -96,12 +169,14 @@ def test_what_takes_from_a_certificate_stands_beside_it(html, tmp_path):
 def test_every_layer_and_method_has_its_row(html):
     run = made_up_run()
     assert html.count('class="bar"') == len(run.layers)
+    for number in range(1, len(run.layers) + 1):
+        assert html.count(f'<p id="layer{number}">') == 1
     for method in run.methods:
-        assert f'<td class="l">{method.method}</td>' in html
+        assert f'<th scope="row" class="l">{method.method}</th>' in html
 
 
 def test_every_multiplier_has_its_card_and_every_link_its_target(html):
-    for card in gallery.cards(made_up_run(), made_up_bank(), plots.reference(made_up_run())):
+    for card in gallery.cards(made_up_run(), made_up_bank(), made_up_run().reference):
         assert html.count(card.heat_map) >= 1
         assert f'<code>{card.place.facts.name}</code></h3>' in html
     numbers = re.findall(r'<article class="circuit[^"]*" id="m(\d+)">', html)
@@ -130,13 +205,33 @@ def test_errors_have_three_digits(percent, text):
     assert error_text(percent) == text
 
 
-def test_layer_rows_show_the_mapping_of_the_design():
+@pytest.mark.parametrize(("damage", "text"), [(0, "0"), (1.23e-4, "1.2e−4"), (0.3, "3.0e−1")])
+def test_damage_has_two_digits(damage, text):
+    assert damage_text(damage) == text
+
+
+def test_every_measured_design_has_its_row_and_every_drawn_one_its_name(html):
     run = made_up_run()
-    rows = layer_rows(run)
-    assert {row.layer.name: row.multiplier for row in rows} == dict(run.kept.mapping)
-    for row in rows:
-        assert row.energy_pj == run.layer_energy_pj[row.layer.name][row.multiplier]
-        assert row.share == row.energy_pj / run.layer_energy_pj[row.layer.name]["mul8u_exact"]
+    table = html[html.index('id="measured"'):]
+    table = table[:table.index("</details>")]
+    designs = [(result.method, one) for result in run.methods for one in result.history]
+    assert table.count("<tr>") == len(designs) + 1
+    for method, one in designs:
+        assert f"{method}, evaluation {one.evaluation:g}: energy {one.energy:.3f}, " in html
+    assert table.count("✗" if "✗" in table else "not certified, bound −2.17 points") == 1
+
+
+def test_energy_by_part_adds_up_on_the_page(html):
+    run = made_up_run()
+    energy = html[html.index('id="energy"'):html.index('id="judged"')]
+    for part, nj in run.breakdown.energy_nj.items():
+        assert re.search(f'>{part}</th><td>{sum(nj):,.3f}</td>', energy)
+    total = run.breakdown.array_nj
+    assert f'arrays</th><td>{total:,.3f}</td><td>60.000</td>' in energy
+    assert f'chip</th><td>{run.breakdown.total_nj():,.3f}</td><td>660.000</td>' in energy
+    bare = render(replace(run, breakdown=None, baseline_breakdown=None), made_up_bank())
+    assert "did not keep its energy by layer and part" in bare
+    assert "<th scope=\"col\">cycles</th><th scope=\"col\">utilisation</th>" not in bare
 
 
 def test_a_run_that_found_nothing_says_so():
@@ -205,36 +300,12 @@ def test_compensation_and_calibration_are_told(html):
     bare = replace(made_up_run(), calibration=None, compensation=None, sensitivity={})
     html = render(bare, made_up_bank())
     assert "Free compensation" not in html
-    assert "No method asked for it." in html
+    assert "No method asked what damage each circuit does." in html
 
 
 def test_our_rows_stand_beside_the_papers(html):
     assert "AutoApprox L (paper)" in html
-    assert '<td class="l">this run</td>' in html
-
-
-def test_two_runs_are_compared(tmp_path, monkeypatch, capsys):
-    one, other = made_up_run(), replace(made_up_run(seed=2), name="other", seconds=84.0)
-    for run in (one, other):
-        (tmp_path / run.name).mkdir()
-        run.save(tmp_path / run.name / "run.json")
-    monkeypatch.setattr("sys.argv", ["report", str(tmp_path / one.name),
-                                     str(tmp_path / other.name)])
-    report.main()
-    text = capsys.readouterr().out
-    assert f"{one.kept.energy:.4f}" in text
-    assert f"{other.kept.energy:.4f}" in text
-    assert "+100.0 %" in text  # of the seconds
-    changed = [layer for layer in one.kept.mapping
-               if one.kept.mapping[layer] != other.kept.mapping[layer]]
-    assert f"{len(changed)} of {len(one.layers)} common layers run on another" in text
-    for layer in changed:
-        assert f"{one.kept.mapping[layer]} -> {other.kept.mapping[layer]}" in text
-
-
-def test_a_run_compared_with_itself_shows_no_change():
-    lines = compare_runs(made_up_run(), made_up_run())
-    assert not [line for line in lines if " -> " in line or line.endswith("%")]
+    assert '<th scope="row" class="l">this run</th>' in html
 
 
 def test_products_outside_the_arrays_are_on_the_page_and_survive_a_round_trip(tmp_path):

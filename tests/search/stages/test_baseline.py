@@ -54,6 +54,9 @@ def test_the_baseline_keeps_up_with_the_clock_of_the_bank(network):
     assert result.other == result.forms["4x1r"]
     least = sum(layer.array.total_nj for layer in result.levels[0])
     assert least == pytest.approx(result.forms["4x1r"].energy_nj["array"])
+    assert result.breakdown.array_nj == pytest.approx(least)
+    assert result.breakdown.total_nj() == pytest.approx(result.forms["4x1r"].energy_nj["chip"])
+    assert sum(result.breakdown.cycles) == pytest.approx(result.forms["4x1r"].cycles)
 
 
 def test_no_clock_is_shorter_than_the_units_around_the_arrays(network):

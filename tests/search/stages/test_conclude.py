@@ -8,6 +8,7 @@ import pytest
 
 from search.measure.damage import Damage
 from search.measure.designs import Measured, key
+from search.report.breakdown import Breakdown
 from search.report.record import Candidate, Figures, Judged, MethodResult, NetworkFacts
 from search.stages.conclude import conclude, constants
 from search.stages.records import (
@@ -24,11 +25,13 @@ from search.stages.records import (
     Verdict,
 )
 from sim.compensation.record import LayerFit
-from tests.search.synthetic import made_up_problem
+from tests.search.synthetic import made_up_parts, made_up_problem
 
 EXACT, CHEAP = "mul8u_m0", "mul8u_m1"
 DEARER, BEST = (Figures(energy_nj={"array": energy, "chip": 10 + energy}, area_um2=3.0, cycles=900,
                         clock_ps=4.0) for energy in (2.0, 1.5))
+ALONE = Breakdown(energy_nj={"multipliers": (0.5, 0.5, 0.5)}, half_width_nj=(0.0,) * 3,
+                  cycles=(300.0,) * 3)
 FIXED = SimpleNamespace(to_dict=lambda: {"bias": [1]})
 
 
@@ -69,10 +72,10 @@ def found(**changes):
         "charges": {"milp": Charges(compensation=3.5, calibration=2.5, study=0.0)},
         "fits": [fits("x", "y"), fits("x")],
         "costs": Costs(objective="array", levels={"array": problem}, facts=(), pe_cycles=1.0,
-                       cycles=900.0),
+                       cycles=900.0, parts=made_up_parts(problem)),
         "references": [Reference(logits=None, right=None, float_right=right, doubt=doubt)
                        for right, doubt in (((), ""), ((19,), "odd"))],
-        "baseline": Baseline(forms={"1x1": DEARER, "4x1": BEST}, levels=()),
+        "baseline": Baseline(forms={"1x1": DEARER, "4x1": BEST}, levels=(), breakdown=ALONE),
         "exact": exact, "metric": ["top1"], "margins": (0.01, 0.02), "expected": 0.8,
         "verdict": Verdict(kept=best, judged=(), certificates=()),
         "offers": [Plan(sequence=(), expected=0.9, best=history[1], chance=0.25)],
@@ -119,6 +122,18 @@ def test_figures_are_those_of_every_level():
     larger = run.equal_area
     assert larger.cycles == pytest.approx(900 * BEST.area_um2 / array.area_um2.sum())
     assert larger.energy_nj == BEST.energy_nj
+
+
+def test_energy_by_layer_and_part_is_that_of_the_whole_bank():
+    run = concluded()
+    array = found().costs.problem
+    assert run.breakdown.array_nj == pytest.approx(run.kept_figures.energy_nj["array"])
+    assert run.breakdown.energy_nj["multipliers"][1] == pytest.approx(
+        array.dynamic_pj[1, 0] / 2000)  # the layer on the exact array
+    bank = array.bank(array.from_mapping(run.kept.mapping))
+    assert sum(run.breakdown.energy_nj["leakage"]) == pytest.approx(array.leakage_pj(bank) / 1000)
+    assert run.breakdown.cycles == tuple(array.cycles)
+    assert run.baseline_breakdown == ALONE
 
 
 def test_figures_are_relative_to_the_exact_array_of_least_energy():

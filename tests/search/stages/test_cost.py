@@ -18,6 +18,7 @@ from hw.ppa import (
     sample_operands,
 )
 from hw.ppa.chip.blocks import DEFAULT_PRESET, get_preset
+from hw.ppa.chip.parts import ARRAY_PARTS
 from hw.ppa.chip.report import compare
 from hw.ppa.mapping.stored_pes import units_delay_ps
 from models.data import load_digits_split
@@ -26,6 +27,7 @@ from search.problem.space import Limits
 from search.problem.workload import DEFAULT_MODEL
 from search.report.record import Figures
 from search.stages import cost as stage
+from search.stages.conclude import breakdown
 from search.stages.cost import cost, measure_costs
 from search.stages.records import Baseline, Costs, Inputs, Quantised
 from sim.compensation.correction import Correction, with_weights
@@ -34,7 +36,7 @@ from sim.network.quant_network import QuantNetwork
 from sim.network.sampled_operands import sampled_operands
 from tests.search.counting import Counting
 from tests.search.problem.test_space import two_layers
-from tests.search.synthetic import every_design
+from tests.search.synthetic import every_design, made_up_parts
 
 NAMES = ("mul8u_exact", "mul8u_trunc_c9", "mul8u_bam_h2v6")
 BANK = BankConfig(rows=8, cols=4)
@@ -106,7 +108,7 @@ def test_a_design_has_one_figure_in_the_search_and_in_its_report(network, preset
     design = Design(name="one", bank=replace(BANK, arrays=NAMES[:2]), mapping=mapping,
                     multipliers={name: get(name) for name in NAMES[:2]},
                     constants={layer.name: correction.to_dict()})
-    row, _ = compare(design, layer_streams(network, images), load, preset=get_preset(preset),
+    row, reported = compare(design, layer_streams(network, images), load, preset=get_preset(preset),
                      batch=BATCH, quiet=True)
     costs = measure(network, sampled_operands(network, images), chip=get_preset(preset),
                     constants=constants)
@@ -116,6 +118,16 @@ def test_a_design_has_one_figure_in_the_search_and_in_its_report(network, preset
             problem = replace(problem, keep_exact=False)  # noqa: PLW2901
             assert problem.energy_pj(chosen) / 1000 == pytest.approx(vars(row)[name], rel=1e-12)
     assert costs.cycles == pytest.approx(row.cycles_per_inference)
+    built = {level: replace(problem, keep_exact=False) for level, problem in costs.levels.items()}
+    split = breakdown(replace(costs, levels=built), tuple(mapping.values()))
+    around = {part.name: part.value for part in reported.parts[1:]}
+    assert split.total_nj() == pytest.approx(row.chip_nj, rel=1e-12)
+    assert split.array_nj == pytest.approx(row.array_nj, rel=1e-12)
+    assert {name: split.total_nj([name]) for name in around} == pytest.approx(around, rel=1e-12)
+    for index, level in enumerate(reported.levels):
+        assert split.layer_nj(index) == pytest.approx(level.chip.chip_nj, rel=1e-12)
+        assert split.layer_nj(index, ARRAY_PARTS) == pytest.approx(level.array.total_nj, rel=1e-12)
+        assert split.cycles[index] == level.chip.cycles
     plain = measure(network, sampled_operands(network, images)).problem
     assert plain.dynamic_pj[2, 1] != costs.levels["array"].dynamic_pj[2, 1]
 
@@ -126,7 +138,8 @@ def test_what_is_minimised_is_the_level_that_was_asked_for():
               "multiplier": replace(array, dynamic_pj=np.array([[4.0, 3.0, 1.0]] * 2))}
     best = {level: min(every_design(costs.problem), key=costs.problem.relative_energy)
             for level in levels
-            for costs in [Costs(objective=level, levels=levels, facts=(), pe_cycles=1, cycles=1)]}
+            for costs in [Costs(objective=level, levels=levels, facts=(), pe_cycles=1, cycles=1,
+                                parts=made_up_parts(array))]}
     assert best == {"array": (1, 1), "multiplier": (2, 2)}
 
 
@@ -174,19 +187,31 @@ def test_a_round_is_the_costs_of_every_network_as_often_as_it_runs(network):
 
     def relative_to(*forms):
         return cost(networks, [None, None], inputs, Baseline(
-            forms=dict(enumerate(forms)), levels=(None, None)), LIMITS, batch=BATCH,
-            objective="array", chip=DEFAULT_PRESET, watch=Watch(of=("", ""))).problem
+            forms=dict(enumerate(forms)), levels=(None, None), breakdown=None), LIMITS,
+            batch=BATCH, objective="array", chip=DEFAULT_PRESET, watch=Watch(of=("", "")))
 
     own, less = (Figures(energy_nj={"multiplier": 0.1, "array": energy, "chip": 9.0}, cycles=9.0,
                          area_um2=1600.0, clock_ps=9.0) for energy in (1.0, 0.5))
-    found = relative_to(own)
+    costs = relative_to(own)
+    found = costs.problem
     assert (found.relative_energy(found.exact), found.relative_area(found.exact)) == (1, 1)
-    other = relative_to(own, less)
+    other = relative_to(own, less).problem
     assert other.relative_energy(found.exact) == pytest.approx(found.baseline_energy_pj / 500)
     assert other.relative_area(found.exact) == pytest.approx(found.area_um2[0] / 1600)
-    alone = measure(network, network.layer_operands(images), pes=few).problem
+    single = measure(network, network.layer_operands(images), pes=few)
+    alone = single.problem
     assert found.layers == tuple(prefix + layer for prefix in ("a/", "b/")
                                  for layer in alone.layers)
     once, thrice = (found.dynamic_pj[part] for part in found.networks)
     np.testing.assert_allclose(once, alone.dynamic_pj)
     np.testing.assert_allclose(thrice, 3 * alone.dynamic_pj)
+    layers, parts = len(alone.layers), costs.parts
+    for name, pj in single.parts.pj.items():
+        np.testing.assert_allclose(parts.pj[name], np.concatenate([pj, 3 * pj]))
+    np.testing.assert_allclose(parts.cycles[layers:], 3 * single.parts.cycles)
+    fed = single.parts.writers >= 0
+    assert fed.any()
+    np.testing.assert_array_equal(parts.writers[:layers], single.parts.writers)
+    np.testing.assert_array_equal(parts.writers[layers:][fed],
+                                  single.parts.writers[fed] + layers)
+    assert (parts.writers[layers:][~fed] == -1).all()

@@ -10,7 +10,7 @@ import pytest
 
 from hw.multipliers import default_bank, get
 from hw.multipliers.base import exact_products
-from search.report.pictures import (
+from search.report.figures.pictures import (
     BAR,
     BINS,
     HEIGHT,

@@ -89,7 +89,16 @@ def multipliers(run: RunResult) -> str:
         for facts in run.multipliers))
 
 
+def parts(run: RunResult) -> str:
+    """Return the energy of the kept design and of the exact array by layer and part, nJ."""
+    both = [("design", run.breakdown), ("exact", run.baseline_breakdown)]
+    return table(("bank", "layer", "part", "energy_nj"), (
+        (bank, layer.name, part, f"{energies[index]:.6g}") for bank, split in both if split
+        for part, energies in split.energy_nj.items() for index, layer in enumerate(run.layers)))
+
+
 # Figure of the report -> its data.
 SERIES: Mapping[str, Callable[[RunResult], str]] = {
     "pareto": pareto, "judged": judged, "convergence": convergence, "sensitivity": sensitivity,
-    "multiplier_against_array": multipliers, "front": multipliers}
+    "multiplier_against_array": multipliers, "front": multipliers,
+    "parts": parts}
