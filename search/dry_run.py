@@ -17,7 +17,7 @@ from hw.ppa.mapping.emitted import EmitPes
 from search.certify.paired_test import points_of
 from search.certify.sequence import MAX_SEQUENCE
 from search.options import Options
-from search.pipeline import image_facts, prepare, run_folder
+from search.pipeline import image_facts, prepare, run_folder, watch_of
 from search.stages.charge import charge
 from search.stages.records import Quantised
 
@@ -81,7 +81,7 @@ def plan(options: Options, emit_pes: EmitPes) -> Plan:
     """Read the inputs and time one batch; raises what `run` would for bad input."""
     with closing(run_folder(options)) as folder:
         try:
-            inputs, networks, charged = prepare(options, emit_pes)
+            inputs, networks, charged = prepare(options, emit_pes, watch_of(options))
             image_facts(options, networks, folder)  # says what later readers must know
         finally:
             folder.withdraw()

@@ -21,6 +21,7 @@ import numpy as np
 
 from hw.common.errors import InputError, ToolError
 from hw.common.files import write_text
+from hw.common.memory import peak_memory
 from hw.common.progress import logged
 from hw.machine.compiler import check_batch
 from hw.machine.design import Design
@@ -50,7 +51,7 @@ from search.stages.certify import certify
 from search.stages.charge import charge, check_budget
 from search.stages.compensate import compensate
 from search.stages.conclude import conclude, constants
-from search.stages.cost import cost
+from search.stages.cost import cost, operands
 from search.stages.fingerprint import fingerprint
 from search.stages.plan import finalists, foresee, plan, pool
 from search.stages.quantise import quantise
@@ -72,6 +73,7 @@ from search.trials.study_store import TrialStore
 from sim.accuracy.doubt import REMEDY
 
 JOURNAL = "trials.journal"
+ALL = "in all, imports included"  # processor seconds of a run up to writing it
 PACKAGES = ("numpy", "numba", "onnx", "onnxruntime", "optuna", "scipy", "amaranth")
 
 LOG = "run.log"  # what was done when, by every process that worked on the run
@@ -85,13 +87,13 @@ class Finished:
     folder: Path
 
 
-def prepare(options: Options, emit_pes: EmitPes
+def prepare(options: Options, emit_pes: EmitPes, watch: Watch
             ) -> tuple[Inputs, Sequence[Quantised], dict[str, Charges]]:
     """Read, quantise, charge: raises InputError or ToolError before any work."""
     inputs = read(options, emit_pes)
     networks = quantise(options.workload, inputs, calibrator=options.calibrator,
                         symmetric=options.symmetric,
-                        classes=not needs_margin(options.metric), watch=_watch(options))
+                        classes=not needs_margin(options.metric), watch=watch)
     inputs = replace(inputs, exact_pes=exact_pes_on_offer(networks, inputs.exact_pes))
     check_batch([layer for one in networks for layer in one.network.layers], inputs.bank,
                 options.batch)
@@ -113,29 +115,32 @@ def exact_pes_on_offer(networks: Sequence[Quantised], pes: Mapping[str, MappedPe
 
 def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
            charges: Mapping[str, Charges], store: TrialStore,
-           begin: Callable[[Sequence[Judged], Sequence[Compensated | None]], None]) -> Found:
+           begin: Callable[[Sequence[Judged], Sequence[Compensated | None]], None],
+           watch: Watch) -> Found:
     """Compensate, cost, set against exact forms, refer, calibrate, search, pool, refit,
     plan, certify.
 
     begin : told of the planned designs and the fits before the first look at the certify splits.
     """
-    watch, multipliers = _watch(options), inputs.multipliers
+    multipliers = inputs.multipliers
     workers = [start_workers(one.network, os.cpu_count() or 1) for one in networks]
     fits = compensate(networks, multipliers, options.compensation, watch=watch)
     runs = {split: [on_split(split, *each, multipliers) for each
                     in zip(networks, workers, fits, strict=True)] for split in SPLITS}
     chip = get_preset(options.chip)
-    exact_arrays = baseline(networks, inputs.exact_pes, inputs.bank, batch=options.batch,
+    streams = [operands(one) for one in networks]
+    exact_arrays = baseline(networks, streams, inputs.exact_pes, inputs.bank, batch=options.batch,
                             chip=chip, watch=watch)
-    costs = cost(networks, fits, inputs, exact_arrays, options.limits, batch=options.batch,
+    costs = cost(networks, streams, fits, inputs, exact_arrays, options.limits, batch=options.batch,
                  objective=options.objective, chip=chip, watch=watch)
     references = refer(networks, runs["search"], parts=options.parts, watch=watch)
     _warn(options, references)
     exact = exact_design(costs.problem, references)
     predictions = calibrate(
-        networks, fits, costs.problem, runs["calibrate"], multipliers, studied=options.study,
-        predicted=any(method.calibrated for method in options.methods), seed=options.seed,
-        notes=store, watch=watch)
+        networks, streams, fits, costs.problem, runs["calibrate"], multipliers,
+        studied=options.study, predicted=any(method.calibrated for method in options.methods),
+        seed=options.seed, notes=store, watch=watch)
+    del streams  # hundreds of megabytes of a network with many channels
 
     measure = once(store.shared(timed(partial(
         compare, runs=runs["search"], references=references, parts=options.parts))),
@@ -189,10 +194,10 @@ def run(options: Options, emit: EmitDesign, emit_pes: EmitPes) -> Finished:
     PEs that are not stored, to be mapped. Raises InputError and
     ToolError before anything is left behind; an interruption keeps the trials that were finished.
     """
-    started = time.monotonic()
+    started, watch = time.monotonic(), watch_of(options)
     with closing(run_folder(options)) as folder:
         with folder.unless_begun():
-            inputs, networks, charges = prepare(options, emit_pes)
+            inputs, networks, charges = prepare(options, emit_pes, watch)
             facts, announce = image_facts(options, networks, folder)
             hashes = fingerprint(options, inputs, networks)
             work = folder.open(keep=[JOURNAL, LOG, looks.FOLDER])
@@ -210,15 +215,18 @@ def run(options: Options, emit: EmitDesign, emit_pes: EmitPes) -> Finished:
                 area_limit=options.area_limit)
         with closing(store), logged(work / LOG):
             try:
-                found = stages(options, inputs, networks, charges, store, begin)
+                found = stages(options, inputs, networks, charges, store, begin, watch)
                 if options.looks > 1 and found.verdict.judged:
                     looks.count(work, 1, {
                         design: [Counts.of(certificate) for certificate in one.certificates]
                         for design, one in enumerate(found.verdict.judged)})
                 result = conclude(found, name=folder.name, networks=facts, hashes=hashes,
                                   versions=versions(), configuration=options.record(found.margins))
-                result = replace(result, seconds=time.monotonic() - started)
-                _write(options, inputs, result, found, work, emit)
+                result = replace(
+                    result, seconds=time.monotonic() - started, peak_bytes=peak_memory(),
+                    processor_seconds={**watch.processor_seconds, ALL: time.process_time()})
+                with watch.task("writing Verilog, program and report", 1):
+                    _write(options, inputs, result, found, work, emit)
             except (InputError, ToolError):
                 if not (options.resume or store.known()):
                     folder.discard()  # nothing was measured yet
@@ -230,7 +238,8 @@ def run(options: Options, emit: EmitDesign, emit_pes: EmitPes) -> Finished:
         return Finished(result=result, folder=folder.finish())
 
 
-def _watch(options: Options) -> Watch:
+def watch_of(options: Options) -> Watch:
+    """Return what tells of a run."""
     return Watch(of=[options.workload.of(one) for one in options.workload.networks],
                  quiet=options.quiet)
 
@@ -263,10 +272,9 @@ def _write(options: Options, inputs: Inputs, result: RunResult, found: Found,
     design = _design(options, inputs, found.networks, found.fits, result.kept, result.name,
                      {name: digest for name, digest in result.hashes.items()
                       if name.startswith("network")})
-    with _watch(options).task("writing Verilog, program and report", 1):
-        write_outputs(folder, result, design, inputs.multipliers, [
-            Built(name=one.source.name, prefix=one.prefix, network=one.network,
-                  source=one.source.model) for one in found.networks], emit, batch=options.batch)
+    write_outputs(folder, result, design, inputs.multipliers, [
+        Built(name=one.source.name, prefix=one.prefix, network=one.network,
+              source=one.source.model) for one in found.networks], emit, batch=options.batch)
 
 
 def _design(options: Options, inputs: Inputs, networks: Sequence[Quantised],

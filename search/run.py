@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, run_command_line
-from hw.common.memory import add_memory_option
+from hw.common.memory import add_memory_option, shown
 from hw.common.progress import add_progress_options, start
 from hw.common.wording import CommandParser, HelpWithDefaults, counted, energy, program
 from hw.machine.compiler import BATCH
@@ -224,6 +224,7 @@ def summary(finished: Finished) -> dict[str, object]:
         "arrays": list(best.arrays), "made_of": result.made_of, "mapping": dict(best.mapping),
         "networks": [_network_summary(one) for one in judged_networks(result)],
         "evaluations": result.winner.evaluations, "seconds": result.seconds,
+        "processor_seconds": dict(result.processor_seconds), "peak_bytes": result.peak_bytes,
         "folder": str(finished.folder)}
 
 
@@ -293,6 +294,9 @@ def print_summary(finished: Finished) -> None:
               f"{100 * method.chance:4.0f} % {method.expected:8.3f} "
               f"{f'{certified.design.energy:.3f}' if certified else '-':>9} "
               f"{method.evaluations:11.1f}")
+    processor = max(result.processor_seconds.values(), default=0.0)
+    print(f"  took      {processor:.0f} s of processor time, "
+          f"at most {shown(result.peak_bytes)} of memory")
     print(f"  report    {finished.folder / 'report.html'}")
 
 

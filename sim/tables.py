@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -45,9 +46,12 @@ class SignedTable:
 Table = Products | SignedTable
 
 
+@cache
 def exact_table() -> Products:
-    """Return the table of the exact multiplier, int32[256, 256]."""
-    return np.multiply.outer(np.arange(256, dtype=np.int32), np.arange(256, dtype=np.int32))
+    """Return the table of the exact multiplier, int32[256, 256], always the same array."""
+    table = np.multiply.outer(np.arange(256, dtype=np.int32), np.arange(256, dtype=np.int32))
+    table.setflags(write=False)
+    return table
 
 
 def pe_table(multiplier: Multiplier) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import gzip
+import hashlib
 import io
 import json
 import math
@@ -157,6 +158,12 @@ def write_json_gz(path: Path, content: Any) -> None:
 
 
 # --- reading --------------------------------------------------------------------------
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, read part by part."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from threading import Event
 from typing import TypeVar
 
@@ -26,7 +27,6 @@ from sim.data import LabelledImages
 from sim.network.quant_network import QuantNetwork
 
 MIN_SHARD = 32  # images; smaller shards cost more than they save
-KEPT_BYTES = 2**29  # of activations, per split
 
 T = TypeVar("T")
 OwnConstants = Callable[[Mapping[str, str]], Constants | None]
@@ -34,9 +34,10 @@ OwnConstants = Callable[[Mapping[str, str]], Constants | None]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Workers:
-    """Copies of a network, one per thread, and the threads."""
+    """A network whose products take one thread each, and the threads that it is run on."""
 
-    networks: Sequence[QuantNetwork]
+    network: QuantNetwork
+    count: int
     pool: ThreadPoolExecutor
     interrupted: Event = field(default_factory=Event)
 
@@ -56,8 +57,7 @@ def start_workers(network: QuantNetwork, count: int) -> Workers:
     all cores busy, and threads of theirs would only wait for each other.
     """
     threadpool_limits(limits=1, user_api="blas")
-    return Workers(pool=ThreadPoolExecutor(count), networks=[
-        QuantNetwork(network.model, source=network.source, threads=1) for _ in range(count)])
+    return Workers(network=network.with_threads(1), count=count, pool=ThreadPoolExecutor(count))
 
 
 def split_runs(workers: Workers, multipliers: Mapping[str, Multiplier],
@@ -70,13 +70,12 @@ def split_runs(workers: Workers, multipliers: Mapping[str, Multiplier],
     each multiplier, as for `sim.accuracy.evaluator.Evaluator`. prefix : of the layers of this
     network in mappings; others are those of other networks.
     """
-    shards = max(1, min(len(workers.networks), len(data.labels) // MIN_SHARD))
+    shards = max(1, min(workers.count, len(data.labels) // MIN_SHARD))
     edges = np.linspace(0, len(data.labels), shards + 1).astype(int)
     return SplitRuns(labels=data.labels, workers=workers, name=name, prefix=prefix, evaluators=[
-        Evaluator(network, data.images[first:last], data.labels[first:last],
-                  multipliers=multipliers, constants=constants, check=workers.check,
-                  kept_bytes=KEPT_BYTES // shards)
-        for network, first, last in zip(workers.networks, edges[:-1], edges[1:], strict=False)])
+        Evaluator(workers.network, data.images[first:last], data.labels[first:last],
+                  multipliers=multipliers, constants=constants, check=workers.check)
+        for first, last in pairwise(edges)])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

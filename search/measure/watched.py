@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from hw.common.memory import hand_back
 from hw.common.progress import Task, task
 from search.measure.designs import Measure, Measured
 
@@ -19,18 +20,25 @@ class Watch:
     """Tells of stages; quiet : it tells nothing.
 
     of : what is said after a label for each network of the workload, such as ` of NAME`.
+    processor_seconds : label -> what it took so far, all threads together.
     """
 
     of: Sequence[str] = ("",)
     quiet: bool = True
+    processor_seconds: dict[str, float] = field(default_factory=dict)
 
-    def task(self, label: str, steps: int, *, at_most: bool = False
-             ) -> AbstractContextManager[Task]:
+    @contextmanager
+    def task(self, label: str, steps: int, *, at_most: bool = False) -> Iterator[Task]:
         """Tell of something that is done once, and what the progress handed out counts.
 
         at_most : it may end before so many steps.
         """
-        return task(label, steps, quiet=self.quiet, at_most=at_most)
+        started = time.process_time()
+        with task(label, steps, quiet=self.quiet, at_most=at_most) as progress:
+            yield progress
+        hand_back()  # else what it freed in between what is kept would stay with the process
+        self.processor_seconds[label] = (self.processor_seconds.get(label, 0.0)
+                                         + time.process_time() - started)
 
     def each(self, label: str, steps: Sequence[int], stage: Callable[..., T],
              *records: Sequence[Any]) -> tuple[T, ...]:

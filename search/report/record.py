@@ -424,6 +424,13 @@ class RunResult:
         Every option of the run, defaults included.
     versions, hashes : mapping of str to str
         Of the software and of the files used.
+    seconds : float
+        Until it was written.
+    processor_seconds : mapping of str to float
+        By what was told while it was done, all threads together; programs that were started, such
+        as Yosys, are not in it.
+    peak_bytes : int
+        The most memory that the process held until then.
     """
 
     name: Text
@@ -452,6 +459,8 @@ class RunResult:
     versions: Mapping[str, str] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
     seconds: Amount = 0.0
+    processor_seconds: Mapping[str, Amount] = field(default_factory=dict)
+    peak_bytes: Count = 0
 
     @property
     def baseline_form(self) -> str:

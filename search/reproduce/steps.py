@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.common.errors import InputError
-from hw.common.files import write_json
+from hw.common.files import file_digest, write_json
 from hw.common.records import read_record
 
 FOLDER = "steps"
@@ -109,8 +108,7 @@ def _digest_at(path: Path) -> str:
 
 @cache
 def _digest(path: Path, _size: int, _mtime_ns: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return file_digest(path)
 
 
 def is_done(step: Step, work: Path, record: Record | None) -> bool:

@@ -22,7 +22,7 @@ from hw.ppa.mapping.stored_pes import units_delay_ps
 from search.measure.watched import Watch
 from search.report.breakdown import Breakdown
 from search.report.record import Figures, least_energy
-from search.stages.cost import Energies, draw, operands
+from search.stages.cost import Energies, Operands, draw
 from search.stages.records import Baseline, Quantised
 
 
@@ -44,30 +44,29 @@ def on_offer(networks: Sequence[Quantised], pes: Mapping[str, MappedPe]
     return offered, reasons
 
 
-def baseline(networks: Sequence[Quantised], pes: Mapping[str, MappedPe], bank: BankConfig, *,
-             batch: int, chip: ChipPreset, watch: Watch,
-             energies: Energies = stream_energies) -> Baseline:
+def baseline(networks: Sequence[Quantised], streams: Sequence[Operands],
+             pes: Mapping[str, MappedPe], bank: BankConfig, *, batch: int, chip: ChipPreset,
+             watch: Watch, energies: Energies = stream_energies) -> Baseline:
     """Return the exact arrays that keep up with the bank's own one.
 
-    pes : the exact PE of each form on offer (`hw.machine.pe.FORMS`), the bank's own first. The
-    rest as of `measure_costs`.
+    streams : of each network, `operands`. pes : the exact PE of each form on offer
+    (`hw.machine.pe.FORMS`), the bank's own first. The rest as of `measure_costs`.
     """
     periods = {form: max(pe.delay_ps, units_delay_ps(pe.technology, form))
                for form, pe in pes.items()}
     keeping_up = {form: pes[form] for form in pes if periods[form] <= periods[bank.form]}
-    streamed = [(one, operands(one)) for one in networks]
     forms, levels, parts = {}, {}, {}
     with watch.task("energy of exact arrays", len(keeping_up)) as progress:
         for form, pe in keeping_up.items():
             own, found = replace(bank, form=form), list[list[LevelEnergy]]()
             measured = list[list[StreamEnergy]]()
-            for one, acts in streamed:
+            for one, acts in zip(networks, streams, strict=True):
                 layers = one.network.layers
-                streams = energies(pe, [cycles.with_weights(layer.weights) for cycles, layer
-                                        in zip(draw(layers, acts, own), layers, strict=True)])
-                measured.append(streams)
+                spent = energies(pe, [cycles.with_weights(layer.weights) for cycles, layer
+                                      in zip(draw(layers, acts, own), layers, strict=True)])
+                measured.append(spent)
                 found.append(level_energies(
-                    pe, streams, layers, layer_work(layers, own, batch=batch), own, batch=batch,
+                    pe, spent, layers, layer_work(layers, own, batch=batch), own, batch=batch,
                     preset=chip, clock_ps=periods[form]))
             levels[form] = found
             parts[form] = _breakdown(networks, found, measured)

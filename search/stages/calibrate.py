@@ -29,7 +29,7 @@ from search.measure.study import shrunk, study
 from search.measure.watched import Watch
 from search.problem.error_power import error_power
 from search.problem.space import Problem
-from search.stages.cost import operands
+from search.stages.cost import Operands
 from search.stages.records import Calibration, Compensated, Predictions, Quantised
 from sim.accuracy.trie import Done, ignore_progress
 
@@ -41,11 +41,12 @@ CHECKED_DESIGNS = 16
 GOOD_RANK_CORRELATION = 0.9  # below it pairs of layers are taken into account
 
 
-def calibrate(networks: Sequence[Quantised], fits: Sequence[Compensated | None], problem: Problem,
-              runs: Sequence[SplitRuns], multipliers: Mapping[str, Multiplier], *,
-              predicted: bool, studied: bool, seed: int, notes: Notes, watch: Watch
-              ) -> Predictions:
-    """Return what is told of the accuracy of all networks; runs : of each on its calibrate split.
+def calibrate(networks: Sequence[Quantised], streams: Sequence[Operands],
+              fits: Sequence[Compensated | None], problem: Problem, runs: Sequence[SplitRuns],
+              multipliers: Mapping[str, Multiplier], *, predicted: bool, studied: bool, seed: int,
+              notes: Notes, watch: Watch) -> Predictions:
+    """Return what is told of the accuracy of all networks; streams : of each, `operands`. runs : of
+    each on its calibrate split.
 
     predicted, studied : whether any method asks for predictions, and whether every (layer,
     multiplier) is measured. notes : keep what is measured for a run that is resumed.
@@ -55,10 +56,10 @@ def calibrate(networks: Sequence[Quantised], fits: Sequence[Compensated | None],
     calibrations = watch.each(
         "calibrating every layer", [(len(part.layers) + CHECKED_DESIGNS) * n
                                     for part, n in zip(parts, images, strict=True)],
-        lambda one, fitted, part, own, progress: calibrated(
-            part, _errors(one, fitted, multipliers), own, seed=seed, notes=notes,
+        lambda one, acts, fitted, part, own, progress: calibrated(
+            part, _errors(one, acts, fitted, multipliers), own, seed=seed, notes=notes,
             name=f"{one.prefix}probes", done=progress.advance),
-        networks, fits, parts, runs) if predicted else ()
+        networks, streams, fits, parts, runs) if predicted else ()
     halves = np.concatenate(watch.each(
         "every multiplier in every layer alone", [part.dynamic_pj.size * n for part, n
                                                   in zip(parts, images, strict=True)],
@@ -86,12 +87,12 @@ def predict(calibrations: Sequence[Calibration], halves: Float | None) -> Predic
         hopeless=max((one.hopeless for one in calibrations), default=np.inf))
 
 
-def _errors(network: Quantised, fits: Compensated | None, multipliers: Mapping[str, Multiplier]
-            ) -> Float:
+def _errors(network: Quantised, operands: Operands, fits: Compensated | None,
+            multipliers: Mapping[str, Multiplier]) -> Float:
     """Return the error power of every (layer, multiplier): where it was fitted as it is left."""
     if fits is not None:
         return fits.error_power()
-    return error_power(network.network.layers, operands(network), multipliers)
+    return error_power(network.network.layers, operands, multipliers)
 
 
 def calibrated(problem: Problem, power: Float, runs: Runs, *, seed: int,

@@ -48,34 +48,36 @@ from sim.network.layer import MappedLayer
 from sim.network.sampled_operands import IMAGES, sampled_operands
 
 Energies = Callable[..., list[StreamEnergy]]
+Operands = Mapping[str, npt.NDArray[np.int16]]  # of each layer, [groups, m, k]
 
 
-def cost(networks: Sequence[Quantised], fits: Sequence[Compensated | None], inputs: Inputs,
-         baseline: Baseline, limits: Limits, *, batch: int, objective: str, chip: ChipPreset,
-         watch: Watch, energies: Energies = stream_energies) -> Costs:
+def cost(networks: Sequence[Quantised], streams: Sequence[Operands],
+         fits: Sequence[Compensated | None], inputs: Inputs, baseline: Baseline, limits: Limits, *,
+         batch: int, objective: str, chip: ChipPreset, watch: Watch,
+         energies: Energies = stream_energies) -> Costs:
     """Return the costs of a round of the workload: of each array in each layer.
 
-    baseline : what energies and areas are relative to. objective : the level whose energy is
-    minimised. The others are those of `measure_costs`.
+    streams : of each network, `operands`. baseline : what energies and areas are relative to.
+    objective : the level whose energy is minimised. The others are those of `measure_costs`.
     """
     found = watch.each(
         "energy of every array on every layer", [len(inputs.pes)] * len(networks),
-        lambda one, fitted, exact, progress: measure_costs(
-            one.network.layers, operands(one), inputs.pes, reference=EXACT, bank=inputs.bank,
+        lambda one, acts, fitted, exact, progress: measure_costs(
+            one.network.layers, acts, inputs.pes, reference=EXACT, bank=inputs.bank,
             batch=batch, limits=limits, objective=objective, chip=chip, exact=exact,
             constants=fitted, energies=energies, progress=progress),
-        networks, fits, baseline.levels)
+        networks, streams, fits, baseline.levels)
     joined = join_costs({one.prefix: own for one, own in zip(networks, found, strict=True)},
                         [one.source.inferences for one in networks])
     return joined if baseline.other is None else joined.relative_to(baseline.other)
 
 
-def operands(network: Quantised) -> dict[str, npt.NDArray[np.int16]]:
-    """Return what enters the arrays in each layer, sampled: int16[groups, m, k]."""
+def operands(network: Quantised) -> Operands:
+    """Return what enters the arrays in each layer, sampled."""
     return sampled_operands(network.network, network.splits.calibrate.images[:IMAGES])
 
 
-def draw(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDArray[np.int16]],
+def draw(layers: Sequence[MappedLayer], operands: Operands,
          bank: BankConfig) -> list[PeCycles]:
     """Return the PE-cycles of each layer whose energy is measured, for any weights."""
     return [draw_cycles(operands[layer.name], layer.weights.shape, rows=bank.rows, cols=bank.cols,
@@ -134,7 +136,7 @@ def join_parts(networks: Sequence[Parts], inferences: Sequence[int]) -> Parts:
                                 for one, start in zip(networks, starts, strict=False)]))
 
 
-def measure_costs(layers: Sequence[MappedLayer], operands: Mapping[str, npt.NDArray[np.int16]],
+def measure_costs(layers: Sequence[MappedLayer], operands: Operands,
                   pes: Mapping[str, MappedPe], *, reference: str, bank: BankConfig, batch: int,
                   limits: Limits, objective: str = "array", chip: ChipPreset = DEFAULT_PRESET,
                   exact: Sequence[LevelEnergy] | None = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from hw.common.files import file_digest
 from hw.multipliers import EXACT
 from search.measure.scores import is_score, parts_of_score
 from search.options import Options
@@ -27,8 +28,7 @@ def fingerprint(options: Options, inputs: Inputs, networks: Sequence[Quantised]
         of = options.workload.of(one.source)
         for name, path in (("network", one.source.model), ("ranges", one.source.ranges)):
             if path is not None:
-                content = hashlib.sha256(path.read_bytes())
-                own[name + of] = content.hexdigest()
+                own[name + of] = file_digest(path)
         if one.network.original is not None:
             own[f"calibrator{of}"] = one.network.calibrator
         for name, _data in one.splits:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from hw.common.memory import KEPT
 from hw.machine.design import BankConfig
 from hw.multipliers import Multiplier
 from hw.ppa import MappedPe
@@ -40,7 +39,6 @@ from sim.network.layer import MappedLayer
 from sim.network.quant_network import QuantNetwork
 
 Float = npt.NDArray[np.float64]
-KEPT_WEIGHTS = 2**27  # of layers with their constants, three bytes each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,23 +109,11 @@ class Compensated:
     passes: float
     refits: Mapping[str, Mapping[str, LayerFit]] = field(default_factory=dict, repr=False)
     refit_passes: float = 0.0
-    _layers: OrderedDict[tuple[str, str], MappedLayer] = field(
-        default_factory=OrderedDict, repr=False)
-    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __call__(self, layer: MappedLayer, multiplier: str) -> MappedLayer:
         """Return a layer with the constants it has on an array of this multiplier."""
         correction = self.fits[layer.name][multiplier].correction
-        if correction is None:
-            return layer
-        identity = layer.name, multiplier
-        with self._lock:
-            if identity not in self._layers:
-                self._layers[identity] = correction.apply(layer)
-                while sum(one.weights.size for one in self._layers.values()) > KEPT_WEIGHTS:
-                    self._layers.popitem(last=False)
-            self._layers.move_to_end(identity)
-            return self._layers[identity]
+        return layer if correction is None else _corrected(layer, correction)
 
     def error_power(self) -> Float:
         """Return the mean squared error of the output that is left, float64[N, K]."""
@@ -144,12 +130,19 @@ class Compensated:
             return None
         corrections = self.corrections(mapping)
         return lambda layer, _multiplier: (
-            corrections[layer.name].apply(layer) if layer.name in corrections else layer)
+            _corrected(layer, corrections[layer.name]) if layer.name in corrections else layer)
 
     def corrections(self, mapping: Mapping[str, str]) -> dict[str, Correction]:
         """Return the constants of the layers that a mapping changes."""
         return {layer: fit.correction for layer, fit in self.of(mapping).items()
                 if fit.correction is not None}
+
+
+def _corrected(layer: MappedLayer, correction: Correction) -> MappedLayer:
+    """Return a layer with other constants, the same one as long as it is kept."""
+    # With its correction at hand, which therefore is no other one with the same identity.
+    return KEPT.of((Correction, id(correction)), lambda: (
+        correction, correction.apply(layer)), layer.kept_bytes)[1]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError, unknown_name
+from hw.common.memory import KEPT
 from hw.multipliers import EXACT, Multiplier, get
 from sim.accuracy.trie import Done, chunk_logits, ignore_progress
 from sim.data import Images
@@ -18,16 +18,14 @@ from sim.network.layer import MappedLayer
 from sim.network.quant_network import QuantNetwork, State
 from sim.tables import Table, pe_table
 
-KEPT_BYTES = 2**30  # of activations
 Constants = Callable[[MappedLayer, str], MappedLayer]
 
 
 class Evaluator:
     """A network on fixed images; `logits` is a pure function of the mapping.
 
-    The live tensors before each layer are kept, so a mapping is computed from the first layer
-    in which it differs from one seen before; changing late layers is cheap. The least recently
-    used are dropped beyond `kept_bytes`.
+    The live tensors before each layer are kept (`hw.common.memory.KEPT`), so a mapping is computed
+    from the first layer in which it differs from one seen lately; changing late layers is cheap.
 
     Parameters
     ----------
@@ -41,8 +39,6 @@ class Evaluator:
     constants : callable, optional
         Layer and the name of its multiplier -> the layer with the constants that it has there,
         as `sim.compensation` finds them; asked for named layers only, always to the same answer.
-    kept_bytes : int
-        Memory for activations (default 1 GiB).
     check : callable
         Called before every layer is computed; what it raises ends the work.
     """
@@ -50,7 +46,7 @@ class Evaluator:
     def __init__(self, network: QuantNetwork, images: npt.NDArray[np.float32] | Images,
                  labels: npt.NDArray[np.int64], *,
                  multipliers: Mapping[str, Multiplier] | None = None,
-                 constants: Constants | None = None, kept_bytes: int = KEPT_BYTES,
+                 constants: Constants | None = None,
                  check: Callable[[], None] = lambda: None) -> None:
         if labels.shape != (len(images),):
             raise InputError(f"Labels must be one per image ({len(images)}), "
@@ -60,8 +56,7 @@ class Evaluator:
             raise InputError(f"Multiplier {EXACT!r} must be exact: it stands for unnamed layers")
         self._batches = list(network.batches(images))
         self._multipliers, self._constants, self._check = multipliers, constants, check
-        self._kept_bytes, self._bytes = kept_bytes, 0
-        self._states: OrderedDict[tuple[int, tuple[str, ...]], tuple[State, int]] = OrderedDict()
+        self._own = object()  # of the keys of its tensors
         self._logits: dict[tuple[str, ...], npt.NDArray[np.float32]] = {}
         self._lock = threading.Lock()  # batches run side by side
         self.layer_runs = 0  # layers computed so far, times batches: what reuse saves
@@ -69,8 +64,7 @@ class Evaluator:
     def with_constants(self, constants: Constants | None) -> Evaluator:
         """Return an evaluator on the same images for other constants; nothing is kept of this."""
         other = copy(self)
-        other._constants, other._logits = constants, {}
-        other._states, other._bytes = OrderedDict(), 0
+        other._constants, other._logits, other._own = constants, {}, object()
         return other
 
     def logits(self, mapping: Mapping[str, str], *, done: Done = ignore_progress
@@ -101,11 +95,15 @@ class Evaluator:
                 done: Done = ignore_progress) -> None:
         """Compute the logits of many mappings; `logits` then has them.
 
-        The mappings are walked as a trie, one chunk of images after the other: layers that
-        mappings begin with alike are computed once, however many mappings there are and whatever
-        `kept_bytes`. Of a chunk, the tensors of one path through the trie are held at a time.
+        Several are walked as a trie, one chunk of images after the other: layers that mappings
+        begin with alike are computed once, however many mappings there are and however little is
+        kept. Of a chunk, the tensors of one path through the trie are held at a time.
         done : as for `logits`, of the images of every mapping.
         """
+        mappings = list(mappings)
+        if len(mappings) == 1:
+            self.logits(mappings[0], done=done)
+            return
         wanted: dict[tuple[str, ...], dict[str, Table]] = {}
         views: dict[tuple[str, ...], QuantNetwork] = {}
         for mapping in mappings:
@@ -182,21 +180,12 @@ class Evaluator:
 
     def _deepest(self, batch: int, names: tuple[str, ...]) -> tuple[int, State | None]:
         """Return the longest prefix of multipliers that was kept, and the tensors after it."""
-        with self._lock:
-            for depth in range(len(names) - 1, -1, -1):
-                key = batch, names[:depth]
-                if key in self._states:
-                    self._states.move_to_end(key)
-                    return depth, self._states[key][0]
+        for depth in range(len(names) - 1, -1, -1):
+            state = KEPT.get((self._own, batch, names[:depth]))
+            if state is not None:
+                return depth, state
         return 0, None
 
     def _keep(self, batch: int, prefix: tuple[str, ...], state: State) -> None:
-        size = sum(tensor.nbytes for tensor in state.values())
-        if size > self._kept_bytes:
-            return
-        with self._lock:
-            self._states[batch, prefix] = state, size
-            self._bytes += size
-            while self._bytes > self._kept_bytes:
-                _key, (_state, freed) = self._states.popitem(last=False)
-                self._bytes -= freed
+        KEPT.put((self._own, batch, prefix), state,
+                 sum(tensor.nbytes for tensor in state.values()))

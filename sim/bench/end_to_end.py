@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hw.common.memory import peak_memory
 from hw.multipliers import get
 from models.architectures import build
 from sim.bench.timing import Spread
@@ -69,18 +68,4 @@ def run_file(path: str, circuit: str, images: int, threads: int,
         network.run(batch, tables)
         speeds.append(images / (time.perf_counter() - started))
     return {"threads": threads, "images": images, "images_per_s": vars(Spread.of(speeds)),
-            "peak_memory_gb": peak_memory_gb()}
-
-
-def peak_memory_gb() -> float:
-    """Return the most memory this process has held, in 10**9 bytes.
-
-    Linux's `ru_maxrss` starts at what the parent held when it forked; the kernel's own mark of
-    the address space does not.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-        return int(line.split()[1]) * 1024 / 1e9
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
+            "peak_memory_gb": peak_memory() / 1e9}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from hw.common.memory import KEPT
 from hw.machine.layer_streams import GroupedWeights
 from hw.machine.pe.operand_format import Range
 from sim.kernels import PackedWeights, TableProduct
@@ -18,8 +19,9 @@ from sim.network.windows import Window
 from sim.tables import Product, SignedTable, Table, code_table, code_values, patterns
 
 Bytes = npt.NDArray[np.uint8]
-MAX_ROWS_BYTES = 2**28  # of im2col held at a time
-PRODUCTS_KEPT = 256  # prepared kernels, about 1 MB each
+MAX_ROWS_BYTES = 2**26  # of im2col of a batch
+PRODUCT_BYTES = 2**20  # of a prepared kernel: its table, split, and by weight code
+WEIGHT_BYTES = 10  # of a weight: its byte, its value, and as kernels pack both
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -149,12 +151,21 @@ class MappedLayer(GroupedWeights):
     def product(self, table: Table) -> TableProduct:
         """Return the kernel for a multiplier's table.
 
-        Layers whose bytes stand for the same values share it.
+        Layers whose bytes stand for the same values share it, as long as it is kept.
         """
-        return _product(np.ascontiguousarray(patterns(table), np.int32).tobytes(),
-                        isinstance(table, SignedTable),
-                        (self.act_zero_point, self.act_signed),
-                        (self.weight_zero_point, self.weight_signed))
+        products = patterns(table)
+        # With its table at hand, which therefore is no other one with the same identity.
+        return KEPT.of(
+            (MappedLayer, id(products), isinstance(table, SignedTable), self.act_zero_point,
+             self.act_signed, self.weight_zero_point, self.weight_signed),
+            lambda: (products, TableProduct(
+                code_table(table, self.act_values, self.weight_values),
+                self.act_values, self.weight_values)), PRODUCT_BYTES)[1]
+
+    @property
+    def kept_bytes(self) -> int:
+        """What it takes in memory, with what kernels keep of its weights."""
+        return WEIGHT_BYTES * self.weights.size
 
     def act_rows(self, codes: Bytes) -> tuple[Bytes, tuple[int, ...]]:
         """Return what enters the array, uint8[groups, m, k], and the shape of the output.
@@ -195,14 +206,3 @@ class MappedLayer(GroupedWeights):
         if self.window is None:
             return values
         return np.ascontiguousarray(np.moveaxis(values, -1, 1))  # channels first
-
-
-@lru_cache(maxsize=PRODUCTS_KEPT)
-def _product(products: bytes, signed: bool, act: tuple[int, bool],
-             weight: tuple[int, bool]) -> TableProduct:
-    """Return the kernel of a table for operands of these zero points and signs."""
-    act_values, weight_values = (code_values(zero, signed=signed) for zero, signed in (act, weight))
-    square = np.frombuffer(products, np.int32).reshape(256, 256)
-    table: Table = SignedTable(square) if signed else square
-    return TableProduct(code_table(table, act_values, weight_values), act_values,
-                        weight_values)

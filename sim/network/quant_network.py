@@ -8,8 +8,6 @@ operator is fused into another with different rounding.
 from __future__ import annotations
 
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -22,11 +20,12 @@ import numpy.typing as npt
 import onnx
 
 from hw.common.errors import InputError, unknown_name
+from hw.common.memory import KEPT
 from hw.machine.operands import check_operands
 from sim.data import Images as UnreadImages
 from sim.kernels.jit.workers import available, run_all
 from sim.network.compute import explain, layer_output, layer_sums
-from sim.network.layer import MAX_ROWS_BYTES, MappedLayer
+from sim.network.layer import MAX_ROWS_BYTES, PRODUCT_BYTES, MappedLayer
 from sim.network.onnx.batch import free_batch
 from sim.network.onnx.calibrators import DEFAULT
 from sim.network.onnx.file import load_model
@@ -37,7 +36,7 @@ from sim.network.outside import outside
 from sim.network.scales import rescaled
 from sim.network.steps import cut
 from sim.network.unmapped import Outside, listed
-from sim.tables import Product, Table, exact_table, pe_kind, table_key
+from sim.tables import Product, Table, exact_table, patterns, pe_kind
 
 Images = npt.NDArray[np.float32]
 State = dict[str, npt.NDArray[Any]]  # live tensors between two steps
@@ -51,7 +50,6 @@ OutputCheck = Callable[[tuple[int, ...]], None]
 NO_LAYER = "network must have a quantised convolution or matrix product with constant weights"
 AS_GIVEN = "as given"  # instead of a calibrator, of networks that were quantised before
 COUNT = ""  # among live tensors: images of a batch that is filled up; no tensor has an empty name
-PRODUCTS_KEPT = 1024  # prepared kernels, about 0.7 MB each
 
 
 def any_output(outputs: tuple[int, ...]) -> None:
@@ -76,8 +74,6 @@ class QuantNetwork:
         self.input, self.input_shape = network_input(model)
         self.fixed_batch = self.input_shape[0]
         self._prepare: Prepare = MappedLayer.product
-        self._products: OrderedDict[tuple[str, bytes], Product] = OrderedDict()
-        self._lock = threading.Lock()  # batches run side by side
         self._steps, reasons = cut(model)
         self._last_use = self._last_uses()
         self._measure_positions()
@@ -277,6 +273,11 @@ class QuantNetwork:
         return QuantNetwork(rescaled(self.model, factors), source=self.source,
                             threads=self.threads, calibrator=f"{self.calibrator}, then searched",
                             original=self.original)
+    def with_threads(self, threads: int) -> QuantNetwork:
+        """Return this network with its products on so many threads; everything is shared."""
+        view = copy(self)
+        view.threads = threads
+        return view
 
     def with_products(self, prepare: Prepare) -> QuantNetwork:
         """Return this network with its sums computed by what `prepare(layer, table)` returns.
@@ -284,7 +285,7 @@ class QuantNetwork:
         table : the exact one, of magnitudes, for layers that run exactly.
         """
         view = copy(self)
-        view._prepare, view._products = prepare, OrderedDict()
+        view._prepare = prepare
         return view
 
     def finish(self, state: State) -> Images:
@@ -348,16 +349,12 @@ class QuantNetwork:
 
     def product(self, layer: MappedLayer, table: Table | None) -> Product:
         """Return what multiplies a layer's rows under a table, the exact one by default."""
-        key = layer.name, b"" if table is None else table_key(table)
-        with self._lock:
-            if key in self._products:
-                self._products.move_to_end(key)
-            else:
-                self._products[key] = self._prepare(
-                    layer, exact_table() if table is None else table)
-                if len(self._products) > PRODUCTS_KEPT:
-                    self._products.popitem(last=False)
-            return self._products[key]
+        chosen = exact_table() if table is None else table
+        if self._prepare is MappedLayer.product:
+            return layer.product(chosen)  # which keeps it for all layers alike
+        products = patterns(chosen)
+        return KEPT.of((self._prepare, layer.name, id(products), type(chosen)), lambda: (
+            products, self._prepare(layer, chosen)), PRODUCT_BYTES)[1]
 
     def _last_uses(self) -> list[list[str]]:
         """Return, per step, the tensors that nothing after it reads."""

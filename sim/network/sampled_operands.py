@@ -6,6 +6,8 @@ images, so that what follows what is as in the array.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,17 +21,51 @@ ROWS = 4096
 RUN = 256  # successive rows; where one run meets the next, three of them have wrong neighbours
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SampledOperands(Mapping[str, npt.NDArray[np.int16]]):
+    """Layer -> activations int16[groups, m, k], held as the bytes that they are stored in.
+
+    codes : uint8[groups, m, k] of each layer. byte_values : int16[256] of each layer.
+    """
+
+    codes: Mapping[str, npt.NDArray[np.uint8]]
+    byte_values: Mapping[str, npt.NDArray[np.int16]]
+
+    def __getitem__(self, name: str) -> npt.NDArray[np.int16]:
+        return self.byte_values[name][self.codes[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.codes)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
 def sampled_operands(network: QuantNetwork, images: npt.NDArray[np.float32], *,
-                     rows: int = ROWS) -> dict[str, npt.NDArray[np.int16]]:
-    """Return up to `rows` activation rows of every layer, int16[groups, m, k]."""
-    return {name: spread(acts, rows) for name, acts in network.layer_operands(images).items()}
+                     rows: int = ROWS) -> SampledOperands:
+    """Return up to `rows` activation rows of every layer.
+
+    Of a batch, no more is held than the rows of one layer and those that are kept.
+    """
+    batches = network.batches(images)
+    run = sum(network.fixed_batch or len(batch) for batch in batches)
+    wanted = {layer.name: spread(layer.positions * run, rows) for layer in network.layers}
+    found = {layer.name: np.empty((layer.groups, wanted[layer.name].size, layer.k), np.uint8)
+             for layer in network.layers}
+    passed = dict.fromkeys(wanted, 0)
+    for layer, codes in network.layer_rows(images):
+        name, before = layer.name, passed[layer.name]
+        passed[name] += codes.shape[1]
+        own = slice(*np.searchsorted(wanted[name], (before, passed[name])))
+        found[name][:, own] = codes[:, wanted[name][own] - before]
+    return SampledOperands(codes=found, byte_values={
+        layer.name: layer.act_values for layer in network.layers})
 
 
-def spread(acts: npt.NDArray[np.int16], rows: int) -> npt.NDArray[np.int16]:
-    """Return `rows` of the rows of int16[groups, m, k] in evenly spaced runs, or all of them."""
-    beats = acts.shape[1]
+def spread(beats: int, rows: int) -> npt.NDArray[np.int64]:
+    """Return which `rows` of so many rows, in evenly spaced runs, or all of them; ascending."""
     if beats <= rows:
-        return acts
+        return np.arange(beats)
     runs = max(1, rows // RUN)
-    starts = np.linspace(0, beats - rows // runs, runs).astype(int)
-    return np.concatenate([acts[:, start:start + rows // runs] for start in starts], axis=1)
+    starts = np.linspace(0, beats - rows // runs, runs).astype(np.int64)
+    return (starts[:, None] + np.arange(rows // runs)).ravel()

@@ -124,6 +124,15 @@ def test_the_kept_design_saves_energy_and_keeps_the_accuracy(result):
             assert len(candidate.arrays) <= 3
 
 
+def test_what_the_run_took_is_in_its_record(result):
+    spent = dict(result.processor_seconds)
+    in_all = spent.pop("in all, imports included")
+    assert {"energy of every array on every layer", "searching by milp",
+            "certifying on held-out images"} <= set(spent)
+    assert 0 < sum(spent.values()) <= in_all
+    assert result.peak_bytes > 2**27
+
+
 def test_nothing_that_any_method_measured_and_that_is_certified_is_cheaper(result):
     assert result.certified.design == result.kept
     assert {one.verdict for one in result.judged} <= {"certified", "not certified"}

@@ -7,9 +7,10 @@ evaluated by folding its truth table over its input words, so any cell takes the
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,25 @@ class GateArrays:
             self.arity[index] = len(gate.inputs)
             self.truth[index] = technology.cells[gate.cell].truth
             self.outputs[index] = gate.output
+
+
+class GatesOfCell(NamedTuple):
+    """Which gates of a netlist are of one cell, int64[n], their inputs int64[n, pins], outputs."""
+
+    gates: npt.NDArray[np.int64]
+    inputs: npt.NDArray[np.int64]
+    outputs: npt.NDArray[np.int64]
+
+
+def gates_by_cell(netlist: MappedNetlist) -> dict[str, GatesOfCell]:
+    """Return the gates of each cell: what is read from tables is read for all of them together."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for index, gate in enumerate(netlist.gates):
+        places[gate.cell].append(index)
+    return {cell: GatesOfCell(
+        np.array(own), np.array([netlist.gates[index].inputs for index in own], np.int64),
+        np.array([netlist.gates[index].output for index in own], np.int64))
+        for cell, own in places.items()}
 
 
 class Simulator:

@@ -7,7 +7,7 @@ switch back before the delay has passed does not switch at all. (A transport del
 such pulses on, and they would multiply from gate to gate.)
 
 The circuit has no loops, so there is no event queue: the whole waveform of a net in one cycle is
-known before the next gate is simulated. Lanes are simulated one by one, gates in order.
+known before the next gate is simulated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from hw.ppa.energy.activity import LANES_PER_WORD, MAX_CELL_INPUTS, GateArrays, Words
+from hw.ppa.energy.activity import (
+    LANES_PER_WORD,
+    MAX_CELL_INPUTS,
+    Words,
+    gates_by_cell,
+)
 from hw.ppa.energy.netlist_energy import EnergyModel
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.mapped import MappedNetlist
@@ -24,7 +29,8 @@ from hw.ppa.mapping.timing import NEVER, Timing
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-TRANSITIONS_PER_NET = 16  # room at first; doubled until the waveforms of a lane fit
+TRANSITIONS_PER_NET = 2  # of a lane: room at first, doubled until all fit
+ENERGIES_PER_NET = 4
 # Senses of the arcs from an edge at the input to one at the output; 0 falls, 1 rises.
 SENSES = {(0, 0): ("positive", "both"), (0, 1): ("negative", "both"),
           (1, 0): ("negative", "both"), (1, 1): ("positive", "both")}
@@ -48,7 +54,7 @@ class TimedModel:
                  energy: EnergyModel) -> None:
         self._net_count = netlist.net_count
         self._energy = energy
-        self._arrays = GateArrays(netlist, technology)
+        self._arrays = energy.arrays
         self._delays = _delays(netlist, technology, timing)
         self._launch = np.zeros((netlist.net_count, 2))
         for net in _sources(netlist):
@@ -82,7 +88,7 @@ class TimedModel:
 
         words = before.shape[1]
         arrays, energy = self._arrays, self._energy
-        size = TRANSITIONS_PER_NET * self._net_count
+        size = 1
         while True:
             total = np.zeros(words)
             transitions = np.zeros(self._net_count, np.int64)
@@ -91,7 +97,9 @@ class TimedModel:
                 (arrays.inputs, arrays.arity, arrays.truth, arrays.outputs),
                 (self._source_nets, self._launch, self._delays),
                 (energy.gate_fj, energy.net_fj, energy.data_pin_fj),
-                np.empty(size), (total, transitions))
+                (np.empty(int(size * TRANSITIONS_PER_NET * LANES_PER_WORD * self._net_count)),
+                 np.empty((LANES_PER_WORD, int(size * ENERGIES_PER_NET * self._net_count)))),
+                (total, transitions))
             if status == SETTLED:
                 return total / LANES_PER_WORD, transitions
             assert status == FULL, f"net {status} must settle as without delays"
@@ -119,14 +127,16 @@ def _delays(netlist: MappedNetlist, technology: Technology, timing: Timing) -> F
     the output follows one that can make it switch.
     """
     found = np.full((len(netlist.gates), MAX_CELL_INPUTS, 2, 2), np.inf)
-    for index, gate in enumerate(netlist.gates):
-        load = timing.loads_ff[gate.output]
-        for position, arcs in enumerate(technology.cells[gate.cell].arcs):
-            slews = timing.slews_ps[gate.inputs[position]]
-            slew = slews.fall, slews.rise
-            for edge_in, edge_out in ((0, 0), (0, 1), (1, 0), (1, 1)):
-                delays = [(arc.delay_rise if edge_out else arc.delay_fall).at(slew[edge_in], load)
-                          for arc in arcs if arc.sense in SENSES[edge_in, edge_out]]
+    loads = np.array(timing.loads_ff)
+    slews = np.array([(edges.fall, edges.rise) for edges in timing.slews_ps])
+    for cell, own in gates_by_cell(netlist).items():
+        load = loads[own.outputs]
+        for position, arcs in enumerate(technology.cells[cell].arcs):
+            for (edge_in, edge_out), senses in SENSES.items():
+                delays = [(arc.delay_rise if edge_out else arc.delay_fall).each(
+                    slews[own.inputs[:, position], edge_in], load)
+                    for arc in arcs if arc.sense in senses]
                 if delays:
-                    found[index, position, edge_in, edge_out] = max(*delays, 0.0)
+                    found[own.gates, position, edge_in, edge_out] = np.maximum(
+                        np.max(delays, axis=0), 0.0)
     return found

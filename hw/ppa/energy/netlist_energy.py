@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hw.ppa.energy.activity import MAX_CELL_INPUTS, GateArrays, Words
+from hw.ppa.energy.activity import MAX_CELL_INPUTS, GateArrays, Words, gates_by_cell
 from hw.ppa.energy.clock_tree import (
     both_edges,
     closed_gate_fj,
@@ -90,10 +90,11 @@ class EnergyModel:
         self._square_v = technology.voltage_v ** 2
         self.net_fj = inside * self._square_v / 2
         self.net_fj[:FIRST_NET] = 0.0
-        self._arrays = GateArrays(netlist, technology)
+        self.arrays = GateArrays(netlist, technology)
         self._ports = np.array([net for nets in netlist.inputs.values() for net in nets], np.int64)
         flops = np.array(netlist.flops, np.int64).reshape(-1, 3)
         self._flop_output, self._flop_domain = flops[:, 1], flops[:, 2]
+        self._data_nets = np.intersect1d(self.arrays.outputs, flops[:, 0])
         self.gate_fj = self._gate_energies(timing)
         self.data_pin_fj = self._data_pin_energies(timing)
         self._flop_energies(timing)
@@ -103,18 +104,18 @@ class EnergyModel:
 
     def _gate_energies(self, timing: Timing) -> Floats:
         """Return `gate_fj`."""
-        gates = self._netlist.gates
-        energy = np.zeros((len(gates), MAX_CELL_INPUTS, 4))
-        for index, gate in enumerate(gates):
-            cell = self._technology.cells[gate.cell]
-            load = timing.loads_ff[gate.output]
-            for position, net in enumerate(gate.inputs):
-                edges = timing.slews_ps[net]
-                slew = (edges.rise + edges.fall) / 2
-                switching, quiet = cell.switching[position], cell.inputs[position].quiet
-                energy[index, position] = (
-                    switching.rise.at(slew, load), switching.fall.at(slew, load),
-                    quiet.rise.at(slew), quiet.fall.at(slew))
+        energy = np.zeros((len(self._netlist.gates), MAX_CELL_INPUTS, 4))
+        loads = np.array(timing.loads_ff)
+        slews = np.array([(edges.rise + edges.fall) / 2 for edges in timing.slews_ps])
+        for name, own in gates_by_cell(self._netlist).items():
+            cell, load = self._technology.cells[name], loads[own.outputs]
+            for position, (switching, pin) in enumerate(
+                    zip(cell.switching, cell.inputs, strict=True)):
+                slew, alone = slews[own.inputs[:, position]], np.zeros(len(load))
+                for column, (table, at) in enumerate((
+                        (switching.rise, load), (switching.fall, load),
+                        (pin.quiet.rise, alone), (pin.quiet.fall, alone))):
+                    energy[own.gates, position, column] = table.each(slew, at)
         return energy
 
     def _data_pin_energies(self, timing: Timing) -> Floats:
@@ -184,7 +185,7 @@ class EnergyModel:
         """Return the part of the gates and the nets that they drive, float64[words]."""
         from hw.ppa.energy.switching_energy import gate_energy  # numba takes long to import
 
-        arrays = self._arrays
+        arrays = self.arrays
         total = np.zeros(before.shape[1])
         states = np.ascontiguousarray(before), np.ascontiguousarray(after)
         gate_energy(states, (arrays.inputs, arrays.arity, arrays.outputs),
@@ -196,8 +197,7 @@ class EnergyModel:
 
         Not a part of its own: `between` counts it where the register's output follows.
         """
-        data = np.array([flop.data for flop in self._netlist.flops], np.int64)
-        nets = np.intersect1d(self._arrays.outputs, data)
+        nets = self._data_nets
         old, new = before[nets], after[nets]
         total: Floats = (self.data_pin_fj[nets, 0] @ np.bitwise_count(new & ~old)
                          + self.data_pin_fj[nets, 1] @ np.bitwise_count(old & ~new))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
+from hw.common.memory import KEPT
 from hw.ppa.energy.activity import Simulator, Words, pack_lanes, unpack_lanes
 from hw.ppa.energy.glitches import TimedModel
 from hw.ppa.energy.netlist_energy import EnergyModel
@@ -40,16 +40,15 @@ class PeCircuits(NamedTuple):
     alone: Circuit
 
 
-_kept: WeakKeyDictionary[MappedPe, PeCircuits] = WeakKeyDictionary()
+NET_BYTES = 1000  # of a net with its gate, its energies and its delays
 
 
 def circuits(pe: MappedPe) -> PeCircuits:
-    """Return the circuits of a PE, made once for as long as the PE is there."""
-    if pe not in _kept:
-        _kept[pe] = PeCircuits(
-            whole=Circuit.of(pe.netlist, pe.technology, pe.timing),
-            alone=Circuit.of(pe.multiplier_netlist, pe.technology, pe.multiplier_timing))
-    return _kept[pe]
+    """Return the circuits of a PE, the same as long as they are kept."""
+    return KEPT.of(pe, lambda: PeCircuits(
+        whole=Circuit.of(pe.netlist, pe.technology, pe.timing),
+        alone=Circuit.of(pe.multiplier_netlist, pe.technology, pe.multiplier_timing)),
+        NET_BYTES * (pe.netlist.net_count + pe.multiplier_netlist.net_count))
 
 
 def operand_planes(pe: MappedPe, values: npt.NDArray[np.int16]) -> Words:

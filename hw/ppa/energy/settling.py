@@ -11,25 +11,29 @@ from hw.common.compiled import keep
 
 
 def settle_python(nets: Any, inputs: Any, arity: Any, truth: Any, outputs: Any) -> None:
-    """Evaluate all gates in order by folding their truth tables, highest input first.
+    """Evaluate all gates in order by folding their truth tables, lowest input first.
 
-    nets : uint64[nets, words], in place. The others are those of `GateArrays`.
+    nets : uint64[nets, words], in place. The others are those of `GateArrays`. All words of a
+    case are folded together: the compiler makes vectors of them.
     """
-    fold = np.zeros(1 << inputs.shape[1], np.uint64)
-    ones = np.uint64(0xFFFFFFFFFFFFFFFF)
-    zero = np.uint64(0)
+    words = nets.shape[1]
+    fold = np.zeros((1 << inputs.shape[1] - 1, words), np.uint64)
+    ones, zero = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0)
     for gate in range(outputs.size):
-        count = arity[gate]
-        table = truth[gate]
-        for word in range(nets.shape[1]):
-            for case in range(1 << count):
-                fold[case] = ones if (table >> np.uint32(case)) & np.uint32(1) else zero
-            for position in range(count - 1, -1, -1):
-                bits = nets[inputs[gate, position], word]
-                half = 1 << position
-                for case in range(half):
-                    fold[case] = (fold[case + half] & bits) | (fold[case] & ~bits)
-            nets[outputs[gate], word] = fold[0]
+        count, table = arity[gate], truth[gate]
+        bits = nets[inputs[gate, 0]]
+        for case in range(1 << count - 1):
+            low = ones if (table >> np.uint32(2 * case)) & np.uint32(1) else zero
+            high = ones if (table >> np.uint32(2 * case + 1)) & np.uint32(1) else zero
+            for word in range(words):
+                fold[case, word] = low ^ (bits[word] & (high ^ low))
+        for position in range(1, count):
+            bits = nets[inputs[gate, position]]
+            for case in range(1 << count - 1 - position):
+                for word in range(words):
+                    low = fold[2 * case, word]
+                    fold[case, word] = low ^ (bits[word] & (fold[2 * case + 1, word] ^ low))
+        nets[outputs[gate]] = fold[0]
 
 
 settle = numba.njit(cache=keep(), nogil=True)(settle_python)

@@ -23,7 +23,7 @@ def count_python(word: Any) -> Any:
     return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
-_count = numba.njit(cache=keep(), nogil=True)(count_python)
+ones = numba.njit(cache=keep(), nogil=True)(count_python)
 
 
 def gate_energy_python(states: tuple[Words, Words], gates: tuple[Any, Any, Any],
@@ -50,19 +50,19 @@ def gate_energy_python(states: tuple[Words, Words], gates: tuple[Any, Any, Any],
                 toggled = pin_old ^ pin_new
                 if toggled == np.uint64(0):
                     continue
-                share = float(_count(toggled & rise))
+                share = float(ones(toggled & rise))
                 shares_rise += share
                 internal_rise += share * energy[gate, position, 0]
-                share = float(_count(toggled & fall))
+                share = float(ones(toggled & fall))
                 shares_fall += share
                 internal_fall += share * energy[gate, position, 1]
                 stayed = toggled & quiet
-                spent += (float(_count(stayed & pin_new)) * energy[gate, position, 2]
-                          + float(_count(stayed & pin_old)) * energy[gate, position, 3])
+                spent += (float(ones(stayed & pin_new)) * energy[gate, position, 2]
+                          + float(ones(stayed & pin_old)) * energy[gate, position, 3])
             if shares_rise > 0.0:
-                spent += float(_count(rise)) * (internal_rise / shares_rise + half_cv2[net])
+                spent += float(ones(rise)) * (internal_rise / shares_rise + half_cv2[net])
             if shares_fall > 0.0:
-                spent += float(_count(fall)) * (internal_fall / shares_fall + half_cv2[net])
+                spent += float(ones(fall)) * (internal_fall / shares_fall + half_cv2[net])
             total[word] += spent
 
 

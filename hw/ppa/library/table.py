@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
 Axis = tuple[float, ...]
 Place = tuple[int, float, int, float]  # row, how far to the next one; column, how far
 
@@ -41,6 +45,19 @@ class Table:
     def at(self, x: float, y: float = 0.0) -> float:
         """Return the figure at one point (the interpolation of the non-linear delay model)."""
         return self.read(self.place(x, y))
+
+    def each(self, x: Floats, y: Floats) -> Floats:
+        """Return the figure at many points, float64[n]: the bits of `at` at each."""
+        (row, s), (col, t) = _positions(self.x, x), _positions(self.y, y)
+        values = self._padded
+        start, end = (values[line, col] + t * (values[line, col + 1] - values[line, col])
+                      for line in (row, row + 1))
+        return np.asarray(start + s * (end - start))
+
+    @cached_property
+    def _padded(self) -> Floats:
+        """The values with a row and a column more: where an axis has one point they count 0."""
+        return np.pad(np.array(self.values), ((0, 1), (0, 1)), "edge")
 
     def place(self, x: float, y: float) -> Place:
         """Return where a point lies between those of the axes."""
@@ -90,6 +107,16 @@ def _position(axis: Axis, value: float) -> tuple[int, float]:
     index = bisect_right(axis, value, 1, last) - 1  # an outer interval reaches beyond
     start = axis[index]
     return index, (value - start) / (axis[index + 1] - start)
+
+
+def _positions(axis: Axis, values: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Return `_position` of many values, int64[n] and float64[n]."""
+    last = len(axis) - 1
+    if not last:
+        return np.zeros(len(values), np.int64), np.zeros(len(values))
+    points = np.array(axis)
+    index = np.searchsorted(points[1:last], values, side="right")
+    return index, (values - points[index]) / (points[index + 1] - points[index])
 
 
 @cache

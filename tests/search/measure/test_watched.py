@@ -36,6 +36,16 @@ def test_each_network_is_named_and_handed_its_own_records(monkeypatch):
     assert told[2:] == [("adding", 2, True)]
 
 
+def test_processor_time_is_summed_by_label(monkeypatch):
+    clock = iter([1.0, 3.0, 10.0, 10.5, 20.0, 24.0])
+    monkeypatch.setattr("search.measure.watched.time.process_time", lambda: next(clock))
+    watch = Watch()
+    for label in ("energies", "search", "energies"):
+        with watch.task(label, 1):
+            pass
+    assert watch.processor_seconds == {"energies": 6.0, "search": 0.5}
+
+
 def test_records_of_other_networks_are_a_defect():
     with pytest.raises(ValueError, match="shorter"):
         Watch(of=("", "")).each("adding", [1, 1], lambda one, progress: one, [1])

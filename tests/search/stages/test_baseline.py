@@ -16,6 +16,7 @@ from search.measure.watched import Watch
 from search.pipeline import exact_pes_on_offer
 from search.problem.workload import DEFAULT_MODEL
 from search.stages.baseline import baseline, on_offer
+from search.stages.cost import operands
 from search.stages.records import Quantised
 from sim.network.quant_network import QuantNetwork
 
@@ -33,8 +34,8 @@ def found(network, own, *others, inferences=1, chip="7nm"):
     one = Quantised(source=SimpleNamespace(inferences=inferences), prefix="", network=network,
                     splits=SimpleNamespace(calibrate=SimpleNamespace(images=images)))
     bank = BankConfig(rows=8, cols=8, form=own)
-    return baseline([one], {form: PES[form] for form in (own, *others)}, bank, batch=4,
-                    chip=get_preset(chip), watch=Watch())
+    return baseline([one], [operands(one)], {form: PES[form] for form in (own, *others)}, bank,
+                    batch=4, chip=get_preset(chip), watch=Watch())
 
 
 def test_dense_pes_need_less_energy_and_area_and_a_longer_clock_period(network):

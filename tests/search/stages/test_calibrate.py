@@ -170,7 +170,7 @@ def test_only_what_is_asked_for_is_measured(predicted, studied):
     runs = [Runs(problem.part(own), power[own], gains[own], alike=0.0) for own in parts]
     notes = Noted()
     found = calibrate(
-        [SimpleNamespace(prefix=prefix) for prefix in ("a/", "b/")],
+        [SimpleNamespace(prefix=prefix) for prefix in ("a/", "b/")], [{}, {}],
         [SimpleNamespace(error_power=lambda own=own: power[own]) for own in parts], problem, runs,
         {}, predicted=predicted, studied=studied, seed=0, notes=notes, watch=Watch(of=("", "")))
     assert (found.damage is not None, found.studied) == (predicted, studied)

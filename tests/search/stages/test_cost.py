@@ -179,14 +179,13 @@ def test_each_multiplier_is_counted_once(network, operands):
 
 def test_a_round_is_the_costs_of_every_network_as_often_as_it_runs(network):
     images, few = load_digits_split("calibrate").images[:4], {NAMES[0]: PES[NAMES[0]]}
-    networks = [Quantised(
-        source=SimpleNamespace(inferences=times), prefix=prefix, network=network,
-        splits=SimpleNamespace(calibrate=SimpleNamespace(images=images)))
-        for prefix, times in (("a/", 1), ("b/", 3))]
+    networks = [Quantised(source=SimpleNamespace(inferences=times), prefix=prefix, network=network,
+                          splits=None) for prefix, times in (("a/", 1), ("b/", 3))]
+    streams = [network.layer_operands(images)] * 2
     inputs = Inputs(bank=BANK, multipliers={}, pes=few, exact_pes={}, splits=())
 
     def relative_to(*forms):
-        return cost(networks, [None, None], inputs, Baseline(
+        return cost(networks, streams, [None, None], inputs, Baseline(
             forms=dict(enumerate(forms)), levels=(None, None), breakdown=None), LIMITS,
             batch=BATCH, objective="array", chip=DEFAULT_PRESET, watch=Watch(of=("", "")))
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError
+from hw.common.memory import Keeper
 from hw.multipliers import EXACT, get
 from models.data import load_digits_split
 from sim.accuracy.evaluator import Evaluator
@@ -30,9 +31,15 @@ def data():
     return images[:60], labels[:60]
 
 
+def keep(most, monkeypatch):
+    """Let evaluators keep so many bytes."""
+    monkeypatch.setattr("sim.accuracy.evaluator.KEPT", Keeper(lambda: most))
+
+
 @pytest.mark.parametrize("kept_bytes", [0, 10**5, 2**30])
-def test_logits_are_the_networks_whatever_is_kept(network, data, kept_bytes):
-    evaluator = Evaluator(network, *data, kept_bytes=kept_bytes)
+def test_logits_are_the_networks_whatever_is_kept(network, data, kept_bytes, monkeypatch):
+    keep(kept_bytes, monkeypatch)
+    evaluator = Evaluator(network, *data)
     for mapping in MAPPINGS:
         tables = {layer: get(name).table for layer, name in mapping.items()}
         np.testing.assert_array_equal(evaluator.logits(mapping), network.run(data[0], tables))
@@ -45,7 +52,8 @@ def test_unread_images_are_read_batch_by_batch(network, data, kept_bytes, monkey
     read, lengths = Images.read, []
     monkeypatch.setattr(Images, "read", lambda self, *arguments, **options: lengths.append(
         len(self)) or read(self, *arguments, **options))
-    evaluator = Evaluator(network, images, images.labels, kept_bytes=kept_bytes)
+    keep(kept_bytes, monkeypatch)
+    evaluator = Evaluator(network, images, images.labels)
     assert not lengths
     evaluator.prepare(MAPPINGS[:3])
     for mapping in MAPPINGS:
@@ -63,6 +71,13 @@ def test_only_layers_from_the_first_change_on_are_computed(network, data):
         runs.append(evaluator.layer_runs - before)
     # 8 layers: all; from `mix` on; all; from `block1a` on; from `down` on; known already.
     assert runs == [8, 2, 8, 7, 5, 0]
+
+
+def test_a_single_mapping_goes_on_from_what_is_kept(network, data):
+    evaluator = Evaluator(network, *data)
+    for mapping in MAPPINGS[:2]:
+        evaluator.prepare([mapping])
+    assert evaluator.layer_runs == 8 + 2
 
 
 def test_naming_a_layer_exact_is_the_same_as_not_naming_it(network, data):
@@ -121,8 +136,9 @@ def test_labels_that_do_not_fit_are_refused(network, data, labels, message):
         Evaluator(network, data[0], labels).right({})
 
 
-def test_a_set_of_mappings_is_walked_as_a_trie(network, data):
-    evaluator = Evaluator(network, *data, kept_bytes=0)
+def test_a_set_of_mappings_is_walked_as_a_trie(network, data, monkeypatch):
+    keep(0, monkeypatch)
+    evaluator = Evaluator(network, *data)
     evaluator.prepare(MAPPINGS)
     # 8 layers for the first; then from `mix`, from `block1a` twice (the second shares it with the
     # first and goes on from `down`), and all of `stem`.

@@ -122,7 +122,8 @@ def test_kernel_equals_the_python_it_is_compiled_from(tiny):
         arrays = timed._arrays
         assert kernel((before, after), (arrays.inputs, arrays.arity, arrays.truth, arrays.outputs),
                       (timed._source_nets, timed._launch, timed._delays),
-                      (energy.gate_fj, energy.net_fj, energy.data_pin_fj), np.empty(64),
+                      (energy.gate_fj, energy.net_fj, energy.data_pin_fj),
+                      (np.empty(64 * netlist.net_count), np.empty((64, 64))),
                       (total, count)) == SETTLED
         results.append((total.tolist(), count.tolist()))
     assert results[0] == results[1]
@@ -133,9 +134,10 @@ def test_room_for_waveforms_grows(tiny, monkeypatch):
     _, timed = models(netlist, tiny)
     pair = states(netlist, tiny, 0, 1)
     energy, found = timed.switching(*pair)
-    monkeypatch.setattr("hw.ppa.energy.glitches.TRANSITIONS_PER_NET", 1)
-    again, same = timed.switching(*pair)
-    assert (energy.tolist(), found.tolist()) == (again.tolist(), same.tolist())
+    for room in ("TRANSITIONS_PER_NET", "ENERGIES_PER_NET"):
+        monkeypatch.setattr(f"hw.ppa.energy.glitches.{room}", 1 / 16)
+        again, same = timed.switching(*pair)
+        assert (energy.tolist(), found.tolist()) == (again.tolist(), same.tolist())
 
 
 def without_delays(technology):
