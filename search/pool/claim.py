@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from hw.common.errors import InputError
-from hw.common.files import read_bytes, write_bytes, write_json
+from hw.common.files import file_digest, read_bytes, write_bytes, write_json
 from hw.common.outputs import check_output
 from hw.common.records import Limits, Size, Text, read_record
 from hw.machine.design import Design
@@ -55,23 +55,15 @@ def pool_digest(keys: np.ndarray) -> str:
     return hashlib.sha256(np.sort(keys).tobytes()).hexdigest()
 
 
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file; InputError where it cannot be read."""
-    try:
-        return hashlib.sha256(read_bytes(path)).hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-
-
 def run_files(runs: Sequence[Path]) -> list[Path]:
     """Return the design of each run folder; InputError where one is none, or networks differ."""
     for run in runs:
         for name in ("design.json", NETWORK):
             if not (run / name).is_file():
                 raise InputError(f"{run}: must be the folder of a run of one network, with {name}")
-    first = digest_of(runs[0] / NETWORK)
+    first = file_digest(runs[0] / NETWORK)
     for run in runs[1:]:
-        if digest_of(run / NETWORK) != first:
+        if file_digest(run / NETWORK) != first:
             raise InputError(f"{run / NETWORK}: must be the network of {runs[0]}: designs are "
                              "compared with one exact network")
     return [run / "design.json" for run in runs]
@@ -105,9 +97,9 @@ def load_claim(folder: Path) -> Claim:
         raise InputError(f"{folder}: must be the folder of a claim, with {FILE}")
     claim = read_record(path, Claim, FORMAT)
     for number, digest in enumerate(claim.designs, 1):
-        if digest_of(design_path(folder, number)) != digest:
+        if file_digest(design_path(folder, number)) != digest:
             raise InputError(f"{design_path(folder, number)}: must be the design that was claimed")
-    if digest_of(folder / NETWORK) != claim.network:
+    if file_digest(folder / NETWORK) != claim.network:
         raise InputError(f"{folder / NETWORK}: must be the network of the claim")
     return claim
 

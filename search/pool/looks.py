@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Annotated
 
 from hw.common.errors import InputError
-from hw.common.files import write_bytes, write_json
+from hw.common.files import file_digest, write_bytes, write_json
 from hw.common.records import Amount, Count, Limits, Share, Size, Text, read_record
 from hw.common.wording import counted
 from hw.machine.design import Design
 from search.certify.looks import Counts, judge
-from search.pool.claim import NETWORK, design_path, digest_of
+from search.pool.claim import NETWORK, design_path
 from search.report.record import Certificate
 
 FOLDER, FILE = "looks", "claim.json"
@@ -103,7 +103,7 @@ def load_looks(run: Path) -> Looks:
     for path, digest in [(run / NETWORK, looks.network), *(
             (design_path(folder, number), digest)
             for number, digest in enumerate(looks.designs, 1))]:
-        if digest_of(path) != digest:
+        if file_digest(path) != digest:
             raise InputError(f"{path}: must be what it was before the first image was judged")
     return looks
 
@@ -120,7 +120,7 @@ def begin(run: Path, number: int, images: str, n: int) -> Look:
             raise InputError(f"{path}: look {number} must go on with the {look.n:,} images on "
                              "which it began, not with others")
         return look
-    look = Look(claim=digest_of(run / FOLDER / FILE), images=images, n=n)
+    look = Look(claim=file_digest(run / FOLDER / FILE), images=images, n=n)
     _save(path, look)
     return look
 
@@ -129,7 +129,7 @@ def load_look(run: Path, number: int) -> Look:
     """Read a look; InputError where the claim is another by now."""
     path = run / FOLDER / f"{number}.json"
     look = read_record(path, Look, LOOK_FORMAT)
-    if look.claim != digest_of(run / FOLDER / FILE):
+    if look.claim != file_digest(run / FOLDER / FILE):
         raise InputError(f"{run / FOLDER / FILE}: designs, margin and looks must be what they were "
                          f"at look {number}")
     return look

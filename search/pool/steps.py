@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hw.common.errors import InputError
-from hw.common.files import read_bytes
+from hw.common.files import file_digest, read_bytes
 from hw.common.wording import counted
 from search.certify.earlier_looks import own_looks
 from search.certify.paired_test import points_of, supported_margin
@@ -16,7 +16,6 @@ from search.pool.answers import differing, load_answers, run_pool
 from search.pool.claim import (
     NETWORK,
     Claim,
-    digest_of,
     load_claim,
     open_claim,
     pool_digest,
@@ -38,7 +37,8 @@ def claim(options: argparse.Namespace) -> None:
     names = [str(number) for number in range(outputs)] if options.classes is None else \
         _classes(options.classes, outputs)
     made = Claim(
-        designs=[digest_of(path) for path in designs], network=digest_of(options.runs[0] / NETWORK),
+        designs=[file_digest(path) for path in designs],
+        network=file_digest(options.runs[0] / NETWORK),
         source=options.pool, pool=pool_digest(keys), images=len(keys), metric=options.metric,
         margin=supported_margin(len(keys)) if options.margin is None else options.margin,
         classes=names)
