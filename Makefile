@@ -16,7 +16,7 @@ CORE := $(VENV)/.core
 FULL := $(VENV)/.full
 
 # `sim`, `search` and `models` are folders too.
-.PHONY: help setup run test test-long sim cosim verilog ppa reproduce train docs lint check-build-tools clean
+.PHONY: help setup run test test-long sim cosim verilog ppa reproduce train docs gpu-check lint check-build-tools clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -53,6 +53,9 @@ train: $(FULL) ## train the embedded network again
 
 docs: $(FULL) ## the pages as a site, in build/site; broken links are errors
 	@$(VENV)/bin/mkdocs build -q
+
+gpu-check: $(FULL) ## what the GPU path does on a GPU: its tests, TMAC/s of every way, images/s
+	@$(PY) -m sim.bench.gpu
 
 lint: $(FULL) ## ruff and mypy
 	$(VENV)/bin/ruff check .

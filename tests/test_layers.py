@@ -40,8 +40,9 @@ COMMANDS = {
     "search.ablation.__main__", "search.pool.__main__", "search.report.__main__",
     "search.reproduce.__main__", "search.reproduce.designs",
     "search.reproduce.float_accuracy", "search.reproduce.prepare", "search.run",
-    "sim.bench.__main__", "sim.bench.network", "sim.compensation.__main__", "sim.cosim.__main__",
-    "sim.evaluate", "sim.layer_streams", "sim.lowrank.__main__", "sim.operands"}
+    "sim.bench.__main__", "sim.bench.gpu", "sim.bench.network", "sim.compensation.__main__",
+    "sim.cosim.__main__", "sim.evaluate", "sim.layer_streams", "sim.lowrank.__main__",
+    "sim.operands"}
 # What starts commands on behalf of commands, which alone import it.
 STARTERS = {"hw.rtl.process": {"hw.rtl.verilog.__main__"}, "search.reproduce.runner": {"?"},
             "search.autoapprox": {"?"}}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 CONTENDERS = contenders(emit_design)
 NETWORKS = ("resnet20", "resnet50")
+PARTS = ("shapes", "resnet20", "mobilenetv2")
 NETWORK_REPEATS, MAX_REPEATS = 3, 1000
 
 
@@ -51,8 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS), metavar="NAME",
                         help=f"whole networks, of {' and '.join(NETWORKS)}; none after the bare "
                         "option (default: both)")
-    parser.add_argument("--from", dest="source", type=Path, metavar="FILE.json",
-                        help="report an earlier run instead of measuring")
+    parser.add_argument("--parts", nargs="*", default=list(PARTS), metavar="NAME",
+                        help=f"layers whose time is told by part, of {', '.join(PARTS)}; none "
+                        "after the bare option (default: all)")
+    parser.add_argument("--from", dest="source", type=Path, nargs="+", metavar="FILE.json",
+                        help="report earlier runs, of one machine or several, instead of measuring")
     parser.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE.json",
                         help="write all measurements")
     parser.add_argument("--plot", type=Path, action=OutputFile, metavar="FILE.svg",
@@ -72,6 +76,9 @@ def _check(arguments: argparse.Namespace) -> None:
     for name in arguments.networks:
         if name not in NETWORKS:
             raise unknown_name("network", name, NETWORKS)
+    for name in arguments.parts:
+        if name not in PARTS:
+            raise unknown_name("part", name, PARTS)
     if arguments.baseline not in arguments.contenders:
         raise InputError(f"--baseline must be one of --contenders, not {arguments.baseline!r}")
     for option, values in (("repeats", [arguments.repeats]), ("threads", arguments.threads)):
@@ -86,7 +93,9 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def run(arguments: argparse.Namespace) -> Results:
     """Measure what the options ask for."""
+    from hw.multipliers import get
     from sim.bench import end_to_end
+    from sim.bench import parts as parts_of
     from sim.bench.machine import describe
     from sim.bench.results import Results
     from sim.bench.shapes import load_shapes
@@ -101,6 +110,12 @@ def run(arguments: argparse.Namespace) -> Results:
         raise ToolError(f"Baseline {arguments.baseline}: {missing[arguments.baseline]}")
     with task("layers", len(shapes), quiet=quiet) as progress:
         rows = measure(shapes, entrants, threads, arguments.repeats, progress=progress)
+    parts: list[dict[str, Any]] = []
+    if arguments.parts:
+        with task("parts", len(arguments.parts), quiet=quiet) as progress:
+            for name in dict.fromkeys(arguments.parts):
+                parts += parts_of.measure(name, shapes, get(HARD).table, threads[-1])
+                progress.advance(note=name)
     networks = []
     if arguments.networks:
         with task("networks", len(arguments.networks), quiet=quiet) as progress:
@@ -110,7 +125,7 @@ def run(arguments: argparse.Namespace) -> Results:
                 progress.advance(note=name)
     return Results(machine=machine, title=Path(arguments.shapes).stem, repeats=arguments.repeats,
                    threads=threads, baseline=arguments.baseline, shapes=shapes, rows=rows,
-                   missing=missing, networks=networks)
+                   missing=missing, networks=networks, parts=parts)
 
 
 def run_network(**arguments: Any) -> dict[str, Any]:
@@ -128,15 +143,20 @@ def main() -> int:
     arguments = _parser().parse_args()
     if arguments.plot and arguments.plot.suffix != ".svg":
         raise InputError(f"{arguments.plot}: --plot must end in .svg")
-    if not arguments.source:
+    if arguments.source:
+        if len(arguments.source) > 1 and (arguments.output or arguments.plot or arguments.json):
+            raise InputError("--from must be one file for --output, --plot and --json, "
+                             f"not {len(arguments.source)}")
+    else:
         _check(arguments)
         start("timing the simulator", quiet=arguments.json)
-    from sim.bench.report import around, markdown, update_page
+    from sim.bench.report import around, page, update_page
     from sim.bench.results import Results
 
     if arguments.markdown:
         around(arguments.markdown)  # before minutes of work
-    results = Results.load(arguments.source) if arguments.source else run(arguments)
+    runs = list(map(Results.load, arguments.source)) if arguments.source else [run(arguments)]
+    results = runs[0]
     if arguments.output:
         write_json(arguments.output, results.to_dict(), indent=None)
     if arguments.plot:
@@ -144,9 +164,9 @@ def main() -> int:
 
         write_text(arguments.plot, draw(results))
     if arguments.markdown:
-        update_page(arguments.markdown, markdown(results))
-    print(json.dumps(results.to_dict(), indent=2) if arguments.json else markdown(results))
-    return 0 if all(row.bit_exact for row in results.rows) else 1
+        update_page(arguments.markdown, page(runs))
+    print(json.dumps(results.to_dict(), indent=2) if arguments.json else page(runs))
+    return 0 if all(row.bit_exact for run in runs for row in run.rows) else 1
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from sim.bench.timing import Spread
 from sim.network.onnx.quantise import quantise
 from sim.network.quant_network import QuantNetwork
 from sim.tables import magnitude_table
+from sim.torch_backend import TorchProducts
 
 CALIBRATION_IMAGES = 8
 # Images of one run: enough for every thread to have batches as large as a user's.
@@ -34,10 +35,9 @@ def measure(name: str, circuits: Sequence[str], run: Callable[..., dict[str, Any
     """
     import onnx
 
-    model = build(name, weights=1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.onnx"
-        onnx.save(quantise(model, random_images(model, CALIBRATION_IMAGES)).model, path)
+        onnx.save(random_network(name), path)
         records = []
         for circuit in circuits:
             record = run(path=str(path), circuit=circuit, images=NETWORKS[name], threads=threads,
@@ -46,18 +46,29 @@ def measure(name: str, circuits: Sequence[str], run: Callable[..., dict[str, Any
     return records
 
 
+def random_network(name: str) -> Any:
+    """Return an architecture with random weights, quantised on random images, as ONNX."""
+    model = build(name, weights=1)
+    return quantise(model, random_images(model, CALIBRATION_IMAGES)).model
+
+
 def random_images(model: Any, count: int) -> npt.NDArray[np.float32]:
     """Return normal random images float32[count, c, h, w] for the network's input."""
     dims = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
     return np.random.default_rng(0).standard_normal((count, *dims[1:])).astype(np.float32)
 
 
-def run_file(path: str, circuit: str, images: int, threads: int,
-             repeats: int) -> dict[str, Any]:
-    """Return the record of one quantised network file, measured in this very process."""
+def run_file(path: str, circuit: str, images: int, threads: int, repeats: int,
+             device: str | None = None) -> dict[str, Any]:
+    """Return the record of one quantised network file, measured in this very process.
+
+    device : of torch; None for the compiled kernels.
+    """
     import onnx
 
     network = QuantNetwork.load(Path(path), threads=threads)
+    if device is not None:
+        network = network.with_products(TorchProducts(device))
     table = magnitude_table(get(circuit))
     batch = random_images(onnx.load(path), images)
     tables = dict.fromkeys((layer.name for layer in network.layers), table)

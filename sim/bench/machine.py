@@ -1,13 +1,16 @@
-"""What a measurement was made on: versions and processor features, nothing that names a host."""
+"""What a measurement was made on, when and with which code; nothing that names a host."""
 
 from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
@@ -18,15 +21,38 @@ FEATURES = ("sse4.2", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512v
 
 
 def describe() -> dict[str, Any]:
-    """Return versions, the processor as LLVM names it, its vector extensions and the load."""
+    """Return versions, the processor as it and as LLVM names it, its vector extensions, the load,
+    the day (UTC) and the commit.
+    """
     from llvmlite import binding
 
     has = binding.get_host_cpu_features()
     return {"python": platform.python_version(), "system": platform.system(),
             "packages": {name: _version(name) for name in PACKAGES},
-            "cpu": binding.get_host_cpu_name(), "cores": os.cpu_count() or 1,
+            "model": _model(), "cpu": binding.get_host_cpu_name(),
+            "date": datetime.now(UTC).date().isoformat(), "commit": _commit(),
+            "cores": os.cpu_count() or 1,
             "features": [name for name in FEATURES if has.get(name)],
             "load_average": round(os.getloadavg()[0], 1)}
+
+
+def _model() -> str | None:
+    """Return what the processor calls itself, None where the system does not say."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines
+                 if line.startswith("model name")), None)
+
+
+def _commit() -> str | None:
+    """Return the commit of the checkout, `+` after it where files differ; None outside of one."""
+    try:
+        done = subprocess.run(["git", "describe", "--always", "--dirty=+", "--exclude=*"],
+                              cwd=Path(__file__).parent, capture_output=True, text=True,
+                              check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
 
 
 def _version(package: str) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from hw.common.errors import InputError
 from hw.common.files import write_text
 from sim.bench.results import Results
-from sim.bench.targets import verdicts
+from sim.bench.targets import LUT, verdicts
 from sim.bench.timing import Spread
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -30,6 +30,42 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(cells[0]), f"| {' | '.join(rule)} |", *map(line, cells[1:])]) + "\n"
 
 
+def page(runs: Sequence[Results]) -> str:
+    """Return everything that runs measured, on one machine after the other."""
+    if len(runs) == 1:
+        return markdown(runs[0])
+    return "\n".join([machines_table(runs), *[
+        f"### {machine_name(run)}\n\n{markdown(run)}" for run in runs]])
+
+
+def machine_name(results: Results) -> str:
+    """Return the processor in words."""
+    model, cpu = results.machine["model"], results.machine["cpu"]
+    return f"{model} ({cpu})" if model else str(cpu)
+
+
+def machines_table(runs: Sequence[Results]) -> str:
+    """Return what matters most on each machine, by threads; the slower LUT counts as any."""
+    lines = []
+    for run in runs:
+        for threads in run.threads:
+            ratios = [[ratio for name in names if (ratio := run.ratio(name, run.baseline, threads))]
+                      for names in (LUT, ("ours-rank1",), ("ours-exact",))]
+            lines.append([machine_name(run), vectors(run), str(threads), run.machine["date"],
+                          run.machine["commit"] or "-",
+                          *[str(max(found, key=lambda ratio: ratio.median)) if found else "-"
+                            for found in ratios]])
+    return table(["machine", "vectors", "threads", "date", "commit", "any LUT", "rank 1", "exact"],
+                 lines)
+
+
+def vectors(results: Results) -> str:
+    """Return the widest vectors and whether int8 dot products are there."""
+    features = results.machine["features"]
+    widest = next((name for name in ("avx512bw", "avx2", "neon") if name in features), "-")
+    return f"{widest}, VNNI" if {"avx512vnni", "avxvnni"} & set(features) else widest
+
+
 def markdown(results: Results) -> str:
     """Return everything that a run measured."""
     parts = [machine_line(results)]
@@ -46,6 +82,10 @@ def markdown(results: Results) -> str:
     if not all(row.sampled for row in results.rows):
         parts += ["**By layer**, ns/MAC on the fewest threads, median over rounds.\n",
                   layer_table(results)]
+    if results.parts:
+        parts += ["**By part**, ns/MAC of one thread's own time, `ours-hard`; `limit` is what the "
+                  f"load ports allow row-add; `waiting` is what {max(results.threads)} threads "
+                  "together take more than one.\n", parts_table(results)]
     if results.networks:
         parts += ["**Whole networks**, random weights, one circuit in every layer.\n",
                   network_table(results)]
@@ -59,8 +99,10 @@ def machine_line(results: Results) -> str:
     machine = results.machine
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items()
                          if version)
-    return (f"{machine['cpu']}, {machine['cores']} cores ({', '.join(machine['features'])}), "
-            f"{machine['system']}, load {machine['load_average']} at the start; "
+    return (f"{machine_name(results)}, {machine['cores']} cores "
+            f"({', '.join(machine['features'])}), {machine['date']}, "
+            f"commit {machine['commit'] or 'not recorded'}, {machine['system']}, "
+            f"load {machine['load_average']} at the start; "
             f"Python {machine['python']}, {packages}.\n")
 
 
@@ -91,6 +133,16 @@ def layer_table(results: Results) -> str:
         [shape.name, str(shape.count), str(shape.images * shape.positions), str(shape.k),
          str(shape.n), *[_digits(Spread.of(row.ns_per_mac[index]).median) for row in rows]]
         for index, shape in enumerate(results.shapes)])
+
+
+def parts_table(results: Results) -> str:
+    """Return one line per layer, one column per part of its time."""
+    parts = list(results.parts[0]["ns"])
+    return table(["layer", "×", "m", "k", "n", "groups", *parts], [
+        [f"{record['of']}: {record['layer']}",
+         *[str(record[key]) for key in ("count", "m", "k", "n", "groups")],
+         *[_digits(record["ns"][part]) if record["ns"][part] else "-" for part in parts]]
+        for record in results.parts])
 
 
 def network_table(results: Results) -> str:

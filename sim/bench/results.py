@@ -21,7 +21,8 @@ class Results:
     """Measurements of one run.
 
     missing : contender or network -> why it was not measured.
-    networks : records of `sim.bench.end_to_end.measure`.
+    networks : records of `sim.bench.end_to_end.measure`. parts : of `sim.bench.parts.measure`,
+    each with `of`, the network or the stack that its layer is of.
     """
 
     machine: Mapping[str, Any]
@@ -33,6 +34,7 @@ class Results:
     rows: Sequence[Row] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
     networks: Sequence[Mapping[str, Any]] = ()
+    parts: Sequence[Mapping[str, Any]] = ()
 
     def row(self, name: str, threads: int) -> Row | None:
         """Return a contender's row, None if there is none."""
@@ -50,7 +52,8 @@ class Results:
                 "baseline": self.baseline, "missing": dict(self.missing),
                 "shapes": [shape.to_dict() for shape in self.shapes],
                 "rows": [row.to_dict(self.shapes) for row in self.rows],
-                "networks": [dict(record) for record in self.networks]}
+                "networks": [dict(record) for record in self.networks],
+                "parts": [dict(record) for record in self.parts]}
 
     @classmethod
     def load(cls, path: Path) -> Results:
@@ -73,7 +76,8 @@ class _ResultsFile(Results):
     rows: Sequence[_RowFile] = ()
 
     def __post_init__(self) -> None:
-        for name in ("packages", "cores", "cpu", "features", "load_average", "python", "system"):
+        for name in ("packages", "cores", "model", "cpu", "features", "load_average", "python",
+                     "system", "date", "commit"):
             if name not in self.machine:
                 raise InputError(f"machine must have a value for {name!r}")
         record(dict[str, str | None], self.machine["packages"], "machine.packages")

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.kernels.cheapest import group_size
-from sim.kernels.gather import Operand, gather_offsets, gather_panels
+from sim.kernels.gather import Operand, gather_blocks, gather_panels
 from sim.kernels.jit.arena import Arena, this_arena
 from sim.kernels.jit.cpu import Cpu
 from sim.kernels.jit.handle import Handle
@@ -28,7 +28,8 @@ from sim.kernels.jit.workers import run_all, shares
 from sim.kernels.loops.codes import act_ranges, combine_classes
 from sim.kernels.loops.gemm import gemm_tile
 from sim.kernels.loops.lookup import look_up
-from sim.kernels.loops.rowadd import DEPTH, UNIT, rowadd_tile, table_bytes
+from sim.kernels.loops.permuted import split_bytes
+from sim.kernels.loops.rowadd import DEPTH, UNIT, permutes, rowadd_tile, table_bytes
 from sim.kernels.pack import PackedWeights, tiles_of
 from sim.kernels.rows import Rows
 from sim.kernels.schedule import Ranges, Schedule, schedule
@@ -92,6 +93,17 @@ class Engine:
         columns[:256, :self.split.class_count] = self.split.rest.T.astype(np.int16)
         return Handle.of(columns)
 
+    @cached_property
+    def _by_class(self) -> Handle:
+        """The rest by class, uint8[256, 2, 256]: of every entry the lower and the upper byte."""
+        return Handle.of(split_bytes(self.split.rest.astype(np.int16)))
+
+    def _source(self, width: int) -> dict[str, Argument]:
+        """Return what row-add builds the tables of a tile from."""
+        if permutes(self.cpu, width, self._group):
+            return {"by_class": self._by_class}
+        return {"columns": self._columns, "column_bytes": self._columns.strides[0]}
+
     def run(self, rows: Rows, weights: PackedWeights, sink: Sink, *, threads: int,
             last_resort: bool) -> bool:
         """Put the products of all rows into `sink`; return False, having done nothing, if slow.
@@ -112,11 +124,10 @@ class Engine:
             script = Script(arena)
             factors = [self._factor(script, rows, u, sign, threads)
                        for u, (sign, _zero) in zip(self.split.u, self._signs, strict=True)]
+            classes = self._classes(arena, rows, threads) if schedules else None
             script.barrier()
             for width in sorted({width for _column, width in tiles}):
                 with arena:
-                    # Offsets are bytes, and rows of a half tile's tables have half of them.
-                    classes = self._classes(arena, rows, width, threads) if schedules else None
                     self._run_tiles(script, width, [task for task, (_column, wide) in zip(
                         tasks, tiles, strict=True) if wide == width], rows, factors,
                         classes, threads)
@@ -135,33 +146,36 @@ class Engine:
         first, last = blocks[0][0]
         most = -(-(last - first) // panel) * panel
         # Every block is gathered to the same place.
-        rooms = [[operand.room(script.arena, most) for operand in (*factors, classes) if operand]
+        rooms = [[factor.room(script.arena, most, np.int16) for factor in factors]
                  for _part in range(parts)]
+        class_rooms = [classes.room(script.arena, most, np.uint8) if classes else None
+                       for _part in range(parts)]
         sums = script.scratch(most, width, np.int32)
         own = {"out": sums, "tables": script.scratch(DEPTH, table_bytes(width) // 2, np.int16),
                "table": script.scratch(256, width, np.int16)}
         for cuts in blocks:
             gathered = []
-            for cut, room in zip(cuts, rooms, strict=False):
+            for cut, room, class_room in zip(cuts, rooms, class_rooms, strict=False):
                 panels = [gather_panels(script, self.cpu, factor, cut, place, jobs=threads,
                                         sign_bit=sign_bit or 0, zero_point=zero)
                           for factor, place, (sign_bit, zero) in zip(
-                              factors, room, self._signs, strict=False)]
-                offsets = {} if classes is None else {"offsets": gather_offsets(
-                    script, self.cpu, classes, cut, room[-1], jobs=threads, factor=2 * width)}
-                gathered.append((cut, panels, offsets))
+                              factors, room, self._signs, strict=True)]
+                chosen = {} if classes is None or class_room is None else {
+                    "chosen": gather_blocks(script, self.cpu, classes, cut, class_room,
+                                            jobs=threads)}
+                gathered.append((cut, panels, chosen))
             script.barrier()  # what one thread gathers all threads read
             for task in tasks:
-                for (first, last), panels, offsets in gathered:
+                for (first, last), panels, chosen in gathered:
                     script.job()
                     for index, (values, pairs) in enumerate(
                             zip(panels, task.pairs, strict=True)):
                         script.call(gemm_tile(self.cpu, width, add=index > 0), values=values,
                                     weights=pairs, out=sums, panels=values.shape[0],
                                     blocks=values.shape[1])
-                    if offsets:
+                    if chosen:
                         script.call(rowadd_tile(self.cpu, width, self._group), **task.row_add,
-                                    **offsets, **own, rows=last - first)
+                                    **chosen, **own, rows=last - first)
                     task.sink(script, sums, first, last - first)
             script.barrier()  # the next block is gathered to the same place
         script.run(threads)
@@ -197,6 +211,7 @@ class Engine:
                 each[:] = pick(end)
             ends.append(np.tile(each, len(rows.taps)))
         smallest, largest = ends
+        middles = self._ranges.middles(smallest, largest)
         codes = weights.tile_codes(self.cpu.lanes, len(rows.taps), channels)
         found: list[Schedule | None] = [None] * len(codes)
         # Codes in the order of values are codes as stored only where bytes are unsigned.
@@ -204,8 +219,7 @@ class Engine:
                      else np.full(largest.shape, 256, np.uint16))
 
         def of(tile: int) -> None:
-            found[tile] = schedule(codes[tile], smallest, largest, self._ranges, self._group,
-                                   occurring)
+            found[tile] = schedule(codes[tile], middles, self._group, occurring)
 
         run_all([partial(of, tile) for tile in range(len(codes))], threads)
         done = [tile for tile in found if tile is not None]
@@ -231,14 +245,13 @@ class Engine:
                         out=values.skip(first), count=last - first)
         return self._operand(out, rows.starts, rows.taps, rows.span)
 
-    def _classes(self, arena: Arena, rows: Rows, width: int, threads: int) -> Operand:
-        """Return where the offsets of row-add come from."""
+    def _classes(self, arena: Arena, rows: Rows, threads: int) -> Operand:
+        """Return where row-add finds which row of its table each term adds."""
         if self._group == 1:
             return self._operand(rows.source, rows.starts, rows.taps, rows.span)
         terms, channels = self._terms(rows), rows.source.shape[1]
-        out = arena.take((len(rows.source), terms), np.uint16)
-        by_code = self.split.classes.astype(np.uint16) * np.uint16(2 * width)
-        run_all([partial(combine_classes, rows.source[first:last], by_code,
+        out = arena.take((len(rows.source), terms), np.uint8)
+        run_all([partial(combine_classes, rows.source[first:last], self.split.classes,
                          self.split.class_count, self._group, out[first:last])
                  for first, last in shares(len(out), threads, 1)], threads)
         return self._operand(out, rows.starts // channels * terms, rows.taps // channels * terms,
@@ -256,10 +269,10 @@ class Engine:
             offsets = np.zeros(width, np.int32)
             row_add: dict[str, Argument] = {}
             if schedules:
-                plan, columns = schedules[tile], self._columns
+                plan = schedules[tile]
                 offsets = plan.columns
                 row_add = {
-                    "columns": columns, "column_bytes": columns.strides[0],
+                    **self._source(width),
                     "codes": Handle.of(codes[tile]), "centres": Handle.of(plan.centres),
                     "classes": self.split.class_count, "occurring": Handle.of(plan.occurring),
                     "units": len(plan.centres) // self._group // UNIT,

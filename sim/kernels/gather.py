@@ -13,7 +13,7 @@ from sim.kernels.jit.cpu import Cpu
 from sim.kernels.jit.handle import Handle
 from sim.kernels.jit.script import Script
 from sim.kernels.jit.workers import shares
-from sim.kernels.loops.reorder import rows_to_offsets, rows_to_panels
+from sim.kernels.loops.reorder import rows_to_blocks, rows_to_panels
 from sim.kernels.loops.rowadd import DEPTH, UNIT
 
 Int64 = npt.NDArray[np.int64]
@@ -44,13 +44,13 @@ class Operand:
         return cls(source=Handle.of(source), row_offsets=Handle.of(rows),
                    unit_offsets=Handle.of(units))
 
-    def room(self, arena: Arena, rows: int) -> npt.NDArray[np.uint8]:
-        """Return memory for so many gathered rows, of 16 bits an element."""
-        return arena.take((rows, -(-self.unit_offsets.shape[0] // 2) * DEPTH * 2), np.uint8)
+    def room(self, arena: Arena, rows: int, kind: type) -> npt.NDArray[Any]:
+        """Return memory for so many gathered rows."""
+        return arena.take((rows, -(-self.unit_offsets.shape[0] // 2) * DEPTH), kind)
 
 
 def gather_panels(script: Script, cpu: Cpu, operand: Operand, cut: Cut,
-                  room: npt.NDArray[np.uint8], *, sign_bit: int, zero_point: int,
+                  room: npt.NDArray[np.int16], *, sign_bit: int, zero_point: int,
                   jobs: int) -> Handle:
     """Add jobs that gather rows for GEMM; return int16[panels, units, panel rows, 8].
 
@@ -70,19 +70,18 @@ def gather_panels(script: Script, cpu: Cpu, operand: Operand, cut: Cut,
     return out
 
 
-def gather_offsets(script: Script, cpu: Cpu, operand: Operand, cut: Cut,
-                   room: npt.NDArray[np.uint8], *, factor: int, jobs: int) -> Handle:
-    """Add jobs that gather rows for row-add; return uint16[blocks, rows, DEPTH].
+def gather_blocks(script: Script, cpu: Cpu, operand: Operand, cut: Cut,
+                  room: npt.NDArray[np.uint8], *, jobs: int) -> Handle:
+    """Add jobs that gather rows of bytes for row-add; return uint8[blocks, rows, DEPTH].
 
-    factor : of bytes; otherwise as for `gather_panels`.
+    Otherwise as for `gather_panels`.
     """
     units, count = operand.unit_offsets.shape[0], cut[1] - cut[0]
-    out = Handle.of(np.ndarray((-(-units // 2), count, DEPTH), np.uint16, room))
-    move = rows_to_offsets(cpu, from_bytes=operand.source.dtype == np.uint8)
+    out = Handle.of(np.ndarray((-(-units // 2), count, DEPTH), np.uint8, room))
     for first, last in shares(count, jobs, 1):
         script.job()
-        script.call(move, source=operand.source,
+        script.call(rows_to_blocks(cpu), source=operand.source,
                     row_offsets=operand.row_offsets.skip(cut[0] + first),
                     unit_offsets=operand.unit_offsets, out=out.skip(0, first), rows=last - first,
-                    units=units, block_bytes=out.strides[0], factor=factor)
+                    units=units, block_bytes=out.strides[0])
     return out

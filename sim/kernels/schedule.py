@@ -48,6 +48,26 @@ class Ranges:
             target[:, :256] = pick(several[:, 0], several[:, -1])
         return cls(low=low, high=high)
 
+    def middles(self, first: npt.NDArray[np.uint8], last: npt.NDArray[np.uint8]) -> Middles:
+        """Return the middles for the smallest and largest activation of every k, uint8[terms].
+
+        In the order of values.
+        """
+        kinds = np.empty(len(first), np.int64)
+        return Middles(kinds=kinds, values=_middles(self.low, self.high, first, last, kinds))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Middles:
+    """The middle of the range of the entries of every k, and half the range.
+
+    kinds : int64[terms], those of equal range are one. values : int32[kinds, 2, 257], middle and
+    half by weight code.
+    """
+
+    kinds: npt.NDArray[np.int64] = field(repr=False)
+    values: Int32 = field(repr=False)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Schedule:
@@ -77,47 +97,49 @@ class Schedule:
     feasible: bool
 
 
-def schedule(codes: npt.NDArray[np.uint16], first: npt.NDArray[np.uint8],
-             last: npt.NDArray[np.uint8], ranges: Ranges, group: int,
+def schedule(codes: npt.NDArray[np.uint16], middles: Middles, group: int,
              occurring: npt.NDArray[np.uint16]) -> Schedule:
     """Return the schedule of a tile.
 
-    codes : uint16[terms, lanes], weights of every k, in the order of lanes. first, last :
-    uint8[terms], smallest and largest activation of every k, in the order of values. group : k
-    that row-add adds at once. occurring : see `Schedule`.
+    codes : uint16[terms, lanes], weights of every k, in the order of lanes. group : k that row-add
+    adds at once. occurring : see `Schedule`.
     """
     terms, lanes = codes.shape
     centres = np.empty((terms, lanes), np.int16)
     sums = np.zeros(lanes, np.int64)
-    halves = np.empty((terms // group, lanes), np.int32)
-    _halves(codes, first, last, ranges.low, ranges.high, group, centres, sums, halves)
-    steps = np.zeros(-(-len(halves) // DEPTH), np.uint8)
-    widenings = _steps(halves, steps)
-    if widenings >= 0:
-        _bias(steps, group, centres, sums)
+    steps = np.zeros(-(-terms // (group * DEPTH)), np.uint8)
+    widenings = _plan(codes, middles.kinds, middles.values, group, centres, sums, steps)
     columns = np.empty(lanes, np.int32)
     columns[lane_order(lanes)] = sums.astype(np.int32)
     return Schedule(centres=centres, columns=columns, steps=steps, occurring=occurring,
                     widenings=widenings, feasible=widenings >= 0)
 
 
-@njit("void(uint16[:,::1], uint8[::1], uint8[::1], int32[:,::1], int32[:,::1], int64, "
-      "int16[:,::1], int64[::1], int32[:,::1])", nogil=True, cache=keep())
-def _halves(codes: npt.NDArray[np.uint16], first: npt.NDArray[np.uint8],
-            last: npt.NDArray[np.uint8], low: Int32, high: Int32, group: int,
-            centres: npt.NDArray[np.int16], columns: npt.NDArray[np.int64],
-            halves: Int32) -> None:
-    halves[:] = 0
-    for k in range(codes.shape[0]):
-        below, above = first[k] // TOGETHER, last[k] // TOGETHER
-        for lane in range(codes.shape[1]):
-            code = codes[k, lane]
-            top = max(high[below, code], high[above, code])
-            bottom = min(low[below, code], low[above, code])
-            centre = (top + bottom) >> 1
-            centres[k, lane] = np.int16(centre)
-            columns[lane] += centre
-            halves[k // group, lane] += max(top - centre, centre - bottom)
+@njit("int32[:,:,::1](int32[:,::1], int32[:,::1], uint8[::1], uint8[::1], int64[::1])", nogil=True,
+      cache=keep())
+def _middles(low: Int32, high: Int32, first: npt.NDArray[np.uint8],
+             last: npt.NDArray[np.uint8], kinds: npt.NDArray[np.int64]) -> Int32:
+    """Return `Middles.values` and fill in its kinds."""
+    count, ends = low.shape
+    known = np.full(count * count, -1, np.int64)
+    kind_count = 0
+    for k in range(kinds.size):
+        pair = first[k] // TOGETHER * count + last[k] // TOGETHER
+        if known[pair] < 0:
+            known[pair] = kind_count
+            kind_count += 1
+        kinds[k] = known[pair]
+    found = np.empty((kind_count, 2, ends), np.int32)
+    for pair in range(known.size):
+        if known[pair] >= 0:
+            middle, half = found[known[pair]]
+            below, above = pair // count, pair % count
+            for code in range(ends):
+                top = max(high[below, code], high[above, code])
+                bottom = min(low[below, code], low[above, code])
+                middle[code] = (top + bottom) >> 1
+                half[code] = max(top - middle[code], middle[code] - bottom)
+    return found
 
 
 @njit("int64(int32[:,::1], uint8[::1])", nogil=True, cache=keep())
@@ -127,26 +149,21 @@ def _steps(halves: Int32, steps: npt.NDArray[np.uint8]) -> int:
     A block's step is the longest whose sums all fit.
     """
     terms, lanes = halves.shape
-    sums = np.empty((DEPTH, lanes), np.int32)
     widenings = 0
     for block in range(steps.size):
-        count = min(DEPTH, terms - block * DEPTH)
-        for term in range(count):  # numba takes two seconds to compile an assignment of slices
-            for lane in range(lanes):
-                sums[term, lane] = halves[block * DEPTH + term, lane]
-        step = 0
-        while count:
-            largest = 0
-            for term in range(count):
+        first, count = block * DEPTH, min(DEPTH, terms - block * DEPTH)
+        step, apart = 0, 1  # halves end up holding sums of `apart` terms, each at its first
+        while apart <= count:
+            largest = np.int32(0)
+            for term in range(first, first + count, apart):
                 for lane in range(lanes):
-                    largest = max(largest, sums[term, lane])
+                    largest = max(largest, halves[term, lane])
             if largest > INT16_MAX:
                 break
-            step = 1 if step == 0 else 2 * step
-            count //= 2
-            for term in range(count):
+            step, apart = apart, 2 * apart
+            for term in range(first, first + count - apart + 1, apart):
                 for lane in range(lanes):
-                    sums[term, lane] = sums[2 * term, lane] + sums[2 * term + 1, lane]
+                    halves[term, lane] += halves[term + step, lane]
         if step == 0:
             return -1
         steps[block] = step
@@ -164,3 +181,24 @@ def _bias(steps: npt.NDArray[np.uint8], group: int, centres: npt.NDArray[np.int1
             for lane in range(0, columns.size, 2):
                 centres[term * group, lane] = np.int16(centres[term * group, lane] - BIAS)
                 columns[lane] -= BIAS
+
+
+@njit("int64(uint16[:,::1], int64[::1], int32[:,:,::1], int64, int16[:,::1], int64[::1], "
+      "uint8[::1])", nogil=True, cache=keep())
+def _plan(codes: npt.NDArray[np.uint16], kinds: npt.NDArray[np.int64], middles: Int32, group: int,
+          centres: npt.NDArray[np.int16], columns: npt.NDArray[np.int64],
+          steps: npt.NDArray[np.uint8]) -> int:
+    """Fill in centres, their sums and the steps; return the widenings, -1 where there are none."""
+    terms, lanes = codes.shape
+    halves = np.zeros((terms // group, lanes), np.int32)
+    for k in range(terms):
+        middle, half = middles[kinds[k]]
+        for lane in range(lanes):
+            code = codes[k, lane]
+            centres[k, lane] = np.int16(middle[code])
+            columns[lane] += middle[code]
+            halves[k // group, lane] += half[code]
+    widenings: int = _steps(halves, steps)
+    if widenings >= 0:
+        _bias(steps, group, centres, columns)
+    return widenings

@@ -162,6 +162,18 @@ class TableProduct:
         return np.ascontiguousarray(self.table.T)
 
     @cached_property
+    def narrow_by_weight(self) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]] | None:
+        """`by_weight` less a centre for each weight, int16[256, 256] and int32[256].
+
+        None where that does not fit.
+        """
+        centres = (self.by_weight.min(axis=1) + self.by_weight.max(axis=1).astype(np.int64)) // 2
+        rest = self.by_weight - centres[:, None]
+        if rest.min() < -2**15 or rest.max() >= 2**15:
+            return None
+        return rest.astype(np.int16), centres.astype(np.int32)
+
+    @cached_property
     def transposed(self) -> TableProduct:
         """The same products with activations and weights exchanged."""
         act_values, weight_values = self._values

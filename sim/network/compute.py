@@ -1,10 +1,13 @@
 """A mapped layer computed: from the codes that it reads to its sums or the codes that it writes.
 
-`TableProduct` gathers windows and requantises sums while they are in the caches; any other
-`Product` gets its rows written out. The bits are the same.
+`TableProduct` gathers windows and requantises sums while they are in the caches; a `LayerProduct`
+does both by itself, where its operands are; any other `Product` gets its rows written out. The bits
+are the same.
 """
 
 from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +25,17 @@ Int32 = npt.NDArray[np.int32]
 Shape = tuple[int, ...]
 
 
+@runtime_checkable
+class LayerProduct(Product, Protocol):
+    """A product that takes the stored bytes of a layer: [n, c, h, w], [n, c, w] or [..., k]."""
+
+    def layer_sums(self, layer: MappedLayer, codes: Bytes) -> Int32:
+        """Return the accumulators before bias, int32[m, groups * n]."""
+
+    def layer_codes(self, layer: MappedLayer, codes: Bytes) -> Bytes:
+        """Return the layer's stored codes, uint8[m, groups * n]."""
+
+
 def layer_sums(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Product, *,
                threads: int) -> tuple[Int32, Shape]:
     """Return the accumulators before bias, int32[m, groups * n], and the shape of the output.
@@ -30,6 +44,8 @@ def layer_sums(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Prod
     """
     stored = codes.view(np.uint8)
     if not isinstance(product, TableProduct):
+        if isinstance(product, LayerProduct):
+            return product.layer_sums(layer, stored), layer.output_shape(codes.shape)
         written_out, shape = layer.act_rows(stored)
         return layer.accumulate(written_out, product, threads=threads), shape
     shape = layer.output_shape(codes.shape)
@@ -54,6 +70,10 @@ def layer_output(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Pr
     """Return the tensor that a layer writes, `layer.finish` of its sums."""
     requantizer = layer.requantizer
     if requantizer is None or not isinstance(product, TableProduct):
+        if requantizer is not None and isinstance(product, LayerProduct):
+            found = product.layer_codes(layer, codes.view(np.uint8))
+            return layer.tensor(found.view(np.int8) if requantizer.signed else found,
+                                layer.output_shape(codes.shape))
         return layer.finish(*layer_sums(layer, codes, product, threads=threads))
     stored = codes.view(np.uint8)
     shape = layer.output_shape(codes.shape)
@@ -84,7 +104,7 @@ def explain(layer: MappedLayer, product: Product, images: int) -> str:
     if not isinstance(product, TableProduct):
         return type(product).__name__
     if layer.is_depthwise:
-        return "depthwise: one look-up per product, three taps at a time"
+        return "depthwise: one look-up per product"
     best = product.plans(layer.positions * images, layer.k, layer.n)[0]
     return f"{best.describe()}, about {best.cycles * layer.groups / 1e6:.1f} Mcycles"
 

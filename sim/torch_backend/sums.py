@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.kernels.factor import Factors
+from sim.torch_backend.convolution import tensor_of
 from sim.torch_backend.terms import Int8Terms, int8_terms
 
 FLOAT32_EXACT, FLOAT64_EXACT = 2**24, 2**53  # integers below are exact
@@ -28,7 +29,7 @@ class Offsets:
 
     def __init__(self, alpha: npt.NDArray[np.int64], beta: npt.NDArray[np.int64],
                  device: Any) -> None:
-        self._alpha, self._beta = (_tensor(part, device) if part.any() else None
+        self._alpha, self._beta = (tensor_of(part, device) if part.any() else None
                                    for part in (alpha, beta))
 
     def add(self, acts: Any, weights: Any, out: Any) -> None:
@@ -46,8 +47,8 @@ class Int8Sum:
     def __init__(self, terms: Int8Terms, device: Any) -> None:
         if not terms.slice:
             raise ValueError("Int8 factors must have products below 2**31")
-        self._terms = terms
-        self._groups = [(scale, _tensor(u, device), _tensor(v, device))
+        self._terms, self.terms = terms, terms.count
+        self._groups = [(scale, tensor_of(u, device), tensor_of(v, device))
                         for scale, u, v in terms.groups]
         self._offsets = Offsets(terms.alpha, terms.beta, device)
 
@@ -86,9 +87,10 @@ class FloatSum:
         self._kind = torch.float32 if single else torch.float64
         self._slice = ((FLOAT32_EXACT if single else FLOAT64_EXACT) - 1) // bound
         self._slice = min(self._slice, (2**31 - 1) // bound)  # converted to int32
-        self._u, self._v = (_tensor(part, device).to(self._kind)
+        self._u, self._v = (tensor_of(part, device).to(self._kind)
                             for part in (factors.u, factors.v))
         self._offsets = Offsets(factors.alpha, factors.beta, device)
+        self.terms = int(self._u.shape[1])
 
     def describe(self) -> str:
         """Return the arithmetic and its bound."""
@@ -109,12 +111,14 @@ class FloatSum:
 class LookupSum:
     """An exact matrix product in int8, and a Triton kernel that looks the error up."""
 
+    terms = 1
+
     def __init__(self, table: npt.NDArray[np.int32], act_values: npt.NDArray[np.int16],
                  weight_values: npt.NDArray[np.int16], device: Any) -> None:
         u, v = act_values.astype(np.int64)[:, None], weight_values.astype(np.int64)[None]
         error = table - u @ v
         kind = np.int16 if int(np.abs(error).max()) <= INT16_MAX else np.int32
-        self._error = _tensor(np.ascontiguousarray(error.T, kind), device)
+        self._error = tensor_of(np.ascontiguousarray(error.T, kind), device)
         none = np.zeros(256, np.int64)
         self._exact = Int8Sum(int8_terms(Factors(u=u, v=v, alpha=none, beta=none)), device)
 
@@ -133,8 +137,10 @@ class LookupSum:
 class GatherSum:
     """The table indexed in torch: any table, any device, slow."""
 
+    terms = 1
+
     def __init__(self, table: npt.NDArray[np.int32], device: Any) -> None:
-        self._flat = _tensor(table.ravel(), device)
+        self._flat = tensor_of(table.ravel(), device)
 
     def describe(self) -> str:
         """Return the arithmetic."""
@@ -156,12 +162,6 @@ def _float32_is_whole() -> bool:
         return bool(torch.get_float32_matmul_precision() == "highest")
     except RuntimeError:  # a single backend was set to something else
         return False
-
-
-def _tensor(values: npt.NDArray[Any], device: Any) -> Any:
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(values)).to(device)
 
 
 def _slices(length: int, step: int) -> list[slice]:

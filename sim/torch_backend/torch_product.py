@@ -5,11 +5,14 @@ from __future__ import annotations
 from enum import Enum
 from importlib.util import find_spec
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError, ToolError
+from sim.network.layer import MappedLayer
+from sim.torch_backend.convolution import DeviceLayer, tensor_of
 from sim.torch_backend.sums import FloatSum, GatherSum, Int8Sum, LookupSum
 from sim.torch_backend.terms import INT32_MAX, candidates, int8_terms
 
@@ -74,9 +77,16 @@ class TorchProduct:
             raise ValueError(f"Product table must have shape (256, 256), not {table.shape}")
         self.device = torch_device(device)
         table = np.ascontiguousarray(table, np.int32)
+        self._table = tensor_of(table.reshape(-1), self.device)
+        self._layers: WeakKeyDictionary[MappedLayer, DeviceLayer] = WeakKeyDictionary()
         self._largest = int(np.abs(table.astype(np.int64)).max())
         self.method, self._sum, self._reason = self._choose(table, act_values, weight_values,
                                                             method)
+
+    @property
+    def terms(self) -> int:
+        """Multiplications per table product; 1 where it is looked up."""
+        return self._sum.terms
 
     def explain(self) -> str:
         """Return the choice and its reason, one line."""
@@ -93,11 +103,7 @@ class TorchProduct:
         ValueError
             The shapes do not fit, or k times the largest product exceeds int32.
         """
-        import torch
-
-        # Torch takes arrays that are contiguous and not marked read-only.
-        operands = [torch.from_numpy(np.require(codes, None, ["C", "W"])).to(self.device)
-                    for codes in (acts, weights)]
+        operands = [tensor_of(codes, self.device) for codes in (acts, weights)]
         result: npt.NDArray[np.int32] = self.matmul_tensors(*operands).cpu().numpy()
         return result
 
@@ -111,13 +117,32 @@ class TorchProduct:
         if acts.dtype != torch.uint8 or weights.dtype != torch.uint8:
             raise ValueError(f"Operands must be stored bytes, not {acts.dtype}, {weights.dtype}")
         (m, k), n = acts.shape, weights.shape[1]
-        if k * self._largest > INT32_MAX:
-            raise ValueError(f"Accumulators must fit in int32, but {k} products of up to "
-                             f"{self._largest} may not")
+        self._check_sums(k)
         out = torch.zeros((m, n), dtype=torch.int32, device=self.device)
         if m and k and n:
             self._sum.add(acts, weights, out)
         return out
+
+    def layer_sums(self, layer: MappedLayer,
+                   codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+        """See `sim.network.compute.LayerProduct`."""
+        return self._layer(layer).sums(codes, self.matmul_tensors, self._table)
+
+    def layer_codes(self, layer: MappedLayer,
+                    codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """See `sim.network.compute.LayerProduct`."""
+        return self._layer(layer).codes(codes, self.matmul_tensors, self._table)
+
+    def _layer(self, layer: MappedLayer) -> DeviceLayer:
+        self._check_sums(layer.k)
+        if layer not in self._layers:
+            self._layers[layer] = DeviceLayer.of(layer, self.device)
+        return self._layers[layer]
+
+    def _check_sums(self, k: int) -> None:
+        if k * self._largest > INT32_MAX:
+            raise ValueError(f"Accumulators must fit in int32, but {k} products of up to "
+                             f"{self._largest} may not")
 
     def _choose(self, table: npt.NDArray[np.int32], act_values: npt.NDArray[np.int16],
                 weight_values: npt.NDArray[np.int16], method: Method | None

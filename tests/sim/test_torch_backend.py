@@ -15,11 +15,14 @@ from hw.multipliers import get
 from models.data import load_digits_split
 from sim.kernels import TableProduct
 from sim.kernels.oracle import lut_matmul_oracle
+from sim.network.compute import layer_output, layer_sums
 from sim.network.quant_network import QuantNetwork
+from sim.network.windows import Window
 from sim.tables import code_table, code_values
-from sim.torch_backend import Method, TorchProduct, TorchProducts, torch_device
+from sim.torch_backend import Method, TorchProduct, TorchProducts, convolution, torch_device
 from sim.torch_backend import sums as torch_sums
 from sim.torch_backend.terms import candidates, int8_terms
+from tests.sim.layers import random_layer
 
 ROOT = Path(__file__).parents[2]
 torch = pytest.importorskip("torch")
@@ -221,6 +224,62 @@ def test_the_choice_is_explained():
     assert low.explain().endswith("at a time (rank is low)")
     high = TorchProduct(*coded(HIGH_RANK[0], "uint8"))
     assert high.explain() == "cpu: one gather per table product (rank of the error is high)"
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), form=st.sampled_from([(1, 3, 5), (2, 4, 3), (4, 1, 1)]),
+       kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+       stride=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+       dilation=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+       pads=st.one_of(st.none(), st.tuples(*[st.integers(0, 2)] * 4)), act_signed=st.booleans(),
+       signed_out=st.booleans(), requantised=st.booleans(), block=st.sampled_from([1, 9000, 2**30]))
+def test_convolutions_on_a_device_equal_the_compiled_kernels(
+        seed, form, kernel, stride, dilation, pads, act_signed, signed_out, requantised, block):
+    """Groups, channels of each and columns of a form; a depthwise layer is among them."""
+    generator, (groups, channels, n) = np.random.default_rng(seed), form
+    layer = random_layer(
+        generator, groups=groups, channels=channels, n=n, requantised=requantised,
+        window=Window(kernel=kernel, stride=stride, dilation=dilation, pads=pads),
+        act_signed=act_signed, zero=-2 if act_signed else 3, signed_out=signed_out)
+    assert layer.is_depthwise == (form == (4, 1, 1))
+    codes = generator.integers(0, 256, (3, groups * channels, 9, 8)).astype(np.uint8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convolution, "BLOCK_BYTES", block)
+        same_layer(layer, codes.view(np.int8) if act_signed else codes)
+
+
+@pytest.mark.parametrize("shape", [(7, 24), (3, 5, 20)])
+def test_matrix_products_on_a_device_equal_the_compiled_kernels(shape):
+    generator = np.random.default_rng(1)
+    same_layer(random_layer(generator, channels=shape[-1], n=40),
+               generator.integers(0, 256, shape).astype(np.uint8))
+
+
+def test_sequences_are_images_one_row_high():
+    generator = np.random.default_rng(2)
+    layer = random_layer(generator, channels=4, window=Window(kernel=(1, 3), pads=(0, 1, 0, 1)))
+    same_layer(layer, generator.integers(0, 256, (2, 4, 11)).astype(np.uint8))
+
+
+def same_layer(layer, codes):
+    """Compare a layer's sums and its output; the table treats its operands differently."""
+    table = get("mul8u_perf_f1n2").table
+    here, there = layer.product(table), TorchProducts("cpu")(layer, table)
+    (sums, shape), (got, got_shape) = (layer_sums(layer, codes, product, threads=1)
+                                       for product in (here, there))
+    assert got_shape == shape
+    np.testing.assert_array_equal(got, sums)
+    output, got = (layer_output(layer, codes, product, threads=1) for product in (here, there))
+    assert (got.dtype, got.shape) == (output.dtype, output.shape)
+    np.testing.assert_array_equal(got, output)
+
+
+def test_layers_whose_sums_may_not_fit_are_refused():
+    layer = random_layer(np.random.default_rng(3), channels=2**16, n=1)
+    with pytest.raises(ValueError, match=r"^Accumulators must fit in int32, but 65536 products"):
+        layer_output(layer, np.zeros((1, 2**16), np.uint8),
+                     TorchProducts("cpu")(layer, 255 * np.ones((256, 256), np.int32) * 255),
+                     threads=1)
 
 
 @pytest.mark.parametrize("name", ["mul8u_exact", "mul8u_etm_l4"])

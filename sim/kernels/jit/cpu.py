@@ -26,12 +26,15 @@ class Cpu:
         Widest vector that int16 arithmetic has: 64 (AVX-512BW), 32 (AVX2), 16 otherwise.
     x86 : bool
         Has `pmaddwd`.
+    vbmi : bool
+        Permutes bytes of two AVX-512 registers.
     """
 
     name: str
     features: str
     vector_bytes: int
     x86: bool
+    vbmi: bool = False
 
     @property
     def lanes(self) -> int:
@@ -59,7 +62,7 @@ def this_cpu() -> Cpu:
     if wanted == "native":
         size = 64 if wide else 32 if has.get("avx2", False) else 16
         return Cpu(name=binding.get_host_cpu_name(), features=has.flatten(), vector_bytes=size,
-                   x86=x86)
+                   x86=x86, vbmi=wide and has.get("avx512vbmi", False))
     if wanted == "avx2":
         if not has.get("avx2", False):
             raise InputError(f"{VARIABLE} must not be avx2 on a CPU without it")

@@ -178,7 +178,10 @@ class Compiled:
 
     def __call__(self, **arguments: Argument) -> None:
         """Run the function without the interpreter's lock; TypeError for wrong arguments."""
-        words = self.signature.words(arguments)
+        self.run(self.signature.words(arguments))
+
+    def run(self, words: Sequence[int]) -> None:
+        """Run the function on the words of its signature."""
         self._call((ctypes.c_int64 * len(words))(*words))
 
 

@@ -9,7 +9,9 @@ costs more than many a job.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
@@ -25,6 +27,18 @@ from sim.kernels.jit.workers import available, run_all
 
 PATIENCE = 1000  # looks, some 40 us, before a waiting thread lets others run
 SCRATCH = -2**62  # where scratch begins, as long as no thread has any: no address
+Watch = Callable[[Compiled, list[int]], None]
+_LOCAL = threading.local()
+
+
+@contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """Hand the calls of this thread's scripts to `watch`, which runs them, one after the other."""
+    _LOCAL.watch = watch
+    try:
+        yield
+    finally:
+        _LOCAL.watch = None
 
 
 class Script:
@@ -39,7 +53,7 @@ class Script:
         self._scratch_bytes = self._phase = 0  # first job since the barrier
         self._words: list[int] = []
         self._jobs: list[int] = []  # two of each, see `walk`
-        self._kept: list[object] = []
+        self._calls: list[tuple[Compiled, Mapping[str, Argument]]] = []
 
     def scratch(self, rows: int, columns: int, kind: Any) -> Handle:
         """Return more scratch, which begins a cache line; another one after it may be read."""
@@ -62,13 +76,26 @@ class Script:
         words = function.signature.words(arguments)
         self._words += (function.entry, len(words), *words)
         self._words[self._jobs[-2] // 8] += 1
-        self._kept.append((function, arguments))
+        self._calls.append((function, arguments))
 
     def run(self, threads: int) -> None:
         """Run all jobs, begun in order, and forget them and their scratch."""
-        if not self._jobs:
-            return
-        threads = available(threads)
+        watch: Watch | None = getattr(_LOCAL, "watch", None)
+        if watch is not None:
+            self._watched(watch)
+        elif self._jobs:
+            self._walk(available(threads))
+        self._words, self._jobs, self._calls = [], [], []
+        self._scratch_bytes = self._phase = 0
+
+    def _watched(self, watch: Watch) -> None:
+        with self.arena as arena:
+            moved = Handle.of(arena.take((self._scratch_bytes,), np.uint8)).address - SCRATCH
+            for function, arguments in self._calls:
+                watch(function, [word + moved if word < SCRATCH // 2 else word
+                                 for word in function.signature.words(arguments)])
+
+    def _walk(self, threads: int) -> None:
         words, jobs = np.array(self._words, np.int64), np.array(self._jobs, np.int64)
         in_scratch = words < SCRATCH // 2
         counters = np.zeros(2 * LINE // 8, np.int64)  # each in a line of its own
@@ -77,13 +104,13 @@ class Script:
                                       "counters": Handle.of(counters)}
         calls = []
         with self.arena as arena:
-            for _thread in range(min(threads, count)):
-                own, memory = words.copy(), arena.take((self._scratch_bytes,), np.uint8)
-                own[in_scratch] += Handle.of(memory).address - SCRATCH
+            # At once: memory that grows for the second would leave the first with none.
+            scratch = Handle.of(arena.take((min(threads, count), self._scratch_bytes), np.uint8))
+            for thread in range(scratch.shape[0]):
+                own = words.copy()
+                own[in_scratch] += scratch.skip(thread).address - SCRATCH
                 calls.append(partial(walk(this_cpu()), words=Handle.of(own), **given))
             run_all(calls, threads)
-        self._words, self._jobs, self._kept = [], [], []
-        self._scratch_bytes = self._phase = 0
 
 
 @cache

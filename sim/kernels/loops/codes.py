@@ -11,13 +11,12 @@ from hw.common.compiled import keep
 Bytes = npt.NDArray[np.uint8]
 
 
-@njit("void(uint8[:,::1], uint16[::1], int64, int64, uint16[:,::1])", nogil=True, cache=keep())
-def combine_classes(codes: Bytes, classes: npt.NDArray[np.uint16], count: int, group: int,
-                    out: npt.NDArray[np.uint16]) -> None:
+@njit("void(uint8[:,::1], uint8[::1], int64, int64, uint8[:,::1])", nogil=True, cache=keep())
+def combine_classes(codes: Bytes, classes: Bytes, count: int, group: int, out: Bytes) -> None:
     """Number the combinations of the classes of `group` channels, for every pixel.
 
-    classes : uint16[256], times the bytes of a table's row. count : of classes. Channels beyond
-    the last count as class 0, and so do terms beyond the last.
+    classes : uint8[256]. count : of classes; combinations are at most 256. Channels beyond the
+    last count as class 0, and so do terms beyond the last.
     """
     channels = codes.shape[1]
     for pixel in range(len(codes)):
@@ -30,12 +29,12 @@ def combine_classes(codes: Bytes, classes: npt.NDArray[np.uint16], count: int, g
             target[term] = total
 
 
-def combine_classes_reference(codes: Bytes, classes: npt.NDArray[np.uint16], count: int,
-                              group: int, terms: int) -> npt.NDArray[np.uint16]:
+def combine_classes_reference(codes: Bytes, classes: Bytes, count: int, group: int,
+                              terms: int) -> Bytes:
     """Return what `combine_classes` puts into `out`, of so many terms."""
-    padded = np.zeros((len(codes), terms * group), np.uint16)
+    padded = np.zeros((len(codes), terms * group), np.uint8)
     padded[:, :codes.shape[1]] = classes[codes]
-    weights = np.array([count**(group - 1 - i) for i in range(group)], np.uint16)
+    weights = np.array([count**(group - 1 - i) for i in range(group)], np.uint8)
     return padded.reshape(len(codes), terms, group) @ weights
 
 

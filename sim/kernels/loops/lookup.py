@@ -6,6 +6,7 @@ registers each; other CPUs look one code up after the other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -19,15 +20,23 @@ LANES = 32
 PERMUTE = "llvm.x86.avx512.vpermi2var.hi.512"
 
 
+def can_hold(cpu: Cpu) -> bool:
+    """Return whether a CPU holds a table of 256 int16 in its registers."""
+    return cpu.x86 and cpu.vector_bytes == 2 * LANES
+
+
 @cache
 def look_up(cpu: Cpu) -> Compiled:
     """Return the look-up of `count` codes: out[i] = table[codes[i]], table int16[256]."""
     function = Function("look_up", codes=np.uint8, table=np.int16, out=np.int16, count=int)
     given, build = function.arguments, function.build
     done = int64(0)
-    if cpu.x86 and cpu.vector_bytes == 2 * LANES:
+    if can_hold(cpu):
         chunks = build.udiv(given.count, int64(LANES))
-        _chunks(function, given.codes, given.table, given.out, chunks)
+        entries = in_registers(function, given.table)
+        function.loop(chunks, lambda number: function.store(
+            entries(codes_at(function, function.at(given.codes, number, LANES))),
+            function.at(given.out, number, 2 * LANES), 0, 2))
         done = function.scaled(chunks, LANES)
 
     def one(index: Value) -> None:
@@ -46,17 +55,16 @@ def look_up_reference(codes: npt.NDArray[np.uint8],
     return table[codes]
 
 
-def _chunks(function: Function, codes: Value, table: Value, out: Value, chunks: Value) -> None:
-    """Look up whole vectors of codes."""
+def in_registers(function: Function, table: Value) -> Callable[[Value], Value]:
+    """Load a table int16[256]; return codes int16[LANES] -> entries. For CPUs that `can_hold`."""
     build = function.build
     vector = ir.VectorType(I16, LANES)
-    permute = function.external(PERMUTE, vector, [vector] * 3)
+    permute = function.module.globals.get(PERMUTE) or function.external(
+        PERMUTE, vector, [vector] * 3)
     parts = [function.load(table, 2 * LANES * part, vector, 2) for part in range(256 // LANES)]
     zero = ir.Constant(vector, None)
 
-    def chunk(number: Value) -> None:
-        at = function.at(codes, number, LANES)
-        index = build.zext(function.load(at, 0, ir.VectorType(I8, LANES), 1), vector)
+    def entries(index: Value) -> Value:
         # Each permutation takes the six lower bits; the two upper ones choose between them.
         found = [build.call(permute, [low, index, high])
                  for low, high in zip(parts[::2], parts[1::2], strict=True)]
@@ -65,6 +73,12 @@ def _chunks(function: Function, codes: Value, table: Value, out: Value, chunks: 
                 index, ir.Constant(vector, [bit] * LANES)), zero)
             found = [build.select(chosen, high, low)
                      for low, high in zip(found[::2], found[1::2], strict=True)]
-        function.store(found[0], function.at(out, number, 2 * LANES), 0, 2)
+        return found[0]
 
-    function.loop(chunks, chunk)
+    return entries
+
+
+def codes_at(function: Function, address: Value) -> Value:
+    """Return LANES codes as int16."""
+    return function.build.zext(function.load(address, 0, ir.VectorType(I8, LANES), 1),
+                               ir.VectorType(I16, LANES))

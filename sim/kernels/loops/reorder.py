@@ -1,8 +1,8 @@
 """Gathered rows in the order in which the compiled loops read them, eight terms at a time.
 
 A block of eight terms of a row is eight neighbours in the source, at `row offset + block offset`.
-Bytes are turned into int16 on the way; int16 sources, whose codes were looked up before, are
-copied.
+For GEMM bytes are turned into int16 on the way; int16 sources, whose codes were looked up before,
+are copied.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sim.kernels.jit.function import I8, I16, I64, Compiled, Function, Value, in
 from sim.kernels.loops.rowadd import DEPTH, UNIT
 
 Int64 = npt.NDArray[np.int64]
-Source = npt.NDArray[np.uint8 | np.int16 | np.uint16]
+Source = npt.NDArray[np.uint8 | np.int16]
 ROWS = 64  # their lines of the source stay in L1 while neighbouring blocks read them
 
 
@@ -65,39 +65,35 @@ def rows_to_panels_reference(source: Source, row_offsets: Int64, block_offsets: 
 
 
 @cache
-def rows_to_offsets(cpu: Cpu, *, from_bytes: bool) -> Compiled:
+def rows_to_blocks(cpu: Cpu) -> Compiled:
     """Return what gathers rows for `sim.kernels.loops.rowadd`.
 
-    row_offsets : int64[rows]; unit_offsets : int64[units], both in bytes. out : uint16, two units
-    of eight terms of a row together, rows of a block in order, blocks `block_bytes` apart. Bytes
-    are multiplied by `factor`.
+    row_offsets : int64[rows]; unit_offsets : int64[units], both in bytes. out : uint8, two units
+    of eight terms of a row together, rows of a block in order, blocks `block_bytes` apart.
     """
     function = Function(
-        "rows_to_offsets", source=np.uint8 if from_bytes else np.uint16, row_offsets=np.int64,
-        unit_offsets=np.int64, out=np.uint16, rows=int, units=int, block_bytes=int, factor=int)
+        "rows_to_blocks", source=np.uint8, row_offsets=np.int64, unit_offsets=np.int64,
+        out=np.uint8, rows=int, units=int, block_bytes=int)
     given, build = function.arguments, function.build
-    none, factors = (_eight_times(function, int64(0), I8),
-                     _eight_times(function, given.factor, I16))
     chunks = build.udiv(build.add(given.rows, int64(ROWS - 1)), int64(ROWS))
 
     def chunk(index: Value) -> None:
         first = function.scaled(index, ROWS)
         count = function.least(build.sub(given.rows, first), int64(ROWS))
         offsets_at = function.at(given.row_offsets, first, 8)
-        target = function.at(given.out, first, 2 * DEPTH)
+        target = function.at(given.out, first, DEPTH)
 
         def unit(number: Value) -> None:
             at = function.add(given.source, function.load(
                 function.at(given.unit_offsets, number, 8), 0, I64, 8))
             to = function.add(
                 target, function.scaled(build.lshr(number, int64(1)), given.block_bytes),
-                function.scaled(build.and_(number, int64(1)), 2 * UNIT))
+                function.scaled(build.and_(number, int64(1)), UNIT))
 
             def row(position: Value) -> None:
                 offset = function.load(function.at(offsets_at, position, 8), 0, I64, 8)
-                value = _eight(function, function.add(at, offset), from_bytes, none)
-                function.store(build.mul(value, factors) if from_bytes else value,
-                               function.at(to, position, 2 * DEPTH), 0, 16)
+                eight = function.load(function.add(at, offset), 0, I64, 1)
+                function.store(eight, function.at(to, position, DEPTH), 0, 8)
 
             function.loop(count, row)
 
@@ -107,17 +103,15 @@ def rows_to_offsets(cpu: Cpu, *, from_bytes: bool) -> Compiled:
     return function.compile(cpu)
 
 
-def rows_to_offsets_reference(source: Source, row_offsets: Int64, unit_offsets: Int64,
-                              factor: int) -> npt.NDArray[np.uint16]:
-    """Return what `rows_to_offsets` puts into `out`, uint16[blocks, rows, DEPTH].
+def rows_to_blocks_reference(source: npt.NDArray[np.uint8], row_offsets: Int64,
+                             unit_offsets: Int64) -> npt.NDArray[np.uint8]:
+    """Return what `rows_to_blocks` puts into `out`, uint8[blocks, rows, DEPTH].
 
-    Of an odd number of units the last block has zeros where `rows_to_offsets` writes nothing.
+    Of an odd number of units the last block has zeros where `rows_to_blocks` writes nothing.
     """
     values = _eights(source, row_offsets, unit_offsets)
-    if source.dtype == np.uint8:
-        values *= factor
     padded = np.pad(values, ((0, 0), (0, len(unit_offsets) % 2), (0, 0)))
-    return padded.reshape(len(values), -1, DEPTH).swapaxes(0, 1).astype(np.uint16)
+    return padded.reshape(len(values), -1, DEPTH).swapaxes(0, 1).astype(np.uint8)
 
 
 def _eights(source: Source, row_offsets: Int64, unit_offsets: Int64) -> Int64:

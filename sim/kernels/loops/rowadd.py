@@ -2,9 +2,11 @@
 
 For a tile of output columns and one term of the inner product, the products of every
 activation fit in a small table T[a, 0:lanes] = table[a, weights[k, n0:n0+lanes]] - centre.
-Sixteen such tables stay in L2, and a row of activations adds sixteen of their rows. Sums are
-int16 for as long as they cannot overflow with the operands at hand, then they are widened and
-added to int32: exact by construction. `sim.kernels.schedule` decides when.
+Sixteen such tables stay in L2, and a row of activations adds sixteen of their rows. Activations
+come as bytes, eight in a load, and are shifted to offsets: to load an offset for every row of a
+table would take half of the loads. Sums are int16 for as long as they cannot overflow with the
+operands at hand, then they are widened and added to int32: exact by construction.
+`sim.kernels.schedule` decides when.
 
 Activations whose rows of the table are equal form one class. Where there are few classes, a term
 takes several consecutive k and has a row for every combination of their classes: sixteen classes
@@ -19,8 +21,8 @@ taken from the first columns (mod 2**32).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +30,14 @@ from llvmlite import ir
 
 from sim.kernels.jit.cpu import Cpu
 from sim.kernels.jit.function import I8, I16, I32, I64, Compiled, Function, Value, int64
+from sim.kernels.loops.permuted import LANES, Permuted
 
 UNIT = 8  # terms gathered together
 DEPTH = 16  # terms of a block, whose tables are used together; the last block may be a unit
 STEPS = (1, 2, 4, 8, 16)  # terms between two widenings
 BIAS = 2**15  # of even lanes, so that they are not negative
 CHUNK = 8  # classes transposed at a time
+CHAIN = 4  # additions in a row: with more, their latency counts
 BIT_REVERSED = (0, 4, 2, 6, 1, 5, 3, 7)  # where three rounds of interleaving leave the classes
 
 
@@ -47,6 +51,11 @@ def lane_order(lanes: int) -> list[int]:
     return [lane // 2 + lanes // 2 * (lane % 2) for lane in range(lanes)]
 
 
+def permutes(cpu: Cpu, lanes: int, group: int) -> bool:
+    """Return whether tables are built by permutation."""
+    return cpu.vbmi and group == 1 and lanes == LANES
+
+
 @cache
 def rowadd_tile(cpu: Cpu, lanes: int, group: int) -> Compiled:
     """Return the loop over a tile of columns, compiled.
@@ -55,9 +64,10 @@ def rowadd_tile(cpu: Cpu, lanes: int, group: int) -> Compiled:
     Its arguments, of which `out`, `tables` and `table` begin cache lines:
 
     - columns : int16[257, ...], the table by weight code and class, column 256 zero;
-      column_bytes : of a code;
+      column_bytes : of a code; in their place, where it `permutes`, by_class : uint8[256, 2, 256],
+      see `sim.kernels.loops.permuted.split_bytes`;
     - codes : uint16, centres : int16[units * UNIT * group, lanes] of the weights, in `lane_order`;
-    - offsets : uint16[blocks, rows, DEPTH], bytes from the start of a table to the row to add;
+    - chosen : uint8[blocks, rows, DEPTH], the row of its table that each term adds;
     - out : int32[rows, lanes], columns in their order; goes_on : 1 to add to what it holds, 0 to
       begin with zero;
     - tables : DEPTH times `table_bytes` of scratch; table : scratch of one;
@@ -67,14 +77,19 @@ def rowadd_tile(cpu: Cpu, lanes: int, group: int) -> Compiled:
 
     Tables and centres are int16 modulo 2**16; the schedule sees to it that sums fit.
     """
+    by_permutation = permutes(cpu, lanes, group)
+    source: dict[str, type] = ({"by_class": np.uint8} if by_permutation else
+                               {"columns": np.int16, "column_bytes": int})
     function = Function(
-        "rowadd", columns=np.int16, column_bytes=int, codes=np.uint16, centres=np.int16,
-        offsets=np.uint16, out=np.int32, tables=np.int16, table=np.int16, classes=int, rows=int,
+        "rowadd", **source, codes=np.uint16, centres=np.int16,
+        chosen=np.uint8, out=np.int32, tables=np.int16, table=np.int16, classes=int, rows=int,
         occurring=np.uint16, units=int, steps=np.uint8, goes_on=int)
     given = function.arguments
     out, tables, rows, classes = given.out, given.tables, given.rows, given.classes
     build = function.build
     row_bytes = 2 * lanes
+
+    permuted = Permuted(function, given.by_class) if by_permutation else None
 
     def block(number: Value) -> None:
         skipped = function.scaled(number, DEPTH * group * row_bytes)
@@ -104,8 +119,19 @@ def rowadd_tile(cpu: Cpu, lanes: int, group: int) -> Compiled:
                 _combine(function, lanes, start, count, given.table, classes)
                 count = function.scaled(count, classes)
 
-        function.loop(terms, table)
-        here = function.at(given.offsets, number, function.scaled(rows, DEPTH * 2))
+        if permuted is not None:
+            def unit(index: Value) -> None:
+                first = function.scaled(index, UNIT * row_bytes)
+                at = build.add(function.scaled(number, DEPTH), function.scaled(index, UNIT))
+                permuted.build(function.add(codes, first), function.add(middles, first),
+                               function.at(given.occurring, at, 2),
+                               function.at(tables, index, UNIT * table_bytes(lanes)),
+                               table_bytes(lanes))
+
+            function.loop(build.udiv(terms, int64(UNIT)), unit)
+        else:
+            function.loop(terms, table)
+        here = function.at(given.chosen, number, function.scaled(rows, DEPTH))
         wanted = build.zext(function.load(function.add(given.steps, number), 0, I8, 1), I64)
         for size in (UNIT, DEPTH):
             for step in STEPS:
@@ -136,7 +162,7 @@ def rowadd_reference(columns: npt.NDArray[np.int16], codes: npt.NDArray[np.uint1
                      steps: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     """Return what `rowadd_tile` puts into `out`, or adds to it.
 
-    digits : [rows, terms, group], the class of every k; `offsets` combines them.
+    digits : [rows, terms, group], the class of every k; `chosen` combines them.
     """
     rows, terms, group = digits.shape
     shape = terms, group, codes.shape[1]
@@ -152,32 +178,41 @@ def rowadd_reference(columns: npt.NDArray[np.int16], codes: npt.NDArray[np.uint1
     return out
 
 
-def _add_rows(function: Function, lanes: int, terms: int, step: int, offsets: Value,
+def _add_rows(function: Function, lanes: int, terms: int, step: int, chosen: Value,
               tables: Value, out: Value, rows: Value) -> None:
     """For every row, add its rows of the tables; widen after every `step` of them."""
     build = function.build
     vector, wide = ir.VectorType(I16, lanes), ir.VectorType(I32, lanes // 2)
     size = 2 * lanes
+    shift = size.bit_length() - 1  # from a number of a row to its place
     sixteen = ir.Constant(wide, [16] * (lanes // 2))
 
     def row(index: Value) -> None:
         out_at = function.at(out, index, 2 * size)
-        offset_at = function.at(offsets, index, DEPTH * 2)
+        chosen_at = function.at(chosen, index, DEPTH)
         low, high = (function.load(out_at, half * size, wide, size) for half in (0, 1))
-        total = None
-        for term in range(terms):
-            offset = build.zext(function.load(offset_at, 2 * term, I16, 2), I64)
-            entry = function.load(function.add(tables, offset), term * table_bytes(lanes), vector,
-                                  size)
-            total = entry if total is None else build.add(total, entry)
-            if (term + 1) % step == 0:
-                both = build.bitcast(total, wide)
-                low, high = build.add(low, both), build.add(high, build.ashr(both, sixteen))
-                total = None
+        bytes_of = [function.load(chosen_at, first, I64, 8) for first in range(0, terms, UNIT)]
+
+        def entry(term: int) -> Value:
+            up = shift - term % UNIT * 8
+            eight = bytes_of[term // UNIT]
+            moved = (build.shl(eight, int64(up)) if up >= 0 else build.lshr(eight, int64(-up)))
+            at = function.add(tables, build.and_(moved, int64(255 << shift)))
+            return function.load(at, term * table_bytes(lanes), vector, size)
+
+        for first in range(0, terms, step):
+            chains = [_sum(build, map(entry, range(start, min(start + CHAIN, first + step))))
+                      for start in range(first, first + step, CHAIN)]
+            both = build.bitcast(_sum(build, chains), wide)
+            low, high = build.add(low, both), build.add(high, build.ashr(both, sixteen))
         function.store(low, out_at, 0, size)
         function.store(high, out_at, size, size)
 
     function.loop(rows, row)
+
+
+def _sum(build: ir.IRBuilder, terms: Iterable[Value]) -> Value:
+    return reduce(build.add, terms)  # each loaded where it is added
 
 
 def _change(function: Function, lanes: int, out: Value, rows: Value,

@@ -12,6 +12,7 @@ import pytest
 
 from hw.common.errors import InputError
 from sim.bench.__main__ import main
+from sim.bench.parts import PARTS
 from sim.bench.report import BEGIN, END, markdown, table, update_page
 from sim.bench.results import Results
 
@@ -36,8 +37,9 @@ def folder(tmp_path_factory):
     (folder / "shapes.json").write_text(json.dumps(SHAPES))
     (folder / "page.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     done = bench("--shapes", str(folder / "shapes.json"), "--contenders", *NAMES, "--threads",
-                 "1", "--repeats", "2", "--networks", "-o", str(folder / "run.json"), "--plot",
-                 str(folder / "figure.svg"), "--markdown", str(folder / "page.md"))
+                 "1", "--repeats", "2", "--networks", "--parts", "shapes", "-o",
+                 str(folder / "run.json"), "--plot", str(folder / "figure.svg"), "--markdown",
+                 str(folder / "page.md"))
     assert done.returncode == 0, done.stderr
     (folder / "out.txt").write_text(done.stdout)
     return folder
@@ -58,6 +60,22 @@ def report(monkeypatch, capsys, *arguments):
     """Return status and output of the command, run in this process."""
     monkeypatch.setattr(sys, "argv", ["bench", "--from", *arguments])
     return main(), capsys.readouterr().out
+
+
+def test_layers_are_told_by_part(folder):
+    lines = (folder / "out.txt").read_text().splitlines()
+    [head] = [line for line in lines if line.startswith("| layer") and " row-add " in line]
+    assert all(f" {part} " in head for part in (*PARTS, "limit", "all", "waiting"))
+    for name in ("first", "last"):
+        assert any(line.startswith(f"| shapes: {name} ") for line in lines)
+
+
+def test_several_runs_are_one_page(folder, monkeypatch, capsys):
+    run = str(folder / "run.json")
+    status, text = report(monkeypatch, capsys, run, run)
+    assert status == 0
+    assert text.startswith("| machine ")
+    assert text.count("**shapes**: ") == 2
 
 
 def test_earlier_run_is_reported_the_same(folder, monkeypatch, capsys):
@@ -111,6 +129,9 @@ def test_result_that_is_not_bit_exact_fails(folder, tmp_path, monkeypatch, capsy
      "--baseline must be one of --contenders, not 'ort-qlinearconv'"),
     (["--baseline", "ort-qlinear"],
      "Unknown contender 'ort-qlinear'; did you mean 'ort-qlinearconv'?"),
+    (["--parts", "resnet"], "Unknown part 'resnet'; did you mean 'resnet20'?"),
+    (["--from", "a.json", "b.json", "--json"],
+     "--from must be one file for --output, --plot and --json, not 2"),
     (["--networks", "resnet"], "Unknown network 'resnet'; did you mean 'resnet50'?"),
     (["--repeats", "0"], "--repeats must be at least 1, not 0"),
     (["--threads", "1", "0"], "--threads must be at least 1, not 0"),

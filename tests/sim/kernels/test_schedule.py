@@ -26,7 +26,7 @@ def test_no_sum_leaves_int16(seed, group, units, size, zero):
     terms, lanes = units * UNIT * group, 16
     codes = generator.integers(0, 257, (terms, lanes)).astype(np.uint16)
     ends = np.sort(generator.integers(0, 256, (2, terms)), axis=0)
-    plan = schedule(codes, *ends.astype(np.uint8), Ranges.of(table, zero), group, ALL)
+    plan = schedule(codes, Ranges.of(table, zero).middles(*ends.astype(np.uint8)), group, ALL)
     if not plan.feasible:
         assert group * (size + 1) // 2 > INT16_MAX
         return
@@ -73,7 +73,7 @@ def test_small_errors_are_widened_once():
     table = np.random.default_rng(0).integers(-3, 4, (256, 256)).astype(np.int32)
     codes = np.random.default_rng(1).integers(0, 256, (64, 16)).astype(np.uint16)
     ends = np.zeros(64, np.uint8), np.full(64, 255, np.uint8)
-    plan = schedule(codes, *ends, Ranges.of(table, 0), 1, ALL)
+    plan = schedule(codes, Ranges.of(table, 0).middles(*ends), 1, ALL)
     assert plan.steps.tolist() == [DEPTH] * 4
     assert plan.widenings == 4
 
@@ -84,9 +84,9 @@ def test_a_block_is_widened_as_seldom_as_its_largest_sum_allows(step):
     table[1] = 2 * (INT16_MAX // step)
     codes, ends = np.zeros((DEPTH, 16), np.uint16), (np.zeros(DEPTH, np.uint8),
                                                      np.ones(DEPTH, np.uint8))
-    assert schedule(codes, *ends, Ranges.of(table, 0), 1, ALL).steps.tolist() == [step]
+    assert schedule(codes, Ranges.of(table, 0).middles(*ends), 1, ALL).steps.tolist() == [step]
     table[1] += 2
-    assert schedule(codes, *ends, Ranges.of(table, 0), 1, ALL).steps.tolist() in (
+    assert schedule(codes, Ranges.of(table, 0).middles(*ends), 1, ALL).steps.tolist() in (
         [[step // 2]] if step > 1 else [[0]])
 
 
@@ -94,9 +94,9 @@ def test_entries_further_apart_than_int16_spans_are_not_feasible():
     table = np.zeros((256, 256), np.int32)
     table[9] = 2**16
     codes, ends = np.zeros((8, 16), np.uint16), (np.zeros(8, np.uint8), np.full(8, 9, np.uint8))
-    assert not schedule(codes, *ends, Ranges.of(table, 0), 1, ALL).feasible
+    assert not schedule(codes, Ranges.of(table, 0).middles(*ends), 1, ALL).feasible
     table[9] = 2**16 - 2
-    assert schedule(codes, *ends, Ranges.of(table, 0), 1, ALL).feasible
+    assert schedule(codes, Ranges.of(table, 0).middles(*ends), 1, ALL).feasible
 
 
 @pytest.mark.parametrize("lanes", [8, 32])
@@ -104,7 +104,7 @@ def test_centres_sum_to_what_the_columns_lack(lanes):
     table = np.random.default_rng(0).integers(0, 4000, (256, 256)).astype(np.int32)
     codes = np.random.default_rng(1).integers(0, 256, (24, lanes)).astype(np.uint16)
     ends = np.zeros(24, np.uint8), np.full(24, 255, np.uint8)
-    plan = schedule(codes, *ends, Ranges.of(table, 0), 1, ALL)
+    plan = schedule(codes, Ranges.of(table, 0).middles(*ends), 1, ALL)
     assert plan.columns.dtype == np.int32
     np.testing.assert_array_equal(wrapped(plan.columns[lane_order(lanes)].astype(int)),
                                   wrapped(plan.centres.astype(int).sum(axis=0)))

@@ -177,3 +177,13 @@ def test_empty_products_are_zero(shape):
     got = TableProduct(TABLES["random"], ACT, WEIGHT).matmul(np.zeros((m, k), np.uint8),
                                                              np.zeros((k, n), np.uint8))
     np.testing.assert_array_equal(got, np.zeros((m, n)))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_products_by_weight_are_narrow_where_their_ranges_are(name):
+    product = TableProduct(TABLES[name], ACT, WEIGHT)
+    wide = np.ptp(TABLES[name].astype(np.int64), axis=0).max() >= 2**16
+    assert (product.narrow_by_weight is None) == wide
+    if not wide:
+        rest, centres = product.narrow_by_weight
+        np.testing.assert_array_equal(rest + centres[:, None], product.by_weight)

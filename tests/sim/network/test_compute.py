@@ -8,30 +8,11 @@ from hypothesis import strategies as st
 from hw.multipliers import get
 from sim.kernels.oracle import lut_matmul_oracle
 from sim.network.compute import layer_output, layer_sums
-from sim.network.layer import MappedLayer
-from sim.network.requantize import Requantizer
 from sim.network.windows import Window
+from tests.sim.layers import random_layer
 
 TABLES = {name: get(name).table for name in ("mul8u_exact", "mul8u_truncvc_c7", "mul8u_drum_k3",
                                              "mul8u_kulkarni_l2")}
-
-
-def layer(generator, *, groups=1, channels=8, n=20, window=None, act_signed=False, zero=3,
-          requantised=True, signed_out=False):
-    """Return a layer with random weights; channels : per group."""
-    taps = window.kernel[0] * window.kernel[1] if window else 1
-    codes = generator.integers(0, 256, (groups, channels * taps, n)).astype(np.uint8)
-    total = groups * n
-    requantizer = None
-    if requantised:
-        requantizer = Requantizer.from_ratio(
-            generator.uniform(1e-4, 1e-3, total), zero_point=-5 if signed_out else 9,
-            signed=signed_out, low=None if signed_out else 9, high=None)
-    return MappedLayer(
-        name="layer", kind="conv", input="x", output="y", weight_codes=codes,
-        weights=codes.view(np.int8).astype(np.int16), weight_signed=True, act_signed=act_signed,
-        act_zero_point=zero, bias=generator.integers(-9999, 9999, total).astype(np.int32),
-        sum_scale=generator.uniform(1e-4, 1e-3, total), window=window, requantizer=requantizer)
 
 
 def slow(mapped, codes, table):
@@ -68,7 +49,7 @@ def test_convolutions(seed, groups, channels, n, kernel, stride, dilation, pads,
                       threads, table, signed_out):
     generator = np.random.default_rng(seed)
     window = Window(kernel=kernel, stride=stride, dilation=dilation, pads=pads)
-    mapped = layer(generator, groups=groups, channels=channels, n=n, window=window,
+    mapped = random_layer(generator, groups=groups, channels=channels, n=n, window=window,
                    act_signed=act_signed, zero=-2 if act_signed else 3, signed_out=signed_out)
     codes = generator.integers(0, 256, (2, groups * channels, 9, 8)).astype(np.uint8)
     check(mapped, codes.view(np.int8) if act_signed else codes, table, threads)
@@ -78,7 +59,7 @@ def test_convolutions(seed, groups, channels, n, kernel, stride, dilation, pads,
 @pytest.mark.parametrize("shape", [(7, 24), (3, 5, 20), (500, 64)])
 def test_matrix_products(table, shape):
     generator = np.random.default_rng(1)
-    mapped = layer(generator, channels=shape[-1], n=40)
+    mapped = random_layer(generator, channels=shape[-1], n=40)
     check(mapped, generator.integers(0, 256, shape).astype(np.uint8), table, 2)
 
 
@@ -88,7 +69,7 @@ def test_large_enough_for_every_kernel(table, requantised):
     """So many rows that vectors are used, and more than one block and one image per tile."""
     generator = np.random.default_rng(2)
     window = Window(kernel=(3, 3), pads=(1, 1, 1, 1))
-    mapped = layer(generator, channels=16, n=40, window=window, requantised=requantised)
+    mapped = random_layer(generator, channels=16, n=40, window=window, requantised=requantised)
     codes = generator.integers(0, 256, (5, 16, 37, 29)).astype(np.uint8)
     check(mapped, codes, table, 2)
 
@@ -101,7 +82,7 @@ def test_depthwise(table, stride, chunk, monkeypatch):
     monkeypatch.setattr("sim.network.depthwise.CHUNK", chunk)
     generator = np.random.default_rng(3)
     window = Window(kernel=(3, 3), stride=stride, pads=(1, 0, 1, 2))
-    mapped = layer(generator, groups=12, channels=1, n=1, window=window)
+    mapped = random_layer(generator, groups=12, channels=1, n=1, window=window)
     assert mapped.is_depthwise
     check(mapped, generator.integers(0, 256, (3, 12, 11, 10)).astype(np.uint8), table, 2)
 
@@ -109,5 +90,5 @@ def test_depthwise(table, stride, chunk, monkeypatch):
 def test_one_dimension():
     generator = np.random.default_rng(4)
     window = Window(kernel=(1, 5), pads=(0, 2, 0, 2))
-    mapped = layer(generator, channels=8, n=11, window=window)
+    mapped = random_layer(generator, channels=8, n=11, window=window)
     check(mapped, generator.integers(0, 256, (3, 8, 40)).astype(np.uint8), "mul8u_truncvc_c7", 2)

@@ -10,7 +10,7 @@ from sim.kernels.jit.arena import Arena
 from sim.kernels.jit.cpu import this_cpu
 from sim.kernels.jit.function import I64, Function, int64
 from sim.kernels.jit.handle import Handle
-from sim.kernels.jit.script import Script
+from sim.kernels.jit.script import Script, watched
 
 
 def compiled_store():
@@ -95,6 +95,44 @@ def test_every_thread_has_scratch_of_its_own():
         script.call(function, own=place, target=Handle.of(out).skip(index))
     script.run(3)
     assert (out == 5000).all()
+
+
+def test_scratch_of_a_thread_outlives_the_growth_for_the_next():
+    """So much that the system takes it back as soon as nobody holds it."""
+    touch = Function("touch", own=np.int64)
+    touch.loop(int64(2**12), lambda index: touch.store(
+        index, touch.at(touch.arguments.own, index, 4096), 0, 8))
+    function, script = touch.compile(this_cpu()), Script(Arena())
+    own = script.scratch(2**12, 512, np.int64)
+    for _job in range(8):
+        script.job()
+        script.call(function, own=own)
+    script.run(2)
+
+
+def test_a_watch_is_handed_every_call_in_order():
+    out, seen = np.zeros(2, np.int64), []
+
+    def watch(function, words):
+        seen.append(function.signature.function)
+        function.run(words)
+
+    def written():
+        script, place = Script(Arena()), Handle.of(out)
+        script.job()
+        own = script.scratch(1, 1, np.int64)
+        script.call(compiled_store(), place=place, a=3, b=4)
+        script.call(copy_of(), source=place, target=own)
+        script.call(copy_of(), source=own, target=place.skip(1))
+        return script
+
+    with watched(watch):
+        written().run(2)
+    assert seen == ["store", "copy", "copy"]
+    assert out.tolist() == [34, 34]
+    written().run(2)
+    assert len(seen) == 3
+    assert out.tolist() == [68, 68]
 
 
 def test_code_and_memory_live_until_they_were_used():

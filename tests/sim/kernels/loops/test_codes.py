@@ -16,8 +16,8 @@ from sim.kernels.loops.codes import (
 def test_combined_classes_equal_the_reference(count, group, channels):
     generator = np.random.default_rng(channels)
     codes = generator.integers(0, 256, (11, channels)).astype(np.uint8)
-    classes = (generator.integers(0, count, 256) * 64).astype(np.uint16)
-    out = np.full((11, -(-channels // group) + 2), 7, np.uint16)  # terms beyond the last, too
+    classes = generator.integers(0, count, 256).astype(np.uint8)
+    out = np.full((11, -(-channels // group) + 2), 7, np.uint8)  # terms beyond the last, too
     combine_classes(codes, classes, count, group, out)
     np.testing.assert_array_equal(out, combine_classes_reference(codes, classes, count, group,
                                                                  out.shape[1]))

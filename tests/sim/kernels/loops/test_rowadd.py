@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from sim.kernels.jit.handle import Handle
+from sim.kernels.loops.permuted import split_bytes
 from sim.kernels.loops.rowadd import (
     DEPTH,
     STEPS,
     UNIT,
     lane_order,
+    permutes,
     rowadd_reference,
     rowadd_tile,
     table_bytes,
@@ -32,18 +34,21 @@ def test_tiles_equal_the_reference(name, half, group, classes, units, step):
     digits = generator.integers(0, occurring[:, None] if group == 1 else classes,
                                 (rows, terms, group))
     steps = np.full(-(-units // 2), step, np.uint8)
-    offsets = np.zeros((len(steps) * DEPTH, rows), np.uint16)
-    offsets[:terms] = (digits @ classes**np.arange(group)[::-1]).T * (2 * lanes)
-    offsets = np.ascontiguousarray(offsets.reshape(-1, DEPTH, rows).swapaxes(1, 2))
+    chosen = np.zeros((len(steps) * DEPTH, rows), np.uint8)
+    chosen[:terms] = (digits @ classes**np.arange(group)[::-1]).T
+    chosen = np.ascontiguousarray(chosen.reshape(-1, DEPTH, rows).swapaxes(1, 2))
     out = aligned((rows, lanes), np.int32)
+    source = ({"by_class": split_bytes(columns[:256, :classes].T)} if permutes(cpu, lanes, group)
+              else {"columns": columns})
     given = {name: Handle.of(array) for name, array in {
-        "columns": columns, "codes": codes, "centres": centres, "offsets": offsets, "out": out,
+        **source, "codes": codes, "centres": centres, "chosen": chosen, "out": out,
         "tables": aligned((DEPTH, table_bytes(lanes) // 2), np.int16), "occurring": occurring,
         "table": aligned((256, lanes), np.int16), "steps": steps}.items()}
     expected = rowadd_reference(columns, codes, centres, digits, steps)
     for goes_on in (0, 1):
-        rowadd_tile(cpu, lanes, group)(**given, column_bytes=columns.strides[0], classes=classes,
-                                       rows=rows, units=units, goes_on=goes_on)
+        rowadd_tile(cpu, lanes, group)(
+            **given, **({"column_bytes": columns.strides[0]} if "columns" in source else {}),
+            classes=classes, rows=rows, units=units, goes_on=goes_on)
         np.testing.assert_array_equal(out, expected * (goes_on + 1))
 
 
