@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         "instructions of the accelerator.")
     parser.add_argument("design", type=Path, metavar="DESIGN.json")
     parser.add_argument("model", type=Path, metavar="MODEL.onnx",
-                        help="network, quantised; a float one needs --calibration")
+                        help="network, quantised; a float one needs --calibrate")
     parser.add_argument("-o", "--output", type=Path, action=OutputFile, default="program.json",
                         metavar="FILE", help="program (default: %(default)s)")
     parser.add_argument("--listing", type=Path, action=OutputFile, metavar="FILE",
@@ -48,19 +48,19 @@ def _parser() -> argparse.ArgumentParser:
                         help="images per pass (default %(default)s)")
     parser.add_argument("--input-shape", type=int, nargs="+", metavar="N",
                         help="shape of an image, such as 3 224 224, where the file leaves sizes "
-                        "open and there are no --calibration images")
-    add_options(parser, images="--calibration")
+                        "open and there are no --calibrate images")
+    add_options(parser, images="--calibrate")
     return parser
 
 
 def _network(arguments: argparse.Namespace) -> QuantNetwork:
-    if arguments.calibration is None:
+    if arguments.calibrate is None:
         start(f"reading {arguments.model}")
         from sim.network.quant_network import QuantNetwork
 
         return QuantNetwork.load(arguments.model, shape=arguments.input_shape or ())
     pixels = preprocessing(arguments, arguments.model)
-    return load_network(arguments, arguments.model, arguments.calibration, pixels)
+    return load_network(arguments, arguments.model, arguments.calibrate, pixels)
 
 
 def main() -> None:

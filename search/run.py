@@ -64,7 +64,7 @@ def _parser() -> CommandParser:
                         help="options as a file, KEY = VALUE with the names below (docs/search.md"
                         "#options-as-a-file); those of the command line override it")
     inputs = parser.add_argument_group("network and images")
-    inputs.add_argument("--model", type=Path, metavar="FILE.onnx",
+    inputs.add_argument("--network", type=Path, metavar="FILE.onnx",
                         help="float or quantised (QDQ) network (default: the embedded digits "
                         "network)")
     inputs.add_argument("--ranges", type=Path, metavar="FILE.json",
@@ -177,10 +177,10 @@ def _parser() -> CommandParser:
 def _workload(arguments: argparse.Namespace) -> Workload:
     names = vars(arguments)
     if arguments.workload is None:
-        return single(arguments.model, arguments.data,
+        return single(arguments.network, arguments.data,
                       {split: names[split] for split in SPLITS if names[split] is not None},
                       ranges=arguments.ranges, limit=arguments.limit)
-    for name in ("model", "ranges", "data", "limit", *SPLITS):
+    for name in ("network", "ranges", "data", "limit", *SPLITS):
         if names[name] is not None:
             raise InputError(f"--workload must not be combined with --{name}")
     return read_workload(arguments.workload)
@@ -281,7 +281,7 @@ def print_summary(finished: Finished) -> None:
     _print_judged(result)
     if (looks := result.configuration["looks"]) > 1 and result.judged:
         print(f"  looks     1 of {looks}; fresh images: python -m search.pool continue "
-              f"{finished.folder} --images DATA")
+              f"{finished.folder} --data DATA")
     print(f"  method    {''.join(f'{level:>10}' for level in LEVELS)}  area  latency, us   search "
           "chance expected certified evaluations")
     for method in result.methods:

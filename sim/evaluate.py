@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse options that do not belong together, before anything long starts."""
-    check_counts(arguments, "limit", "calibrate")
+    check_counts(arguments, "limit", "calibrate_limit")
     check_choice(arguments)
     if arguments.mode == LOW_RANK:
         if arguments.rank is None:
@@ -119,8 +119,8 @@ def _compare(arguments: argparse.Namespace, network: QuantNetwork,
 
     shares = None
     if arguments.weighting == MEASURED:
-        shares = measured_shares(network, load_images(arguments.calibration or arguments.data,
-                                                      pixels, limit=arguments.calibrate))
+        shares = measured_shares(network, load_images(arguments.calibrate or arguments.data,
+                                                      pixels, limit=arguments.calibrate_limit))
     return compare(network, images, tables, low_rank_products(arguments.rank, shares),
                    quiet=arguments.json)
 

@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", type=Path, action=OutputFile, required=True,
                         metavar="FILE",
                         help="file to write (.npz)")
-    parser.add_argument("--images", type=int, default=IMAGES, metavar="N",
+    parser.add_argument("--limit", type=int, default=IMAGES, metavar="N",
                         help="first N images (default: %(default)s)")
     parser.add_argument("--rows", type=int, default=ROWS, metavar="N",
                         help="activation rows kept per layer (default: %(default)s)")
@@ -56,12 +56,12 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     options = _parser().parse_args(arguments)
-    for name in ("images", "rows"):
+    for name in ("limit", "rows"):
         if getattr(options, name) < 1:
             raise InputError(f"--{name} must be at least 1, not {getattr(options, name)}")
     prepared = preprocessing(options, options.network)
     network = load_network(options, options.network, options.data, prepared)
-    images = load_images(options.data, prepared, limit=options.images)
+    images = load_images(options.data, prepared, limit=options.limit)
     layers = layer_streams(network, images, rows=options.rows)
     save_layer_streams(options.output, layers)
     print(f"{options.output}: {len(layers)} layers, "

@@ -1,6 +1,6 @@
 """Command line: the operands that the multipliers of each layer see, sampled into files.
 
-`python -m sim.operands [MODEL.onnx] [--images DATA] -o DIR`
+`python -m sim.operands [MODEL.onnx] [--data DATA] -o DIR`
 
 The files are operand streams for `python -m hw.multipliers evolve --errors FILE --energy FILE`.
 """
@@ -183,12 +183,12 @@ def _parser() -> argparse.ArgumentParser:
         "layer see, as files that evolution weighs errors and switching by.")
     parser.add_argument("model", type=Path, nargs="?", default=DIGITS_MODEL,
                         help="ONNX file: float, or quantised as QDQ (default: the embedded digits)")
-    parser.add_argument("--images", metavar="DATA",
+    parser.add_argument("--data", metavar="DATA",
                         help=".npz with x (uint8 NHWC or float32 NCHW), or digits:SPLIT "
                         f"(default for the embedded network: {DIGITS_IMAGES})")
     parser.add_argument("--limit", type=int, default=LIMIT, metavar="N",
                         help=f"first N images (default {LIMIT})")
-    add_options(parser, images="--images")
+    add_options(parser, images="--data")
     parser.add_argument("--beats", type=int, default=BEATS, metavar="N",
                         help=f"multiplications to draw per layer (default {BEATS})")
     parser.add_argument("--seed", type=int, default=0, help="of the draw (default 0)")
@@ -211,11 +211,11 @@ def main() -> int:
     require_memory(BEAT_BYTES * arguments.beats, f"--beats {arguments.beats} of a layer")
     if arguments.seed < 0:
         raise InputError(f"--seed must not be negative, not {arguments.seed}")
-    source = arguments.images
+    source = arguments.data
     if source is None:
         if arguments.model.resolve() != DIGITS_MODEL.resolve():
             raise InputError(f"{arguments.model}: images must be given for a network of your own: "
-                             "--images FILE.npz")
+                             "--data FILE.npz")
         source = DIGITS_IMAGES
     pixels = preprocessing(arguments, arguments.model)
     images = load_images(source, pixels, limit=arguments.limit)

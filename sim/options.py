@@ -29,15 +29,15 @@ def add_options(parser: argparse.ArgumentParser, *, images: str) -> None:
 
     images : the option that images are given by, for the help.
     """
-    parser.add_argument("--calibration", metavar="DATA",
+    parser.add_argument("--calibrate", metavar="DATA",
                         help="images a float network is quantised on "
                         f"(default: the first {CALIBRATION_IMAGES} of {images})")
-    parser.add_argument("--calibrate", type=int, default=CALIBRATION_IMAGES, metavar="N",
+    parser.add_argument("--calibrate-limit", type=int, default=CALIBRATION_IMAGES, metavar="N",
                         help=f"calibration images (default {CALIBRATION_IMAGES})")
     add_calibrator_option(parser)
     parser.add_argument("--ranges", type=Path, metavar="FILE",
                         help="JSON of trained activation scales and zero points of a float network "
-                        "(default: measured on --calibration)")
+                        "(default: measured on --calibrate)")
     parser.add_argument("--symmetric", action="store_true",
                         help="activations of a float network as int8 with zero point 0, as signed "
                         "multipliers need (default: uint8)")
@@ -80,7 +80,7 @@ def check_counts(arguments: argparse.Namespace, *names: str) -> None:
     for name in names:
         count = getattr(arguments, name)
         if count is not None and count < 1:
-            raise InputError(f"--{name} must be at least 1, not {count}")
+            raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {count}")
 
 
 def preprocessing(arguments: argparse.Namespace, model: Path) -> Preprocessing:
@@ -104,13 +104,13 @@ def preprocessing(arguments: argparse.Namespace, model: Path) -> Preprocessing:
 
 def load_network(arguments: argparse.Namespace, model: Path, source: str, pixels: Preprocessing,
                  *, check_output: OutputCheck | None = None) -> QuantNetwork:
-    """Return the network, quantised on `--calibration` or else on `source`.
+    """Return the network, quantised on `--calibrate` or else on `source`.
 
     check_output : see `QuantNetwork.load`.
     """
-    if arguments.calibrate < 1:
-        raise InputError(f"--calibrate must be at least 1, not {arguments.calibrate}")
-    images = load_images(arguments.calibration or source, pixels, limit=arguments.calibrate)
+    if arguments.calibrate_limit < 1:
+        raise InputError(f"--calibrate-limit must be at least 1, not {arguments.calibrate_limit}")
+    images = load_images(arguments.calibrate or source, pixels, limit=arguments.calibrate_limit)
     start(f"reading {model}", quiet=getattr(arguments, "json", False))
     from sim.network.quant_network import QuantNetwork, any_output
 

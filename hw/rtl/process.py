@@ -59,7 +59,7 @@ def emit_pes(multipliers: Sequence[Multiplier], psum_width: int,
         for multiplier, path in zip(multipliers, paths, strict=True):
             files.save(multiplier, path)
         with _running("PEs", "--psum-width", str(psum_width), "--pe-form", dataflow.form,
-                      "--pes", name, *map(str, paths)) as wait:
+                      "--pe-files", name, *map(str, paths)) as wait:
             wait()
         return [path.with_suffix(".v").read_text() for path in paths]
 

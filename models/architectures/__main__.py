@@ -20,7 +20,7 @@ def _parser() -> argparse.ArgumentParser:
         prog=program("models.architectures"),
         description="A well-known architecture with seeded random weights, as float ONNX.")
     parser.add_argument("name", metavar="NAME", help=", ".join(ARCHITECTURES))
-    parser.add_argument("--weights", type=int, default=0, metavar="SEED",
+    parser.add_argument("--seed", type=int, default=0, metavar="SEED",
                         help="of the random weights (default 0)")
     parser.add_argument("--image", type=int, metavar="PIXELS",
                         help="height and width, a multiple of 32 (default: the native size)")
@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Command line of the module."""
     arguments = _parser().parse_args()
-    model = build(arguments.name, weights=arguments.weights, image=arguments.image,
+    model = build(arguments.name, weights=arguments.seed, image=arguments.image,
                   classes=arguments.classes, width=arguments.width)
     write_bytes(arguments.output, model.SerializeToString())
     print(f"{arguments.name}: {len(model.graph.node)} operators, {model.ByteSize() / 1e6:.1f} MB, "

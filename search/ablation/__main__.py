@@ -1,8 +1,8 @@
 """Command line: what each step of compensation is worth, one multiplier in all layers.
 
-`python -m search.ablation MODEL.onnx --data DATA --calibration DATA --multipliers NAME,...`
+`python -m search.ablation MODEL.onnx --data DATA --calibrate DATA --multipliers NAME,...`
 
-Steps are fitted on images of `--calibration`; those of `--data` are looked at to report alone.
+Steps are fitted on images of `--calibrate`; those of `--data` are looked at to report alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--exact", nargs="+", default=[], metavar="LAYER",
                         help="layers that stay exact, such as the first and the last")
     parser.add_argument("--fit", type=int, default=128, metavar="N",
-                        help="images of --calibration to fit on, every fourth of them held out "
+                        help="images of --calibrate to fit on, every fourth of them held out "
                         "(default %(default)s)")
     parser.add_argument("--limit", type=int, metavar="N",
                         help="first N images of --data (default: all)")

@@ -148,17 +148,17 @@ def _alone(calibration: Calibration, tables: Mapping[str, Table], multiplier: Mu
 
 def run(arguments: argparse.Namespace) -> list[Step]:
     """Return the steps of every multiplier that the options name, and how they were made."""
-    if arguments.calibration in (None, arguments.data):
-        raise InputError("--calibration must name images to fit on, other than those of --data")
+    if arguments.calibrate in (None, arguments.data):
+        raise InputError("--calibrate must name images to fit on, other than those of --data")
     if arguments.ranges_damage is not None and not arguments.ranges_damage > 0:
         raise InputError(f"--ranges-damage must be above 0, not {arguments.ranges_damage:g}")
-    check_counts(arguments, "limit", "calibrate", "fit")
+    check_counts(arguments, "limit", "calibrate_limit", "fit")
     multipliers = [resolve(name) for name in arguments.multipliers.split(",")]
     pixels = preprocessing(arguments, arguments.model)
     data = load_data(arguments.data, pixels, limit=arguments.limit)
     network = load_network(arguments, arguments.model, arguments.data, pixels, check_output=(
         class_scores_check(arguments.model, [(arguments.data, data.labels)])))
-    fitted: Images = load_images(arguments.calibration, pixels, limit=arguments.fit)
+    fitted: Images = load_images(arguments.calibrate, pixels, limit=arguments.fit)
     layers = [layer.name for layer in network.layers if layer.name not in arguments.exact]
     problem = costs(network, fitted, get(EXACT), {})
     judge = Judge(images=data.images, labels=data.labels, calibrating=fitted,

@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
                                "fresh images; one that was interrupted goes on")
     more.add_argument("run", type=Path, metavar="RUN",
                       help="folder of python -m search.run --looks N")
-    more.add_argument("--images", required=True, metavar="DATA", help="images that neither the run "
+    more.add_argument("--data", required=True, metavar="DATA", help="images that neither the run "
                       f"nor an earlier look of it used: {DATA_HELP}")
     more.add_argument("--limit", type=int, metavar="N", help="first N of the images")
     add_memory_option(more)

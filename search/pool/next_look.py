@@ -46,11 +46,11 @@ def continue_run(options: argparse.Namespace) -> None:
     number, due = _next(run, looks, begun(run))
     name = f"{run.name}, look {number}"
     before = [one for one in ledger.own_looks(run) if one.run != name]
-    images, keys = unseen(options.images, {run: before}, limit=options.limit,
+    images, keys = unseen(options.data, {run: before}, limit=options.limit,
                           labelled=looks.parts != [AGREEMENT])
     data = kept_images(images)
     network = QuantNetwork.load(run / NETWORK, check_output=class_scores_check(
-        run / NETWORK, [(options.images, data.labels)] * (looks.parts != [AGREEMENT])))
+        run / NETWORK, [(options.data, data.labels)] * (looks.parts != [AGREEMENT])))
     look = begin(run, number, pool_digest(keys), len(keys))
     own = ledger.images_of([keys])
     ledger.write(run, ledger.Look(run=name, images=own, chosen_on=own[:0]), before)

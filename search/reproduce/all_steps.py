@@ -81,8 +81,9 @@ def _files(network: Network) -> tuple[str, str]:
 
 def _evaluate(network: Network, *arguments: str) -> tuple[str, ...]:
     images = network.images
-    return ("sim.evaluate", network.model, "--data", images.judged, "--calibration",
-            images.calibrate, "--calibrate", str(images.calibration_images), *arguments, "--json")
+    return ("sim.evaluate", network.model, "--data", images.judged, "--calibrate",
+            images.calibrate, "--calibrate-limit", str(images.calibration_images), *arguments,
+            "--json")
 
 
 def _accuracies(network: Network) -> Iterator[Step]:
@@ -144,7 +145,7 @@ def _search(network: Network, variant: str, budget: int) -> Iterator[Step]:
     folder, ranges = f"runs/{run}", network.ranges_option
     yield Step(
         name=f"search/{network.name}/{variant}", about={"kind": "search", **about},
-        command=("search.run", "--model", network.model, *ranges, "--calibrate", images.calibrate,
+        command=("search.run", "--network", network.model, *ranges, "--calibrate", images.calibrate,
                  "--search", images.search, "--certify", images.certify, *VARIANTS[variant],
                  "--budget", str(budget), "--seed", str(SEED), "--name", run),
         inputs=(*_files(network), *ranges[1:], images.calibrate, images.search, images.certify),
@@ -160,8 +161,8 @@ def _layers(network: Network) -> Step:
     ranges = network.ranges_option
     return Step(
         name=f"layers/{network.name}", about={"kind": "layers", "network": network.name},
-        command=("sim.layer_streams", network.model, "--data", images.calibrate, "--calibrate",
-                 str(images.calibration_images), *ranges, "-o", output),
+        command=("sim.layer_streams", network.model, "--data", images.calibrate,
+                 "--calibrate-limit", str(images.calibration_images), *ranges, "-o", output),
         inputs=(*_files(network), *ranges[1:], images.calibrate), outputs=(output,))
 
 

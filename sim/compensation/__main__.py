@@ -1,6 +1,6 @@
 """Command line: fit compensations and compare their accuracy.
 
-`python -m sim.compensation MODEL.onnx --data DATA --calibration DATA
+`python -m sim.compensation MODEL.onnx --data DATA --calibrate DATA
 (--multiplier NAME | --mapping FILE | --table FILE) [--kind KIND ...] [-o FILE]`
 """
 
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
                         choices=list(KINDS),
                         help=f"kinds to fit: {', '.join(KINDS)} (default: all)")
     parser.add_argument("--fit", type=int, default=FIT_IMAGES, metavar="N",
-                        help="images of --calibration to fit on, every fourth of them held out "
+                        help="images of --calibrate to fit on, every fourth of them held out "
                         f"(default {FIT_IMAGES})")
     parser.add_argument("--uniform", action="store_true",
                         help="weight maps take all activations alike, as ALWANN does (default: as "
@@ -65,12 +65,12 @@ def best(found: Sequence[Compensation]) -> Compensation:
 def main() -> int:
     """Command line of the module."""
     arguments = _parser().parse_args()
-    if arguments.calibration is None:
-        raise InputError("--calibration must name images to fit on, other than those of --data")
-    if arguments.calibration == arguments.data:
-        raise InputError("--calibration must not be the images of --data: "
+    if arguments.calibrate is None:
+        raise InputError("--calibrate must name images to fit on, other than those of --data")
+    if arguments.calibrate == arguments.data:
+        raise InputError("--calibrate must not be the images of --data: "
                          "what is fitted is judged on others")
-    check_counts(arguments, "limit", "calibrate", "fit")
+    check_counts(arguments, "limit", "calibrate_limit", "fit")
     check_choice(arguments)
     pixels = preprocessing(arguments, arguments.model)
     data = load_data(arguments.data, pixels, limit=arguments.limit)
@@ -80,7 +80,7 @@ def main() -> int:
     from sim.compensation.divergence import logit_divergence
 
     tables = chosen_tables(arguments, network)
-    images = load_images(arguments.calibration, pixels, limit=arguments.fit)
+    images = load_images(arguments.calibrate, pixels, limit=arguments.fit)
     quiet = arguments.json
     calibration = Calibration(network, images, quiet=quiet)
     found = [calibration.fit(tables, kind, measured=not arguments.uniform, quiet=quiet)
@@ -105,7 +105,7 @@ def main() -> int:
             if one.kept else plain
         rows.append(row(one.kind, logits, one))
     result = {"model": str(arguments.model), "data": arguments.data, "n": n,
-              "calibrator": network.calibrator, "calibration": arguments.calibration,
+              "calibrator": network.calibrator, "calibration": arguments.calibrate,
               "fitted_images": chosen.fitted_images,
               "held_out_images": chosen.held_out_images, "kinds": rows, "best": chosen.kind,
               "doubt": doubted,

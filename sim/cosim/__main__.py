@@ -1,6 +1,6 @@
 """Command line: a network on the RTL that this project emits for it, image by image.
 
-`python -m sim.cosim [DESIGN.json] [--network MODEL.onnx] [--data DATA] [--images N]`
+`python -m sim.cosim [DESIGN.json] [--network MODEL.onnx] [--data DATA] [--limit N]`
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="network (default: the embedded one)")
     parser.add_argument("--data", metavar="DATA",
                         help=f"{DATA_HELP} (default: {DIGITS_DATA}, for the embedded network)")
-    parser.add_argument("--images", type=int, default=100, metavar="N",
+    parser.add_argument("--limit", type=int, default=100, metavar="N",
                         help="first N images (default %(default)s)")
     parser.add_argument("--batch", type=int, default=25, metavar="N",
                         help="images per pass of the program (default %(default)s)")
@@ -106,7 +106,7 @@ def _design(arguments: argparse.Namespace, network: Any) -> Design:
 def main() -> int:
     """Command line of the module."""
     arguments = _parser().parse_args()
-    for name in ("images", "batch"):
+    for name in ("limit", "batch"):
         if getattr(arguments, name) < 1:
             raise InputError(f"--{name} must be at least 1, not {getattr(arguments, name)}")
     if arguments.batch > MAX_BATCH:
@@ -121,9 +121,9 @@ def main() -> int:
         if arguments.network != DIGITS:
             raise InputError(f"{arguments.network}: a network of your own must come with --data")
         arguments.data = DIGITS_DATA
-        arguments.calibration = arguments.calibration or DIGITS_CALIBRATION
+        arguments.calibrate = arguments.calibrate or DIGITS_CALIBRATION
     pixels = preprocessing(arguments, arguments.network)
-    data = load_data(arguments.data, pixels, limit=arguments.images)
+    data = load_data(arguments.data, pixels, limit=arguments.limit)
     network = load_network(arguments, arguments.network, arguments.data, pixels)
     from sim.cosim.network import NetworkOnRtl
 

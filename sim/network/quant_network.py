@@ -399,7 +399,7 @@ def _quantised(path: Path, model: onnx.ModelProto, calibration: Images | None,
         raise InputError(f"{path}: activations must be symmetric or of {ranges}, not both")
     if calibration is None:
         raise InputError(f"{path}: a float network must come with calibration images "
-                         "(--calibration)")
+                         "(--calibrate)")
     known = None if ranges is None else load_ranges(ranges)
     try:
         found = quantise(model, calibration, known, calibrator=calibrator, symmetric=symmetric)

@@ -14,8 +14,8 @@ from hw.common.errors import InputError
 from hw.rtl.verilog import __main__ as verilog
 from tests.command import run_main
 
-EVOLVE = (hw.multipliers.__main__.main, "evolve", "--start", "mul8u_trunc_c4", "--limit", "MAE=1",
-          "--name")
+EVOLVE = (hw.multipliers.__main__.main, "evolve", "--start", "mul8u_trunc_c4", "--max-error",
+          "MAE=1", "--name")
 OPERANDS = (sim.operands.main, "-o", "new")
 COMPILE = (hw.compile.main, "design.json", "net.onnx")
 
@@ -61,7 +61,7 @@ def test_absurd_option_is_refused(monkeypatch, tmp_path, command, options, messa
 
 @pytest.mark.parametrize(("main", "options", "message"), [
     (verilog.main, ("-o", "file"), "file: output must be a folder, not a file"),
-    (verilog.main, ("--pes", "file"), "file: output must be a folder, not a file"),
+    (verilog.main, ("--pe-files", "file"), "file: output must be a folder, not a file"),
     (verilog.main, ("--act-rows", "1000000000"), "Accelerator act_rows must be an integer"),
     (hw.rtl.boards.__main__.main, ("check", "ulx3s", "--port", "file", "--timeout", "nan"),
      "--timeout must be above 0, not nan"),

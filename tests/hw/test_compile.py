@@ -13,7 +13,7 @@ from hw.machine.compiler import Program, routes
 from tests.circuits import small_design
 
 DIGITS = Path(__file__).parents[2] / "models" / "zoo" / "digits.onnx"
-CALIBRATION = ("--calibration", "digits:calibrate")
+CALIBRATION = ("--calibrate", "digits:calibrate")
 
 
 def run(*arguments, cwd):
@@ -45,7 +45,7 @@ def test_program_holds_the_mapped_layers_with_their_routes(design, tmp_path):
     ({}, CALIBRATION, r"error: .*design\.json: design must map layers of .*, but maps none"),
     ({"stemm": 0}, CALIBRATION, r"error: .*design\.json: Unknown layer 'stemm'; did you mean"),
     ({"stem": 0}, (), r"error: .*digits\.onnx: a float network must come with calibration images "
-     r"\(--calibration\)"),
+     r"\(--calibrate\)"),
     ({"stem": 0}, (*CALIBRATION, "--batch", 0), r"error: --batch must be 1 to 65536, not 0"),
 ])
 def test_bad_input_is_one_line_and_leaves_no_file(design, tmp_path, mapping, options, message):

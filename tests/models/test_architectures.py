@@ -99,7 +99,7 @@ def test_impossible_networks_are_refused(options, message):
 def test_command_line_writes_what_build_returns(tmp_path):
     target = tmp_path / "net.onnx"
     command = [sys.executable, "-m", "models.architectures", "resnet8", "--classes", "7",
-               "--weights", "3", "-o", str(target)]
+               "--seed", "3", "-o", str(target)]
     done = subprocess.run(command, text=True, capture_output=True, check=True)
     assert done.stdout == f"resnet8: 23 operators, 0.3 MB, in {target}\n"
     assert target.read_bytes() == build("resnet8", classes=7, weights=3).SerializeToString()

@@ -18,7 +18,7 @@ from sim.network.quant_network import QuantNetwork
 from tests.command import run_main
 
 NAME = "mul8u_truncvc_c11"
-DATA = ("--data", "digits:search", "--limit", 80, "--calibration", "digits:calibrate")
+DATA = ("--data", "digits:search", "--limit", 80, "--calibrate", "digits:calibrate")
 
 
 def test_steps_are_those_of_the_library(monkeypatch, capsys):
@@ -69,7 +69,7 @@ def test_no_range_changes_where_no_damage_is_allowed():
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (("--ranges-damage", 0), r"--ranges-damage must be above 0, not 0"),
-    (("--calibration", "digits:search"), r"--calibration must name images to fit on"),
+    (("--calibrate", "digits:search"), r"--calibrate must name images to fit on"),
     (("--fit", 0), r"--fit must be at least 1, not 0"), (("--fit", 3), r"at least 4 .*, not 3"),
     (("--multipliers", "mul8u_truncvc_c99"), r"Unknown multiplier 'mul8u_truncvc_c99'")])
 def test_bad_input_is_refused(monkeypatch, arguments, message):

@@ -189,7 +189,7 @@ def test_a_dry_run_tells_of_every_network(folder, result, monkeypatch, tmp_path,
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("option", ["--model", "--data", "--search"])
+@pytest.mark.parametrize("option", ["--network", "--data", "--search"])
 def test_a_workload_names_its_networks_itself(folder, monkeypatch, tmp_path, option):
     with pytest.raises(InputError, match=rf"^--workload must not be combined with {option}$"):
         start(monkeypatch, "--workload", folder / "nets.json", option, "digits:search",

@@ -145,7 +145,7 @@ def test_nothing_that_any_method_measured_and_that_is_certified_is_cheaper(resul
 
 
 def test_energies_add_up(result):
-    exact = sum(row["mul8u_exact"] for row in result.layer_energy_pj.values())
+    exact = 1000 * result.baseline.energy_nj["array"]
     for method in result.methods:
         for candidate in method.history:
             dynamic = sum(result.layer_energy_pj[layer][name]
@@ -247,7 +247,7 @@ def _npz(path, **changes):
     return path
 
 
-TINY = ("--model", DEFAULT_MODEL, "--multipliers", "mul8u_trunc_c9", "--rows", "4", "--cols", "4",
+TINY = ("--network", DEFAULT_MODEL, "--multipliers", "mul8u_trunc_c9", "--rows", "4", "--cols", "4",
         "--budget", "15", "--compare", "none", "--json")
 
 
@@ -322,7 +322,7 @@ def test_a_run_with_looks_fixes_them_first_and_goes_on_with_fresh_images(
     assert counts_of(first) == {number: [Counts.of(one) for one in judged.certificates]
                                 for number, judged in enumerate(result.judged)}
     assert not any(one.certified for one in result.judged)
-    assert run_main(pool.main, monkeypatch, "continue", folder, "--images", "digits:train",
+    assert run_main(pool.main, monkeypatch, "continue", folder, "--data", "digits:train",
                     "--limit", "100") == 0
     assert f"of {result.certificate.n + 100} images" in capsys.readouterr().out
 
@@ -374,7 +374,7 @@ def test_images_too_many_to_keep_are_read_whenever_they_are_needed(monkeypatch, 
     found = {}
     for name, limit in (("kept", 2**30), ("unread", 0)):
         monkeypatch.setattr("sim.data.images.WHOLE_BYTES", limit)
-        assert start(monkeypatch, "--model", DEFAULT_MODEL, "--data", data, "--limit", "200",
+        assert start(monkeypatch, "--network", DEFAULT_MODEL, "--data", data, "--limit", "200",
                      "--multipliers", "mul8u_trunc_c9", "--rows", "4", "--cols", "4", "--budget",
                      "10", "--compare", "none", "--output", tmp_path, "--name", name,
                      "--json") == 0
@@ -390,7 +390,7 @@ def test_images_too_many_to_keep_are_read_whenever_they_are_needed(monkeypatch, 
 def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, tmp_path, capsys):
     _images, labels = load_digits_split("search")
     data = _npz(tmp_path / "d.npz", y=(labels + 1) % 10)
-    assert start(monkeypatch, "--model", DEFAULT_MODEL, "--data", data, "--limit", "200",
+    assert start(monkeypatch, "--network", DEFAULT_MODEL, "--data", data, "--limit", "200",
                  "--multipliers", "mul8u_trunc_c9", "--rows", "4", "--cols", "4", "--budget", "10",
                  "--compare", "none", "--output", tmp_path, "--name", "run", "--json",
                  "--calibrator", "mse") == 0
@@ -469,7 +469,7 @@ def test_labels_of_another_network_are_doubted_and_certify_nothing(monkeypatch, 
     (["--ranges", "pyproject.toml"], r"^pyproject\.toml: not valid JSON"),
     (["--ranges", "r.json", "--workload", "w.json"],
      r"^--workload must not be combined with --ranges$"),
-    (["--model", "README.md"], r"images must be given for a network of your own"),
+    (["--network", "README.md"], r"images must be given for a network of your own"),
 ])
 @pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["run", "dry-run"])
 def test_bad_options_are_one_line_and_leave_nothing(monkeypatch, tmp_path, arguments, message,

@@ -59,7 +59,7 @@ def small(tmp_path):
 
 
 def test_the_network_runs_on_dense_pes_value_for_value_and_cycle_for_cycle(cosim, small):
-    status, found = cosim(*small, "--images", 1)
+    status, found = cosim(*small, "--limit", 1)
     assert status == 0
     assert found["pe"] == "4x4"
     assert found["equal"]
@@ -78,7 +78,7 @@ def test_the_network_runs_on_every_form(cosim, form, tmp_path):
     Design(name="form", multipliers={name: get(name) for name in names},
            bank=replace(PRESET, arrays=names, form=form),
            mapping={layer: index % len(names) for index, layer in enumerate(LAYERS)}).save(path)
-    status, found = cosim(path, "--images", 4, "--batch", 2)
+    status, found = cosim(path, "--limit", 4, "--batch", 2)
     assert status == 0
     assert found["pe"] == form
     assert all(run["differing"] == run["late"] == 0 for run in found["layers"])
@@ -88,6 +88,6 @@ def test_the_network_runs_on_every_form(cosim, form, tmp_path):
 def test_another_form_is_noticed_by_its_cycles(cosim, small, tmp_path):
     plain = Design.load(small[0]).with_pes("1x1")
     write_folder(tmp_path / "rtl", emit_design(plain, config=AcceleratorConfig()))
-    status, found = cosim(*small, "--rtl", tmp_path / "rtl", "--images", 1)
+    status, found = cosim(*small, "--rtl", tmp_path / "rtl", "--limit", 1)
     assert status == 1
     assert any(run["late"] for run in found["layers"])

@@ -26,7 +26,7 @@ run = partial(run_main, evaluate.main)
 
 def figures(monkeypatch, capsys, *arguments):
     assert run(monkeypatch, DIGITS, "--data", "digits:search", "--limit", 80, "--json",
-               "--calibration", "digits:calibrate", *arguments) == 0
+               "--calibrate", "digits:calibrate", *arguments) == 0
     return json.loads(capsys.readouterr().out)
 
 
@@ -125,7 +125,7 @@ NAMED = ("--multiplier", "mul8u_trunc_c6")
     (("--mode", "lowrank", "--rank", 3, "--device", "torch-cpu", *NAMED),
      "^Mode lowrank must run on device cpu, not 'torch-cpu'$"),
     (("--limit", 0), "^--limit must be at least 1, not 0$"),
-    (("--calibrate", -2), "^--calibrate must be at least 1, not -2$"),
+    (("--calibrate-limit", -2), "^--calibrate-limit must be at least 1, not -2$"),
     (("--multiplier", "mul8u_exat"), "^Unknown multiplier 'mul8u_exat'; did you mean"),
     (("--device", "gpu"), "^Device must be cpu, torch-cpu, cuda or cuda:N, not 'gpu'$"),
 ])
@@ -149,6 +149,7 @@ def test_images_that_are_too_many_to_keep_are_read_batch_by_batch(monkeypatch, c
     lengths, read = [], Images.read
     monkeypatch.setattr("sim.data.images.WHOLE_BYTES", 0)
     monkeypatch.setattr("sim.network.quant_network.MAX_BATCH", 25)
+    monkeypatch.setattr("sim.network.onnx.float_run.BATCH", 25)
     monkeypatch.setattr(Images, "read", lambda self, *arguments, **options: lengths.append(
         len(self)) or read(self, *arguments, **options))
     unread = figures(monkeypatch, capsys, *arguments)
@@ -182,7 +183,7 @@ def test_images_that_the_network_does_not_take_are_refused_before_quantising(
     np.savez(tmp_path / "d.npz", x=np.zeros((4, *shape), np.uint8), y=Y)
     monkeypatch.setattr("sim.network.quant_network.quantise", None)
     for given in (["--data", tmp_path / "d.npz"],
-                  ["--data", "digits:search", "--calibration", tmp_path / "d.npz"]):
+                  ["--data", "digits:search", "--calibrate", tmp_path / "d.npz"]):
         with pytest.raises(InputError, match=r"d\.npz: images must have shape \[1, 8, 8\], which "
                                              rf"the network takes, not \[.*\]; {remedy} \("):
             run(monkeypatch, DIGITS, *given)

@@ -31,7 +31,7 @@ def test_command_writes_the_same_bytes_twice(tmp_path):
     for name in ("a.npz", "b.npz"):
         process = subprocess.run(
             [sys.executable, "-m", "sim.layer_streams", str(DIGITS), "--data", "digits:calibrate",
-             "--images", "2", "-o", str(tmp_path / name)], capture_output=True, text=True,
+             "--limit", "2", "-o", str(tmp_path / name)], capture_output=True, text=True,
             check=False)
         assert process.returncode == 0, process.stderr
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
@@ -41,7 +41,7 @@ def test_command_writes_the_same_bytes_twice(tmp_path):
 def test_no_images_are_refused(tmp_path):
     process = subprocess.run(
         [sys.executable, "-m", "sim.layer_streams", str(DIGITS), "--data", "digits:calibrate",
-         "--images", "0", "-o", str(tmp_path / "a.npz")], capture_output=True, text=True,
+         "--limit", "0", "-o", str(tmp_path / "a.npz")], capture_output=True, text=True,
         check=False)
     assert process.returncode == 2
-    assert process.stderr == "error: --images must be at least 1, not 0\n"
+    assert process.stderr == "error: --limit must be at least 1, not 0\n"

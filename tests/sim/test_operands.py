@@ -178,7 +178,7 @@ def test_the_embedded_network_needs_no_arguments(monkeypatch, capsys, tmp_path):
 def test_a_users_network_and_images_without_labels(monkeypatch, capsys, tmp_path):
     network, images = build(tmp_path, "depthwise")
     np.savez(tmp_path / "x.npz", x=images)
-    assert run(monkeypatch, tmp_path / "depthwise.onnx", "--images", tmp_path / "x.npz", "--seed",
+    assert run(monkeypatch, tmp_path / "depthwise.onnx", "--data", tmp_path / "x.npz", "--seed",
                5, "--beats", 100, "-o", tmp_path / "o", "--json") == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out) == json.loads((tmp_path / "o" / "operands.json").read_text())
@@ -196,14 +196,14 @@ X = np.zeros((4, 1, 8, 8), np.float32)
     (["--limit", 0, "-o", "o"], "--limit must be at least 1, not 0"),
     (["-o", "x.npz"], "x.npz: output must be a folder, not a file"),
     (["mine.onnx", "-o", "o"],
-     "mine.onnx: images must be given for a network of your own: --images FILE.npz"),
-    (["--images", "digits:serch", "-o", "o"],
+     "mine.onnx: images must be given for a network of your own: --data FILE.npz"),
+    (["--data", "digits:serch", "-o", "o"],
      "Unknown digits split 'serch'; did you mean 'search'?"),
-    (["--images", "y.npz", "-o", "o"], "y.npz: images must be an .npz file with array x"),
-    (["--images", "none.npz", "-o", "o"], "none.npz: No such file or directory"),
-    (["--images", "x.npz", "--calibration", "y.npz", "-o", "o"],
+    (["--data", "y.npz", "-o", "o"], "y.npz: images must be an .npz file with array x"),
+    (["--data", "none.npz", "-o", "o"], "none.npz: No such file or directory"),
+    (["--data", "x.npz", "--calibrate", "y.npz", "-o", "o"],
      "y.npz: images must be an .npz file with array x"),
-    (["--images", "x.npz", "-o", "x.npz/o"], "x.npz"),
+    (["--data", "x.npz", "-o", "x.npz/o"], "x.npz"),
 ])
 def test_bad_input_is_one_line_and_nothing_is_written(monkeypatch, capsys, tmp_path, arguments,
                                                       message):

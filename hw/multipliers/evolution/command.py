@@ -70,7 +70,8 @@ def _limits(texts: list[str]) -> Limits:
             equals = ""
         if not equals or name.strip().lower() not in Limits.__dataclass_fields__:
             known = ", ".join(field.upper() for field in Limits.__dataclass_fields__)
-            raise InputError(f"--limit must be one of {known}, then = and percent, not {text!r}")
+            raise InputError(f"--max-error must be one of {known}, then = and percent, "
+                             f"not {text!r}")
     return Limits(**given)
 
 
@@ -91,7 +92,7 @@ def _evolve(arguments: argparse.Namespace, mapped: MappedEnergies) -> None:
     schedule = Schedule(mutants=arguments.mutants, temperature=arguments.temperature,
                         price=arguments.price, spare=arguments.spare)
     seeds = sorted(set(arguments.seeds))
-    settings = Settings(start=arguments.start, limits=_limits(arguments.limit),
+    settings = Settings(start=arguments.start, limits=_limits(arguments.max_error),
                         errors=arguments.errors, energy=arguments.energy,
                         keep_zero=not arguments.lose_zero, schedule=schedule, seed=seeds[0])
     if settings.start == AUTO:

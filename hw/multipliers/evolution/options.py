@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", default=AUTO, metavar="NAME",
                         help="circuit to start from: catalogue entry, multiplier file, or auto, "
                              "the cheapest family circuit within the limits (default auto)")
-    parser.add_argument("--limit", action="append", default=[], metavar="ERROR=PERCENT",
+    parser.add_argument("--max-error", action="append", default=[], metavar="ERROR=PERCENT",
                         help="largest error allowed, as often as wanted: MAE, WCE, RMSE and BIAS "
                              "in percent of 65535, MRE of the exact product, EP of the pairs")
     stream = f"{', '.join(BUILT_IN)}, or an .npz file with act, next_act and weight"

@@ -71,7 +71,7 @@ def add_commands(commands: Commands) -> None:
     layers.add_argument("--network", type=Path, metavar="MODEL.onnx",
                         help="network, with --data; runs python -m sim.layer_streams")
     chip.add_argument("--data", metavar="DATA", help="images of --network")
-    chip.add_argument("--preset", default=DEFAULT_PRESET.name, metavar="NAME",
+    chip.add_argument("--chip", default=DEFAULT_PRESET.name, metavar="NAME",
                       help=f"what surrounds the arrays: {', '.join(PRESETS)} "
                       "(default: %(default)s)")
     chip.add_argument("--sizes", nargs="+", type=int, metavar="N",
@@ -179,7 +179,7 @@ def run_chip(options: argparse.Namespace, *,
     """
     from hw.ppa.chip.report import compare, resized, table, to_csv, to_dict
 
-    preset, design = get_preset(options.preset), Design.load(options.design)
+    preset, design = get_preset(options.chip), Design.load(options.design)
     sizes = options.sizes or [None]
     for size in sizes:
         if size is not None and not 1 <= size <= 256:

@@ -57,14 +57,14 @@ def _parser() -> argparse.ArgumentParser:
                         help="print modules `pe` and `multiplier` of a catalogue entry or file")
     single.add_argument("--multiplier", metavar="NAME",
                         help="print module `multiplier` of a catalogue entry or file (.json)")
-    single.add_argument("--pes", nargs="+", metavar=("DIR", "NAME"),
+    single.add_argument("--pe-files", nargs="+", metavar=("DIR", "NAME"),
                         help="write what --pe prints to DIR/NAME.v, DIR/FILE.v for FILE.json "
                         "(default: all entries)")
     parser.add_argument("--psum-width", type=int, default=PSUM_WIDTH, metavar="BITS",
-                        help="partial-sum bits of --pe and --pes (default: %(default)s)")
+                        help="partial-sum bits of --pe and --pe-files (default: %(default)s)")
     parser.add_argument("--pe-form", metavar="TxO",
                         help=f"terms x outputs of PEs, one of {', '.join(FORMS)} (default: what "
-                        f"the design says; {PLAIN.form} for --pe and --pes)")
+                        f"the design says; {PLAIN.form} for --pe and --pe-files)")
     parser.add_argument("--clock-gating", default=ClockGate.CELL.value,
                         choices=[gate.value for gate in ClockGate],
                         help="cell: an integrated clock gate (module `clock_gate`) at the root of "
@@ -87,8 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.design and (options.pe or options.multiplier or options.pes):
-        parser.error("DESIGN.json cannot be combined with --pe, --multiplier or --pes")
+    if options.design and (options.pe or options.multiplier or options.pe_files):
+        parser.error("DESIGN.json cannot be combined with --pe, --multiplier or --pe-files")
     if not 0 < options.clock_ps < float("inf"):
         raise InputError(f"--clock-ps must be above 0, not {options.clock_ps:g}")
     if not 1 <= options.psum_width <= 32:
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise InputError("--prefix must start with a letter and hold only letters, digits and _, "
                          f"not {options.prefix!r}")
     if not (options.pe or options.multiplier):
-        check_output(Path(options.pes[0]) if options.pes else options.output, folder=True)
+        check_output(Path(options.pe_files[0]) if options.pe_files else options.output, folder=True)
     from hw.rtl.verilog.emission import (
         emit_design,
         emit_multiplier,
@@ -113,8 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                                  form, clock_gate))
     elif options.multiplier:
         sys.stdout.write(emit_multiplier(resolve(options.multiplier)))
-    elif options.pes:
-        folder, named = Path(options.pes[0]), options.pes[1:] or names()
+    elif options.pe_files:
+        folder, named = Path(options.pe_files[0]), options.pe_files[1:] or names()
         files: dict[str, str] = {}
         with task("Verilog of PEs", len(named)) as progress:
             for start in range(0, len(named), BATCH):

@@ -247,7 +247,7 @@ def test_broken_library_is_one_line_and_leaves_nothing(tmp_path):
      "error: --size must be 16 for the reference streams; name --layer-stats"),
     (("report", "mul8u_exact", "--layer-stats", "absent.npz"),
      "error: absent.npz: No such file or directory"),
-    (("chip", "absent.json", "--layer-stats", "x", "--preset", "7"),
+    (("chip", "absent.json", "--layer-stats", "x", "--chip", "7"),
      "error: Unknown chip preset '7'; did you mean '7nm'?"),
     (("report", "absent.json"), "error: absent.json: No such file or directory"),
     (("multiplier", "mul8u_exact", "--clock-mhz", "0"),

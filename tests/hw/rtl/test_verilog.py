@@ -255,7 +255,8 @@ def test_preset_and_design_file_are_written(tmp_path, capsys):
 def test_pes_are_written_a_file_each(tmp_path, capsys):
     save(SKEWED, tmp_path / "own.json")
     folder = tmp_path / "pes"
-    main(["--psum-width", "20", "--pes", str(folder), "mul8s_exact", str(tmp_path / "own.json")])
+    main(["--psum-width", "20", "--pe-files", str(folder), "mul8s_exact",
+          str(tmp_path / "own.json")])
     assert {path.name: path.read_text() for path in folder.iterdir()} == {
         "mul8s_exact.v": emit_pe(get("mul8s_exact"), 20), "own.v": emit_pe(SKEWED, 20)}
     assert "2 files" in capsys.readouterr().out

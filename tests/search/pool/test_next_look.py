@@ -48,7 +48,7 @@ def fresh(tmp_path):
 
 
 def test_the_next_look_judges_all_images_at_its_own_level(folder, fresh, monkeypatch, capsys):
-    out = run(monkeypatch, capsys, "continue", folder, "--images", fresh)
+    out = run(monkeypatch, capsys, "continue", folder, "--data", fresh)
     assert "look 2 of 3: 300 fresh images, level 0.5 %" in out
     assert "of 400 images, bound" in out
     assert "at a level of 0.25 %" in out
@@ -59,11 +59,11 @@ def test_the_next_look_judges_all_images_at_its_own_level(folder, fresh, monkeyp
             ] == ["rough", "rough, look 2"]
     # The images of a look are not fresh any more.
     with pytest.raises(InputError, match=r"must be unseen, but 300 of them were calibrated"):
-        run(monkeypatch, capsys, "continue", folder, "--images", fresh)
-    out = run(monkeypatch, capsys, "continue", folder, "--images", "digits:calibrate")
+        run(monkeypatch, capsys, "continue", folder, "--data", fresh)
+    out = run(monkeypatch, capsys, "continue", folder, "--data", "digits:calibrate")
     assert "looks left: none; fresh images start a new claim" in out
     with pytest.raises(InputError, match="must have a look left, but all 3 are taken"):
-        run(monkeypatch, capsys, "continue", folder, "--images", "digits:certify")
+        run(monkeypatch, capsys, "continue", folder, "--data", "digits:certify")
 
 
 def test_an_interrupted_look_goes_on_with_its_own_images(folder, fresh, monkeypatch, capsys):
@@ -78,13 +78,13 @@ def test_an_interrupted_look_goes_on_with_its_own_images(folder, fresh, monkeypa
 
     monkeypatch.setattr(next_look, "_counts", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run(monkeypatch, capsys, "continue", folder, "--images", fresh)
+        run(monkeypatch, capsys, "continue", folder, "--data", fresh)
     before = json.loads((folder / "looks" / "2.json").read_text())
     assert len(before["counted"]) == 1
     with pytest.raises(InputError, match="look 2 must go on with the 300 images on which it began"):
-        run(monkeypatch, capsys, "continue", folder, "--images", "digits:calibrate")
+        run(monkeypatch, capsys, "continue", folder, "--data", "digits:calibrate")
     done.clear()
-    out = run(monkeypatch, capsys, "continue", folder, "--images", fresh)
+    out = run(monkeypatch, capsys, "continue", folder, "--data", fresh)
     after = json.loads((folder / "looks" / "2.json").read_text())
     assert len(done) == 1
     assert after["counted"][0] == before["counted"][0]
@@ -92,7 +92,7 @@ def test_an_interrupted_look_goes_on_with_its_own_images(folder, fresh, monkeypa
 
 
 def test_what_was_fixed_may_not_change(folder, fresh, monkeypatch, capsys):
-    words = ("continue", folder, "--images", fresh)
+    words = ("continue", folder, "--data", fresh)
     claim = folder / "looks" / "claim.json"
     content = claim.read_text()
     claim.write_text(content.replace("0.05", "0.5"))
@@ -112,11 +112,11 @@ def test_what_was_fixed_may_not_change(folder, fresh, monkeypatch, capsys):
 
 def test_images_of_the_run_are_no_fresh_ones(folder, monkeypatch, capsys):
     with pytest.raises(InputError, match="must be unseen, but 300 of them were calibrated"):
-        run(monkeypatch, capsys, "continue", folder, "--images", "digits:search")
+        run(monkeypatch, capsys, "continue", folder, "--data", "digits:search")
     assert not (folder / "looks" / "2.json").exists()
 
 
 def test_after_a_plain_failure_nothing_continues(tmp_path, fresh, monkeypatch, capsys):
     plain = run_folder(tmp_path / "plain")
     with pytest.raises(InputError, match="fresh images start a new claim"):
-        run(monkeypatch, capsys, "continue", plain, "--images", fresh)
+        run(monkeypatch, capsys, "continue", plain, "--data", fresh)

@@ -34,7 +34,7 @@ def test_images_fit_the_network_and_are_repeatable():
 
 
 def test_failure_of_the_process_is_told(monkeypatch):
-    monkeypatch.setattr(end_to_end, "quantise", lambda *_: onnx.ModelProto())
+    monkeypatch.setattr(end_to_end, "random_network", lambda _: onnx.ModelProto())
     monkeypatch.setitem(end_to_end.NETWORKS, "resnet8", 4)
     with pytest.raises(ToolError, match=r"resnet8.onnx with mul8u_exact failed: error: "):
         measure("resnet8", ["mul8u_exact"], run_network, 1, 1)

@@ -20,7 +20,7 @@ from sim.network.quant_network import QuantNetwork
 from tests.command import run_main
 
 NAME = "mul8u_optrunc_a4w2"
-DATA = ("--data", "digits:search", "--limit", 60, "--calibration", "digits:train")
+DATA = ("--data", "digits:search", "--limit", 60, "--calibrate", "digits:train")
 
 
 def run(monkeypatch, module, *arguments):
@@ -80,9 +80,9 @@ def test_all_kinds_are_compared_in_a_table(monkeypatch, capsys, tmp_path):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--data", "digits:search", "--multiplier", NAME],
-     "error: --calibration must name images to fit on, other than those of --data"),
-    (["--data", "digits:search", "--calibration", "digits:search", "--multiplier", NAME],
-     "error: --calibration must not be the images of --data"),
+     "error: --calibrate must name images to fit on, other than those of --data"),
+    (["--data", "digits:search", "--calibrate", "digits:search", "--multiplier", NAME],
+     "error: --calibrate must not be the images of --data"),
     ([*DATA, "--multiplier", NAME, "--exact", "stern"],
      "error: Unknown layer 'stern'; did you mean 'stem'?"),
     ([*DATA, "--multiplier", NAME, "--fit", 3],

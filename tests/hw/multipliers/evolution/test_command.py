@@ -33,8 +33,8 @@ def evolve(*arguments, cwd, status=0):
 
 
 def test_best_of_two_seeds_is_written_and_can_be_made_again(tmp_path):
-    done = evolve("--name", "mul8u_mine", "--limit", "mae=0.1%", "--limit", "BIAS=0.02", *SMALL,
-                  "--seeds", 2, 1, "--jobs", 2, cwd=tmp_path)
+    done = evolve("--name", "mul8u_mine", "--max-error", "mae=0.1%", "--max-error", "BIAS=0.02",
+                  *SMALL, "--seeds", 2, 1, "--jobs", 2, cwd=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mul8u_mine.json"]
     mine = files.load(tmp_path / "mul8u_mine.json")
     metrics = error_metrics(mine.table)
@@ -53,8 +53,8 @@ def test_best_of_two_seeds_is_written_and_can_be_made_again(tmp_path):
 
 
 def test_results_are_compared_as_mapped_pes(tmp_path):
-    done = evolve("--name", "m", "--limit", "mae=0.1", "--start", "mul8u_exact", "--mutants", 4000,
-                  "--jobs", 1, cwd=tmp_path)
+    done = evolve("--name", "m", "--max-error", "mae=0.1", "--start", "mul8u_exact", "--mutants",
+                  4000, "--jobs", 1, cwd=tmp_path)
     lines = done.stdout.splitlines()
     assert [line.partition(": ")[0] for line in lines[:2]] == ["start mul8u_exact", "seed_1"]
     energies = [float(re.search(r"([\d.]+) fJ per cycle of the mapped PE", line)[1])
@@ -63,7 +63,7 @@ def test_results_are_compared_as_mapped_pes(tmp_path):
 
 
 def test_a_file_that_its_settings_do_not_give_is_noticed(tmp_path):
-    evolve("--name", "m", "--limit", "mae=0.1", "--start", "mul8u_exact", *SMALL, cwd=tmp_path)
+    evolve("--name", "m", "--max-error", "mae=0.1", "--start", "mul8u_exact", *SMALL, cwd=tmp_path)
     content = json.loads((tmp_path / "m.json").read_text())
     content["parameters"]["seed"] = 5
     (tmp_path / "m.json").write_text(json.dumps(content))
@@ -73,7 +73,7 @@ def test_a_file_that_its_settings_do_not_give_is_noticed(tmp_path):
 
 
 def test_interrupted_command_goes_on_to_the_same_result(tmp_path):
-    arguments = ["--name", "m", "--limit", "mre=2", "--start", "mul8u_exact", "--no-map",
+    arguments = ["--name", "m", "--max-error", "mre=2", "--start", "mul8u_exact", "--no-map",
                  "--mutants", "300000"]
     process = subprocess.Popen([*HEEDING_INTERRUPTS, *COMMAND[1:], *arguments], cwd=tmp_path,
                                stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -102,7 +102,7 @@ def test_operands_of_a_file_weigh_errors_and_switching(tmp_path):
              next_act=stream.next_act.astype(np.int16), weight=-stream.weight.astype(np.int16))
     loaded = operands.load(tmp_path / "layer.npz")
     np.testing.assert_array_equal(loaded.weight, stream.weight)
-    done = evolve("--name", "m", "--limit", "mae=0.02", "--errors", "layer.npz", "--energy",
+    done = evolve("--name", "m", "--max-error", "mae=0.02", "--errors", "layer.npz", "--energy",
                   "layer.npz", *SMALL, cwd=tmp_path)
     assert "(layer.npz operands)" in done.stdout
     found = files.load(tmp_path / "m.json")
@@ -123,7 +123,7 @@ def test_signed_circuits_get_signed_operands(tmp_path):
 
 
 def test_signed_circuits_are_scored_by_the_proxy(tmp_path):
-    done = evolve("--name", "mul8s_mine", "--start", "mul8s_exact", "--limit", "mae=0.3",
+    done = evolve("--name", "mul8s_mine", "--start", "mul8s_exact", "--max-error", "mae=0.3",
                   "--mutants", 2000, cwd=tmp_path)
     assert "by the proxy" in done.stdout
     assert files.load(tmp_path / "mul8s_mine.json").signed
@@ -131,30 +131,32 @@ def test_signed_circuits_are_scored_by_the_proxy(tmp_path):
 
 @pytest.mark.long
 def test_seeds_are_compared_by_their_mapped_pes(tmp_path):
-    done = evolve("--name", "m", "--start", "mul8u_exact", "--limit", "mae=0.3", "--mutants",
+    done = evolve("--name", "m", "--start", "mul8u_exact", "--max-error", "mae=0.3", "--mutants",
                   20000, "--seeds", 1, 2, cwd=tmp_path)
     assert done.stdout.count("fJ per cycle of the mapped PE") == 3
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["--limit", "mae=1"], "--name must be given, for example mul8u_mine"),
+    (["--max-error", "mae=1"], "--name must be given, for example mul8u_mine"),
     (["--name", "m"], "Limits must include one of MAE, WCE, MRE, EP and RMSE"),
-    (["--name", "m", "--limit", "mad=1"], "--limit must be one of MAE, WCE, MRE, EP, RMSE, BIAS, "
-                                          "then = and percent, not 'mad=1'"),
-    (["--name", "m", "--limit", "mae"], "--limit must be one of"),
-    (["--name", "m", "--limit", "mae=low"], "--limit must be one of"),
-    (["--name", "m", "--limit", "mae=1", "-o", "m.v"], "m.v: multiplier file must end in .json"),
-    (["--name", "m", "--limit", "mae=1", "--start", "mul8u_exat"],
+    (["--name", "m", "--max-error", "mad=1"], "--max-error must be one of MAE, WCE, MRE, EP, RMSE, "
+                                              "BIAS, then = and percent, not 'mad=1'"),
+    (["--name", "m", "--max-error", "mae"], "--max-error must be one of"),
+    (["--name", "m", "--max-error", "mae=low"], "--max-error must be one of"),
+    (["--name", "m", "--max-error", "mae=1", "-o", "m.v"],
+     "m.v: multiplier file must end in .json"),
+    (["--name", "m", "--max-error", "mae=1", "--start", "mul8u_exat"],
      "Unknown multiplier 'mul8u_exat'; did you mean"),
-    (["--name", "m", "--limit", "mae=0.001", "--start", "mul8u_trunc_c6"],
+    (["--name", "m", "--max-error", "mae=0.001", "--start", "mul8u_trunc_c6"],
      "Seed circuit must keep MAE within 0.001 %, not 0.1225 %"),
-    (["--name", "m", "--limit", "mae=1", "--errors", "none.npz"], "none.npz: No such file"),
-    (["--name", "m", "--limit", "mae=1", "--errors", "text.npz"],
+    (["--name", "m", "--max-error", "mae=1", "--errors", "none.npz"], "none.npz: No such file"),
+    (["--name", "m", "--max-error", "mae=1", "--errors", "text.npz"],
      "text.npz: must be an .npz file with act, next_act and weight"),
-    (["--name", "m", "--limit", "mae=1", "--errors", "short.npz"],
+    (["--name", "m", "--max-error", "mae=1", "--errors", "short.npz"],
      "short.npz: act, next_act and weight must be equally long"),
-    (["--name", "m", "--limit", "mae=1", "--mutants", "3"], "Mutants must be at least 200, not 3"),
-    (["--name", "m", "--limit", "mae=1", "--jobs", "0"], "--jobs must be at least 1, not 0"),
+    (["--name", "m", "--max-error", "mae=1", "--mutants", "3"],
+     "Mutants must be at least 200, not 3"),
+    (["--name", "m", "--max-error", "mae=1", "--jobs", "0"], "--jobs must be at least 1, not 0"),
     (["--again", "family.json"], "family.json: multiplier 'mul8u_drum_k4' must hold"),
     (["--again", "none.json"], "none.json: No such file"),
 ])
