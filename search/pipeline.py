@@ -45,7 +45,7 @@ from search.pool.claim import pool_digest
 from search.problem.workload import SPLITS
 from search.report.outputs import Built, EmitDesign, make_design, write_outputs
 from search.report.record import Candidate, Judged, NetworkFacts, RunResult
-from search.stages.baseline import baseline, on_offer
+from search.stages.baseline import baseline, exact_form, on_offer
 from search.stages.calibrate import calibrate
 from search.stages.certify import certify
 from search.stages.charge import charge, check_budget
@@ -94,7 +94,7 @@ def prepare(options: Options, emit_pes: EmitPes, watch: Watch
     networks = quantise(options.workload, inputs, calibrator=options.calibrator,
                         symmetric=options.symmetric,
                         classes=not needs_margin(options.metric), watch=watch)
-    inputs = replace(inputs, exact_pes=exact_pes_on_offer(networks, inputs.exact_pes))
+    inputs = with_exact_array(inputs, exact_pes_on_offer(networks, inputs.exact_pes))
     check_batch([layer for one in networks for layer in one.network.layers], inputs.bank,
                 options.batch)
     charges = {method.name: charge(networks, inputs.offered_to(method.name), study=options.study,
@@ -111,6 +111,16 @@ def exact_pes_on_offer(networks: Sequence[Quantised], pes: Mapping[str, MappedPe
     for form, reason in reasons.items():
         print(f"notice: no exact array of {form} PEs is on offer: {reason}", file=sys.stderr)
     return offered
+
+
+def with_exact_array(inputs: Inputs, offered: Mapping[str, MappedPe]) -> Inputs:
+    """Return the inputs with the PE that the exact array inside the bank is made of.
+
+    offered : the forms of the exact PE that take the networks.
+    """
+    own = exact_form(offered, inputs.bank)
+    return replace(inputs, pes={**inputs.pes, EXACT: offered[own]},
+                   exact_pes={own: offered[own], **offered})
 
 
 def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
@@ -282,7 +292,7 @@ def _design(options: Options, inputs: Inputs, networks: Sequence[Quantised],
             hashes: Mapping[str, str]) -> Design:
     """Return a candidate as a design; hashes : of the networks that it is for."""
     return make_design(
-        name, candidate, inputs.multipliers, bank=inputs.bank,
+        name, candidate, inputs.multipliers, bank=inputs.bank, exact_form=inputs.exact_form,
         kept=EXACT if options.keep_exact else None,
         constants=constants(networks, fits, candidate.mapping),
         provenance={"method": options.method, "seed": options.seed, **hashes})

@@ -214,7 +214,7 @@ def summary(finished: Finished) -> dict[str, object]:
     return {
         "run": result.name, "method": result.chosen, "objective": result.objective,
         "relative": result.kept_figures.relative(result.baseline),
-        "baseline_form": result.baseline_form,
+        "baseline_form": result.baseline_form, "exact_form": result.exact_form,
         **{name: asdict(one) | {"latency_us": one.latency_us} for name, one in (
             ("figures", result.kept_figures), ("exact", result.baseline),
             ("equal_area", result.equal_area))},
@@ -267,6 +267,7 @@ def print_summary(finished: Finished) -> None:
               f"{energy(exact.energy_nj[level])} {result.period}"
               f"{', minimised' if level == result.objective else ''}")
     print(f"  baseline  {_baseline(result)}")
+    print(f"  PEs       {result.pe_forms}")
     print(f"  area      {best.area:.3f} of the exact array, {counted(len(best.arrays), 'array')}: "
           f"{result.made_of}")
     if reason := area_reason(result):

@@ -17,8 +17,8 @@ def test_every_block_runs(tmp_path, monkeypatch, capsys):
     folder = tmp_path / "runs" / "digits"
     folder.mkdir(parents=True)
     run.save(folder / "run.json")
-    make_design(run.name, run.kept, made_up_bank(), bank=BankConfig(), kept=None, constants={},
-                provenance={}).save(folder / "design.json")
+    make_design(run.name, run.kept, made_up_bank(), bank=BankConfig(), exact_form="1x1", kept=None,
+                constants={}, provenance={}).save(folder / "design.json")
     (tmp_path / "models").symlink_to(ROOT / "models")
     monkeypatch.chdir(tmp_path)
     assert len(BLOCKS) == 4

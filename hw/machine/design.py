@@ -54,7 +54,7 @@ class BankConfig:
         Terms x outputs of a PE (`hw.machine.pe.FORMS`).
     kinds : tuple of str
         PE kind of each array (`hw.machine.pe.PE_KINDS`), all of one dataflow, which then is the
-        bank's; none: what each multiplier needs, of the form.
+        bank's, but for `recoded`; none: what each multiplier needs, of the form.
     """
 
     rows: int = 16
@@ -85,7 +85,7 @@ class BankConfig:
         if self.kinds and len(self.kinds) != len(self.arrays):
             raise InputError(f"Bank must have a PE kind for each of its {len(self.arrays)} arrays, "
                              f"not {len(self.kinds)}")
-        if len({PE_KINDS[kind].dataflow for kind in self.kinds}) > 1:
+        if len({PE_KINDS[kind].dataflow.shared for kind in self.kinds}) > 1:
             raise InputError("Bank PE kinds must have one dataflow, not "
                              f"{', '.join(self.kinds)}")
         for label, value, each in (("rows", self.rows, self.dataflow.macs),
@@ -103,9 +103,15 @@ class BankConfig:
                 **({"kinds": list(self.kinds)} if self.kinds else {})}
 
     @cached_property
+    def dataflows(self) -> tuple[Dataflow, ...]:
+        """How operands and sums pass through each array; they differ in `recoded` alone."""
+        return (tuple(PE_KINDS[kind].dataflow for kind in self.kinds)
+                or (FORMS[self.form],) * len(self.arrays))
+
+    @cached_property
     def dataflow(self) -> Dataflow:
-        """How operands and sums pass through its arrays."""
-        return PE_KINDS[self.kinds[0]].dataflow if self.kinds else FORMS[self.form]
+        """What its arrays have in common; recoded where all of them are."""
+        return min(self.dataflows, key=lambda flow: flow.recoded)
 
     @property
     def pe_rows(self) -> int:
@@ -230,8 +236,9 @@ class Design:
         for name in self.bank.arrays:
             if name not in self.multipliers:
                 raise InputError(f"Design {self.name!r} must embed the netlist of {name!r}")
+        for multiplier, dataflow in zip(self.arrays, self.bank.dataflows, strict=True):
+            check_form(multiplier, dataflow)
         for multiplier in self.arrays:
-            check_form(multiplier, self.bank.dataflow)
             self._check_multiplier(multiplier)
         for layer, array in self.mapping.items():
             if not isinstance(array, int) or not 0 <= array < len(self.bank.arrays):

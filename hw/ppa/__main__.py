@@ -221,8 +221,8 @@ def _units(options: argparse.Namespace) -> None:
     if options.pe_form is not None:
         design = design.with_pes(options.pe_form)
     technology = chosen_technology(options, quiet=options.json)
-    pes = [load_pe(array, design.bank.psum_width, technology, dataflow=design.bank.dataflow)
-           for array in design.arrays]
+    pes = [load_pe(array, design.bank.psum_width, technology, dataflow=dataflow)
+           for array, dataflow in zip(design.arrays, design.bank.dataflows, strict=True)]
     recipe = chosen_recipe(options)
     figures = units_of(design, pes, technology, recipe, choose_yosys(), emit_design,
                        quiet=options.json)

@@ -13,6 +13,7 @@ from hw.common.pareto import pareto_front
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.compiler import compile_program
 from hw.machine.design import BankConfig, Design
+from hw.machine.pe import kinds_of
 from hw.multipliers import Multiplier
 from search.problem.workload import own_layers
 from search.report.circuits import save_bank
@@ -27,19 +28,22 @@ EmitDesign = Callable[[Design, Path, AcceleratorConfig, float],
 
 
 def make_design(name: str, candidate: Candidate, multipliers: Mapping[str, Multiplier], *,
-                bank: BankConfig, kept: str | None, constants: Mapping[str, Mapping[str, Any]],
+                bank: BankConfig, exact_form: str, kept: str | None,
+                constants: Mapping[str, Mapping[str, Any]],
                 provenance: Mapping[str, Any]) -> Design:
     """Return the design of a candidate: its arrays in the order in which layers use them.
 
-    kept : a multiplier whose array is built even if no layer uses it. constants : of the layers
-    that have other ones than the network, JSON-ready.
+    exact_form : of the PEs of its exact array; those of others are of the bank's form. kept : a
+    multiplier whose array is built even if no layer uses it. constants : of the layers that have
+    other ones than the network, JSON-ready.
     """
     arrays = list(candidate.arrays)
     if kept is not None and kept not in arrays:
         arrays.append(kept)
     return Design(
         name=name, multipliers={array: multipliers[array] for array in arrays},
-        bank=replace(bank, arrays=tuple(arrays)),
+        bank=replace(bank, arrays=tuple(arrays), kinds=kinds_of(
+            [multipliers[array] for array in arrays], bank.form, exact_form)),
         mapping={layer: arrays.index(used) for layer, used in candidate.mapping.items()},
         constants=constants, provenance=provenance)
 

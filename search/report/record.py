@@ -393,7 +393,7 @@ class RunResult:
     metric : tuple of str
         The parts of what is kept of every network, of `search.measure.metric.METRICS`.
     exact : Candidate
-        The exact-only design of the bank's form.
+        The exact-only design.
     sensitivity : mapping of layer to mapping of multiplier to float
         Damage of that multiplier in that layer alone: mean squared change of the logits
         over the calibration images, divided by the variance of the exact logits. Measured if
@@ -407,8 +407,8 @@ class RunResult:
     certificates : tuple of Certificate
         Of `kept`, one for each claim.
     exact_forms : mapping of str to Figures
-        Form of the PEs -> of the exact array: the bank's own form first, then those that multiply
-        as often per cycle and take no longer a clock period.
+        Form of the PEs -> of the exact array: that of the bank's exact array first, then those that
+        multiply as often per cycle and take no longer a clock period than one of the bank's form.
     calibration, compensation : facts, None when there was none
     objective : str
         Level whose energy was minimised, relative to the baseline's in all candidates.
@@ -473,15 +473,22 @@ class RunResult:
         return self.exact_forms[self.baseline_form]
 
     @property
-    def own_form(self) -> str:
-        """The form of the bank's PEs."""
+    def exact_form(self) -> str:
+        """The form of PEs of the bank's exact array; those of the others: `pe_form` of the run."""
         return next(iter(self.exact_forms))
 
     @property
     def reference(self) -> MultiplierFacts:
-        """The exact multiplier of the bank's own form."""
+        """The exact multiplier, in PEs of `exact_form`."""
         name = next(iter(self.exact.mapping.values()))
         return next(facts for facts in self.multipliers if facts.name == name)
+
+    @property
+    def pe_forms(self) -> str:
+        """What the bank's arrays are made of, in words."""
+        form = self.configuration["pe_form"]
+        return form if form == self.exact_form else (
+            f"{form}, those of the exact array {self.exact_form}")
 
     @property
     def winner(self) -> MethodResult:

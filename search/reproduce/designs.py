@@ -11,6 +11,7 @@ from hw.common.errors import run_command_line
 from hw.common.outputs import OutputFolder
 from hw.common.wording import CommandParser, program
 from hw.machine.design import BankConfig
+from hw.machine.pe import PLAIN
 from search.report.circuits import load_bank
 from search.report.record import RunResult
 
@@ -31,8 +32,9 @@ def write_designs(run_folder: Path, folder: Path) -> list[Path]:
         if design is not None:
             written.append(folder / f"{method.method}.json")
             make_design(f"{run.name}-{method.method}", design, bank,
-                        bank=BankConfig(rows=config["rows"], cols=config["cols"]), kept=None,
-                        constants={}, provenance={"method": method.method, "run": run.name}
+                        bank=BankConfig(rows=config["rows"], cols=config["cols"]),
+                        exact_form=PLAIN.form, kept=None, constants={},
+                        provenance={"method": method.method, "run": run.name}
                         ).save(written[-1])
     return written
 

@@ -1,8 +1,8 @@
 """Baseline: the exact array that figures are relative to, on what the workload streams.
 
 All forms of a PE multiply as often per cycle; some take weights of 8 bits alone. Of the exact
-arrays that keep up with the clock of the bank's own exact one, the baseline is that of least array
-energy.
+arrays that keep up with the clock of one of the bank's form, the baseline is that of least array
+energy. The exact array inside a bank may have recoded weights too (`exact_form`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hw.ppa.chip.blocks import ChipPreset
 from hw.ppa.chip.levels import LEVELS, LevelEnergy, level_energies
 from hw.ppa.chip.parts import half_width_nj, layer_parts
 from hw.ppa.chip.workload import layer_work
-from hw.ppa.mapping.stored_pes import units_delay_ps
+from hw.ppa.mapping.stored_pes import clock_period_ps
 from search.measure.watched import Watch
 from search.report.breakdown import Breakdown
 from search.report.record import Figures, least_energy
@@ -44,17 +44,31 @@ def on_offer(networks: Sequence[Quantised], pes: Mapping[str, MappedPe]
     return offered, reasons
 
 
+def exact_form(pes: Mapping[str, MappedPe], bank: BankConfig) -> str:
+    """Return the form of PEs of the exact array inside a bank, whose other arrays are of its form.
+
+    It has recoded weights where these are on offer and do not slow the bank down.
+    """
+    recoded = replace(bank.dataflow, recoded=True).form
+    return recoded if recoded in _keeping_up(pes, bank) else bank.form
+
+
+def _keeping_up(pes: Mapping[str, MappedPe], bank: BankConfig) -> dict[str, MappedPe]:
+    """Return the forms whose array takes no longer a clock period than the bank's form."""
+    most = clock_period_ps(pes[bank.form])
+    return {form: pe for form, pe in pes.items() if clock_period_ps(pe) <= most}
+
+
 def baseline(networks: Sequence[Quantised], streams: Sequence[Operands],
              pes: Mapping[str, MappedPe], bank: BankConfig, *, batch: int, chip: ChipPreset,
              watch: Watch, energies: Energies = stream_energies) -> Baseline:
-    """Return the exact arrays that keep up with the bank's own one.
+    """Return the exact arrays that keep up with one of the bank's form.
 
     streams : of each network, `operands`. pes : the exact PE of each form on offer
-    (`hw.machine.pe.FORMS`), the bank's own first. The rest as of `measure_costs`.
+    (`hw.machine.pe.FORMS`), the one that the bank's exact array is made of first. The rest as of
+    `measure_costs`.
     """
-    periods = {form: max(pe.delay_ps, units_delay_ps(pe.technology, form))
-               for form, pe in pes.items()}
-    keeping_up = {form: pes[form] for form in pes if periods[form] <= periods[bank.form]}
+    keeping_up = _keeping_up(pes, bank)
     forms, levels, parts = {}, {}, {}
     with watch.task("energy of exact arrays", len(keeping_up)) as progress:
         for form, pe in keeping_up.items():
@@ -67,7 +81,7 @@ def baseline(networks: Sequence[Quantised], streams: Sequence[Operands],
                 measured.append(spent)
                 found.append(level_energies(
                     pe, spent, layers, layer_work(layers, own, batch=batch), own, batch=batch,
-                    preset=chip, clock_ps=periods[form]))
+                    preset=chip, clock_ps=clock_period_ps(pe)))
             levels[form] = found
             parts[form] = _breakdown(networks, found, measured)
             forms[form] = Figures(
@@ -75,7 +89,7 @@ def baseline(networks: Sequence[Quantised], streams: Sequence[Operands],
                 cycles=sum(one.source.inferences * sum(layer.chip.cycles for layer in layers)
                            for one, layers in zip(networks, found, strict=True)),
                 area_um2=array_cost(pe, rows=own.rows, cols=own.cols).area_um2,
-                clock_ps=periods[form])
+                clock_ps=clock_period_ps(pe))
             progress.advance(note=form)
     least = least_energy(forms)
     return Baseline(forms=forms, levels=levels[least], breakdown=parts[least])

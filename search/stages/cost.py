@@ -38,7 +38,7 @@ from hw.ppa.chip.levels import LevelEnergy, level_energies
 from hw.ppa.chip.parts import DRAM, OUTPUT_BUFFER, half_width_nj, layer_parts
 from hw.ppa.chip.workload import layer_work
 from hw.ppa.energy.operand_sample import PeCycles
-from hw.ppa.mapping.stored_pes import units_delay_ps
+from hw.ppa.mapping.stored_pes import clock_period_ps
 from search.measure.watched import Watch
 from search.problem.space import Limits, Problem
 from search.report.record import MultiplierFacts
@@ -170,11 +170,9 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Operands,
             if progress is not None:
                 progress.advance(note=name)
     works = layer_work(layers, bank, batch=batch)
-    # The slowest unit sets the clock, array or not.
-    around = units_delay_ps(pes[reference].technology, bank.form)
     own_exact = level_energies(
         pes[reference], streams[reference], layers, works, bank, batch=batch, preset=chip,
-        clock_ps=max(around, pes[reference].delay_ps), exact=exact)
+        clock_ps=clock_period_ps(pes[reference]), exact=exact)
     spent = [level_energies(pe, streams[name], layers, works, bank, batch=batch, preset=chip,
                             exact=exact or own_exact) for name, pe in pes.items()]
     # What a layer reads decides how wide the results of the layer before it are.
@@ -195,7 +193,8 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Operands,
             spent, lambda one: one.array.total_nj - one.array.leakage_nj),
         cycles=np.array([one.array.cycles for one in own_exact]),
         leakage_uw=1e-3 * np.array([array.leakage_nw for array in arrays]),
-        delay_ps=np.maximum([array.delay_ps for array in arrays], around),
+        # The slowest unit sets the clock, array or not.
+        delay_ps=np.array([clock_period_ps(pe) for pe in pes.values()]),
         area_um2=np.array([array.area_um2 for array in arrays]), area_limit=limits.area_limit,
         max_arrays=limits.max_arrays, keep_exact=limits.keep_exact,
         idle_fj=idle_array_fj(pes[reference].technology, bank) if limits.max_arrays > 1 else 0.0)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from hw.common.memory import KEPT
 from hw.machine.design import BankConfig
-from hw.multipliers import Multiplier
+from hw.multipliers import EXACT, Multiplier
 from hw.ppa import MappedPe
 from hw.ppa.chip.levels import LevelEnergy
 from search.measure.damage import Damage
@@ -45,8 +45,8 @@ Float = npt.NDArray[np.float64]
 class Inputs:
     """Read: what arrays may be built from, and the images of each network of the workload.
 
-    exact_pes : the exact PE of each form that is stored and fits the bank, the bank's first.
-    offered : method -> columns of the multipliers that it chooses from.
+    pes : by multiplier. exact_pes : the exact PE of each form that is stored and fits the bank, the
+    one in `pes` first. offered : method -> columns of the multipliers that it chooses from.
     """
 
     bank: BankConfig
@@ -55,6 +55,11 @@ class Inputs:
     exact_pes: Mapping[str, MappedPe]
     splits: tuple[Splits, ...]
     offered: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    @property
+    def exact_form(self) -> str:
+        """The form of PEs of the exact array inside the bank."""
+        return self.pes[EXACT].kind.dataflow.form
 
     def offered_to(self, method: str) -> dict[str, Multiplier]:
         """Return the multipliers that a method chooses from."""
@@ -149,8 +154,8 @@ def _corrected(layer: MappedLayer, correction: Correction) -> MappedLayer:
 class Baseline:
     """The exact arrays that keep up with the bank's clock; figures are relative to the least.
 
-    forms : form of the PEs -> figures, the bank's own first. levels : of each network, the
-    energies of every layer on the array of least energy; breakdown : of these.
+    forms : form of the PEs -> figures, the bank's own exact array first. levels : of each network,
+    the energies of every layer on the array of least energy; breakdown : of these.
     """
 
     forms: Mapping[str, Figures]

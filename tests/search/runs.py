@@ -111,7 +111,8 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
         objective="array", metric=("top1",), kept_figures=figures(kept.energy), seconds=42.0,
         figures={method.method: figures(method.best.energy) for method in methods
                  if method.best is not None},
-        configuration={"area_limit": 4.0, "search_loss": 0.0, "seed": 0, "rows": 16, "cols": 16},
+        configuration={"area_limit": 4.0, "search_loss": 0.0, "seed": 0, "rows": 16, "cols": 16,
+                       "pe_form": "4x4r"},
         breakdown=made_up_breakdown(layers, kept.energy),
         baseline_breakdown=made_up_breakdown(layers),
         versions={"numpy": "2"}, hashes={"digits.onnx": "0" * 64})

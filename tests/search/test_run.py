@@ -152,7 +152,7 @@ def test_energies_add_up(result):
                           for layer, name in candidate.mapping.items())
             # Idle arrays add leakage, a slower clock stretches it: little, never less.
             assert candidate.energy * exact >= dynamic * (1 - 1e-9) or len(candidate.arrays) > 1
-            assert candidate.energy * exact <= dynamic * 1.02
+            assert candidate.energy * exact <= dynamic * 1.03
 
 
 def test_the_same_seed_finds_the_same(finished, result, monkeypatch, tmp_path, capsys):

@@ -11,7 +11,7 @@ import pytest
 
 from hw.machine.accelerator import AcceleratorConfig
 from hw.machine.design import BankConfig, Design
-from hw.machine.pe import FORMS
+from hw.machine.pe import FORMS, kinds_of
 from hw.multipliers import get
 from hw.rtl.verilog.emission import emit_design, write_folder
 from models.data import load_digits_split
@@ -36,9 +36,10 @@ def cosim(monkeypatch, capsys):
 
 @pytest.fixture
 def small(tmp_path):
-    """A design of one PE of 4x4 in each of two arrays, layers on them in turn, and its network.
+    """A design of one PE in each of two arrays, the exact one recoded, and its network.
 
-    Those on the approximate one have weights chosen for it. Activations have ranges of their own.
+    Layers are on them in turn. Those on the approximate one have weights chosen for it. Activations
+    have ranges of their own.
     """
     names = ("mul8u_exact", "mul8u_truncvc_c8")
     images = load_digits_split("calibrate").images[:32]
@@ -51,7 +52,8 @@ def small(tmp_path):
     fits = dict(calibration.alone(dict.fromkeys(LAYERS[1::2], table), "chosen+affine"))
     path = tmp_path / "design.json"
     Design(name="small", multipliers={name: get(name) for name in names},
-           bank=BankConfig(rows=4, cols=4, arrays=names, form="4x4"),
+           bank=BankConfig(rows=4, cols=4, arrays=names, form="4x4r",
+                           kinds=("folded Booth 4x4rb", "sign-magnitude 4x4r")),
            mapping={layer: index % 2 for index, layer in enumerate(LAYERS)},
            constants={layer: fit["own"].correction.to_dict() for layer, fit in fits.items()}
            ).save(path)
@@ -61,7 +63,7 @@ def small(tmp_path):
 def test_the_network_runs_on_dense_pes_value_for_value_and_cycle_for_cycle(cosim, small):
     status, found = cosim(*small, "--limit", 1)
     assert status == 0
-    assert found["pe"] == "4x4"
+    assert found["pe"] == "4x4r"
     assert found["equal"]
     assert found["logits_equal"] == 1
     assert sum(values["weight_codes"] is not None
@@ -74,13 +76,15 @@ def test_the_network_runs_on_dense_pes_value_for_value_and_cycle_for_cycle(cosim
 @pytest.mark.parametrize("form", FORMS)
 def test_the_network_runs_on_every_form(cosim, form, tmp_path):
     path = tmp_path / "design.json"
-    names = ("mul8u_exact",) if FORMS[form].recoded else PRESET.arrays
-    Design(name="form", multipliers={name: get(name) for name in names},
-           bank=replace(PRESET, arrays=names, form=form),
+    names, flow = PRESET.arrays, FORMS[form]
+    multipliers = {name: get(name) for name in names}
+    Design(name="form", multipliers=multipliers,
+           bank=replace(PRESET, form=flow.shared.form, kinds=kinds_of(
+               list(multipliers.values()), flow.shared.form, form)),
            mapping={layer: index % len(names) for index, layer in enumerate(LAYERS)}).save(path)
     status, found = cosim(path, "--limit", 4, "--batch", 2)
     assert status == 0
-    assert found["pe"] == form
+    assert found["pe"] == flow.shared.form
     assert all(run["differing"] == run["late"] == 0 for run in found["layers"])
 
 

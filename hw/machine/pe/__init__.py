@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hw.common.errors import InputError, unknown_name
@@ -9,6 +10,7 @@ from hw.machine.pe.folded_booth import FOLDED_BOOTH_PE
 from hw.machine.pe.kind import Dataflow, Pe, PeKind
 from hw.machine.pe.sign_magnitude import SIGN_MAGNITUDE_PE
 from hw.machine.pe.twos_complement import TWOS_COMPLEMENT_PE
+from hw.multipliers import EXACT
 from hw.multipliers.base import Multiplier
 from hw.netlist import Netlist
 
@@ -49,6 +51,18 @@ def kind_for(*, signed: bool, dataflow: Dataflow = PLAIN) -> PeKind:
     """Return the first kind that takes a multiplier, of a form that `check_form` lets pass."""
     return next(kind for kind in PE_KINDS.values()
                 if kind.signed == signed and kind.dataflow == dataflow)
+
+
+def kinds_of(multipliers: Sequence[Multiplier], form: str, exact_form: str) -> tuple[str, ...]:
+    """Return the kinds of PE of a bank's arrays, for `BankConfig.kinds`.
+
+    form : of all but the array of `mul8u_exact`, whose form is `exact_form`. None where these are
+    what each multiplier needs of one form.
+    """
+    forms = [exact_form if multiplier.name == EXACT else form for multiplier in multipliers]
+    return () if set(forms) <= {form} else tuple(
+        kind_for(signed=multiplier.signed, dataflow=form_named(own)).label
+        for multiplier, own in zip(multipliers, forms, strict=True))
 
 
 def pe_of(netlist: Netlist, psum_width: int, dataflow: Dataflow = PLAIN) -> Pe:

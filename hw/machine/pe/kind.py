@@ -24,7 +24,7 @@ class Dataflow:
     """How operands and sums pass through a weight-stationary array.
 
     Activations go left to right, weights and partial sums top to bottom. The arrays of a bank
-    share skew and deskew, so they have one dataflow.
+    share skew and deskew, so their dataflows are `shared`.
 
     Parameters
     ----------
@@ -57,6 +57,11 @@ class Dataflow:
     def form(self) -> str:
         """Terms x outputs of a PE: `4x4`; `4x1r` if registered, `4x1rb` if recoded, too."""
         return f"{self.macs}x{self.outputs}{'r' * self.registered}{'b' * self.recoded}"
+
+    @property
+    def shared(self) -> Dataflow:
+        """What arrays of one bank have in common: all but whether weights are recoded inside."""
+        return replace(self, recoded=False)
 
 
 class Adder(Enum):

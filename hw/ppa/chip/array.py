@@ -157,7 +157,7 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
     if clock_ps < pe.delay_ps * (1 - 1e-9):
         raise InputError(f"Clock period must be at least the {pe.delay_ps:.1f} ps of "
                          f"{pe.multiplier.name!r}, not {clock_ps:.1f} ps")
-    assert pe.kind.dataflow == bank.dataflow, "a PE of another bank"
+    assert pe.kind.dataflow.shared == bank.dataflow.shared, "a PE of another bank"
     tiles = -(-layer.k // bank.rows) * -(-layer.n // bank.cols) * layer.groups
     beats = layer.positions * batch
     full = pass_rows(layer, config or AcceleratorConfig())

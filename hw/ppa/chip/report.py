@@ -10,8 +10,9 @@ from typing import Any
 
 from hw.common.progress import task
 from hw.machine.compiler import compile_program
-from hw.machine.design import BankConfig, Design
+from hw.machine.design import Design
 from hw.machine.layer_streams import LayerStream
+from hw.machine.pe.kind import Dataflow
 from hw.multipliers import EXACT, get
 from hw.multipliers.base import Multiplier
 from hw.ppa.chip.blocks import (
@@ -30,10 +31,10 @@ from hw.ppa.chip.workload import exact_design, work_of
 from hw.ppa.energy.operand_sample import sample_operands
 from hw.ppa.energy.pe_energies import stream_energies
 from hw.ppa.mapping.pe import MappedPe
-from hw.ppa.mapping.stored_pes import units_delay_ps
+from hw.ppa.mapping.stored_pes import clock_period_ps
 
 FORMAT = "autoapprox-chip-report/1"
-PeLoader = Callable[[Multiplier, BankConfig], MappedPe]
+PeLoader = Callable[[Multiplier, int, Dataflow], MappedPe]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,8 +125,8 @@ def compare(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, pr
             batch: int, quiet: bool = False) -> tuple[ChipRow, ChipRun]:
     """Return a design's chip beside that of the exact array, and the design's in full.
 
-    load : returns the mapped PE of a multiplier for a bank. Errors as of
-    `compile_program` and `load_pe`.
+    load : returns the mapped PE of a multiplier, by the width of its partial sums and its
+    dataflow. Errors as of `compile_program` and `load_pe`.
     """
     bank = design.bank
     with task(f"chip with {bank.rows} x {bank.cols} arrays", 2, quiet=quiet) as progress:
@@ -149,8 +150,9 @@ def _run(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, prese
          batch: int, exact: ChipRun | None = None) -> ChipRun:
     bank = design.bank
     works, _ = work_of(compile_program(layers, design, batch=batch))
-    pes = [load(array, bank) for array in design.arrays]
-    clock_ps = max(units_delay_ps(pes[0].technology, bank.form), *(pe.delay_ps for pe in pes))
+    pes = [load(multiplier, bank.psum_width, dataflow)
+           for multiplier, dataflow in zip(design.arrays, bank.dataflows, strict=True)]
+    clock_ps = max(clock_period_ps(pe) for pe in pes)
     result_bits = {layer.fed_by: act_bits(layer, pe.kind, pe.multiplier)
                    for layer, work in zip(layers, works, strict=True)
                    for pe in [pes[work.array]] if layer.fed_by}
@@ -169,8 +171,8 @@ def _run(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, prese
             result_bits=result_bits)
         levels |= {layer.name: level for layer, level in zip(streamed, found, strict=True)}
     ordered = [levels[layer.name] for layer in layers]
-    area = chip_area(pes, bank, preset, reference=load(get(EXACT), bank),
-                     widths=widest([level.widths for level in ordered]))
+    area = chip_area(pes, bank, preset, widths=widest([level.widths for level in ordered]),
+                     reference=load(get(EXACT), bank.psum_width, bank.dataflow))
     return ChipRun(design=design, levels=ordered, area=area, clock_ps=clock_ps)
 
 

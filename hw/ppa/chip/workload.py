@@ -69,9 +69,13 @@ def layer_work(layers: Sequence[QuantisedLayer], bank: BankConfig, *, batch: int
 
 
 def exact_design(name: str, bank: BankConfig, layers: Iterable[str]) -> Design:
-    """Return a bank of the exact array alone, its PEs of the same form, with every layer on it."""
+    """Return a bank of the exact array alone, with every layer on it.
+
+    Its PEs are those of the exact array of `bank`, or of the bank's form where it has none.
+    """
+    flow = dict(zip(bank.arrays, bank.dataflows, strict=True)).get(EXACT, bank.dataflow)
     return Design(name=name, multipliers={EXACT: get(EXACT)}, mapping=dict.fromkeys(layers, 0),
-                  bank=replace(bank, arrays=(EXACT,), form=bank.dataflow.form, kinds=()))
+                  bank=replace(bank, arrays=(EXACT,), form=flow.form, kinds=()))
 
 
 def work_of(program: Program) -> tuple[Sequence[LayerWork], int]:

@@ -126,6 +126,11 @@ def units_delay_ps(technology: Technology, form: str) -> float:
     return max(float(unit["delay_ps"]) for unit in stored["units"] if not unit["is_pe"])
 
 
+def clock_period_ps(pe: MappedPe) -> float:
+    """Return the shortest clock period of an array: no unit around it or in it is slower."""
+    return max(pe.delay_ps, units_delay_ps(pe.technology, pe.kind.dataflow.form))
+
+
 def save_pe(pe: MappedPe, folder: Path) -> Path:
     """Write a result atomically and return its path; equal results give equal bytes."""
     path = result_path(folder, pe.multiplier, pe.psum_width, pe.kind.dataflow)

@@ -14,10 +14,11 @@ from hw.common.errors import InputError
 from hw.common.files import write_bytes, write_text
 from hw.common.outputs import OutputFolder
 from hw.machine.compiler import BATCH
-from hw.machine.design import BankConfig, Design
+from hw.machine.design import Design
 from hw.machine.layer_streams import LayerStream, load_layer_streams
 from hw.machine.operands import check_operands
 from hw.machine.pe import PLAIN, kind_for
+from hw.machine.pe.kind import Dataflow
 from hw.multipliers import EXACT
 from hw.multipliers.base import Multiplier
 from hw.ppa.chip.blocks import DEFAULT_PRESET, PRESETS, get_preset
@@ -192,11 +193,11 @@ def run_chip(options: argparse.Namespace, *,
     else:
         layers = streams(options.network, options.data)
 
-    def load(multiplier: Multiplier, bank: BankConfig) -> MappedPe:
+    def load(multiplier: Multiplier, psum_width: int, dataflow: Dataflow) -> MappedPe:
         if options.input is None:
-            return load_or_map({"": multiplier}, bank.psum_width, technology, bank.dataflow, emit,
+            return load_or_map({"": multiplier}, psum_width, technology, dataflow, emit,
                                quiet=options.json)[""]
-        return load_pe(multiplier, bank.psum_width, technology, dataflow=bank.dataflow,
+        return load_pe(multiplier, psum_width, technology, dataflow=dataflow,
                        folder=options.input)
 
     pairs = [compare(design if size is None else resized(design, size), layers, load,

@@ -71,7 +71,7 @@ class MxuBank(Unit):
         if len(self.pes) != len(self.config.arrays):
             raise ValueError(f"Bank must have one PE per array ({len(self.config.arrays)}), "
                              f"not {len(self.pes)}")
-        if {pe.kind.dataflow for pe in self.pes} != {self.config.dataflow}:
+        if {pe.kind.dataflow.shared for pe in self.pes} != {self.config.dataflow.shared}:
             raise ValueError("PEs of a bank must have its dataflow")
 
     def ports(self) -> Ports:

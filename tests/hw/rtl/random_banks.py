@@ -16,7 +16,7 @@ import numpy as np
 
 from hw.common.errors import InputError
 from hw.machine.design import BankConfig, Design
-from hw.machine.pe import FORMS
+from hw.machine.pe import FORMS, kinds_of
 from hw.multipliers import EXACT, catalogue
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.router import ROUTE_BITS
@@ -58,17 +58,21 @@ def random_design(rng: np.random.Generator, name: str, pool: Sequence[str]) -> D
     chosen = tuple(rng.choice(list(pool), arrays, replace=False).tolist())
     form = str(rng.choice(list(FORM_CHANCE), p=list(FORM_CHANCE.values())))
     flow = FORMS[form]
-    if flow.recoded:
-        chosen = (EXACT,)
+    if flow.recoded:  # one array, which is exact; the others are of the same form without
+        place = arrays // 2
+        chosen = tuple(dict.fromkeys((*chosen[:place], EXACT, *chosen[place + 1:])))
     rows, cols = (
         each * min(LARGEST // each, 1 + int(rng.choice(len(SIZE_CHANCE), p=SIZE_CHANCE)))
         for each in (flow.macs, flow.outputs))
     width, starts = 16, rng.random() < START_CHANCE
     while True:
         try:
-            return Design(name=name, multipliers={name: catalogue()[name] for name in chosen},
+            multipliers = {name: catalogue()[name] for name in chosen}
+            kinds = kinds_of(list(multipliers.values()), flow.shared.form, form)
+            return Design(name=name, multipliers=multipliers,
                           bank=BankConfig(rows=rows, cols=cols, arrays=chosen, psum_width=width,
-                                          form=form, psum_start=starts * 3 << width - 7))
+                                          form=flow.shared.form, kinds=kinds,
+                                          psum_start=starts * 3 << width - 7))
         except InputError:  # partial sums could overflow
             width += 1
 
@@ -82,7 +86,7 @@ def random_tiles(rng: np.random.Generator, bank: BankConfig, count: int) -> list
 
     def tile() -> Tile:
         weights = operands(bank.rows, bank.cols)
-        if bank.dataflow.recoded:
+        if any(flow.recoded for flow in bank.dataflows):
             weights = (weights + 128) % 256 - 128  # of 8 bits
         acts = operands(int(rng.integers(1, 9)), bank.rows)
         if rng.random() < RAGGED_CHANCE:

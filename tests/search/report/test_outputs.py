@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hw.machine.design import BankConfig
+from hw.machine.design import BankConfig, Design
 from hw.multipliers import get
 from search.report.outputs import best_measured, make_design
 from search.report.record import Candidate
@@ -15,12 +15,26 @@ def test_a_kept_array_is_built_though_no_layer_uses_it():
                           energy=0.5, area=1, right=(1,), images=(1,), evaluation=1)
     names = ("mul8u_exact", "mul8u_bam_h2v6", "mul8u_trunc_c9", "mul8u_drum_k4")
     found = make_design("d", candidate, {name: get(name) for name in names},
-                        bank=BankConfig(rows=4, cols=8), kept="mul8u_exact",
+                        bank=BankConfig(rows=4, cols=8), exact_form="1x1", kept="mul8u_exact",
                         constants={"b": {"bias": [1]}}, provenance={})
     assert found.bank.arrays == ("mul8u_trunc_c9", "mul8u_bam_h2v6", "mul8u_exact")
     assert (found.bank.rows, found.bank.cols) == (4, 8)
     assert dict(found.mapping) == {"a": 0, "b": 1, "c": 0}
     assert found.constants == {"b": {"bias": [1]}}
+
+
+def test_the_exact_array_is_of_recoded_pes_beside_others():
+    names = ("mul8u_trunc_c9", "mul8u_exact")
+    one = Candidate(mapping=dict(zip("ab", names, strict=True)), energy=0.5, area=1, right=(1,),
+                    images=(1,), evaluation=1)
+    dense = BankConfig(rows=4, cols=8, form="4x4r")
+    for mapping, kinds, form in (
+            (one.mapping, ("sign-magnitude 4x4r", "folded Booth 4x4rb"), "4x4r"),
+            ({"a": names[1]}, ("folded Booth 4x4rb",), "4x4rb"), ({"a": names[0]}, (), "4x4r")):
+        found = make_design("d", replace(one, mapping=mapping), {name: get(name) for name in names},
+                            bank=dense, exact_form="4x4rb", kept=None, constants={}, provenance={})
+        assert (found.bank.kinds, found.bank.dataflow.form) == (kinds, form)
+        assert Design.from_dict(found.to_dict()) == found
 
 
 def test_nothing_measured_beats_the_front_in_energy_area_and_accuracy():

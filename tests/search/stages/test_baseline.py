@@ -10,14 +10,15 @@ from hw.multipliers import get
 from hw.ppa import array_cost, load_pe
 from hw.ppa.chip.blocks import get_preset
 from hw.ppa.library.technology import load_technology
-from hw.ppa.mapping.stored_pes import units_delay_ps
+from hw.ppa.mapping.stored_pes import clock_period_ps, units_delay_ps
 from models.data import load_digits_split
 from search.measure.watched import Watch
-from search.pipeline import exact_pes_on_offer
+from search.pipeline import exact_pes_on_offer, with_exact_array
+from search.problem.space import Limits
 from search.problem.workload import DEFAULT_MODEL
-from search.stages.baseline import baseline, on_offer
-from search.stages.cost import operands
-from search.stages.records import Quantised
+from search.stages.baseline import baseline, exact_form, on_offer
+from search.stages.cost import cost, operands
+from search.stages.records import Inputs, Quantised
 from sim.network.quant_network import QuantNetwork
 
 BANK = BankConfig(rows=8, cols=8)
@@ -88,6 +89,46 @@ def test_recoded_pes_are_the_baseline_of_dense_ones(network):
     assert recoded.area_um2 < 0.95 * dense.area_um2
     assert recoded.clock_ps <= dense.clock_ps
     assert recoded.cycles == dense.cycles
+
+
+def test_the_exact_array_inside_a_bank_is_recoded_where_that_takes_no_longer_a_clock_period():
+    def own(form, *others):
+        return exact_form({each: PES[each] for each in (form, *others)},
+                          BankConfig(rows=8, cols=8, form=form))
+
+    assert own("4x4r", "1x1", "4x4rb") == "4x4rb"
+    assert own("4x4r", "1x1") == "4x4r"  # not on offer
+    assert clock_period_ps(PES["4x1rb"]) > clock_period_ps(PES["4x1r"])
+    assert own("4x1r", "4x1rb", "4x4rb") == "4x1r"
+    assert [own(form, "4x1rb", "4x4rb") for form in ("1x1", "4x1", "8x1", "4x4")] == [
+        "1x1", "4x1", "8x1", "4x4"]
+
+
+@pytest.mark.parametrize(("offered", "form", "least"), [
+    (("4x4r", "1x1", "4x4rb"), "4x4rb", 1.0), (("4x4r", "1x1"), "4x4r", 1.0)])
+def test_the_exact_design_is_the_baseline_itself(network, offered, form, least):
+    """Where its PEs are those of the baseline, beside arrays of the bank's form."""
+    other = "mul8u_truncvc_c8"
+    bank = BankConfig(rows=8, cols=8, form="4x4r")
+    pes = {other: load_pe(get(other), dataflow=FORMS["4x4r"]), "mul8u_exact": PES["4x4r"]}
+    offers = {each: PES[each] for each in offered}
+    inputs = with_exact_array(Inputs(
+        bank=bank, multipliers={name: get(name) for name in pes}, pes=pes, exact_pes=offers,
+        splits=()), offers)
+    assert (inputs.exact_form, next(iter(inputs.exact_pes)), list(inputs.pes)) == (
+        form, form, list(pes))
+    images = load_digits_split("calibrate").images[:4]
+    one = Quantised(source=SimpleNamespace(inferences=2), prefix="", network=network,
+                    splits=SimpleNamespace(calibrate=SimpleNamespace(images=images)))
+    streams, chip = [operands(one)], get_preset("7nm")
+    exact = baseline([one], streams, inputs.exact_pes, bank, batch=4, chip=chip, watch=Watch())
+    costs = cost([one], streams, [None], inputs, exact, Limits(), batch=4, objective="array",
+                 chip=chip, watch=Watch())
+    for problem in costs.levels.values():
+        assert problem.relative_energy(problem.exact) == pytest.approx(least)
+        assert problem.relative_area(problem.exact) == pytest.approx(1)
+    assert costs.problem.delay_ps.tolist() == [
+        clock_period_ps(pes[other]), clock_period_ps(PES[form])]
 
 
 def test_a_round_is_every_inference(network):

@@ -138,7 +138,7 @@ def test_energy_by_layer_and_part_is_that_of_the_whole_bank():
 
 def test_figures_are_relative_to_the_exact_array_of_least_energy():
     run = concluded()
-    assert (run.own_form, run.baseline_form, run.baseline) == ("1x1", "4x1", BEST)
+    assert (run.exact_form, run.baseline_form, run.baseline) == ("1x1", "4x1", BEST)
     assert run.baseline.relative(run.baseline) == {"array": 1, "chip": 1}
     assert DEARER.relative(run.baseline)["array"] == pytest.approx(4 / 3)
 

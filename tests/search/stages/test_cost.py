@@ -8,6 +8,7 @@ import pytest
 
 from hw.common.cache import VARIABLE
 from hw.machine.design import BankConfig, Design
+from hw.machine.pe import FORMS, kinds_of
 from hw.multipliers import get
 from hw.multipliers.metrics import error_metrics
 from hw.ppa import (
@@ -55,12 +56,12 @@ def operands(network):
     return network.layer_operands(load_digits_split("calibrate").images[:8])
 
 
-def load(multiplier, bank):
-    return load_pe(multiplier, bank.psum_width, dataflow=bank.dataflow)
+def load(multiplier, psum_width, dataflow):
+    return load_pe(multiplier, psum_width, dataflow=dataflow)
 
 
-def measure(network, operands, *, pes=PES, **changes):
-    return measure_costs(network.layers, operands, pes, reference=NAMES[0], bank=BANK, batch=BATCH,
+def measure(network, operands, *, pes=PES, bank=BANK, **changes):
+    return measure_costs(network.layers, operands, pes, reference=NAMES[0], bank=bank, batch=BATCH,
                          limits=LIMITS, **changes)
 
 
@@ -92,8 +93,10 @@ def test_every_column_is_what_a_lone_computation_gives(network, operands, found,
     assert facts.mae_percent == error_metrics(get(NAMES[column]).table).mae_percent
 
 
-@pytest.mark.parametrize("preset", ["7nm", "tpuv3-share"])
-def test_a_design_has_one_figure_in_the_search_and_in_its_report(network, preset):
+@pytest.mark.parametrize(("preset", "name", "forms"), [
+    ("7nm", NAMES[1], ("1x1", "1x1")), ("tpuv3-share", NAMES[1], ("1x1", "1x1")),
+    ("7nm", "mul8u_truncvc_c8", ("4x4rb", "4x4r"))])
+def test_a_design_has_one_figure_in_the_search_and_in_its_report(network, preset, name, forms):
     """Weights that the arrays hold, operands, batch, clock and idle leakage are the same; so are
     the results of a layer that another one reads in fewer bits."""
     images, layer = load_digits_split("calibrate").images[:8], network.layers[2]
@@ -101,22 +104,27 @@ def test_a_design_has_one_figure_in_the_search_and_in_its_report(network, preset
     correction = Correction.of(with_weights(layer, layer.weight_codes // 2 * 2), weights=True)
 
     def constants(one, multiplier):
-        mapped = (one.name, multiplier) == (layer.name, NAMES[1])
+        mapped = (one.name, multiplier) == (layer.name, name)
         return correction.apply(one) if mapped else one
 
     mapping = {one.name: int(one is layer) for one in network.layers}
-    design = Design(name="one", bank=replace(BANK, arrays=NAMES[:2]), mapping=mapping,
-                    multipliers={name: get(name) for name in NAMES[:2]},
+    names = (NAMES[0], name)
+    multipliers = [get(each) for each in names]
+    bank = replace(BANK, arrays=names, form=forms[1], kinds=kinds_of(multipliers, *forms[::-1]))
+    design = Design(name="one", bank=bank, mapping=mapping,
+                    multipliers=dict(zip(names, multipliers, strict=True)),
                     constants={layer.name: correction.to_dict()})
     row, reported = compare(design, layer_streams(network, images), load, preset=get_preset(preset),
                      batch=BATCH, quiet=True)
-    costs = measure(network, sampled_operands(network, images), chip=get_preset(preset),
-                    constants=constants)
+    pes = {each: load_pe(get(each), BANK.psum_width, dataflow=FORMS[form])
+           for each, form in zip(names, forms, strict=True)}
+    costs = measure(network, sampled_operands(network, images), pes=pes, chip=get_preset(preset),
+                    bank=replace(BANK, form=forms[1]), constants=constants)
     for level, problem in costs.levels.items():
-        for name, chosen in ((f"{level}_nj", tuple(mapping.values())),
+        for figure, chosen in ((f"{level}_nj", tuple(mapping.values())),
                              (f"exact_{level}_nj", problem.exact)):
             problem = replace(problem, keep_exact=False)  # noqa: PLW2901
-            assert problem.energy_pj(chosen) / 1000 == pytest.approx(vars(row)[name], rel=1e-12)
+            assert problem.energy_pj(chosen) / 1000 == pytest.approx(vars(row)[figure], rel=1e-12)
     assert costs.cycles == pytest.approx(row.cycles_per_inference)
     built = {level: replace(problem, keep_exact=False) for level, problem in costs.levels.items()}
     split = breakdown(replace(costs, levels=built), tuple(mapping.values()))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from hw.common.errors import InputError
+from hw.machine.compiler import compile_program
 from hw.machine.design import BankConfig, Design
-from hw.machine.pe import FORMS, PE_KINDS, check_form, kind_for, pe_of
+from hw.machine.pe import FORMS, PE_KINDS, check_form, kind_for, kinds_of, pe_of
 from hw.machine.pe.folded_booth import OFFSET, folded_booth
 from hw.machine.pe.kind import Pe
 from hw.multipliers import get
@@ -73,3 +78,40 @@ def test_other_multipliers_are_refused(name):
     with pytest.raises(ValueError, match=r"must be exact"):
         Pe(kind=kind_for(signed=False, dataflow=FORMS["4x4rb"]), netlist=multiplier.netlist,
            psum_width=24)
+
+
+def test_an_exact_array_may_stand_beside_others_in_a_bank():
+    """In any order, in the cycles of the form that they share; the approximate array is refused."""
+    names = ("mul8u_trunc_c6", "mul8u_exact", "mul8s_exact")
+    multipliers = [get(name) for name in names]
+    kinds = kinds_of(multipliers, "4x4r", "4x4rb")
+    assert kinds == ("sign-magnitude 4x4r", "folded Booth 4x4rb", "two's complement 4x4r")
+    assert kinds_of(multipliers, "4x4r", "4x4r") == kinds_of(multipliers[:1], "4x4r", "4x4rb") == ()
+    bank = BankConfig(rows=8, cols=8, arrays=names, form="4x4r", kinds=kinds)
+    plain = replace(bank, kinds=())
+    assert bank.dataflow == plain.dataflow == FORMS["4x4r"]
+    assert replace(bank, arrays=names[1:2], kinds=kinds[1:2]).dataflow == FORMS["4x4rb"]
+    assert (bank.latency_cycles, bank.route_cycles, bank.travel_cycles) == (
+        plain.latency_cycles, plain.route_cycles, plain.travel_cycles)
+    by_name = dict(zip(names, multipliers, strict=True))
+    design = Design(name="mixed", multipliers=by_name, bank=bank, mapping={"conv": 1})
+    assert [pe.kind.label for pe in design.pes] == list(kinds)
+    assert design.with_pes("4x4r").kinds["mul8u_exact"].label == "sign-magnitude 4x4r"
+    with pytest.raises(InputError, match=r"'mul8u_trunc_c6' must be exact and unsigned"):
+        replace(design, bank=replace(bank, kinds=("folded Booth 4x4rb", *kinds[1:])))
+    with pytest.raises(InputError, match="must have one dataflow"):
+        replace(bank, kinds=("sign-magnitude 4x1r", *kinds[1:]))
+
+
+@pytest.mark.parametrize(("array", "message"), [
+    (0, None), (1, "must have weights from -128 to 127 to run on 'mul8u_exact', folded Booth")])
+def test_weights_beyond_8_bits_run_on_the_arrays_beside_it(array, message):
+    names = ("mul8u_trunc_c6", "mul8u_exact")
+    multipliers = {name: get(name) for name in names}
+    design = Design(name="mixed", multipliers=multipliers, mapping={"conv": array}, bank=BankConfig(
+        rows=8, cols=8, arrays=names, form="4x4r",
+        kinds=kinds_of(list(multipliers.values()), "4x4r", "4x4rb")))
+    layer = SimpleNamespace(name="conv", k=8, n=8, groups=1, positions=4, requantizer=None,
+                            act_zero_point=0, act_signed=False, weight_range=(-200, 55))
+    with pytest.raises(InputError, match=message) if message else nullcontext():
+        compile_program([layer], design)

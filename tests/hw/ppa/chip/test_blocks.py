@@ -10,6 +10,7 @@ from hw.machine.compiler import compile_program
 from hw.machine.cycles import accelerator_cycles
 from hw.machine.design import BankConfig, Design
 from hw.machine.layer_streams import Codes, LayerStream
+from hw.machine.pe import FORMS, kinds_of
 from hw.multipliers import get
 from hw.ppa import layer_energy, load_pe, sample_operands, stream_energies
 from hw.ppa.chip.blocks import (
@@ -27,6 +28,7 @@ from hw.ppa.chip.literature import NODES
 from hw.ppa.chip.report import compare, resized, table, to_csv, to_dict
 from hw.ppa.chip.widths import FULL, Widths
 from hw.ppa.chip.workload import exact_design, work_of
+from hw.ppa.mapping.stored_pes import clock_period_ps
 
 NAMES = ("mul8u_exact", "mul8u_trunc_c8")
 CODES = Codes(0, 0, 255)
@@ -52,8 +54,8 @@ def design():
                   mapping={"conv": 1, "classifier": 0})
 
 
-def load(multiplier, bank):
-    return load_pe(multiplier, bank.psum_width, dataflow=bank.dataflow)
+def load(multiplier, psum_width, dataflow):
+    return load_pe(multiplier, psum_width, dataflow=dataflow)
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +208,30 @@ def test_exact_design_is_one_exact_array(design):
     dense = replace(design.bank, rows=8, cols=8, kinds=("sign-magnitude 4x4",) * len(
         design.bank.arrays))
     assert exact_design("exact", dense, ()).bank.dataflow == dense.dataflow
+    mixed = replace(design.bank, rows=8, cols=8, kinds=tuple(
+        "folded Booth 4x4rb" if name == "mul8u_exact" else "sign-magnitude 4x4r"
+        for name in design.bank.arrays))
+    assert (mixed.dataflow.form, exact_design("exact", mixed, ()).bank.form) == ("4x4r", "4x4rb")
+
+
+def test_an_exact_array_of_recoded_pes_is_charged_as_one(design, layers):
+    """Beside approximate arrays of another kind, at the clock of the slowest."""
+    names = ("mul8u_exact", "mul8u_truncvc_c8")
+    exact, other = map(get, names)
+    plain = replace(design, multipliers={name: get(name) for name in names},
+                    mapping={"conv": 0, "classifier": 1},
+                    bank=replace(design.bank, arrays=names, form="4x4r"))
+    mixed = replace(plain, bank=replace(plain.bank, kinds=kinds_of(
+        (exact, other), "4x4r", "4x4rb")))
+    before, found = (compare(one, layers, load, preset=get_preset("7nm"), batch=4, quiet=True)
+                     for one in (plain, mixed))
+    assert found[0].exact_array_nj < before[0].exact_array_nj
+    assert found[1].clock_ps == max(clock_period_ps(load(one, 24, form)) for one, form in (
+        (exact, FORMS["4x4rb"]), (other, FORMS["4x4r"])))
+    by_layer = [{one.name: one.array_nj for one in run.layers} for _row, run in (before, found)]
+    assert by_layer[1]["conv"] < by_layer[0]["conv"]  # on the exact array
+    assert by_layer[1]["classifier"] == pytest.approx(by_layer[0]["classifier"], rel=0.02)
+    assert found[1].cycles == before[1].cycles
 
 
 def test_area_is_the_sum_of_arrays_and_the_rest(design):

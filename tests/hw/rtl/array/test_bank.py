@@ -10,7 +10,8 @@ import pytest
 from amaranth.sim import Simulator
 
 from hw.machine.design import BankConfig
-from hw.machine.pe import FORMS, pe_of
+from hw.machine.pe import FORMS, PE_KINDS, kinds_of, pe_of
+from hw.machine.pe.kind import Pe
 from hw.multipliers import get
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.systolic_array import BLOCK
@@ -55,6 +56,22 @@ def test_recoded_pes_match_the_model_in_every_cycle(rows, cols, form, start, blo
                         psum_start=start)
     compare(MxuBank(config=config, pes=(pe_of(exact.netlist, 21, FORMS[form]),)),
             BankModel(config, [pe_table(exact)]), cycles=300)
+
+
+@pytest.mark.parametrize(("rows", "cols", "form", "beside", "start", "block"), [
+    (8, 2, "4x1r", SKEWED, 0, BLOCK), (8, 8, "4x4r", NIBBLE, 3 << 13, BLOCK),
+    (8, 8, "4x4r", BROKEN_SIGNED, 0, 1)])
+def test_a_recoded_array_beside_another_matches_the_model_in_every_cycle(rows, cols, form, beside,
+                                                                         start, block, monkeypatch):
+    monkeypatch.setattr("hw.rtl.array.systolic_array.BLOCK", block)
+    multipliers = (beside, get("mul8u_exact"))
+    kinds = kinds_of(multipliers, form, f"{form}b")
+    config = BankConfig(rows=rows, cols=cols, arrays=("first", "second"), psum_width=21, form=form,
+                        psum_start=start, kinds=kinds)
+    bank = MxuBank(config=config, pes=tuple(
+        Pe(kind=PE_KINDS[kind], netlist=multiplier.netlist, psum_width=21)
+        for kind, multiplier in zip(kinds, multipliers, strict=True)))
+    compare(bank, BankModel(config, [pe_table(m) for m in multipliers]), cycles=600)
 
 
 def test_dense_sums_may_be_narrower_than_the_ports_of_products():

@@ -59,7 +59,10 @@ def test_the_banks_differ_as_they_should(tmp_path):
     assert {bank.pe_rows for bank in banks} == {bank.pe_cols for bank in banks} == set(range(1, 7))
     assert len({(bank.rows, bank.cols) for bank in banks}) > 20
     for form in FORMS.values():
-        assert len({bank.pe_rows for bank in banks if bank.dataflow == form}) > 1, form.form
+        assert len({bank.pe_rows for bank in banks if form in bank.dataflows}) > 1, form.form
+    # Exact arrays of recoded weights alone and beside others.
+    assert {len(bank.arrays) > 1 for bank in banks
+            if any(flow.recoded for flow in bank.dataflows)} == {False, True}
     assert len({bank.psum_width for bank in banks}) > 2
     kinds = [{multiplier.signed for multiplier in design.arrays} for design in designs]
     assert {True, False} in kinds
