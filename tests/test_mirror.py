@@ -50,6 +50,7 @@ REACHED_FROM = {
     "hw.rtl.accelerator": "test_units.py",
     "hw.rtl.array": "test_bank_bench.py",
     "hw.rtl.boards.serial.reporter": "test_self_test.py",
+    "hw.rtl.bus": "test_bus.py",
     "search.certify.expected": "test_plan.py",
     "search.measure.evaluation": "test_compensate.py",
     "search.problem.splits": "test_read.py",

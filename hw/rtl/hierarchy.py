@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, cast, dataclass_transform
 
-from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Value
+from amaranth.hdl import ClockSignal, Instance, Module, ResetInserter, ResetSignal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Member
 
@@ -73,14 +73,14 @@ class Emission:
 
 
 def place(m: Module, name: str, unit: Unit, platform: object, *,
-          clock: Value | None = None) -> Any:
+          clock: Value | None = None, reset: Value | None = None) -> Any:
     """Put `unit` into `m` as `name`; return what has its ports.
 
     platform : of `elaborate`. None is the simulator; elsewhere an instance stands for the unit.
-    clock : of the instance, by default that of `m`.
+    clock : of the instance, by default that of `m`. reset : besides that of `m`.
     """
     if platform is None:
-        m.submodules[name] = unit
+        m.submodules[name] = unit if reset is None else ResetInserter(reset)(unit)
         return unit
     module = platform.name_of(unit) if isinstance(platform, Emission) else unit.module
     interface = unit.signature.create(path=(name,))
@@ -89,7 +89,7 @@ def place(m: Module, name: str, unit: Unit, platform: object, *,
     if unit.clock:
         ports["clk"] = ("i", ClockSignal() if clock is None else clock)
     if unit.reset:
-        ports["rst"] = ("i", ResetSignal())
+        ports["rst"] = ("i", ResetSignal() if reset is None else ResetSignal() | reset)
     m.submodules[name] = Instance(
         module, **{f"{direction}_{port}": value for port, (direction, value) in ports.items()})
     return interface

@@ -17,6 +17,7 @@ from hw.common.outputs import check_output
 from hw.common.progress import task
 from hw.common.wording import CommandParser, program
 from hw.machine.accelerator import AcceleratorConfig
+from hw.machine.bus import STREAM_BITS, check_stream_bits
 from hw.machine.design import Design
 from hw.machine.pe import FORMS, PLAIN, form_named
 from hw.machine.pe.kind import ClockGate
@@ -46,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
                         help="start of a design's module and file names (default: none)")
     parser.add_argument("--bank-only", action="store_true",
                         help="leave out the accelerator around the bank")
+    parser.add_argument("--bus", choices=["axi"],
+                        help="put the accelerator behind AXI4-Stream and AXI4-Lite, see "
+                        "docs/integration.md (default: streams of its own, no registers)")
+    parser.add_argument("--bus-bits", type=int, default=STREAM_BITS, metavar="N",
+                        help="bits of a beat of the bus; rows of activations and of results must "
+                        "be whole beats (default: %(default)s)")
     parser.add_argument("--clock-ps", type=float, default=CLOCK_PS, metavar="PS",
                         help="period of the constraints (default: %(default)g)")
     for memory in fields(AcceleratorConfig):
@@ -87,8 +94,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.design and (options.pe or options.multiplier or options.pe_files):
-        parser.error("DESIGN.json cannot be combined with --pe, --multiplier or --pe-files")
+    if options.design and (options.pe or options.multiplier or options.pes):
+        parser.error("DESIGN.json cannot be combined with --pe, --multiplier or --pes")
+    if options.bus and (options.bank_only or options.pe or options.multiplier or options.pes):
+        parser.error("--bus needs an accelerator: it cannot be combined with --bank-only, --pe, "
+                     "--multiplier or --pes")
     if not 0 < options.clock_ps < float("inf"):
         raise InputError(f"--clock-ps must be above 0, not {options.clock_ps:g}")
     if not 1 <= options.psum_width <= 32:
@@ -130,14 +140,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         design = Design.load(options.design) if options.design else preset()
         if options.pe_form is not None:
             design = design.with_pes(options.pe_form)
+        stream_bits = options.bus_bits if options.bus else None
+        if stream_bits is not None:
+            check_stream_bits(design.bank, stream_bits)
         with task(f"Verilog of design {design.name}", 1):
             config = None if options.bank_only else AcceleratorConfig(
                 **{memory.name: getattr(options, memory.name)
                    for memory in fields(AcceleratorConfig)})
             files = emit_design(design, prefix=options.prefix, config=config,
-                                clock_gate=clock_gate, clock_ps=options.clock_ps)
+                                clock_gate=clock_gate, clock_ps=options.clock_ps,
+                                stream_bits=stream_bits)
             write_folder(options.output, files)
-        top = options.prefix + ("bank" if options.bank_only else "accelerator")
+        top = options.prefix + ("bank" if options.bank_only else
+                                "accelerator_axi" if options.bus else "accelerator")
         print(f"{len(files)} files in {options.output}, top module `{top}`, "
               f"file list {options.output / (top + '.f')}")
 

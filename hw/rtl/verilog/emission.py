@@ -15,8 +15,9 @@ from pathlib import Path
 from amaranth.lib.wiring import In
 
 from hw.common.files import staging_folder, write_text
-from hw.machine.accelerator import CONSTANT_BEATS, AcceleratorConfig
-from hw.machine.design import MAX_ROWS, Design
+from hw.machine.accelerator import CODE_BITS, CONSTANT_BEATS, AcceleratorConfig
+from hw.machine.bus import check_stream_bits, weight_beats
+from hw.machine.design import MAX_ROWS, BankConfig, Design
 from hw.machine.pe import PLAIN, check_form, pe_of
 from hw.machine.pe.kind import ClockGate, Dataflow, Pe
 from hw.machine.pe.operand_format import STREAM, OperandFormat
@@ -27,6 +28,7 @@ from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.column_start import ColumnStart
 from hw.rtl.array.multiplier import MultiplierCircuit
 from hw.rtl.array.pe import pe_component
+from hw.rtl.bus.top import AxiAccelerator
 from hw.rtl.emit import modules_of, modules_together
 from hw.rtl.hierarchy import Unit, port_name
 
@@ -34,32 +36,42 @@ from hw.rtl.hierarchy import Unit, port_name
 
 
 def emit_design(design: Design, *, prefix: str = "", config: AcceleratorConfig | None = None,
-                clock_gate: ClockGate = ClockGate.CELL, clock_ps: float = CLOCK_PS
-                ) -> dict[str, str]:
+                clock_gate: ClockGate = ClockGate.CELL, clock_ps: float = CLOCK_PS,
+                stream_bits: int | None = None) -> dict[str, str]:
     """Return the files of `design` by name, the top module first, companions last.
 
     prefix : start of every module and file name, to keep two designs apart. config : of the
     accelerator around the bank; None for the bank alone. clock_gate : of all arrays. clock_ps :
-    period of the constraints.
+    period of the constraints. stream_bits : of a beat on AXI around the accelerator; None for
+    the accelerator without a bus. InputError where a row is no whole number of beats.
     """
-    return emit_designs({prefix: design}, config, clock_gate, clock_ps)[prefix]
+    return emit_designs({prefix: design}, config, clock_gate, clock_ps, stream_bits)[prefix]
 
 
 def emit_designs(designs: Mapping[str, Design], config: AcceleratorConfig | None = None,
-                 clock_gate: ClockGate = ClockGate.CELL, clock_ps: float = CLOCK_PS
-                 ) -> dict[str, dict[str, str]]:
+                 clock_gate: ClockGate = ClockGate.CELL, clock_ps: float = CLOCK_PS,
+                 stream_bits: int | None = None) -> dict[str, dict[str, str]]:
     """Return `emit_design` of each design by prefix."""
     suffixes = {prefix: module_suffixes([multiplier.name for multiplier in design.arrays])
                 for prefix, design in designs.items()}
     tops: list[Unit] = []
     for prefix, design in designs.items():
         pes = tuple(pe.with_clock_gate(clock_gate) for pe in design.pes)
-        tops.append(MxuBank(config=design.bank, pes=pes, suffixes=suffixes[prefix])
-                    if config is None else Accelerator(bank=design.bank, config=config, pes=pes,
-                                                       suffixes=suffixes[prefix]))
+        tops.append(_top(design.bank, pes, suffixes[prefix], config, stream_bits))
     modules = modules_of(tops, prefixes=list(designs))
     return {prefix: _design_files(design, prefix, suffixes[prefix], texts, top, clock_ps)
             for (prefix, design), texts, top in zip(designs.items(), modules, tops, strict=True)}
+
+
+def _top(bank: BankConfig, pes: tuple[Pe, ...], suffixes: tuple[str, ...],
+         config: AcceleratorConfig | None, stream_bits: int | None) -> Unit:
+    if config is None:
+        return MxuBank(config=bank, pes=pes, suffixes=suffixes)
+    if stream_bits is None:
+        return Accelerator(bank=bank, config=config, pes=pes, suffixes=suffixes)
+    check_stream_bits(bank, stream_bits)
+    return AxiAccelerator(bank=bank, config=config, pes=pes, suffixes=suffixes,
+                          stream_bits=stream_bits)
 
 
 def _design_files(design: Design, prefix: str, suffixes: Sequence[str],
@@ -68,8 +80,10 @@ def _design_files(design: Design, prefix: str, suffixes: Sequence[str],
     comments[f"{prefix}bank"] = _bank_comment(design, suffixes)
     comments.setdefault(f"{prefix}clock_gate", []).append(
         "At the root of each array: put the library's integrated clock gate in its place")
-    if isinstance(top, Accelerator):
+    if isinstance(top, Accelerator | AxiAccelerator):
         comments[f"{prefix}accelerator"] = _accelerator_comment(design, top.config)
+    if isinstance(top, AxiAccelerator):
+        comments[f"{prefix}accelerator_axi"] = _bus_comment(design, top.stream_bits)
     for multiplier, pe, suffix in zip(design.arrays, design.pes, suffixes, strict=True):
         lines = [f"Design {design.name}", _netlist_comment(multiplier, pe)]
         comments |= {prefix + part + suffix: lines
@@ -206,6 +220,18 @@ def _accelerator_comment(design: Design, config: AcceleratorConfig) -> list[str]
             "of DMA_IN",
             f"host_out__payload      {bank.cols} bytes; a beat per row of DMA_OUT",
             "rst                    synchronous, active high"]
+
+
+def _bus_comment(design: Design, stream_bits: int) -> list[str]:
+    bank = design.bank
+    rows = {"s_axis_weights": weight_beats(bank, stream_bits),
+            "s_axis_in": bank.rows * CODE_BITS // stream_bits,
+            "m_axis_out": bank.cols * CODE_BITS // stream_bits}
+    return [f"Design {design.name}: `accelerator` on AXI4-Stream and AXI4-Lite",
+            "Registers and packing: docs/integration.md",
+            "clk is aclk; rst is synchronous and active high: not aresetn.",
+            f"Beats of {stream_bits} bits, low bits first; a row of each stream takes",
+            *(f"{name:15} {count}" for name, count in rows.items())]
 
 
 # --- files ----------------------------------------------------------------------------

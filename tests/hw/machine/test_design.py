@@ -2,16 +2,19 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 
 from hw.common.errors import InputError
 from hw.machine.design import BankConfig, Design
+from hw.machine.pe import FORMS, PE_KINDS
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
-from hw.netlist import CONST1, NetlistBuilder
+from hw.netlist import CONST1, NetlistBuilder, Op
 from tests.circuits import shift_and_add, small_design
 from tests.mutations import check_reader
 
@@ -24,6 +27,49 @@ def test_design_survives_a_round_trip_through_its_file(tmp_path):
     assert again == design
     assert [m.digest for m in again.arrays] == [m.digest for m in design.arrays]
     assert again.multiplier_of("conv2").name == "test_drop4"
+
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "design.schema.json").read_text())
+
+
+def valid(content):
+    return jsonschema.Draft202012Validator(SCHEMA).is_valid(content)
+
+
+def test_the_schema_is_one_and_takes_what_is_written():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    rounded = Design(name="rounded", multipliers={n: get(n) for n in ("mul8u_opround_a2w2",)},
+                     bank=BankConfig(arrays=("mul8u_opround_a2w2",)))
+    for form, start in (("1x1", 0), ("4x4r", 1024)):
+        design = small_design(mapping={"conv1": 0})
+        bank = replace(design.bank, form=form, psum_start=start, rows=16, cols=16)
+        fitted = replace(design, bank=bank, constants={"conv1": {
+            "bias": [1, -2], "sum_scale": [1e-3, 2.5], "multiplier": [2**30, 0], "shift": [1, 62],
+            "weight_codes": "eJwBsAFP"}})
+        assert valid(fitted.to_dict())
+    assert valid(rounded.to_dict())
+
+
+def test_the_schema_has_the_names_and_limits_of_the_code():
+    bank = SCHEMA["properties"]["bank"]["properties"]
+    assert bank.keys() == {item.name for item in fields(BankConfig)}
+    assert bank["form"]["enum"] == list(FORMS)
+    assert bank["kinds"]["items"]["enum"] == list(PE_KINDS)
+    netlist = SCHEMA["properties"]["multipliers"]["additionalProperties"]["properties"]["netlist"]
+    gate = netlist["properties"]["gates"]["items"]["prefixItems"]
+    assert gate[0]["enum"] == [op.name for op in Op]
+
+
+@pytest.mark.parametrize("change", [
+    {"format": "autoapprox-design/2"}, {"name": ""}, {"more": 1}, {"mapping": {"conv1": -1}},
+    {"mapping": {"conv1": "0"}}, {"bank": {"rows": 0}}, {"bank": {"arrays": []}},
+    {"bank": {"form": "3x3"}}, {"bank": {"psum_width": 33}}, {"multipliers": {"test_exact": {}}}],
+    ids=str)
+def test_the_schema_refuses_what_the_reader_refuses(change):
+    content = small_design(mapping={"conv1": 0}).to_dict() | change
+    assert not valid(content)
+    with pytest.raises(InputError):
+        Design.from_dict(content)
 
 
 def test_rounded_activations_survive_a_round_trip(tmp_path):

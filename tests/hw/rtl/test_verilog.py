@@ -252,6 +252,21 @@ def test_preset_and_design_file_are_written(tmp_path, capsys):
     assert "top module `npu_accelerator`" in capsys.readouterr().out
 
 
+def test_bus_is_put_around_the_same_accelerator(tmp_path, capsys):
+    main(["-o", str(tmp_path), "--bus", "axi", "--bus-bits", "16"])
+    assert "top module `accelerator_axi`" in capsys.readouterr().out
+    bare = emit_design(preset(), config=AcceleratorConfig())
+    for name in bare["accelerator.f"].split():
+        assert (tmp_path / name).read_text() == bare[name]
+
+
+@pytest.mark.parametrize("other", [["--bank-only"], ["--pe", "mul8u_exact"]])
+def test_bus_without_an_accelerator_is_refused(other):
+    process = run("--bus", "axi", *other)
+    assert process.returncode == 2
+    assert "--bus needs an accelerator" in process.stderr
+
+
 def test_pes_are_written_a_file_each(tmp_path, capsys):
     save(SKEWED, tmp_path / "own.json")
     folder = tmp_path / "pes"
@@ -280,6 +295,8 @@ def test_a_pe_is_the_text_of_the_one_in_an_array(files):
     (["--pe", "mul8u_exakt"], r"^error: Unknown multiplier 'mul8u_exakt'; did you mean"),
     (["--pe", "mul8u_exact", "--psum-width", "99"], r"^error: --psum-width must be 1 to 32"),
     (["--prefix", "9x"], r"^error: --prefix must start with a letter"),
+    (["--bus", "axi", "--bus-bits", "64"], r"^error: Bus width must be .* divide 32 bits in \(4 "
+     r"activations\) and 32 bits out \(4 results\), as 32 bits do, not 64$"),
 ])
 def test_bad_input_is_one_line_and_exit_2(arguments, message):
     process = run(*arguments)

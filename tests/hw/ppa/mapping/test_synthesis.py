@@ -1,7 +1,5 @@
 """Mapping: the stored results are those of the present Verilog, recipe and technology."""
 
-from itertools import product
-
 import pytest
 
 from hw.common.errors import InputError
@@ -128,28 +126,6 @@ def test_full_adders_are_smaller_and_compute_the_same(tmp_path, name, recipe):
     assert with_adders.area_um2 < plain.area_um2
     found, expected = psums_of_all_pairs(with_adders, signs=1)
     assert (found == expected).all()
-
-
-@pytest.mark.parametrize("text", ["s ? a - p : a + p", "-a", "p - a"])
-def test_adders_with_an_empty_operand_become_full_adders(text):
-    """What is subtracted from 0 has no bits on one side."""
-    verilog = f"""module m(input s, input [3:0] a, p, output [3:0] y);
-      assign y = {text};
-    endmodule"""
-    technology = load_technology()
-    netlist = map_circuit(verilog, "m", technology, AREA.with_full_adders())
-    assert netlist.cell_counts(technology)["FAx1_ASAP7_75t_R"]
-    for s, a, p in product(range(2), range(16), range(16)):
-        nets = {0: 0, 1: 1}
-        for port, value in (("s", s), ("a", a), ("p", p)):
-            nets |= {net: value >> bit & 1 for bit, net in enumerate(netlist.inputs[port])}
-        for gate in netlist.gates:
-            pins = sum(nets[net] << place for place, net in enumerate(gate.inputs))
-            nets[gate.output] = technology.cells[gate.cell].truth >> pins & 1
-        found = sum(nets[net] << bit for bit, net in enumerate(netlist.outputs["y"]))
-        expected = {"-a": -a, "p - a": p - a}.get(text, a - p if s else a + p)
-        assert found == expected % 16
-
 
 @pytest.mark.long
 def test_technology_without_full_adder_is_named(tiny):

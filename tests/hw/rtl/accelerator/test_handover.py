@@ -46,10 +46,9 @@ def verilate(folder, *options):
                           env=environment, capture_output=True, text=True, check=False)
 
 
-def lint(folder, *waivers):
-    sources = (folder / "npu_accelerator.f").read_text().split()
-    done = verilate(folder, "--lint-only", "-Wall", "--top-module", "npu_accelerator", *waivers,
-                    *sources)
+def lint(folder, *waivers, top="npu_accelerator"):
+    sources = (folder / f"{top}.f").read_text().split()
+    done = verilate(folder, "--lint-only", "-Wall", "--top-module", top, *waivers, *sources)
     return done.returncode, sorted(set(re.findall(r"%Warning-(\w+)", done.stderr)))
 
 
@@ -60,12 +59,28 @@ def test_verilog_lints_clean_with_the_waivers_and_needs_each_of_them(folder):
     assert warnings == sorted(WAIVERS)
 
 
-def test_package_lists_every_file_and_the_top(folder):
-    core = yaml.safe_load((folder / "npu_accelerator.core").read_text().removeprefix("CAPI=2:\n"))
+@pytest.fixture(scope="module")
+def bus_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("axi")
+    for name, text in emit_design(DESIGN, config=SMALL, prefix="npu_", stream_bits=8).items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_bus_lints_clean_with_the_waivers(bus_folder):
+    assert lint(bus_folder, "npu_lint.vlt", top="npu_accelerator_axi") == (0, [])
+
+
+@pytest.mark.parametrize(("fixture", "top"), [
+    ("folder", "npu_accelerator"), ("bus_folder", "npu_accelerator_axi")])
+def test_package_lists_every_file_and_the_top(request, fixture, top):
+    folder = request.getfixturevalue(fixture)
+    core = yaml.safe_load((folder / f"{top}.core").read_text().removeprefix("CAPI=2:\n"))
     assert core["name"] == "::autoapprox_tiny_net:0"
-    assert core["targets"]["default"]["toplevel"] == "npu_accelerator"
+    assert core["targets"]["default"]["toplevel"] == top
     assert sorted(core["filesets"]["rtl"]["files"]) == sorted(
         path.name for path in folder.glob("*.v"))
+    assert (folder / f"{top}.f").read_text().split()[0] == f"{top}.v"
 
 
 # What any reader of SDC knows: command to its options and whether each has a value.
@@ -102,9 +117,10 @@ def ports_of(verilog, top):
             for direction in ("input", "output")}
 
 
-@pytest.mark.parametrize(("top", "config"), [("accelerator", SMALL), ("bank", None)])
-def test_constraints_are_plain_and_name_every_port_once(top, config):
-    files = emit_design(DESIGN, config=config, clock_ps=1234.5)
+@pytest.mark.parametrize(("top", "config", "stream_bits"), [
+    ("accelerator", SMALL, None), ("accelerator_axi", SMALL, 8), ("bank", None, None)])
+def test_constraints_are_plain_and_name_every_port_once(top, config, stream_bits):
+    files = emit_design(DESIGN, config=config, clock_ps=1234.5, stream_bits=stream_bits)
     commands = list(sdc_commands(files[f"{top}.sdc"]))
     assert [name for name, *_ in commands] == list(PLAIN_SDC)
     units, clock, inputs, outputs = commands

@@ -1,0 +1,1 @@
+"""AXI around the accelerator: streams, registers and an interrupt."""
