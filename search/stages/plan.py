@@ -69,9 +69,9 @@ def foresee(designs: Sequence[Pooled], forecast: CertificateForecast, *, needed:
     """Return what may be certified of a pool: no more harmful than a design that kept its accuracy.
 
     needed : of each claim, images of the search split that a design must have right. measured :
-    what the forecast is fitted to, where that is more than `designs`.
+    what the forecast is fitted to and harm is compared with, where that is more than `designs`.
     """
-    some = _counting(designs, needed)
+    some = _counting(designs, needed, [*designs, *(measured or ())])
     # Beyond the cheapest of these, more harm buys nothing; the forecast is fitted up to there.
     cheapest = min(some, key=lambda one: (one.design.energy, one.answer.damage), default=None)
     if cheapest is not None:
@@ -114,7 +114,7 @@ def _planned(prospects: Prospects, index: int) -> Judged:
 
 def finalists(designs: Sequence[Pooled], needed: Sequence[float]) -> list[Pooled]:
     """Return the designs that may be judged, and bolder ones that may once they are refitted."""
-    some = _counting(designs, needed, reach=REFITTED)
+    some = _counting(designs, needed, designs, reach=REFITTED)
     return [some[index] for index in _front(some)]
 
 
@@ -130,14 +130,14 @@ class _Rank(NamedTuple):
         return cls(round(10 * one.design.area), len(one.design.arrays), one.design.energy)
 
 
-def _counting(designs: Sequence[Pooled], needed: Sequence[float], *, reach: float = 1.0
-              ) -> list[Pooled]:
-    """Return the designs that are no more harmful than one that kept its accuracy.
+def _counting(designs: Sequence[Pooled], needed: Sequence[float], measured: Sequence[Pooled], *,
+              reach: float = 1.0) -> list[Pooled]:
+    """Return the designs that are no more harmful than a measured one that kept its accuracy.
 
     Which of such designs lost an image or two on the search split is chance. Harm is that of all
     networks together: which designs are looked at, not what is said of them.
     """
-    most = max((one.answer.damage for one in designs if one.design.keeps(needed)),
+    most = max((one.answer.damage for one in measured if one.design.keeps(needed)),
                default=-math.inf)
     return [one for one in designs if one.answer.damage <= reach * most]
 

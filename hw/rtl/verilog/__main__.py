@@ -94,11 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.design and (options.pe or options.multiplier or options.pes):
-        parser.error("DESIGN.json cannot be combined with --pe, --multiplier or --pes")
-    if options.bus and (options.bank_only or options.pe or options.multiplier or options.pes):
+    single = options.pe or options.multiplier or options.pe_files
+    if options.design and single:
+        parser.error("DESIGN.json cannot be combined with --pe, --multiplier or --pe-files")
+    if options.bus and (options.bank_only or single):
         parser.error("--bus needs an accelerator: it cannot be combined with --bank-only, --pe, "
-                     "--multiplier or --pes")
+                     "--multiplier or --pe-files")
     if not 0 < options.clock_ps < float("inf"):
         raise InputError(f"--clock-ps must be above 0, not {options.clock_ps:g}")
     if not 1 <= options.psum_width <= 32:

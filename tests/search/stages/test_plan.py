@@ -199,3 +199,14 @@ def drawn(generator, images, chances, overlap):
     if overlap:
         return (generator.random(images)[:, None] < chances).sum(axis=0)
     return generator.binomial(images, chances)
+
+
+def test_harm_is_compared_with_every_design_that_was_measured():
+    """A refit leaves few designs; one that was not refitted may have kept its accuracy as well."""
+    refitted = [Pooled(candidate("safe", 0.6), answered(0.001), ("milp",)),
+                Pooled(candidate("bold", 0.4, right=EXACT_RIGHT - 1),
+                       answered(0.004, right=EXACT_RIGHT - 1, lost=1), ("milp",))]
+    other = Pooled(candidate("other", 0.5), answered(0.005), ("uniform",))
+    for measured, names in ((None, ["safe"]), ([other], ["safe", "bold"])):
+        found = foresee(refitted, FORECAST, needed=[EXACT_RIGHT], measured=measured)
+        assert [one.design.mapping["layer"] for one in found.designs] == names
