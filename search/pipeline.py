@@ -179,13 +179,14 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
             forecast, needed=task.needed, measured=pooled)
     planned = plan(final, exact)
     offers = [plan(prospects.of(one.result.method), exact) for one in searched]
+    single = plan(prospects.single_arrays(), exact)
     begin(planned.sequence, fits)
     verdict = certify(planned.sequence, runs["certify"], exact, margins=margins,
                       parts=options.parts, level=forecast.level, watch=watch)
     found = Found(
         networks=networks, charges=charges, fits=fits, costs=costs, baseline=exact_arrays,
         metric=options.parts, references=references, exact=exact, predictions=predictions,
-        searched=searched, offers=offers, expected=planned.expected, verdict=verdict,
+        searched=searched, offers=offers, single=single, expected=planned.expected, verdict=verdict,
         margins=margins, compared=None, refits=refits, refit_seconds=refit_seconds)
     if options.compensation == NONE:
         return found

@@ -39,6 +39,7 @@ from search.report.verdict import (
     forecast_counts,
     found_counts,
     level_of,
+    one_array,
     outlook,
     tally,
 )
@@ -221,6 +222,7 @@ def summary(finished: Finished) -> dict[str, object]:
         "energy": best.energy, "area": best.area, "expected_energy": result.expected,
         "judged": [_judged_summary(one) for one in result.judged],
         "outlook": list(outlook(result)), "area_reason": area_reason(result),
+        "one_array": one_array(result),
         "arrays": list(best.arrays), "made_of": result.made_of, "mapping": dict(best.mapping),
         "networks": [_network_summary(one) for one in judged_networks(result)],
         "evaluations": result.winner.evaluations, "seconds": result.seconds,
@@ -272,6 +274,8 @@ def print_summary(finished: Finished) -> None:
           f"{result.made_of}")
     if reason := area_reason(result):
         print(f"  smaller   {reason}")
+    if said := one_array(result):
+        print(f"  one array {said}")
     print(f"  time      {_time(figures)}; exact {_time(exact)}")
     print(f"  as large  exact arrays of {best.area:.3f} times the area, at best: "
           f"{_time(result.equal_area)}, {energy(exact.energy_nj['array'])} in the arrays")

@@ -1,1 +1,1 @@
-"""What each step of compensation is worth."""
+"""What each step of compensation, other ranges and finer routes are worth."""

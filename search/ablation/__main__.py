@@ -2,18 +2,24 @@
 
 `python -m search.ablation MODEL.onnx --data DATA --calibrate DATA --multipliers NAME,...`
 
-Steps are fitted on images of `--calibrate`; those of `--data` are looked at to report alone.
+With `--blocks` instead what finer routes are worth in banks of these multipliers. All is fitted on
+images of `--calibrate`; those of `--data` are looked at to report alone.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hw.common.errors import run_command_line
 from hw.common.wording import CommandParser, program
 from sim.options import DATA_HELP, add_options
+
+if TYPE_CHECKING:
+    from search.ablation.blocks import Routed
 
 
 def main() -> int:
@@ -37,9 +43,22 @@ def main() -> int:
                         help="also search ranges of activations that save energy on exact arrays "
                         "at a damage of at most X, such as 0.001, and show these arrays and the "
                         "multipliers on them (default: not)")
+    parser.add_argument("--blocks", action="store_true",
+                        help="instead: the cheapest banks of up to three of the multipliers and "
+                        "the exact one within limits of predicted damage, with an array for each "
+                        "layer, for each block of 16 output columns, and for each channel")
     add_options(parser, images="--data")
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     arguments = parser.parse_args()
+    if arguments.blocks:
+        from search.ablation import blocks
+
+        routed = blocks.run(arguments)
+        if arguments.json:
+            print(json.dumps([asdict(one) for one in routed], indent=2))
+        else:
+            _print_routes(routed)
+        return 0
     from search.ablation.steps import run
 
     found = run(arguments)
@@ -54,6 +73,14 @@ def main() -> int:
               f"{f'{step.lost} / {step.gained}':>15}{step.array_nj:>11.2f}"
               f"{step.array_nj / step.exact_nj:>10.4f}{step.cpu_s:>15.3f}")
     return 0
+
+
+def _print_routes(found: Sequence[Routed]) -> None:
+    print(f"{'arrays':>6}{'limit':>8}  {'an array for each':18}{'of exact':>9}{'damage':>9}"
+          f"{'cycles':>12}{'mixed':>7}  bank")
+    for one in sorted(found, key=lambda one: (one.max_arrays, one.limit)):
+        print(f"{one.max_arrays:>6}{one.limit:>8.3f}  {one.routes:18}{one.energy:>9.4f}"
+              f"{one.damage:>9.4f}{one.cycles:>12,}{one.mixed:>7}  {', '.join(one.arrays)}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from hw.common.errors import InputError
 from hw.machine.design import BankConfig
 from hw.multipliers import EXACT, Multiplier, get, resolve
 from hw.ppa import load_pe
+from models.data import Labelled
 from search.ablation.ranges import searched_ranges
 from search.measure.fit_kinds import KINDS, NONE
 from search.measure.probes import relative_damage
@@ -146,27 +147,44 @@ def _alone(calibration: Calibration, tables: Mapping[str, Table], multiplier: Mu
         {layer: {multiplier.name: table} for layer, table in tables.items()}, kind)}
 
 
-def run(arguments: argparse.Namespace) -> list[Step]:
-    """Return the steps of every multiplier that the options name, and how they were made."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Given:
+    """What the options name; fitted : images to fit on, none of `data`."""
+
+    network: QuantNetwork
+    multipliers: Sequence[Multiplier]
+    data: Labelled
+    fitted: Images
+
+
+def read(arguments: argparse.Namespace) -> Given:
+    """Return what the options name."""
     if arguments.calibrate in (None, arguments.data):
         raise InputError("--calibrate must name images to fit on, other than those of --data")
-    if arguments.ranges_damage is not None and not arguments.ranges_damage > 0:
-        raise InputError(f"--ranges-damage must be above 0, not {arguments.ranges_damage:g}")
     check_counts(arguments, "limit", "calibrate_limit", "fit")
     multipliers = [resolve(name) for name in arguments.multipliers.split(",")]
     pixels = preprocessing(arguments, arguments.model)
     data = load_data(arguments.data, pixels, limit=arguments.limit)
-    network = load_network(arguments, arguments.model, arguments.data, pixels, check_output=(
-        class_scores_check(arguments.model, [(arguments.data, data.labels)])))
-    fitted: Images = load_images(arguments.calibrate, pixels, limit=arguments.fit)
+    return Given(data=data, multipliers=multipliers, network=load_network(
+        arguments, arguments.model, arguments.data, pixels, check_output=class_scores_check(
+            arguments.model, [(arguments.data, data.labels)])),
+        fitted=load_images(arguments.calibrate, pixels, limit=arguments.fit))
+
+
+def run(arguments: argparse.Namespace) -> list[Step]:
+    """Return the steps of every multiplier that the options name, and how they were made."""
+    if arguments.ranges_damage is not None and not arguments.ranges_damage > 0:
+        raise InputError(f"--ranges-damage must be above 0, not {arguments.ranges_damage:g}")
+    given = read(arguments)
+    network, data, fitted = given.network, given.data, given.fitted
     layers = [layer.name for layer in network.layers if layer.name not in arguments.exact]
     problem = costs(network, fitted, get(EXACT), {})
     judge = Judge(images=data.images, labels=data.labels, calibrating=fitted,
                   exact=evaluate(network, data.images, {}, quiet=arguments.json),
                   exact_nj=1e-3 * problem.energy_pj(problem.exact))
     calibration = Calibration(network, fitted, quiet=arguments.json)
-    found = [step for multiplier in multipliers
+    found = [step for multiplier in given.multipliers
              for step in steps(network, multiplier, layers, calibration, judge)]
     if arguments.ranges_damage is not None:
-        found += ranged(network, multipliers, layers, fitted, arguments.ranges_damage, judge)
+        found += ranged(network, given.multipliers, layers, fitted, arguments.ranges_damage, judge)
     return found

@@ -87,6 +87,8 @@ def _candidates(run: RunResult) -> Iterable[tuple[str, Candidate]]:
         for name, found in (("design", judged.design), ("smaller", judged.smaller)):
             if found is not None:
                 yield f"judged[{number}].{name}", found
+    if run.single is not None and run.single.design is not None:
+        yield "single.design", run.single.design
     for index, method in enumerate(run.methods):
         for name, candidate in (("accepted", method.accepted), ("best", method.best)):
             if candidate is not None:

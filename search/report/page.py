@@ -86,6 +86,7 @@ def render(run: RunResult, bank: Mapping[str, Multiplier],
         macs=run.macs, judged=judged_networks(run), verdict=verdict, beside=beside(run),
         measured=list(measured_rows(run)), damaging=anything_matters(run),
         outlook=list(verdict.outlook(run)), area_reason=verdict.area_reason(run),
+        one_array=verdict.one_array(run),
         style=Markup(style), script=Markup(script),  # noqa: S704
         policy=Markup(content_policy(style, script)),  # noqa: S704
         figures={name: Markup(inline(name, drawing))  # noqa: S704

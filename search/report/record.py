@@ -303,6 +303,19 @@ class MethodResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SingleArray:
+    """What one array for all layers offers, by the forecast, whichever method measured it.
+
+    design : of most saving times chance to be certified, None where none saves energy and kept the
+    accuracy. chance : of it. expected : mean energy that certifying such designs alone would leave.
+    """
+
+    design: Candidate | None
+    chance: Share
+    expected: Amount
+
+
+@dataclass(frozen=True, kw_only=True)
 class CalibrationFacts:
     """How well predicted damage ranks: Spearman's correlation with measured damage.
 
@@ -418,6 +431,8 @@ class RunResult:
         Method -> of its best design.
     layer_energy_pj : mapping of layer to mapping of multiplier to float
         Array energy of the layer per inference or round of the workload, picojoules.
+    single : SingleArray, optional
+        What one array would offer in place of the bank; None in runs from before.
     breakdown, baseline_breakdown : Breakdown, optional
         Energy by layer and part of the kept design and of the exact array that all is relative to.
     configuration : mapping
@@ -454,6 +469,7 @@ class RunResult:
     kept_figures: Figures
     figures: Mapping[str, Figures]
     configuration: Mapping[str, Any]
+    single: SingleArray | None = None
     breakdown: Breakdown | None = None
     baseline_breakdown: Breakdown | None = None
     versions: Mapping[str, str] = field(default_factory=dict)

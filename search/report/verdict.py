@@ -57,6 +57,27 @@ def area_reason(run: RunResult) -> str:
             f"{100 * (other.energy - kept.design.energy):.1f} points more energy")
 
 
+def one_array(run: RunResult) -> str:
+    """Say what one array would take in place of several; empty where one is kept."""
+    kept, single = run.kept, run.single
+    if len(kept.arrays) == 1 or single is None:
+        return ""
+    best, certified = single.design, [one.design for one in run.judged
+                                      if one.certified and len(one.design.arrays) == 1]
+    if best is None:
+        return "none that saves energy kept the accuracy on the search images"
+    judged = next((one.verdict for one in run.judged if one.design.mapping == best.mapping),
+                  "not judged")
+    safe = min(certified, key=lambda one: one.energy, default=best)
+    other = "" if safe.mapping == best.mapping else (
+        f"; {safe.energy:.3f} of area {safe.area:.3f} is certified")
+    saved = 100 * (best.energy - kept.energy)
+    return (f"energy {best.energy:.3f}, area {best.area:.3f}, {judged}, forecast to pass with "
+            f"{100 * single.chance:.0f} %{other}; the {len(kept.arrays)} arrays save "
+            f"{abs(saved):.1f} points {'more' if saved >= 0 else 'less'} for "
+            f"{kept.area - best.area:.3f} more area")
+
+
 def beside(one: Certificate) -> str:
     """Return top-1 and top-5 on the images of a certificate, which claims nothing of them."""
     return "; ".join(f"{WORDS[part]} {100 * share:.2f} %, exact {100 * exact:.2f} %"

@@ -16,14 +16,16 @@ from search.problem.workload import own_layers
 from search.report.breakdown import Breakdown
 from search.report.record import (
     CalibrationFacts,
+    Candidate,
     CompensationFacts,
     Figures,
     LayerFacts,
     NetworkFacts,
     RunResult,
+    SingleArray,
 )
 from search.stages.calibrate import rank_correlation
-from search.stages.records import Compensated, Costs, Found, Quantised
+from search.stages.records import Compensated, Costs, Found, Plan, Quantised
 
 
 def conclude(found: Found, *, name: str, networks: Sequence[NetworkFacts],
@@ -45,7 +47,8 @@ def conclude(found: Found, *, name: str, networks: Sequence[NetworkFacts],
                 for layer, called in zip(one.network.layers, one.layers, strict=True)],
         multipliers=found.costs.facts, exact=found.exact, exact_forms=found.baseline.forms,
         methods=methods, judged=[replace(one, refitted=_refitted(found, one.design.mapping))
-                                 for one in found.verdict.judged], expected=found.expected,
+                                 for one in found.verdict.judged],
+        single=_single(found.single, found.exact), expected=found.expected,
         kept=found.verdict.kept, certificates=found.verdict.certificates,
         calibration=_calibration(found), compensation=_compensation(found),
         sensitivity={} if alone is None else _by_name(problem, alone),
@@ -100,6 +103,13 @@ def constants(networks: Sequence[Quantised], fits: Sequence[Compensated | None],
     return {one.prefix + layer: correction.to_dict()
             for one, own in zip(networks, fits, strict=True) if own is not None
             for layer, correction in own.corrections(own_layers(one.prefix, mapping)).items()}
+
+
+def _single(offer: Plan, exact: Candidate) -> SingleArray:
+    """Return what one array offers: nothing where it saves no energy."""
+    saves = offer.best is not None and offer.best.energy < exact.energy
+    return SingleArray(design=offer.best if saves else None, chance=offer.chance,
+                       expected=offer.expected)
 
 
 def _refitted(found: Found, mapping: Mapping[str, str]) -> bool:

@@ -58,7 +58,15 @@ class Prospects:
 
     def of(self, method: str) -> Prospects:
         """Return those that a method measured."""
-        own = [index for index, one in enumerate(self.designs) if method in one.methods]
+        return self._only([index for index, one in enumerate(self.designs)
+                           if method in one.methods])
+
+    def single_arrays(self) -> Prospects:
+        """Return those that run all layers on one array."""
+        return self._only([index for index, one in enumerate(self.designs)
+                           if len(one.design.arrays) == 1])
+
+    def _only(self, own: Sequence[int]) -> Prospects:
         return replace(self, designs=[self.designs[index] for index in own],
                        p_values=self.p_values[:, own], lost=self.lost[:, own],
                        gained=self.gained[:, own])

@@ -312,10 +312,11 @@ class Found:
     """All that the stages of a run handed on.
 
     charges : of each method. fits : None for a network without any. metric : its parts. searched :
-    of each method, the chosen one last; offers : what each would hand over. expected : mean energy
-    that the plan would leave. margins : of each claim. compared : the kept design on the search
-    splits, as it is and where layers keep their own constants; None where they do. refits :
-    designs that were fitted once more, and refit_seconds, the time that it took.
+    of each method, the chosen one last; offers : what each would hand over. single : what designs
+    of one array would. expected : mean energy that the plan would leave. margins : of each claim.
+    compared : the kept design on the search splits, as it is and where layers keep their own
+    constants; None where they do. refits : designs that were fitted once more, and refit_seconds,
+    the time that it took.
     """
 
     networks: Sequence[Quantised]
@@ -329,6 +330,7 @@ class Found:
     predictions: Predictions
     searched: Sequence[Searched]
     offers: Sequence[Plan]
+    single: Plan
     expected: float
     verdict: Verdict
     margins: Sequence[float]

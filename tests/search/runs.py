@@ -19,6 +19,7 @@ from search.report.record import (
     MultiplierFacts,
     NetworkFacts,
     RunResult,
+    SingleArray,
 )
 
 
@@ -95,7 +96,8 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
         layers=[LayerFacts(name=layer, kind="conv", k=144, n=16, groups=1, positions=64,
                            macs=147456) for layer in layers],
         multipliers=multipliers, exact=exact, methods=methods, judged=judged, expected=0.7,
-        kept=kept, certificates=(passed,), exact_forms={
+        kept=kept, certificates=(passed,), single=SingleArray(
+            design=None, chance=0.0, expected=1.0), exact_forms={
             "4x4r": figures(1.0), "1x1": figures(1.4)},
         calibration=CalibrationFacts(additive=0.97, pairwise=0.98, pairs_used=False, studied=False,
                                      searched=0.91, searched_designs=60, charge=6.8),

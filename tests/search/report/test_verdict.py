@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from search.report.record import SingleArray
 from search.report.verdict import (
     area_reason,
     bounds,
     forecast_counts,
     found_counts,
     level_of,
+    one_array,
     outlook,
 )
 from tests.search.runs import made_up_run
@@ -52,6 +54,35 @@ def test_less_area_has_its_price():
         f"area 1.000, 1 array, as harmless, takes {more:.1f} points more energy")
     assert area_reason(replace(RUN, judged=[replace(PASSED, smaller=None)])) == ""
     assert area_reason(replace(RUN, judged=[FAILED], kept=RUN.exact)) == ""
+
+
+def test_a_bank_is_told_beside_the_best_single_array():
+    """Whether that was judged, passed or failed; where another passed, that one too."""
+    layers = list(RUN.kept.mapping)
+
+    def single(name, energy, area):
+        return replace(RUN.kept, mapping=dict.fromkeys(layers, name), energy=energy, area=area)
+
+    best, safe = single("best", RUN.kept.energy + 0.04, 0.4), single("safe", 0.95, 0.6)
+    assert len(RUN.kept.arrays) == 3
+    run = replace(RUN, single=SingleArray(design=best, chance=0.97, expected=0.9))
+    start, end = (f"energy {best.energy:.3f}, area 0.400, ",
+                  "; the 3 arrays save 4.0 points more for 1.100 more area")
+    assert one_array(run) == f"{start}not judged, forecast to pass with 97 %{end}"
+    passed, failed = replace(PASSED, design=best), replace(FAILED, design=best)
+    assert one_array(replace(run, judged=[passed])).startswith(f"{start}certified, forecast")
+    assert one_array(replace(run, judged=[replace(PASSED, design=safe), failed])) == (
+        f"{start}not certified, forecast to pass with 97 %; 0.950 of area 0.600 is certified{end}")
+    bolder = replace(best, energy=RUN.kept.energy - 0.02)
+    assert "save 2.0 points less for 1.100 more area" in one_array(
+        replace(run, single=replace(run.single, design=bolder)))
+
+
+def test_where_no_array_alone_saves_that_is_said_and_one_array_has_no_rival():
+    nothing = SingleArray(design=None, chance=0.0, expected=1.0)
+    assert one_array(replace(RUN, single=nothing)) == (
+        "none that saves energy kept the accuracy on the search images")
+    assert one_array(replace(RUN, single=nothing, kept=RUN.exact)) == ""
 
 
 def test_counts_and_bounds_in_words():

@@ -9,7 +9,7 @@ import pytest
 from search.measure.damage import Damage
 from search.measure.designs import Measured, key
 from search.report.breakdown import Breakdown
-from search.report.record import Candidate, Figures, Judged, MethodResult, NetworkFacts
+from search.report.record import Candidate, Figures, Judged, MethodResult, NetworkFacts, SingleArray
 from search.stages.conclude import conclude, constants
 from search.stages.records import (
     Baseline,
@@ -79,6 +79,7 @@ def found(**changes):
         "exact": exact, "metric": ["top1"], "margins": (0.01, 0.02), "expected": 0.8,
         "verdict": Verdict(kept=best, judged=(), certificates=()),
         "offers": [Plan(sequence=(), expected=0.9, best=history[1], chance=0.25)],
+        "single": Plan(sequence=(), expected=0.95, best=history[1], chance=0.5),
         "searched": [Searched(result=result, answers=answers)],
         "predictions": Predictions(damage=Damage(alone=alone), alone=alone, calibrations=[
             SimpleNamespace(additive=rank, pairwise=float("nan")) for rank in (0.9, 0.7)]),
@@ -192,6 +193,14 @@ def test_where_the_exact_design_is_kept_it_has_no_constants():
     problem = found().costs.problem
     assert run.kept_figures.energy_nj["array"] == problem.energy_pj(problem.exact) / 1000
     assert set(run.compensation.layers.values()) == {"none"}
+
+
+def test_what_one_array_offers_is_told_where_it_saves_energy():
+    given = found()
+    assert given.single.best.energy == given.exact.energy
+    assert concluded().single == SingleArray(design=None, chance=0.5, expected=0.95)
+    dearer = replace(given.exact, energy=0.6)
+    assert concluded(exact=dearer).single.design == given.single.best
 
 
 def test_a_method_is_told_with_what_it_offers():

@@ -1,5 +1,6 @@
 """Plan: which designs are certified; one time in twenty at most that is false."""
 
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 
@@ -131,6 +132,22 @@ def test_why_less_area_was_not_taken_is_known():
     assert (one.design, one.smaller) == (large, small)
     [one] = made([large, small], [answered(1e-4), answered(1e-3)]).sequence
     assert (one.design, one.smaller) == (large, None)
+
+
+def test_single_arrays_are_planned_alone_on_the_same_simulated_images():
+    bank = replace(candidate("a", 0.6), mapping={"x": "a", "y": "b"})
+    one = replace(candidate("a", 0.7), mapping={"x": "a", "y": "a"})
+    answers = [answered(1e-3), answered(1e-4)]
+    prospects = foresee([Pooled(*each, ("made-up",)) for each
+                         in zip([bank, one], answers, strict=True)],
+                        FORECAST, needed=[EXACT_RIGHT])
+    single = prospects.single_arrays()
+    assert [each.design for each in single.designs] == [one]
+    assert plan(single, EXACT).best == one
+    own = [each.design for each in prospects.designs].index(one)
+    for all_of, its in ((prospects.p_values, single.p_values), (prospects.lost, single.lost),
+                        (prospects.gained, single.gained)):
+        np.testing.assert_array_equal(its, all_of[:, [own]])
 
 
 def test_a_design_of_nearly_the_same_area_is_not_called_smaller():
