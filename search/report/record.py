@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sim.network.layer import MappedLayer
 
 Tally = Count | Amount  # of images, or a sum of scores
-RUN_FORMAT = "autoapprox-run/7"
+RUN_FORMAT = "autoapprox-run/8"
 WORDS = {"top1": "top-1", "top5": "top-5"}  # of parts of a metric; others are words themselves
 
 

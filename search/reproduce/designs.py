@@ -11,7 +11,6 @@ from hw.common.errors import run_command_line
 from hw.common.outputs import OutputFolder
 from hw.common.wording import CommandParser, program
 from hw.machine.design import BankConfig
-from hw.machine.pe import PLAIN
 from search.report.circuits import load_bank
 from search.report.record import RunResult
 
@@ -32,8 +31,9 @@ def write_designs(run_folder: Path, folder: Path) -> list[Path]:
         if design is not None:
             written.append(folder / f"{method.method}.json")
             make_design(f"{run.name}-{method.method}", design, bank,
-                        bank=BankConfig(rows=config["rows"], cols=config["cols"]),
-                        exact_form=PLAIN.form, kept=None, constants={},
+                        bank=BankConfig(rows=config["rows"], cols=config["cols"],
+                                        form=config["pe_form"]),
+                        exact_form=run.exact_form, kept=None, constants={},
                         provenance={"method": method.method, "run": run.name}
                         ).save(written[-1])
     return written
