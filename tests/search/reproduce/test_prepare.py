@@ -103,7 +103,8 @@ def test_float_accuracy_is_that_of_training():
 
 def test_every_method_gets_its_design(tmp_path):
     run = made_up_run(layers=("stem", "body", "classifier"))
-    run = replace(run, kept=run.winner.history[0], configuration={"rows": 8, "cols": 4})
+    run = replace(run, kept=run.winner.history[0], configuration={
+        "rows": 8, "cols": 4, "pe_form": "4x1"})
     run.save(tmp_path / "run.json")
     save_bank(tmp_path, made_up_bank())
     written = write_designs(tmp_path, tmp_path / "designs")
@@ -112,7 +113,7 @@ def test_every_method_gets_its_design(tmp_path):
     assert [path.stem for path in written] == list(kept)
     for path in written:
         design, best = Design.load(path), kept[path.stem]
-        assert (design.bank.rows, design.bank.cols) == (8, 4)
+        assert (design.bank.rows, design.bank.cols, design.bank.form) == (8, 4, "4x1")
         assert {layer: design.multiplier_of(layer).digest for layer in best.mapping} == {
             layer: made_up_bank()[name].digest for layer, name in best.mapping.items()}
 
