@@ -33,7 +33,7 @@ GROUPS = {
         "run": Command("search bank and mapping, write Verilog, program, report", "search.run"),
         "certify": Command("certify designs on images that get their labels later",
                            "search.pool.__main__"),
-        "report": Command("draw the report of a run again, or compare two runs",
+        "report": Command("draw the report of a run again, compare two runs, list more",
                           "search.report.__main__"),
         "ablation": Command("what each kind of compensation is worth", "search.ablation.__main__")},
     "Simulation": {

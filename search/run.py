@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
-import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +17,7 @@ from typing import TYPE_CHECKING
 from hw.common.cache import add_cache_option
 from hw.common.errors import InputError, run_command_line
 from hw.common.memory import add_memory_option, shown
+from hw.common.outputs import library_output_aside
 from hw.common.progress import add_progress_options, start
 from hw.common.wording import CommandParser, HelpWithDefaults, counted, energy, program
 from hw.machine.compiler import BATCH
@@ -361,22 +359,6 @@ def _print_network(judged: JudgedNetwork) -> None:
         print(f"  outside   {counted(len(outside) - MOST_OUTSIDE, 'more product')}, see run.json")
     for kind, text in judged.network.reservations.items():
         print(f"  {kind:9} {text}")
-
-
-@contextmanager
-def library_output_aside() -> Iterator[None]:
-    """Send to stderr what libraries print below Python: HiGHS remarks on some solves."""
-    flush = ctypes.CDLL(None).fflush  # C has buffers of its own
-    sys.stdout.flush()
-    flush(None)
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        flush(None)
-        os.dup2(kept, 1)
-        os.close(kept)
 
 
 def main() -> int:

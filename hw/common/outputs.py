@@ -1,9 +1,13 @@
-"""Where results shall go, checked before any work is done for them."""
+"""Where results shall go, checked before any work is done for them, and kept for them alone."""
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +63,19 @@ class OutputFolder(OutputFile):
     """The same, of a folder to write files into."""
 
     folder = True
+
+
+@contextmanager
+def library_output_aside() -> Iterator[None]:
+    """Send to stderr what libraries print below Python: HiGHS remarks on some solves."""
+    flush = ctypes.CDLL(None).fflush  # C has buffers of its own
+    sys.stdout.flush()
+    flush(None)
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        flush(None)
+        os.dup2(kept, 1)
+        os.close(kept)

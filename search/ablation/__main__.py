@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hw.common.errors import run_command_line
+from hw.common.outputs import library_output_aside
 from hw.common.wording import CommandParser, program
 from sim.options import DATA_HELP, add_options
 
@@ -53,7 +54,8 @@ def main() -> int:
     if arguments.blocks:
         from search.ablation import blocks
 
-        routed = blocks.run(arguments)
+        with library_output_aside():
+            routed = blocks.run(arguments)
         if arguments.json:
             print(json.dumps([asdict(one) for one in routed], indent=2))
         else:

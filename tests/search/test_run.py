@@ -1,7 +1,6 @@
 """The main job end to end on a small budget, and one line for each kind of bad input."""
 
 import csv
-import ctypes
 import hashlib
 import json
 import re
@@ -516,15 +515,6 @@ def test_a_dry_run_says_what_a_run_does_and_leaves_nothing(result, monkeypatch, 
     assert planned["total_seconds"] == pytest.approx(sum(planned["seconds"].values()))
     assert start(monkeypatch, *SMALL, "--output", tmp_path / "runs", "--dry-run") == 0
     assert "nothing was searched" in capsys.readouterr().out
-
-
-def test_what_libraries_print_does_not_mix_with_the_summary(capfd):
-    with command.library_output_aside():
-        ctypes.CDLL(None).puts(b"a remark")
-    ctypes.CDLL(None).puts(b"an answer")
-    ctypes.CDLL(None).fflush(None)
-    out, err = capfd.readouterr()
-    assert (out, err) == ("an answer\n", "a remark\n")
 
 
 def test_help_states_defaults(monkeypatch, capsys):

@@ -1,12 +1,13 @@
 """Outputs that cannot be written are refused before any work, and nothing is made."""
 
+import ctypes
 import os
 from pathlib import Path
 
 import pytest
 
 from hw.common.errors import InputError
-from hw.common.outputs import check_output
+from hw.common.outputs import check_output, library_output_aside
 
 
 @pytest.fixture
@@ -50,3 +51,12 @@ def test_folder_without_permission_is_refused(place):
     (place / "folder").chmod(0o500)
     with pytest.raises(InputError, match="folder: must be a folder that can be written to"):
         check_output(Path(place / "folder" / "x"))
+
+
+def test_what_libraries_print_does_not_mix_with_the_summary(capfd):
+    with library_output_aside():
+        ctypes.CDLL(None).puts(b"a remark")
+    ctypes.CDLL(None).puts(b"an answer")
+    ctypes.CDLL(None).fflush(None)
+    out, err = capfd.readouterr()
+    assert (out, err) == ("an answer\n", "a remark\n")
