@@ -45,7 +45,7 @@ from search.pool.claim import pool_digest
 from search.problem.workload import SPLITS
 from search.report.outputs import Built, EmitDesign, make_design, write_outputs
 from search.report.record import Candidate, Judged, NetworkFacts, RunResult
-from search.stages.baseline import baseline, exact_form, on_offer
+from search.stages.baseline import baseline, on_offer
 from search.stages.calibrate import calibrate
 from search.stages.certify import certify
 from search.stages.charge import charge, check_budget
@@ -94,7 +94,7 @@ def prepare(options: Options, emit_pes: EmitPes, watch: Watch
     networks = quantise(options.workload, inputs, calibrator=options.calibrator,
                         symmetric=options.symmetric,
                         classes=not needs_margin(options.metric), watch=watch)
-    inputs = with_exact_array(inputs, exact_pes_on_offer(networks, inputs.exact_pes))
+    inputs = replace(inputs, exact_pes=exact_pes_on_offer(networks, inputs.exact_pes))
     check_batch([layer for one in networks for layer in one.network.layers], inputs.bank,
                 options.batch)
     charges = {method.name: charge(networks, inputs.offered_to(method.name), study=options.study,
@@ -113,24 +113,15 @@ def exact_pes_on_offer(networks: Sequence[Quantised], pes: Mapping[str, MappedPe
     return offered
 
 
-def with_exact_array(inputs: Inputs, offered: Mapping[str, MappedPe]) -> Inputs:
-    """Return the inputs with the PE that the exact array inside the bank is made of.
-
-    offered : the forms of the exact PE that take the networks.
-    """
-    own = exact_form(offered, inputs.bank)
-    return replace(inputs, pes={**inputs.pes, EXACT: offered[own]},
-                   exact_pes={own: offered[own], **offered})
-
-
 def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
            charges: Mapping[str, Charges], store: TrialStore,
-           begin: Callable[[Sequence[Judged], Sequence[Compensated | None]], None],
+           begin: Callable[[Sequence[Judged], Sequence[Compensated | None], str], None],
            watch: Watch) -> Found:
     """Compensate, cost, set against exact forms, refer, calibrate, search, pool, refit,
     plan, certify.
 
-    begin : told of the planned designs and the fits before the first look at the certify splits.
+    begin : told of the planned designs, the fits and the form of the bank's exact array before the
+    first look at the certify splits.
     """
     multipliers = inputs.multipliers
     workers = [start_workers(one.network, os.cpu_count() or 1) for one in networks]
@@ -141,6 +132,7 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
     streams = [operands(one) for one in networks]
     exact_arrays = baseline(networks, streams, inputs.exact_pes, inputs.bank, batch=options.batch,
                             chip=chip, watch=watch)
+    inputs = replace(inputs, pes={**inputs.pes, EXACT: inputs.exact_pes[exact_arrays.own]})
     costs = cost(networks, streams, fits, inputs, exact_arrays, options.limits, batch=options.batch,
                  objective=options.objective, chip=chip, watch=watch)
     references = refer(networks, runs["search"], parts=options.parts, watch=watch)
@@ -180,7 +172,7 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
     planned = plan(final, exact)
     offers = [plan(prospects.of(one.result.method), exact) for one in searched]
     single = plan(prospects.single_arrays(), exact)
-    begin(planned.sequence, fits)
+    begin(planned.sequence, fits, exact_arrays.own)
     verdict = certify(planned.sequence, runs["certify"], exact, margins=margins,
                       parts=options.parts, level=forecast.level, watch=watch)
     found = Found(
@@ -214,10 +206,11 @@ def run(options: Options, emit: EmitDesign, emit_pes: EmitPes) -> Finished:
             work = folder.open(keep=[JOURNAL, LOG, looks.FOLDER])
             write_text(work / "run.toml", options.config)
 
-            def begin(planned: Sequence[Judged], fits: Sequence[Compensated | None]) -> None:
+            def begin(planned: Sequence[Judged], fits: Sequence[Compensated | None],
+                      exact_form: str) -> None:
                 announce()
                 if options.looks > 1 and planned:
-                    _open_looks(options, inputs, networks[0], planned, fits, work)
+                    _open_looks(options, inputs, networks[0], planned, fits, exact_form, work)
 
             store = TrialStore(
                 options.storage or work / JOURNAL, folder.name, fingerprint=hashes,
@@ -280,7 +273,8 @@ def _searched(method: Method, task: SearchTask, measure: Measure, charges: Charg
 def _write(options: Options, inputs: Inputs, result: RunResult, found: Found,
            folder: Path, emit: EmitDesign) -> None:
     """Write every file of the run but its trials."""
-    design = _design(options, inputs, found.networks, found.fits, result.kept, result.name,
+    design = _design(options, inputs, found.networks, found.fits, result.exact_form,
+                     result.kept, result.name,
                      {name: digest for name, digest in result.hashes.items()
                       if name.startswith("network")})
     write_outputs(folder, result, design, inputs.multipliers, [
@@ -289,23 +283,23 @@ def _write(options: Options, inputs: Inputs, result: RunResult, found: Found,
 
 
 def _design(options: Options, inputs: Inputs, networks: Sequence[Quantised],
-            fits: Sequence[Compensated | None], candidate: Candidate, name: str,
+            fits: Sequence[Compensated | None], exact_form: str, candidate: Candidate, name: str,
             hashes: Mapping[str, str]) -> Design:
     """Return a candidate as a design; hashes : of the networks that it is for."""
     return make_design(
-        name, candidate, inputs.multipliers, bank=inputs.bank, exact_form=inputs.exact_form,
+        name, candidate, inputs.multipliers, bank=inputs.bank, exact_form=exact_form,
         kept=EXACT if options.keep_exact else None,
         constants=constants(networks, fits, candidate.mapping),
         provenance={"method": options.method, "seed": options.seed, **hashes})
 
 
 def _open_looks(options: Options, inputs: Inputs, network: Quantised, planned: Sequence[Judged],
-                fits: Sequence[Compensated | None], work: Path) -> None:
+                fits: Sequence[Compensated | None], exact_form: str, work: Path) -> None:
     """Fix designs, margin and looks before the first image is judged."""
     keys = network.splits.fingerprints["certify"].keys
     looks.open_looks(
-        work, [_design(options, inputs, [network], fits, one.design, f"planned-{number}", {})
-               for number, one in enumerate(planned, 1)],
+        work, [_design(options, inputs, [network], fits, exact_form, one.design,
+                       f"planned-{number}", {}) for number, one in enumerate(planned, 1)],
         [one.design.energy for one in planned],
         network=network.network.model.SerializeToString(deterministic=True),
         parts=options.parts, margin=options.margin_for(len(keys)),

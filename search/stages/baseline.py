@@ -2,7 +2,7 @@
 
 All forms of a PE multiply as often per cycle; some take weights of 8 bits alone. Of the exact
 arrays that keep up with the clock of one of the bank's form, the baseline is that of least array
-energy. The exact array inside a bank may have recoded weights too (`exact_form`).
+energy. The exact array inside a bank has recoded weights, too, where that takes less.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import replace
 from hw.common.errors import InputError
 from hw.machine.design import BankConfig
 from hw.machine.operands import check_operands
+from hw.machine.pe import form_named
 from hw.ppa import MappedPe, StreamEnergy, array_cost, stream_energies
 from hw.ppa.chip.blocks import ChipPreset
 from hw.ppa.chip.levels import LEVELS, LevelEnergy, level_energies
@@ -44,15 +45,6 @@ def on_offer(networks: Sequence[Quantised], pes: Mapping[str, MappedPe]
     return offered, reasons
 
 
-def exact_form(pes: Mapping[str, MappedPe], bank: BankConfig) -> str:
-    """Return the form of PEs of the exact array inside a bank, whose other arrays are of its form.
-
-    It has recoded weights where these are on offer and do not slow the bank down.
-    """
-    recoded = replace(bank.dataflow, recoded=True).form
-    return recoded if recoded in _keeping_up(pes, bank) else bank.form
-
-
 def _keeping_up(pes: Mapping[str, MappedPe], bank: BankConfig) -> dict[str, MappedPe]:
     """Return the forms whose array takes no longer a clock period than the bank's form."""
     most = clock_period_ps(pes[bank.form])
@@ -65,8 +57,7 @@ def baseline(networks: Sequence[Quantised], streams: Sequence[Operands],
     """Return the exact arrays that keep up with one of the bank's form.
 
     streams : of each network, `operands`. pes : the exact PE of each form on offer
-    (`hw.machine.pe.FORMS`), the one that the bank's exact array is made of first. The rest as of
-    `measure_costs`.
+    (`hw.machine.pe.FORMS`). The rest as of `measure_costs`.
     """
     keeping_up = _keeping_up(pes, bank)
     forms, levels, parts = {}, {}, {}
@@ -91,8 +82,12 @@ def baseline(networks: Sequence[Quantised], streams: Sequence[Operands],
                 area_um2=array_cost(pe, rows=own.rows, cols=own.cols).area_um2,
                 clock_ps=clock_period_ps(pe))
             progress.advance(note=form)
+    # Weights may be recoded in one array of a bank and not in others: they share all else.
+    inside = least_energy({form: forms[form] for form in forms
+                           if form_named(form).shared == bank.dataflow.shared})
     least = least_energy(forms)
-    return Baseline(forms=forms, levels=levels[least], breakdown=parts[least])
+    return Baseline(forms={inside: forms[inside], **forms}, levels=levels[least],
+                    breakdown=parts[least])
 
 
 def _breakdown(networks: Sequence[Quantised], found: Sequence[Sequence[LevelEnergy]],

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from hw.common.memory import KEPT
 from hw.machine.design import BankConfig
-from hw.multipliers import EXACT, Multiplier
+from hw.multipliers import Multiplier
 from hw.ppa import MappedPe
 from hw.ppa.chip.levels import LevelEnergy
 from search.measure.damage import Damage
@@ -46,7 +46,7 @@ class Inputs:
     """Read: what arrays may be built from, and the images of each network of the workload.
 
     pes : by multiplier. exact_pes : the exact PE of each form that is stored and fits the bank, the
-    one in `pes` first. offered : method -> columns of the multipliers that it chooses from.
+    bank's own first. offered : method -> columns of the multipliers that it chooses from.
     """
 
     bank: BankConfig
@@ -55,11 +55,6 @@ class Inputs:
     exact_pes: Mapping[str, MappedPe]
     splits: tuple[Splits, ...]
     offered: Mapping[str, Sequence[int]] = field(default_factory=dict)
-
-    @property
-    def exact_form(self) -> str:
-        """The form of PEs of the exact array inside the bank."""
-        return self.pes[EXACT].kind.dataflow.form
 
     def offered_to(self, method: str) -> dict[str, Multiplier]:
         """Return the multipliers that a method chooses from."""
@@ -163,10 +158,15 @@ class Baseline:
     breakdown: Breakdown
 
     @property
+    def own(self) -> str:
+        """The form of PEs of the bank's own exact array."""
+        return next(iter(self.forms))
+
+    @property
     def other(self) -> Figures | None:
         """Of the array that figures are relative to, None where it is the bank's own exact one."""
         least = least_energy(self.forms)
-        return None if least == next(iter(self.forms)) else self.forms[least]
+        return None if least == self.own else self.forms[least]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
