@@ -29,7 +29,8 @@ def test_kept_where_numba_finds_a_place(monkeypatch, capsys, asked_anew, locator
 
 def test_code_runs_where_nothing_can_be_kept():
     script = ("from numba.core.caching import CacheImpl; CacheImpl._locator_classes = []; "
-              "from hw.ppa.energy.switching_energy import _count; print(_count(7))")
+              "import numpy as np; "
+              "from hw.ppa.energy.switching_energy import ones; print(ones(np.uint64(7)))")
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, text=True,
                           capture_output=True, check=True)
     assert done.stdout == "3\n"
