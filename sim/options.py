@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from hw.common.errors import InputError
 from hw.common.memory import add_memory_option
 from hw.common.progress import start
-from sim.data import PRESETS, Preprocessing, load_images
+from models.data import Labelled
+from sim.accuracy.labels import class_scores_check
+from sim.data import PRESETS, Preprocessing, load_data, load_images
 from sim.data.preprocessing import CHANNELS, LAYOUTS
 from sim.network.onnx.calibrators import CHOICES, DEFAULT
 
@@ -75,6 +77,18 @@ def add_calibrator_option(parser: argparse._ActionsContainer) -> None:
                         f"network's on every fourth image (default: {DEFAULT})")
 
 
+def add_fit_options(parser: argparse.ArgumentParser, *, fit: int) -> None:
+    """Declare a network, images to fit on and images to report on; fit : how many by default."""
+    parser.add_argument("model", type=Path, help="ONNX file: float, or quantised")
+    parser.add_argument("--data", required=True, metavar="DATA",
+                        help=f"images and labels to report on: {DATA_HELP}")
+    parser.add_argument("--fit", type=int, default=fit, metavar="N",
+                        help="images of --calibrate to fit on, every fourth of them held out "
+                        "(default %(default)s)")
+    parser.add_argument("--limit", type=int, metavar="N",
+                        help="first N images of --data (default: all)")
+
+
 def check_counts(arguments: argparse.Namespace, *names: str) -> None:
     """Refuse numbers of images that are none, before anything is read."""
     for name in names:
@@ -102,14 +116,23 @@ def preprocessing(arguments: argparse.Namespace, model: Path) -> Preprocessing:
     return replace(found, asked=tuple(f"--{name}" for name in given))
 
 
+def load_judged(arguments: argparse.Namespace
+                ) -> tuple[Preprocessing, Labelled, QuantNetwork]:
+    """Return how pixels become the input, the images of `--data` and the network that they suit."""
+    pixels = preprocessing(arguments, arguments.model)
+    data = load_data(arguments.data, pixels, limit=arguments.limit)
+    return pixels, data, load_network(
+        arguments, arguments.model, arguments.data, pixels, check_output=class_scores_check(
+            arguments.model, [(arguments.data, data.labels)]))
+
+
 def load_network(arguments: argparse.Namespace, model: Path, source: str, pixels: Preprocessing,
                  *, check_output: OutputCheck | None = None) -> QuantNetwork:
     """Return the network, quantised on `--calibrate` or else on `source`.
 
     check_output : see `QuantNetwork.load`.
     """
-    if arguments.calibrate_limit < 1:
-        raise InputError(f"--calibrate-limit must be at least 1, not {arguments.calibrate_limit}")
+    check_counts(arguments, "calibrate_limit")
     images = load_images(arguments.calibrate or source, pixels, limit=arguments.calibrate_limit)
     start(f"reading {model}", quiet=getattr(arguments, "json", False))
     from sim.network.quant_network import QuantNetwork, any_output

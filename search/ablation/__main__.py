@@ -11,13 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hw.common.errors import run_command_line
 from hw.common.outputs import library_output_aside
 from hw.common.wording import CommandParser, program
-from sim.options import DATA_HELP, add_options
+from sim.options import add_fit_options, add_options
 
 if TYPE_CHECKING:
     from search.ablation.blocks import Routed
@@ -28,18 +27,11 @@ def main() -> int:
     parser = CommandParser(
         prog=program("search.ablation"), description="What each kind of compensation is worth: "
         "one multiplier in all layers, each layer fitted alone, then refitted in order.")
-    parser.add_argument("model", type=Path, help="ONNX file: float, or quantised")
-    parser.add_argument("--data", required=True, metavar="DATA",
-                        help=f"images and labels to report on: {DATA_HELP}")
+    add_fit_options(parser, fit=128)
     parser.add_argument("--multipliers", required=True, metavar="NAME,...",
                         help="each in turn: catalogue entries or multiplier files")
     parser.add_argument("--exact", nargs="+", default=[], metavar="LAYER",
                         help="layers that stay exact, such as the first and the last")
-    parser.add_argument("--fit", type=int, default=128, metavar="N",
-                        help="images of --calibrate to fit on, every fourth of them held out "
-                        "(default %(default)s)")
-    parser.add_argument("--limit", type=int, metavar="N",
-                        help="first N images of --data (default: all)")
     parser.add_argument("--ranges-damage", type=float, metavar="X",
                         help="also search ranges of activations that save energy on exact arrays "
                         "at a damage of at most X, such as 0.001, and show these arrays and the "

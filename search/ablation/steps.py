@@ -20,16 +20,15 @@ from search.measure.fit_kinds import KINDS, NONE
 from search.measure.probes import relative_damage
 from search.problem.space import Limits, Problem
 from search.stages.cost import measure_costs
-from sim.accuracy.labels import class_scores_check
 from sim.accuracy.logits import evaluate
 from sim.compensation.calibration import Calibration
 from sim.compensation.divergence import logit_divergence
 from sim.compensation.record import LayerFit
-from sim.data import load_data, load_images
+from sim.data import load_images
 from sim.network.layer import MappedLayer
 from sim.network.quant_network import Images, QuantNetwork
 from sim.network.sampled_operands import IMAGES, sampled_operands
-from sim.options import check_counts, load_network, preprocessing
+from sim.options import check_counts, load_judged
 from sim.tables import Table, pe_table
 
 REFIT = "refit"  # of the last kind
@@ -163,12 +162,9 @@ def read(arguments: argparse.Namespace) -> Given:
         raise InputError("--calibrate must name images to fit on, other than those of --data")
     check_counts(arguments, "limit", "calibrate_limit", "fit")
     multipliers = [resolve(name) for name in arguments.multipliers.split(",")]
-    pixels = preprocessing(arguments, arguments.model)
-    data = load_data(arguments.data, pixels, limit=arguments.limit)
-    return Given(data=data, multipliers=multipliers, network=load_network(
-        arguments, arguments.model, arguments.data, pixels, check_output=class_scores_check(
-            arguments.model, [(arguments.data, data.labels)])),
-        fitted=load_images(arguments.calibrate, pixels, limit=arguments.fit))
+    pixels, data, network = load_judged(arguments)
+    return Given(network=network, multipliers=multipliers, data=data,
+                 fitted=load_images(arguments.calibrate, pixels, limit=arguments.fit))
 
 
 def run(arguments: argparse.Namespace) -> list[Step]:

@@ -16,12 +16,11 @@ from hw.common.errors import InputError, run_command_line
 from hw.common.outputs import OutputFile
 from hw.common.wording import CommandParser, program
 from sim.accuracy.doubt import warn_of_chance
-from sim.accuracy.labels import class_scores_check
 from sim.accuracy.logits import evaluate, top_k
 from sim.accuracy.mapping_options import add_multiplier_options, check_choice, chosen_tables
 from sim.compensation.kinds import KINDS
-from sim.data import load_data, load_images
-from sim.options import DATA_HELP, add_options, check_counts, load_network, preprocessing
+from sim.data import load_images
+from sim.options import add_fit_options, add_options, check_counts, load_judged
 
 if TYPE_CHECKING:
     from sim.compensation.record import Compensation
@@ -34,21 +33,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(
         prog=program("sim.compensation"), description="Correct approximate layers by constants "
         "that the hardware has anyway: scale and bias of the requantiser, and weights.")
-    parser.add_argument("model", type=Path, help="ONNX file: float, or quantised")
-    parser.add_argument("--data", required=True, metavar="DATA",
-                        help=f"images and labels to report on: {DATA_HELP}")
+    add_fit_options(parser, fit=FIT_IMAGES)
     add_multiplier_options(parser, required=True)
     parser.add_argument("--kind", nargs="+", default=list(KINDS), metavar="KIND",
                         choices=list(KINDS),
                         help=f"kinds to fit: {', '.join(KINDS)} (default: all)")
-    parser.add_argument("--fit", type=int, default=FIT_IMAGES, metavar="N",
-                        help="images of --calibrate to fit on, every fourth of them held out "
-                        f"(default {FIT_IMAGES})")
     parser.add_argument("--uniform", action="store_true",
                         help="weight maps take all activations alike, as ALWANN does (default: as "
                         "often as each layer sees them)")
-    parser.add_argument("--limit", type=int, metavar="N",
-                        help="first N images of --data (default: all)")
     add_options(parser, images="--data")
     parser.add_argument("-o", "--output", type=Path, action=OutputFile, metavar="FILE",
                         help="JSON file for the kind that held-out images say is best, for "
@@ -72,10 +64,7 @@ def main() -> int:
                          "what is fitted is judged on others")
     check_counts(arguments, "limit", "calibrate_limit", "fit")
     check_choice(arguments)
-    pixels = preprocessing(arguments, arguments.model)
-    data = load_data(arguments.data, pixels, limit=arguments.limit)
-    network = load_network(arguments, arguments.model, arguments.data, pixels, check_output=(
-        class_scores_check(arguments.model, [(arguments.data, data.labels)])))
+    pixels, data, network = load_judged(arguments)
     from sim.compensation.calibration import Calibration
     from sim.compensation.divergence import logit_divergence
 
