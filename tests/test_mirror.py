@@ -41,6 +41,7 @@ CROSS_CUTTING = {
     "test_signed.py": "signed multipliers, from end to end",
     "test_simulator.py": "the simulator that the benches choose",
     "test_spoilt.py": "files with words exchanged, in every format",
+    "test_stranger.py": "a bench from the documents alone",
     "test_tutorial.py": "the commands of a page",
 }
 # Modules and packages that only tests elsewhere can reach, and which.

@@ -47,6 +47,11 @@ class Unit(wiring.Component):
         """What the module depends on: class and parameters."""
         return type(self), *(getattr(self, item.name) for item in fields(cast(Any, self)))
 
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Verilog parameters by name, of a module that one text serves for all their values."""
+        return {}
+
     def ports(self) -> Ports:
         """Return the ports, as the module itself sees them."""
         raise NotImplementedError
@@ -91,7 +96,8 @@ def place(m: Module, name: str, unit: Unit, platform: object, *,
     if unit.reset:
         ports["rst"] = ("i", ResetSignal() if reset is None else ResetSignal() | reset)
     m.submodules[name] = Instance(
-        module, **{f"{direction}_{port}": value for port, (direction, value) in ports.items()})
+        module, **{f"p_{parameter}": value for parameter, value in unit.parameters.items()},
+        **{f"{direction}_{port}": value for port, (direction, value) in ports.items()})
     return interface
 
 

@@ -4,9 +4,10 @@ Every part says where its figure comes from:
 
 - **measured**: mapped PEs on the operands of the layer;
 - **modelled**: counted from the program or the RTL's registers, times figures of mapped PEs;
-- **copied**: counted accesses or operations, times published figures (`hw.ppa.chip.literature`).
+- **copied**: counted accesses or operations, times published figures (`hw.ppa.chip.literature`);
+- **given**: counted accesses, times figures of macros that a user names (`hw.ppa.chip.macros`).
 
-Leakage of memories, the clock tree above the PEs and the host are left out.
+Leakage of memories that are not given, the clock tree above the PEs and the host are left out.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from hw.machine.pe.operand_format import STREAM
 from hw.ppa.chip.array import LayerEnergy
 from hw.ppa.chip.edges import edges_um2
 from hw.ppa.chip.literature import JOUPPI_2017, NODES, NodeFigures
+from hw.ppa.chip.macros import NO_MACROS, Macros, memory_shapes
 from hw.ppa.chip.widths import FULL, Widths
 from hw.ppa.chip.workload import LayerWork
 from hw.ppa.energy.stream_energy import StreamEnergy
 from hw.ppa.mapping.mapped import ALWAYS
 from hw.ppa.mapping.pe import MappedPe
 
-MEASURED, MODELLED, COPIED = "measured", "modelled", "copied"
+MEASURED, MODELLED, COPIED, GIVEN = "measured", "modelled", "copied", "given"
 REQUANTISE_MULTIPLIERS = 32 * 31 / 64  # 8x8 multipliers that a lane's 32x31 one is worth
 PJ_TO_NJ = 1e-3
 UM2_TO_MM2 = 1e-6
@@ -127,7 +129,8 @@ class ChipEnergy:
 def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: StreamEnergy,
                 bank: BankConfig, *, batch: int, preset: ChipPreset,
                 widths: Widths = FULL, exact_nj: float | None = None,
-                config: AcceleratorConfig | None = None) -> ChipEnergy:
+                config: AcceleratorConfig | None = None, macros: Macros = NO_MACROS,
+                clock_ps: float = 0.0) -> ChipEnergy:
     """Return the energy of the chip on one layer, per inference.
 
     Parameters
@@ -146,40 +149,53 @@ def chip_energy(work: LayerWork, array: LayerEnergy, pe: MappedPe, stream: Strea
     exact_nj : float, optional
         Of the exact array alone on this layer, which a preset's share is of; by default this is
         that array.
+    macros : Macros
+        That fit the memories. They move all of their bits, and leak in every cycle.
+    clock_ps : float
+        Period, for the leakage of macros.
     """
     if preset.mxu_share is not None:
         return _shared_energy(work, array.total_nj, exact_nj or array.total_nj, batch, preset)
     config = config or AcceleratorConfig()
     node, rows, cols = preset.node, bank.rows, bank.cols
+    counted = "accesses of the program"
     waiting = max(0.0, work.clocked / batch - array.cycles)
 
-    def sram(lanes: int, bits: int, wide: int, memory_rows: int, accesses: int) -> float:
-        return _sram_nj(node, lanes, bits, wide, memory_rows, accesses) / batch
+    shapes = memory_shapes(bank, config)
+
+    def memory(name: str, key: str, bits: int, wide: int, *, reads: int, writes: int,
+               adds_nj: float = 0.0) -> Part:
+        """Return a memory: `bits` of each `wide` ones of a row move."""
+        shape = shapes[key]
+        if macro := macros.bound.get(key):
+            spent = (macro.energy_nj(shape, reads=reads, writes=writes)
+                     + macro.leakage_nj(shape, work.cycles * clock_ps))
+            return Part(name, (spent + adds_nj) / batch, GIVEN,
+                        f"{counted}, leakage; {macro.number(shape)} macros of {macro.depth} words "
+                        f"of {macro.width} bits")
+        spent = _sram_nj(node, shape.width // wide, bits, wide, shape.depth, reads + writes)
+        return Part(name, (spent + adds_nj) / batch, COPIED, f"{counted}; {node.sram_source}")
 
     register_fj = _register_fj(pe, stream)
     adds = work.accumulated_beats * cols * node.int32_add_pj.value
     requantised = work.requantised_rows * cols * (
         node.int32_multiply_pj.value + 2 * node.int32_add_pj.value)
-    counted = "accesses of the program"
     parts = [
         Part("array", array.total_nj, MEASURED, "mapped PEs on the layer's operands"),
         Part("array waiting", waiting * bank.pes * stream.clock_fj * 1e-6, MODELLED,
              "clock of the array while it fills, drains and takes weights"),
         Part("skew and router", skew_bits(bank) * work.beats / batch * register_fj * 1e-6, MODELLED,
              "registers of the RTL, each like one of the PE's"),
-        Part("activation buffer", sram(rows, widths.act, CODE_BITS, config.act_rows,
-                                       work.rows_in + work.beats), COPIED,
-             f"{counted}; {node.sram_source}"),
-        Part("weight FIFO", sram(cols, widths.weight + STREAM.width - CODE_BITS, STREAM.width,
-                                 config.weight_fifo_rows, 2 * work.weight_rows), COPIED,
-             f"{counted}; {node.sram_source}"),
-        Part("accumulators", sram(cols, SUM_BITS, SUM_BITS, config.bank_rows,
-                                  work.beats + work.accumulated_beats + work.sum_rows)
-             + adds * PJ_TO_NJ / batch, COPIED, f"{counted}; {node.sram_source}"),
+        memory("activation buffer", "act_buffer", widths.act, CODE_BITS, reads=work.beats,
+               writes=work.rows_in),
+        memory("weight FIFO", "weight_fifo", widths.weight + STREAM.width - CODE_BITS, STREAM.width,
+               reads=work.weight_rows, writes=work.weight_rows),
+        memory("accumulators", "accumulators", SUM_BITS, SUM_BITS, writes=work.beats,
+               reads=work.accumulated_beats + work.sum_rows, adds_nj=adds * PJ_TO_NJ),
         Part("requantiser", requantised * PJ_TO_NJ / batch, COPIED,
              f"operations of the program; {node.int32_multiply_pj.source}"),
-        Part("output buffer", _output_buffer_nj(work, cols, widths.result, node, config) / batch,
-             COPIED, f"{counted}; {node.sram_source}"),
+        memory("output buffer", "output_buffer", widths.result, CODE_BITS, reads=work.rows_out,
+               writes=work.result_rows),
     ]
     so_far = sum(part.value for part in parts)
     parts.append(Part("control", so_far * (preset.overhead - 1), MODELLED,
@@ -260,11 +276,11 @@ def skew_bits(bank: BankConfig) -> int:
 
 def chip_area(pes: Sequence[MappedPe], bank: BankConfig, preset: ChipPreset,
               config: AcceleratorConfig | None = None, *, reference: MappedPe,
-              widths: Widths = FULL) -> tuple[Part, ...]:
+              widths: Widths = FULL, macros: Macros = NO_MACROS) -> tuple[Part, ...]:
     """Return the areas of a chip with an array of each PE, um2; their sum is the die's.
 
     reference : the exact PE of the bank's form, whose cells stand for logic outside the arrays.
-    widths : the largest of any layer.
+    widths : the largest of any layer. macros : that fit the memories.
     """
     config = config or AcceleratorConfig()
     node, first = preset.node, reference
@@ -276,9 +292,15 @@ def chip_area(pes: Sequence[MappedPe], bank: BankConfig, preset: ChipPreset,
                 Part("rest", exact * (1 - preset.mxu_share) / preset.mxu_share, MODELLED,
                      f"the exact array is {preset.mxu_share:.0%} of the chip"))
     flop = first.technology.flop.area_um2
-    bits = (bank.rows * widths.act * config.act_rows + bank.cols * (
-        SUM_BITS * config.accumulator_rows + widths.result * config.output_rows
-        + (widths.weight + STREAM.width - CODE_BITS) * config.weight_fifo_rows))
+    stored = {"act_buffer": bank.rows * widths.act * config.act_rows,
+              "accumulators": bank.cols * SUM_BITS * config.accumulator_rows,
+              "output_buffer": bank.cols * widths.result * config.output_rows,
+              "weight_fifo": bank.cols * (widths.weight + STREAM.width - CODE_BITS)
+              * config.weight_fifo_rows}
+    bits = sum(size for name, size in stored.items() if name not in macros.bound)
+    shapes = memory_shapes(bank, config)
+    given = sum(macro.area_um2 * macro.number(shapes[name])
+                for name, macro in macros.bound.items())
     products = bank.dataflow.macs * bank.dataflow.outputs
     adder = (first.area_um2 / products - first.multiplier_area_um2) / first.psum_width * SUM_BITS
     logic = "cells of the mapped PE; "
@@ -288,6 +310,7 @@ def chip_area(pes: Sequence[MappedPe], bank: BankConfig, preset: ChipPreset,
              f"{logic}registers of the RTL"),
         Part("memories", bits * node.bitcell_um2.value / preset.sram_efficiency, COPIED,
              f"bit cells at {preset.sram_efficiency:.0%} of the macro; {node.bitcell_um2.source}"),
+        *([Part("memory macros", given, GIVEN, "those that are bound")] if macros.bound else []),
         Part("accumulator adders", bank.cols * adder / preset.utilisation, MODELLED,
              f"{logic}bits of its partial sum"),
         Part("requantiser", config.requantise_lanes * REQUANTISE_MULTIPLIERS

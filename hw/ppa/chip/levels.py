@@ -13,6 +13,7 @@ from hw.machine.compiler import QuantisedLayer
 from hw.machine.design import BankConfig
 from hw.ppa.chip.array import LayerEnergy, layer_energy
 from hw.ppa.chip.blocks import ChipEnergy, ChipPreset, chip_energy
+from hw.ppa.chip.macros import NO_MACROS, Macros
 from hw.ppa.chip.widths import Widths, act_bits, weight_bits
 from hw.ppa.chip.workload import LayerWork
 from hw.ppa.energy.stream_energy import StreamEnergy
@@ -46,7 +47,8 @@ def level_energies(pe: MappedPe, streams: Sequence[StreamEnergy],
                    clock_ps: float | None = None, idle: Sequence[MappedPe] = (),
                    exact: Sequence[LevelEnergy] | None = None,
                    result_bits: Mapping[str, int] | None = None,
-                   config: AcceleratorConfig | None = None) -> list[LevelEnergy]:
+                   config: AcceleratorConfig | None = None,
+                   macros: Macros = NO_MACROS) -> list[LevelEnergy]:
     """Return the energies of every layer on the array of one PE.
 
     Parameters
@@ -64,9 +66,10 @@ def level_energies(pe: MappedPe, streams: Sequence[StreamEnergy],
     The others, and errors, are those of `layer_energy` and `chip_energy`.
     """
     found = []
+    period_ps = pe.delay_ps if clock_ps is None else clock_ps
     for index, (stream, layer, work) in enumerate(zip(streams, layers, works, strict=True)):
         array = layer_energy(pe, stream, layer, bank, batch=batch, idle=idle, config=config,
-                             clock_ps=pe.delay_ps if clock_ps is None else clock_ps)
+                             clock_ps=period_ps)
         widths = Widths(act=act_bits(layer, pe.kind, pe.multiplier),
                         weight=weight_bits(pe.multiplier),
                         result=(result_bits or {}).get(layer.name, CODE_BITS))
@@ -76,6 +79,6 @@ def level_energies(pe: MappedPe, streams: Sequence[StreamEnergy],
                            * 1e-6),
             chip=chip_energy(
                 work, array, pe, stream, bank, batch=batch, preset=preset, widths=widths,
-                config=config,
+                config=config, macros=macros, clock_ps=period_ps,
                 exact_nj=None if exact is None else exact[index].array.total_nj)))
     return found

@@ -17,6 +17,7 @@ from hw.multipliers import EXACT, get
 from hw.multipliers.base import Multiplier
 from hw.ppa.chip.blocks import (
     COPIED,
+    GIVEN,
     MEASURED,
     MODELLED,
     UM2_TO_MM2,
@@ -26,6 +27,7 @@ from hw.ppa.chip.blocks import (
     chip_area,
 )
 from hw.ppa.chip.levels import LevelEnergy, level_energies
+from hw.ppa.chip.macros import NO_MACROS, Macros
 from hw.ppa.chip.widths import act_bits, widest
 from hw.ppa.chip.workload import exact_design, work_of
 from hw.ppa.energy.operand_sample import sample_operands
@@ -122,18 +124,19 @@ def resized(design: Design, size: int) -> Design:
 
 
 def compare(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, preset: ChipPreset,
-            batch: int, quiet: bool = False) -> tuple[ChipRow, ChipRun]:
+            batch: int, macros: Macros = NO_MACROS,
+            quiet: bool = False) -> tuple[ChipRow, ChipRun]:
     """Return a design's chip beside that of the exact array, and the design's in full.
 
     load : returns the mapped PE of a multiplier, by the width of its partial sums and its
-    dataflow. Errors as of `compile_program` and `load_pe`.
+    dataflow. macros : that fit the memories. Errors as of `compile_program` and `load_pe`.
     """
     bank = design.bank
     with task(f"chip with {bank.rows} x {bank.cols} arrays", 2, quiet=quiet) as progress:
         alone = exact_design(f"{design.name}-exact", bank, design.mapping)
-        exact = _run(alone, layers, load, preset=preset, batch=batch)
+        exact = _run(alone, layers, load, preset=preset, batch=batch, macros=macros)
         progress.advance()
-        found = _run(design, layers, load, preset=preset, batch=batch, exact=exact)
+        found = _run(design, layers, load, preset=preset, batch=batch, macros=macros, exact=exact)
         progress.advance()
     row = ChipRow(
         rows=bank.rows, cols=bank.cols, exact_multiplier_nj=exact.multiplier_nj,
@@ -147,7 +150,7 @@ def compare(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, pr
 
 
 def _run(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, preset: ChipPreset,
-         batch: int, exact: ChipRun | None = None) -> ChipRun:
+         batch: int, macros: Macros, exact: ChipRun | None = None) -> ChipRun:
     bank = design.bank
     works, _ = work_of(compile_program(layers, design, batch=batch))
     pes = [load(multiplier, bank.psum_width, dataflow)
@@ -168,11 +171,11 @@ def _run(design: Design, layers: Sequence[LayerStream], load: PeLoader, *, prese
             pe, streams, streamed, [works[index] for index in mine], bank, batch=batch,
             preset=preset, clock_ps=clock_ps, idle=[other for other in pes if other is not pe],
             exact=None if exact is None else [exact.levels[index] for index in mine],
-            result_bits=result_bits)
+            result_bits=result_bits, macros=macros)
         levels |= {layer.name: level for layer, level in zip(streamed, found, strict=True)}
     ordered = [levels[layer.name] for layer in layers]
     area = chip_area(pes, bank, preset, widths=widest([level.widths for level in ordered]),
-                     reference=load(get(EXACT), bank.psum_width, bank.dataflow))
+                     reference=load(get(EXACT), bank.psum_width, bank.dataflow), macros=macros)
     return ChipRun(design=design, levels=ordered, area=area, clock_ps=clock_ps)
 
 
@@ -223,7 +226,8 @@ def to_dict(rows: Sequence[ChipRow], runs: Sequence[ChipRun],
     return {"format": FORMAT, "configuration": configuration,
             "origins": {MEASURED: "mapped PEs on the operands of the layer",
                         MODELLED: "counted, times figures of mapped PEs",
-                        COPIED: "counted, times published figures"},
+                        COPIED: "counted, times published figures",
+                        GIVEN: "counted, times figures of the macros that are named"},
             "sizes": [{**asdict(row), "area_um2": [asdict(part) for part in run.area],
                        "energy_nj": [asdict(part) for part in run.parts],
                        "layers": [{"name": layer.name, "cycles": layer.cycles,

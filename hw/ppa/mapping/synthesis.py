@@ -28,7 +28,7 @@ from hw.ppa.mapping.yosys import Yosys, choose_yosys
 
 PE_TOP, MULTIPLIER_TOP, START_TOP = "pe", "multiplier", "start"
 MEMORY_WORDS = 128  # deeper memories are macros, not registers
-ROOT_GATE = re.compile(r"^module (\w*clock_gate)\(clk, en, gated\);", re.MULTILINE)  # of `hw.rtl`
+ROOT_GATE = re.compile(r"^module (\w*clock_gate) ?\(", re.MULTILINE)  # of `hw.rtl`
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from hw.machine.pe.kind import Dataflow
 from hw.multipliers import EXACT
 from hw.multipliers.base import Multiplier
 from hw.ppa.chip.blocks import DEFAULT_PRESET, PRESETS, get_preset
+from hw.ppa.chip.macros import NO_MACROS, read_macros
 from hw.ppa.library.chosen import add_technology_options, chosen_technology
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.build import load_or_map
@@ -79,6 +80,9 @@ def add_commands(commands: Commands) -> None:
                       help="rows and columns of the arrays, 1 to 256 (default: the design's)")
     chip.add_argument("--batch", type=int, default=BATCH, metavar="N",
                       help="images per loading of weights (default: %(default)s)")
+    chip.add_argument("--macros", type=Path, metavar="FILE",
+                      help="area and energy of the SRAM macros of memories, docs/integration.md "
+                      "(default: published figures)")
     chip.add_argument("--csv", type=Path, metavar="FILE", help="also write a line per size")
     for command in (report, figure, chip, sensitivity):
         command.add_argument("-i", "--input", type=Path, metavar="DIR",
@@ -181,10 +185,15 @@ def run_chip(options: argparse.Namespace, *,
     from hw.ppa.chip.report import compare, resized, table, to_csv, to_dict
 
     preset, design = get_preset(options.chip), Design.load(options.design)
+    if options.macros and preset.mxu_share is not None:
+        raise InputError(f"--macros must come with a chip that is added up, not {preset.name!r}")
     sizes = options.sizes or [None]
     for size in sizes:
         if size is not None and not 1 <= size <= 256:
             raise InputError(f"--sizes must be 1 to 256, not {size}")
+    designs = [design if size is None else resized(design, size) for size in sizes]
+    macros = (read_macros(options.macros, [one.bank for one in designs]) if options.macros
+              else NO_MACROS)
     technology = _technology(options, quiet=options.json)
     if options.layer_stats is not None:
         layers = load_layer_streams(options.layer_stats)
@@ -200,14 +209,15 @@ def run_chip(options: argparse.Namespace, *,
         return load_pe(multiplier, psum_width, technology, dataflow=dataflow,
                        folder=options.input)
 
-    pairs = [compare(design if size is None else resized(design, size), layers, load,
-                     preset=preset, batch=options.batch, quiet=options.json) for size in sizes]
+    pairs = [compare(one, layers, load, preset=preset, batch=options.batch, macros=macros,
+                     quiet=options.json) for one in designs]
     rows, runs = zip(*pairs, strict=True)
     if options.csv is not None:
         write_text(options.csv, to_csv(rows))
     if options.json:
         print(json.dumps(to_dict(rows, runs, {
             "design": design.name, "preset": preset.name, "batch": options.batch,
+            "macros": str(options.macros) if options.macros else None,
             "technology": technology.name}), indent=2))
     else:
         print(table(rows, runs[-1], preset))

@@ -20,8 +20,9 @@ from hw.ppa.mapping.yosys import Yosys
 
 TOP = "accelerator"
 ARRAY = "array_"  # what the modules of arrays are called; the PEs in them have figures of their own
-MEMORY = re.compile(r"^  reg \[.*\] \w+ \[0:(\d+)\];", re.MULTILINE)
-PORTS = re.compile(r"^  (?:input|output) .*;$", re.MULTILINE)
+MEMORY = "row_memory"  # the module of all memories, whose sizes are parameters
+SIZED = re.compile(rf"^  {MEMORY} #\(\n((?:    \.\w+\(32'd\d+\),?\n)+)  \) ", re.MULTILINE)
+HEADER = re.compile(r"^module .*?\);$", re.MULTILINE | re.DOTALL)
 
 EmitDesign = Callable[[Design, Path, AcceleratorConfig], None]
 
@@ -49,12 +50,13 @@ def units_of(design: Design, pes: Sequence[MappedPe], technology: Technology, re
     """
     with tempfile.TemporaryDirectory() as folder:
         emit(design, Path(folder), AcceleratorConfig())
-        texts = {path.stem: path.read_text() for path in sorted(Path(folder).glob("*.v"))}
+        texts = with_sized_memories({path.stem: path.read_text()
+                                     for path in sorted(Path(folder).glob("*.v"))})
     figures = [UnitFigures(unit=f"pe {pe.multiplier.name}", area_um2=pe.area_um2,
                            delay_ps=pe.delay_ps, registers=len(pe.netlist.flops), is_pe=True)
                for pe in pes]
-    macros = {name for name, text in texts.items() if name.startswith(ARRAY) or any(
-        int(last) >= MEMORY_WORDS for last in MEMORY.findall(text))}
+    macros = {name for name in texts if name.startswith(ARRAY) or (
+        name.startswith(MEMORY) and int(name.rpartition("x")[2]) > MEMORY_WORDS)}
     units = [name for name in below(TOP, texts, macros) if name not in macros]
     with task("units", len(units), quiet=quiet) as progress:
         for unit in units:
@@ -71,6 +73,21 @@ def units_of(design: Design, pes: Sequence[MappedPe], technology: Technology, re
     return sorted(figures, key=lambda figure: -figure.delay_ps)
 
 
+def with_sized_memories(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return modules in which every size of memory is one of its own, without parameters."""
+    found = {name: text for name, text in texts.items() if name != MEMORY}
+    for name, text in tuple(found.items()):
+        for match in SIZED.finditer(text):
+            sizes = dict(re.findall(r"\.(\w+)\(32'd(\d+)\)", match[1]))
+            sized = f"{MEMORY}_{sizes['WIDTH']}x{sizes['DEPTH']}"
+            found[name] = found[name].replace(match[0], f"  {sized} ")
+            ports = texts[MEMORY].replace(f"module {MEMORY} ", f"module {sized} ")
+            for parameter, value in sizes.items():
+                ports = re.sub(rf"\b{parameter}\b", value, ports)
+            found[sized] = re.sub(r"#\(.*?^\) ", "", ports, flags=re.MULTILINE | re.DOTALL)
+    return found
+
+
 def below(top: str, texts: Mapping[str, str], macros: set[str]) -> list[str]:
     """Return the names of a module and of all that it contains; macros contain nothing."""
     found = [top]
@@ -83,8 +100,8 @@ def below(top: str, texts: Mapping[str, str], macros: set[str]) -> list[str]:
 
 def outline(text: str) -> str:
     """Return a module as a black box: its ports alone."""
-    header, = re.findall(r"^module .*?\);$", text, re.MULTILINE | re.DOTALL)
-    return "\n".join(["(* blackbox *)", header, *PORTS.findall(text), "endmodule"])
+    header, = HEADER.findall(text)
+    return "\n".join(["(* blackbox *)", header, "endmodule"])
 
 
 def table(figures: Sequence[UnitFigures]) -> str:

@@ -72,7 +72,7 @@ class Accumulators(Unit):
         entries = [Signal(layout, name=f"entry{index}") for index in range(LANDING_QUEUE)]
         count = Signal(range(LANDING_QUEUE + 1))
         head = entries[0]
-        beat, finished, push = Signal(), Signal(), Signal()
+        beat, finished, push = (Signal(name=name) for name in ("beat", "finished", "push"))
         m.d.comb += [
             self.results.ready.eq(1), beat.eq(self.results.valid),
             finished.eq(beat & (head.beats == 1)),
@@ -111,8 +111,7 @@ class Accumulators(Unit):
             m.d.sync += which_read.eq(self.read_row[-1])
         shown = []
         for index in range(ACCUMULATOR_BANKS):
-            sums = place(m, f"sums_{index}", RowMemory(
-                module="sums", width=cols * SUM_BITS, depth=rows), platform)
+            sums = place(m, f"sums_{index}", RowMemory(width=cols * SUM_BITS, depth=rows), platform)
             adding, reading = Signal(name=f"adding{index}"), Signal(name=f"reading{index}")
             m.d.comb += [
                 adding.eq(beat & head.accumulate & (head.row[-1] == index)),

@@ -91,7 +91,8 @@ class Requantiser(Unit):
         raw = Signal()
         plane = Signal(range(SUM_BYTES))
         step = Signal(range(max(steps, 2)))
-        walking, row_done, sums_done = Signal(), Signal(), Signal()
+        walking, row_done, sums_done = (Signal(name=name) for name in (
+            "walking", "row_done", "sums_done"))
         m.d.comb += [
             walking.eq(left != 0), row_done.eq(walking & (step == steps - 1)),
             sums_done.eq(row_done & (~raw | (plane == SUM_BYTES - 1))),

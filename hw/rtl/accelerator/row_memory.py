@@ -1,6 +1,8 @@
-"""A memory of rows: one write and one read per cycle."""
+"""A memory of rows: one write and one read per cycle. The one module that SRAM macros replace."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import memory
@@ -18,7 +20,8 @@ class RowMemory(Unit):
     """One write port and one read port with a register behind it; contents start unknown.
 
     A row that is read in the cycle in which it is written gives the new value. `read_data`
-    holds while `read_enable` is low.
+    holds while `read_enable` is low. In Verilog one module with parameters serves every size, so
+    that there is one place to bind a macro (docs/integration.md).
 
     Latency: `read_data` one cycle after `read_enable`.
 
@@ -29,9 +32,19 @@ class RowMemory(Unit):
     read_data : Out(width)
     """
 
-    module: str
     width: int  # bits of a row
     depth: int  # rows, at least 2
+    module = "row_memory"
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """The class alone: sizes are parameters."""
+        return (type(self),)
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """The sizes."""
+        return {"WIDTH": self.width, "DEPTH": self.depth, "ROW_BITS": address_bits(self.depth)}
 
     def ports(self) -> Ports:
         """Return the ports."""
@@ -56,19 +69,22 @@ class RowMemory(Unit):
         return m
 
     def verilog(self, name: str) -> str:
-        """Return the Verilog; Amaranth's has contents, a line per row."""
-        row = f"[{address_bits(self.depth) - 1}:0]"
-        return f"""module {name}(clk, write_enable, write_row, write_data, read_enable, read_row,
-    read_data);
-  input clk;
-  input write_enable;
-  input {row} write_row;
-  input [{self.width - 1}:0] write_data;
-  input read_enable;
-  input {row} read_row;
-  output [{self.width - 1}:0] read_data;
-  reg [{self.width - 1}:0] rows [0:{self.depth - 1}];
-  reg [{self.width - 1}:0] shown;
+        """Return the Verilog, a model of behaviour."""
+        return f"""module {name} #(
+  parameter WIDTH = 8,    // bits of a row
+  parameter DEPTH = 2,    // rows
+  parameter ROW_BITS = 1  // of a row number
+) (
+  input wire clk,
+  input wire write_enable,
+  input wire [ROW_BITS-1:0] write_row,
+  input wire [WIDTH-1:0] write_data,
+  input wire read_enable,
+  input wire [ROW_BITS-1:0] read_row,
+  output wire [WIDTH-1:0] read_data
+);
+  reg [WIDTH-1:0] rows [0:DEPTH-1];
+  reg [WIDTH-1:0] shown;
   assign read_data = shown;
   always @(posedge clk) begin
     if (write_enable) rows[write_row] <= write_data;

@@ -59,8 +59,8 @@ class RowReader(Unit):
         row = Signal(address_bits(self.depth))
         end = Signal(address_bits(self.depth) + 1)
         mark = Signal()
-        shown, shown_mark = Signal(), Signal()
-        advance, read, last = Signal(), Signal(), Signal()
+        shown, shown_mark, advance, read, last = (Signal(name=name) for name in (
+            "shown", "shown_mark", "advance", "read", "last"))
         command = self.command.payload
         m.d.comb += [
             advance.eq(~shown | self.rows.ready),

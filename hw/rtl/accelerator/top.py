@@ -93,12 +93,12 @@ class Accelerator(Unit):
                                               depth=config.weight_fifo_rows))
         loader = put("weight_loader", WeightLoader(bank=bank))
         dma_in = put("dma_in", RowWriter(module="dma_in", **act))
-        acts = put("act_buffer", RowMemory(module="act_buffer", **act))
+        acts = put("act_buffer", RowMemory(**act))
         reader = put("act_reader", RowReader(module="act_reader", **act))
         converter = put("act_converter", ActConverter(lanes=bank.rows))
         accumulators = put("accumulators", Accumulators(bank=bank, config=config))
         requantiser = put("requantiser", Requantiser(bank=bank, config=config))
-        outputs = put("output_buffer", RowMemory(module="output_buffer", **out))
+        outputs = put("output_buffer", RowMemory(**out))
         dma_out = put("dma_out", RowReader(module="dma_out", **out))
 
         for sender, receiver in (

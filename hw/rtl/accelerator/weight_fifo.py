@@ -35,12 +35,11 @@ class WeightFifo(Unit):
     def elaborate(self, platform: object) -> Module:
         """Return the memory, its two pointers and the number of rows in it."""
         m = Module()
-        rows = place(m, "storage", RowMemory(
-            module="weight_fifo_rows", width=self.width, depth=self.depth), platform)
+        rows = place(m, "storage", RowMemory(width=self.width, depth=self.depth), platform)
         count = Signal(range(self.depth + 1))
         head, tail = (Signal(address_bits(self.depth), name=name) for name in ("head", "tail"))
         shown = Signal()
-        write, read = Signal(), Signal()
+        write, read = Signal(name="write"), Signal(name="read")
         m.d.comb += [
             self.rows_in.ready.eq(count != self.depth),
             write.eq(self.rows_in.valid & self.rows_in.ready),

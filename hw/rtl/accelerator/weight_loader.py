@@ -42,7 +42,7 @@ class WeightLoader(Unit):
         """Return the counter and the switch."""
         m = Module()
         left = Signal(range(max(self.bank.rows, CONSTANT_BEATS) + 1))
-        constants, beat = Signal(), Signal()
+        constants, beat = Signal(name="of_constants"), Signal(name="beat")
         m.d.comb += [
             self.busy.eq(left != 0), self.loading_constants.eq(self.busy & constants),
             self.weights.payload.eq(self.rows.payload),

@@ -31,6 +31,7 @@ from hw.rtl.array.pe import pe_component
 from hw.rtl.bus.top import AxiAccelerator
 from hw.rtl.emit import modules_of, modules_together
 from hw.rtl.hierarchy import Unit, port_name
+from hw.rtl.verilog.ansi import with_ansi_ports
 
 # --- text -----------------------------------------------------------------------------
 
@@ -80,6 +81,8 @@ def _design_files(design: Design, prefix: str, suffixes: Sequence[str],
     comments[f"{prefix}bank"] = _bank_comment(design, suffixes)
     comments.setdefault(f"{prefix}clock_gate", []).append(
         "At the root of each array: put the library's integrated clock gate in its place")
+    comments.setdefault(f"{prefix}row_memory", []).append(
+        "Every memory; a model of behaviour: put SRAM macros in its place, docs/integration.md")
     if isinstance(top, Accelerator | AxiAccelerator):
         comments[f"{prefix}accelerator"] = _accelerator_comment(design, top.config)
     if isinstance(top, AxiAccelerator):
@@ -88,7 +91,8 @@ def _design_files(design: Design, prefix: str, suffixes: Sequence[str],
         lines = [f"Design {design.name}", _netlist_comment(multiplier, pe)]
         comments |= {prefix + part + suffix: lines
                      for part in ("array", "row", "start", "pe", "multiplier")}
-    files = {f"{name}.v": _file(comments[name], text) for name, text in modules.items()}
+    files = {f"{name}.v": _file(comments[name], with_ansi_ports(text))
+             for name, text in modules.items()}
     ports = {port_name(path): member.flow == In
              for path, member, _ in top.signature.flatten(top)}
     return files | companions(design, prefix + top.module, list(files), ports, prefix=prefix,

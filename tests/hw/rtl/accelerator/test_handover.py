@@ -112,8 +112,9 @@ def sdc_commands(text):
 
 
 def ports_of(verilog, top):
-    text = re.search(rf"^module {top}\(.*?^endmodule", verilog, re.MULTILINE | re.DOTALL)[0]
-    return {direction: re.findall(rf"^  {direction} (?:\[\d+:0\] )?(\w+);", text, re.MULTILINE)
+    header = re.search(rf"^module {top} \(.*?^\);", verilog, re.MULTILINE | re.DOTALL)[0]
+    return {direction: re.findall(rf"^  {direction} (?:wire|reg) (?:\[\d+:0\] )?(\w+)", header,
+                                  re.MULTILINE)
             for direction in ("input", "output")}
 
 

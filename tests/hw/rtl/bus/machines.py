@@ -20,7 +20,7 @@ MACHINES = {
 # Bits of a bus beat: two beats a row in and three out, and one each.
 BITS = {"tight": 8, "pair": 16}
 UNMARKED = "pair"  # nothing drives tlast of its streams in
-PORT = re.compile(r"^  (input|output) (\[\d+:0\] )?(\w+);$", re.MULTILINE)
+PORT = re.compile(r"^  (input|output) (?:wire|reg) (\[\d+:0\] )?(\w+)(?: = \S+)?,?$", re.MULTILINE)
 
 
 def bench_sources() -> dict[str, str]:

@@ -22,15 +22,18 @@ def main() -> None:
                         help="of a bank of 2x1 PEs and tiles alone (default: of an accelerator)")
     parser.add_argument("--lane", action="store_true",
                         help="of the requantiser's lane by itself, run on sums")
+    parser.add_argument("--bus", action="store_true",
+                        help="of the bus by itself, run on random cycles")
     options = parser.parse_args()
     if options.every < 1:
         parser.error(f"--every must be a positive integer, not {options.every}")
+    from tests.hw.rtl.mutation.bus import BusCampaign
     from tests.hw.rtl.mutation.campaign import REASONS, Campaign
     from tests.hw.rtl.mutation.lane import LaneCampaign
     from tests.hw.rtl.mutation.machine import DENSE_MACHINE, MACHINE
     from tests.hw.rtl.mutation.survivors import reason_to_survive
 
-    campaign = LaneCampaign() if options.lane else Campaign(
+    campaign = LaneCampaign() if options.lane else BusCampaign() if options.bus else Campaign(
         DENSE_MACHINE if options.dense else MACHINE)
     chosen = campaign.mutants[::options.every]
     total, killed, equivalent, how = Counter(), Counter(), Counter(), Counter()

@@ -52,7 +52,7 @@ def with_mutants(modules: Mapping[str, str], chosen: Sequence[str]
         lines = texts[module].splitlines()
         child = ""
         for index, line in enumerate(lines):
-            if instance := re.match(r"^  (\w+) \w+ \($", line):
+            if instance := re.match(r"^  (\w+) (?:\w+ \(|#\()$", line):
                 child = instance[1]
             if _unread(line, texts[module]):
                 continue
@@ -149,5 +149,6 @@ def _selected(site: int, text: str, variants: Sequence[tuple[str, str]]) -> str:
 
 def _inputs(modules: Mapping[str, str]) -> dict[str, frozenset[str]]:
     """Return the inputs of every module."""
-    return {name: frozenset(re.findall(r"^  input (?:\[\S+\] )?(\w+);", text, re.MULTILINE))
+    return {name: frozenset(re.findall(r"^  input (?:wire )?(?:\[\S+\] )?(\w+)[;,]?$", text,
+                                       re.MULTILINE))
             for name, text in modules.items()}

@@ -96,7 +96,7 @@ EXPLANATIONS = (
     Explanation("a counter that comes back to 0 by itself",
                 r"requantiser: assign .*\| { sums_done, rst };  \[sums_done dropped\]"),
     Explanation("`step` is at its end only while rows are left",
-                rf"requantiser: assign \\\$signal\$\d+  = \\\$signal  & {W};  \[left of"),
+                rf"requantiser: assign row_done = walking & {W};  \[left of"),
     Explanation("a value that a later multiplexer replaces, or that nobody reads", _any(
         r"requantiser: assign _\d+_ = _\d+_ \? (?:constants0\[68|sums\[31):0\] : .*"
         r"\[(?:first arm|\d+'\w+ becomes)",
@@ -138,12 +138,50 @@ LANE_EXPLANATIONS = (
         r"requantise_lane: .*\$signed\(moved\) > \$signed\(high\);  \[> becomes >=\]")),
 )
 
+# Of the bus by itself.
+BUS_EXPLANATIONS = (
+    Explanation("the register is looked at only while a bit that is reset says that it counts",
+                r"lite_port: if \(rst\) (?:[br]resp|rdata|write_\w+) <="),
+    Explanation("protection is not looked at", r"accelerator_axi: \.a[rw]prot\("),
+    Explanation("START resets it again before anything is asked of it",
+                r"accelerator_axi: assign _0[146]_ = rst \| clear;  \[left of"),
+    Explanation("a RESET that comes with a START is kept from it twice", _any(
+        r"registers: assign _001_ = ~ stop;  \[stuck at 1\]",
+        r"registers: assign _002_ = _044_ & _001_;  \[right of",
+        r"registers: assign _048_ = \| { stop, rst };  \[stop dropped\]")),
+    Explanation("no second write follows a START in the next cycle: its response comes first",
+                r"registers: assign _003_ = running \| starting;  \[right of"),
+    Explanation("after 2**32 cycles; the proof covers it", _any(
+        r"registers: assign _017_ = & cycles;  \[stuck at 0\]",
+        r"registers: assign _018_ = ~ _017_;  \[stuck at 1\]",
+        r"registers: assign _019_ = running & _018_;  \[right of")),
+    Explanation("it follows the accelerator in the next cycle, before a run can have begun",
+                r"registers: if \(rst\) known_route <="),
+    Explanation("an alias that nobody reads", r"registers: assign new_errors\[2\] = misaligned;"),
+    Explanation("the first arm of a choice wins, and a spare beat that does not count is not read",
+                _any(r"\w+_buffer: assign _07_ = ~ _02_;  \[stuck at 1\]",
+                     r"\w+_buffer: assign _05_ = & { arrives, _07_ };  \[_07_ dropped\]")),
+    Explanation("a counter that comes back to 0 by itself, or has one bit", _any(
+        r"\w+_rows: assign _04_ = (?:complete|count) \| beats__payload\[8\];  \[left of",
+        r"input_rows: assign _03_ = count \+ 1'h1;  \[(?:\+ becomes|left of|stuck at 1)")),
+    Explanation("an entry of the queue beyond its count, which is written again before it counts; "
+                "or a difference that is compared with 0", _any(
+        r"packet_ends: assign _07_ = count - pop;  \[operands",
+        r"packet_ends: assign _11_ = count - pop;  \[(?:- becomes|right of)",
+        r"packet_ends: assign _12_ = _11_ == 2'h2;  \[stuck at 1\]",
+        r"packet_ends: assign _13_ = & { push, _12_ };  \[(?!stuck)",
+        r"packet_ends: assign _0[34]_ = push \? .*\[first arm")),
+    Explanation("bits behind the last beat of a row",
+                r"row_sender: assign _08_ = .*\[8'h00 becomes"),
+)
+
 
 def reason_to_survive(mutant: Mutant, *, dense: bool = False) -> str:
     """Return why no run can notice a mutant, or "" if one should.
 
     dense : of PEs of several terms.
     """
-    return next((explanation.reason for explanation in (*EXPLANATIONS, *LANE_EXPLANATIONS)
+    return next((explanation.reason for explanation in (
+        *EXPLANATIONS, *LANE_EXPLANATIONS, *BUS_EXPLANATIONS)
                  if re.match(explanation.pattern, str(mutant))
                  and not (dense and explanation.plain)), "")

@@ -41,6 +41,16 @@ async def memory(dut) -> None:
 
 
 @cocotb.test()
+async def memory_on_two_ports(dut) -> None:
+    await streams(dut, "memory_on_two_ports", MemoryModel())
+
+
+@cocotb.test()
+async def memory_on_one_port(dut) -> None:
+    await streams(dut, "memory_on_one_port", MemoryModel())
+
+
+@cocotb.test()
 async def reader(dut) -> None:
     model = ReaderModel()
     await streams(dut, "reader", model, command=150, rows=500)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 from amaranth.hdl import Shape, Value
 from amaranth.lib import data
@@ -27,10 +28,23 @@ from hw.rtl.hierarchy import Unit, port_name
 from tests.hw.rtl.circuits import NIBBLE
 
 TOP = "units"
+MACROS = Path(__file__).parents[5] / "docs" / "memories"  # wrappers of docs/integration.md
 BANK = BankConfig(rows=3, cols=5, psum_width=20, arrays=(NIBBLE.name,))
 # Small, so that everything wraps and fills; lanes that do not divide the columns.
 CONFIG = AcceleratorConfig(act_rows=16, accumulator_rows=16, output_rows=32, requantise_lanes=2,
                            weight_fifo_rows=5)
+
+
+class OnTwoPorts(RowMemory):
+    """On a macro of a read and a write port."""
+
+    module = "row_memory_1r1w"
+
+
+class OnOnePort(RowMemory):
+    """On two macros of one port."""
+
+    module = "row_memory_1rw"
 
 
 @cache
@@ -38,7 +52,9 @@ def units() -> Mapping[str, Unit]:
     """Return the units by instance name; their modules are those of the emitted accelerator."""
     acts = 8 * BANK.rows
     return {
-        "memory": RowMemory(module="act_buffer", width=acts, depth=CONFIG.act_rows),
+        "memory": RowMemory(width=acts, depth=CONFIG.act_rows),
+        "memory_on_two_ports": OnTwoPorts(width=acts, depth=CONFIG.act_rows),
+        "memory_on_one_port": OnOnePort(width=acts, depth=CONFIG.act_rows),
         "reader": RowReader(module="act_reader", width=acts, depth=CONFIG.act_rows),
         "writer": RowWriter(module="dma_in", width=acts, depth=CONFIG.act_rows),
         "fifo": WeightFifo(width=9 * BANK.cols, depth=CONFIG.weight_fifo_rows),
@@ -60,16 +76,22 @@ def unit_sources() -> dict[str, str]:
     """Return the Verilog by file name, and a top that exposes every unit."""
     modules, = modules_of([Accelerator(
         bank=BANK, config=CONFIG, pes=(pe_of(NIBBLE.netlist, BANK.psum_width),))])
-    wanted = {unit.module for unit in units().values()} | {"sums", "weight_fifo_rows"}
+    for unit in (OnTwoPorts, OnOnePort):
+        text = (MACROS / f"{unit.module}.v").read_text()
+        modules[unit.module] = text.replace("module row_memory ", f"module {unit.module} ")
+    modules["sram_models"] = (MACROS / "sram_models.v").read_text()
+    wanted = {unit.module for unit in units().values()} | {"sram_models"}
     declared, instances = ["input clk", "input rst"], []
     for name, unit in units().items():
         common = [*(["clk"] if unit.clock else []), *(["rst"] if unit.reset else [])]
         connections = [f".{port}({port})" for port in common]
+        sizes = ", ".join(f".{size}({value})" for size, value in unit.parameters.items())
         for port, (direction, width) in ports(unit).items():
             bits = f" [{width - 1}:0]" if width > 1 else ""
             declared.append(f"{direction}{bits} {name}_{port}")
             connections.append(f".{port}({name}_{port})")
-        instances.append(f"  {unit.module} {name}({', '.join(connections)});\n")
+        instances.append(f"  {unit.module} {f'#({sizes}) ' if sizes else ''}{name}("
+                         f"{', '.join(connections)});\n")
     header = ",\n  ".join(declared)
     top = f"module {TOP}(\n  {header});\n{''.join(instances)}endmodule\n"
     return {f"{name}.v": modules[name] for name in wanted} | {f"{TOP}.v": top}
