@@ -86,6 +86,7 @@ def _parser() -> CommandParser:
     hardware = parser.add_argument_group("hardware")
     hardware.add_argument("--multipliers", metavar="NAME,...",
                           help="what to choose from: catalogue names, multiplier files (*.json), "
+                          "either with +ADDER (docs/multipliers.md) in 1x1 PEs, "
                           "'default' for the default bank, 'precision' for exact ones of fewer "
                           "bits, 'all' for all of the catalogue that the PE takes; the exact one "
                           "is always in (default: default; of the chip default,precision, as "

@@ -18,9 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
+from hw.machine.design import BankConfig
 from hw.machine.pe import kind_for
 from hw.machine.pe.kind import PeKind
 from hw.multipliers import Multiplier
+from hw.multipliers.adder import ApproximateAdder
 from hw.multipliers.base import exact_products
 from hw.multipliers.importing import conventions
 
@@ -42,8 +44,29 @@ class SignedTable:
     products: Products
 
 
+@dataclass(frozen=True, eq=False)
+class ApproximateSums:
+    """What an array of an unsigned multiplier and an approximate adder computes.
+
+    Terms are added in their order from 0, `rows` at a time; sums of so many are added exactly,
+    outside the array.
+
+    Parameters
+    ----------
+    products : int32[256, 256]
+        Of magnitudes, `[act, weight]`.
+    adder : ApproximateAdder
+    rows : int
+        Of the array: terms of a tile.
+    """
+
+    products: Products
+    adder: ApproximateAdder
+    rows: int
+
+
 # Of an unsigned multiplier: products int32[256, 256] of magnitudes, `[act, weight]`.
-Table = Products | SignedTable
+Table = Products | SignedTable | ApproximateSums
 
 
 @cache
@@ -54,9 +77,14 @@ def exact_table() -> Products:
     return table
 
 
-def pe_table(multiplier: Multiplier) -> Table:
-    """Return what the PE of a multiplier computes; InputError for one that is not 8x8."""
+def pe_table(multiplier: Multiplier, rows: int = BankConfig.rows) -> Table:
+    """Return what the PE of a multiplier computes; InputError for one that is not 8x8.
+
+    rows : of its array; nothing but sums of approximate adders depends on it.
+    """
     multiplier.require_8x8()
+    if multiplier.adder is not None:
+        return ApproximateSums(multiplier.table, multiplier.adder, rows)
     return SignedTable(multiplier.table) if multiplier.signed else multiplier.table
 
 
@@ -69,12 +97,20 @@ def magnitude_table(multiplier: Multiplier) -> Products:
     if isinstance(table, SignedTable):
         raise InputError(f"Multiplier {multiplier.name!r} must be unsigned: its table must be of "
                          "magnitudes")
+    if isinstance(table, ApproximateSums):
+        raise InputError(f"Multiplier {multiplier.name!r} must have an exact adder, not "
+                         f"{table.adder}: its table does not tell its sums")
     return table
 
 
 def patterns(table: Table) -> Products:
     """Return the products by operand pattern, int32[256, 256], as `Multiplier.table`."""
-    return table.products if isinstance(table, SignedTable) else table
+    return table.products if isinstance(table, SignedTable | ApproximateSums) else table
+
+
+def adder_of(table: Table) -> ApproximateAdder | None:
+    """Return what adds products where that is not exact."""
+    return table.adder if isinstance(table, ApproximateSums) else None
 
 
 def pe_kind(table: Table) -> PeKind:
@@ -83,14 +119,16 @@ def pe_kind(table: Table) -> PeKind:
 
 
 def is_exact(table: Table) -> bool:
-    """Whether every product of a table is right."""
-    return np.array_equal(patterns(table), exact_products(signed=isinstance(table, SignedTable)))
+    """Whether every product of a table is right, and every sum."""
+    return adder_of(table) is None and np.array_equal(
+        patterns(table), exact_products(signed=isinstance(table, SignedTable)))
 
 
 def table_key(table: Table) -> bytes:
     """Return bytes that are equal for equal tables only."""
-    return (b"signed" if isinstance(table, SignedTable) else b"") \
-        + np.ascontiguousarray(patterns(table), np.int32).tobytes()
+    kind = (b"signed" if isinstance(table, SignedTable) else
+            f"{table.adder} {table.rows}".encode() if isinstance(table, ApproximateSums) else b"")
+    return kind + np.ascontiguousarray(patterns(table), np.int32).tobytes()
 
 
 def pe_products(table: Table, acts: Int16, weights: Int16) -> Products:
@@ -168,6 +206,7 @@ def _read_table(path: Path) -> Products:
 class Product(Protocol):
     """A product table prepared for many matrices of stored bytes.
 
+    `sim.kernels.ChainProduct` is what sums of approximate adders take.
     `sim.kernels.TableProduct` (the default) and `sim.torch_backend.TorchProduct` give the same
     bits; `sim.lowrank.LowRankProduct` is the paper's approximation of them.
     """

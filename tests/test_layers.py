@@ -51,8 +51,8 @@ STARTING = {"run_module", "import_module", "with_name", "run", "Popen", "call", 
 # The rooms of a package, lowest first: longest prefix; "" is what the package itself gives away. A
 # room imports itself and lower ones.
 ROOMS = {
-    "hw.multipliers": ("base", "entry", "files", "metrics", "families", "catalog", "precision", "",
-                       "heatmap", "importing", "evolution"),
+    "hw.multipliers": ("adder", "base", "entry", "files", "metrics", "families", "catalog",
+                       "precision", "", "heatmap", "importing", "evolution"),
     "hw.ppa": ("library", "mapping", "energy", "chip", "reports", ""),
     "hw.rtl": ("hierarchy", "accelerator.row_memory", "array", "accelerator", "bus", "emit",
                "verilog", "process", "boards"),

@@ -16,6 +16,7 @@ CROSS_CUTTING = {
     "mutation": "mutants of the emitted Verilog, which the benches must notice",
     "units": "every unit of the accelerator, as emitted",
     "test_absurd_options.py": "options of eight commands",
+    "test_adders.py": "approximate adders, from end to end",
     "test_api_page.py": "the blocks of a page",
     "test_bank_bench.py": "the whole bank, as emitted",
     "test_bombs.py": "small files that stand for much, in every format",

@@ -12,9 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from hw.common.errors import InputError, unknown_name
 from hw.common.files import write_json
 from hw.common.packed import PackedBytes
@@ -22,7 +19,8 @@ from hw.common.records import read_as, record, without_format
 from hw.machine.pe import FORMS, PE_KINDS, PLAIN, check_form, form_named, kind_for
 from hw.machine.pe.kind import Dataflow, Pe, PeKind
 from hw.machine.pe.operand_format import OPERAND_BITS
-from hw.multipliers.base import ActRounding, Multiplier, exact_products
+from hw.multipliers.adder import ApproximateAdder
+from hw.multipliers.base import ActRounding, Multiplier
 from hw.netlist import Netlist
 
 DESIGN_FORMAT = "autoapprox-design/1"
@@ -183,14 +181,12 @@ class BankConfig:
         return 1 + self.fill_cycles + self.latency_cycles
 
 
-def fallback_array(tables: Sequence[npt.NDArray[np.int32]]) -> int:
+def fallback_array(exact: Sequence[bool]) -> int:
     """Return the array that a ROUTE to an unknown one selects: the first exact one, or 0.
 
-    tables : int32[256, 256] of each array, indexed `[act, weight]` by pattern.
+    exact : whether each array is.
     """
-    exact = [exact_products(signed=signed) for signed in (False, True)]
-    return next((index for index, table in enumerate(tables)
-                 if any((table == products).all() for products in exact)), 0)
+    return next((index for index, right in enumerate(exact) if right), 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,16 +259,24 @@ class Design:
         if multiplier.table[0, 0] != 0:
             raise InputError(f"Multiplier {multiplier.name!r} must give 0 for 0 x 0, not "
                              f"{multiplier.table[0, 0]}: ragged tiles are padded with zeros")
+        multiplier.check_adder()
         limit = 2 ** (self.bank.psum_width - 1)
         smallest, largest = kind.product_range(multiplier.table)
-        start, unit = self.bank.psum_start, 1 << netlist.zero_bits
+        start, unit, error = self.bank.psum_start, 1 << netlist.zero_bits, 0
+        whole = f"as all products of {multiplier.name!r} are"
+        if (adder := multiplier.adder) is not None:
+            # The low part then starts from 0, as it is simulated.
+            unit, error = 1 << adder.bits, adder.max_error
+            whole = f"for the adder of {multiplier.name!r}"
         if start % unit:
-            raise InputError(f"Bank psum_start must be a multiple of {unit}, as all products of "
-                             f"{multiplier.name!r} are, not {start}")
-        bound = max(start + self.bank.rows * largest, self.bank.rows * smallest, key=abs)
+            raise InputError(f"Bank psum_start must be a multiple of {unit}, {whole}, not {start}")
+        bound = max(start + self.bank.rows * (largest + error),
+                    self.bank.rows * (smallest - error), key=abs)
         if not -limit <= bound < limit:
             raise InputError(f"Partial sums of {multiplier.name!r} reach {bound} over "
-                             f"{self.bank.rows} rows, which must fit in "
+                             f"{self.bank.rows} rows"
+                             + f", of which {error} in each may be the adder's error" * bool(error)
+                             + ", which must fit in "
                              f"{self.bank.psum_width} bits ({-limit} to {limit - 1})")
 
     @cached_property
@@ -293,7 +297,8 @@ class Design:
     def pes(self) -> tuple[Pe, ...]:
         """What each array is made of, in ROUTE order."""
         return tuple(Pe(kind=self.kinds[multiplier.name], netlist=multiplier.netlist,
-                        psum_width=self.bank.psum_width, act_rounding=multiplier.act_rounding)
+                        psum_width=self.bank.psum_width, act_rounding=multiplier.act_rounding,
+                        adder=multiplier.adder)
                      for multiplier in self.arrays)
 
     def with_pes(self, form: str) -> Design:
@@ -316,7 +321,7 @@ class Design:
     def check_sums(self, layer: str, k: int) -> None:
         """Raise InputError if `k` products of a layer's multiplier could overflow its sum."""
         multiplier = self.multiplier_of(layer)
-        bound = k * int(np.abs(multiplier.table).max())
+        bound = k * multiplier.largest_term
         if bound > MAX_SUM:
             raise InputError(f"Sums of layer {layer!r} reach {bound} over {k} products of "
                              f"{multiplier.name!r}, which must fit in 32 bits (at most {MAX_SUM})")
@@ -331,7 +336,8 @@ class Design:
                     name: {"family": m.family, "parameters": dict(m.parameters),
                            "citation": m.citation, "digest": m.digest,
                            "netlist": m.netlist.to_dict(),
-                           **({"act_rounding": m.act_rounding} if m.act_rounding else {})}
+                           **({"act_rounding": m.act_rounding} if m.act_rounding else {}),
+                           **({"adder": str(m.adder)} if m.adder else {})}
                     for name, m in sorted(self.multipliers.items()) if name in self.bank.arrays}}
 
     @classmethod
@@ -363,15 +369,17 @@ class _Embedded:
     digest: str
     netlist: Any
     act_rounding: ActRounding = 0
+    adder: str = ""
 
     def multiplier(self, name: str) -> Multiplier:
         try:
             netlist = Netlist.from_dict(self.netlist)
+            adder = ApproximateAdder.named(self.adder) if self.adder else None
         except ValueError as error:
             raise InputError(f"multipliers[{name!r}]: {error}") from None
         multiplier = Multiplier(name=name, family=self.family, source=netlist,
                                 parameters=self.parameters, citation=self.citation,
-                                act_rounding=self.act_rounding)
+                                act_rounding=self.act_rounding, adder=adder)
         if self.digest != multiplier.digest:
             raise InputError(f"Netlist of {name!r} must have digest {self.digest[:12]}, not "
                              f"{multiplier.digest[:12]}")

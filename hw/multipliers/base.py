@@ -15,11 +15,13 @@ import numpy.typing as npt
 
 from hw.common.errors import InputError
 from hw.common.records import Limits
+from hw.multipliers.adder import ApproximateAdder
 from hw.netlist import Netlist
 
 OPERANDS = 256
 ActRounding = Annotated[int, Limits(0, 7)]  # in files
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+# What is behind + is an adder (`hw.multipliers.adder`).
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}(\+(trunc|loa|seg)[0-9w]{1,6})?")
 
 
 def rounded(magnitudes: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
@@ -103,6 +105,8 @@ class Multiplier:
     act_rounding : int
         Low bits of activations that are rounded away where they enter an array, by one converter
         for each row: `source` multiplies what is left.
+    adder : ApproximateAdder, optional
+        What adds its products to partial sums, if not an exact adder.
     file : Path, optional
         Where it was read from, for messages.
     """
@@ -113,6 +117,7 @@ class Multiplier:
     parameters: Mapping[str, int | float | str] = field(default_factory=dict)
     citation: str = ""
     act_rounding: int = 0
+    adder: ApproximateAdder | None = None
     file: Path | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -153,12 +158,34 @@ class Multiplier:
             raise InputError(f"{self.subject} must be 8x8{purpose and ' '}{purpose}, "
                              f"not {self.width}")
 
+    def check_adder(self) -> None:
+        """Raise InputError for an adder that it cannot have, or that would be exact."""
+        if self.adder is None:
+            return
+        if self.signed:
+            raise InputError(f"{self.subject} must be unsigned to have the adder {self.adder}")
+        if (zeros := self.netlist.zero_bits) > self.adder.reach:
+            raise InputError(f"{self.subject} must have products of which at most "
+                             f"{self.adder.reach} low bits are always 0, not {zeros}: with more "
+                             f"the adder {self.adder} is exact")
+        largest, limit = int(np.abs(self.table).max()), 1 << 15 + self.adder.bits
+        if largest >= limit:  # its upper bits are simulated in 16 bits
+            raise InputError(f"{self.subject} must have products below {limit} to have the adder "
+                             f"{self.adder}, not up to {largest}")
+
     @property
     def digest(self) -> str:
-        """Digest of what defines it: of the netlist (or table) where nothing is rounded."""
+        """Digest of what defines it: that of its PE where nothing is rounded."""
         if not self.act_rounding:
+            return self.pe_digest
+        return hashlib.sha256(f"{self.pe_digest} {self.act_rounding}".encode()).hexdigest()
+
+    @property
+    def pe_digest(self) -> str:
+        """Digest of what its PE is made of: of the netlist (or table) if that adds exactly."""
+        if self.adder is None:
             return self.source.digest
-        return hashlib.sha256(f"{self.source.digest} {self.act_rounding}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.source.digest} {self.adder}".encode()).hexdigest()
 
     @cached_property
     def table(self) -> npt.NDArray[np.int32]:
@@ -173,6 +200,11 @@ class Multiplier:
         return table
 
     @property
+    def largest_term(self) -> int:
+        """The most that one product adds to a sum, either way, the error of adding it included."""
+        return int(np.abs(self.table).max()) + (self.adder.max_error if self.adder else 0)
+
+    @property
     def is_exact(self) -> bool:
-        """Whether every product is right."""
-        return bool((self.table == exact_products(signed=self.signed)).all())
+        """Whether every product is right, and every sum of them."""
+        return self.adder is None and bool((self.table == exact_products(signed=self.signed)).all())

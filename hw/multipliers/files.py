@@ -14,6 +14,7 @@ import numpy as np
 from hw.common.errors import InputError
 from hw.common.files import read_json, write_text
 from hw.common.records import Text, record, without_format
+from hw.multipliers.adder import ApproximateAdder
 from hw.multipliers.base import OPERANDS, ActRounding, Multiplier, ProductTable, check_name
 from hw.netlist import Netlist
 
@@ -61,7 +62,8 @@ def to_dict(multiplier: Multiplier) -> dict[str, Any]:
         form = {"table": packed, "signed": source.signed}
     return {"format": FORMAT, "name": multiplier.name, "family": multiplier.family,
             "citation": multiplier.citation, "parameters": dict(multiplier.parameters), **form,
-            **({"act_rounding": multiplier.act_rounding} if multiplier.act_rounding else {})}
+            **({"act_rounding": multiplier.act_rounding} if multiplier.act_rounding else {}),
+            **({"adder": str(multiplier.adder)} if multiplier.adder else {})}
 
 
 def from_dict(content: Any) -> Multiplier:
@@ -76,7 +78,8 @@ def from_dict(content: Any) -> Multiplier:
         raise ValueError("multiplier must have a netlist or a table")
     return Multiplier(name=read.name, family=read.family, source=source,
                       parameters=read.parameters, citation=read.citation,
-                      act_rounding=read.act_rounding)
+                      act_rounding=read.act_rounding,
+                      adder=ApproximateAdder.named(read.adder) if read.adder else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +94,7 @@ class _MultiplierFile:
     table: str | None = None
     signed: bool = False
     act_rounding: ActRounding = 0
+    adder: str = ""
 
 
 def _unpacked(text: str) -> Any:

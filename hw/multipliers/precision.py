@@ -35,13 +35,17 @@ def _bits(found: npt.NDArray[np.int32], values: Integers) -> int:
 
 def lower_precision(multiplier: Multiplier) -> bool:
     """Return whether a multiplier is exact, of 8 bits or of fewer."""
-    return operand_bits(multiplier.table, signed=multiplier.signed) is not None
+    return multiplier.adder is None and operand_bits(
+        multiplier.table, signed=multiplier.signed) is not None
 
 
 def in_words(multiplier: Multiplier) -> str:
     """Return what a multiplier is in one short phrase."""
     bits = operand_bits(multiplier.table, signed=multiplier.signed)
+    label = multiplier.parameters.get("adder", "")
+    adder = f", adder {label}" if label else ""
     if bits is None:
-        return WORDS.get(multiplier.family, multiplier.family)
+        return WORDS.get(multiplier.family, multiplier.family) + adder
     how = ", activations rounded" if multiplier.act_rounding else ""
-    return "exact" if bits == (8, 8) else f"exact product of {bits[0]} x {bits[1]} bits{how}"
+    return ("exact" if bits == (8, 8) else
+            f"exact product of {bits[0]} x {bits[1]} bits{how}") + adder

@@ -123,7 +123,8 @@ def by_channel(layer: MappedLayer, output: npt.NDArray[Any]) -> npt.NDArray[Any]
 
 def fitted(given: Given) -> Variants:
     """Return a network with fits of every multiplier in every layer alone."""
-    tables = {one.name: pe_table(one) for one in (get(EXACT), *given.multipliers)}
+    tables = {one.name: pe_table(one, given.network.rows)
+              for one in (get(EXACT), *given.multipliers)}
     fits = layer_fits(given.network, given.fitted, KINDS["chosen"][0], tables)
     return Variants(network=given.network, tables=tables, built={layer.name: {
         name: layer if fit.correction is None else fit.correction.apply(layer)

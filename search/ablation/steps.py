@@ -109,7 +109,7 @@ def costs(network: QuantNetwork, images: Images, multiplier: Multiplier,
 def steps(network: QuantNetwork, multiplier: Multiplier, layers: Sequence[str],
           calibration: Calibration, judge: Judge) -> Iterator[Step]:
     """Yield every kind of fit of a network whose named layers have a multiplier."""
-    tables = dict.fromkeys(layers, pe_table(multiplier))
+    tables = dict.fromkeys(layers, pe_table(multiplier, network.rows))
     fits: Mapping[str, LayerFit] = {}
     for kind in (NONE, *KINDS, REFIT):
         started = time.process_time()
@@ -134,7 +134,8 @@ def ranged(network: QuantNetwork, multipliers: Sequence[Multiplier], layers: Seq
     yield judge.step(RANGES, exact, other, {}, {}, 0.0)
     calibration = Calibration(other, fitted)
     for multiplier in multipliers:
-        started, tables = time.process_time(), dict.fromkeys(layers, pe_table(multiplier))
+        started = time.process_time()
+        tables = dict.fromkeys(layers, pe_table(multiplier, network.rows))
         fits = _alone(calibration, tables, multiplier, list(KINDS.values())[-1][0])
         spent = time.process_time() - started
         yield judge.step(RANGES, multiplier, other, fits, tables, spent / len(layers))

@@ -9,6 +9,9 @@ e(a, w) of their product,
 Rounding to 8 bits follows, so an error x in output steps becomes, for a sum anywhere between
 two steps, E x^2 + frac(x) (1 - frac(x)): small errors count by their size, not by their
 square. The mean over outputs is the *error power* of (layer, multiplier).
+
+An approximate adder errs in every term that is not 0, here as if the low bits of sums and products
+were as often 0 as 1 and errors independent of each other.
 """
 
 from __future__ import annotations
@@ -37,15 +40,20 @@ def error_power(layers: Sequence[MappedLayer],
     """
     power = np.zeros((len(layers), len(multipliers)))
     kinds = np.array([multiplier.signed for multiplier in multipliers.values()])
+    adding = np.array([0.0 if one.adder is None else one.adder.mean_square_error
+                       for one in multipliers.values()])
     for signed in np.unique(kinds).tolist():
         errors = np.stack([multiplier.table - exact_products(signed=signed)
                            for multiplier in multipliers.values() if multiplier.signed == signed])
         for row, layer in enumerate(layers):
+            groups = list(zip(operands[layer.name], layer.weights, strict=True))
             mean, variance = zip(*(
-                _moments(operands[layer.name][group], layer.weights[group], errors, signed=signed)
-                for group in range(layer.weights.shape[0])), strict=True)
+                _moments(acts, weights, errors, signed=signed) for acts, weights in groups),
+                strict=True)
+            added = np.multiply.outer(adding[kinds == signed], np.concatenate(
+                [(acts != 0).mean(axis=0) @ (weights != 0) for acts, weights in groups]))
             power[row, kinds == signed] = _after_rounding(
-                np.concatenate(mean, axis=1), np.concatenate(variance, axis=1), layer)
+                np.concatenate(mean, axis=1), np.concatenate(variance, axis=1) + added, layer)
     return power
 
 

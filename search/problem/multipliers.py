@@ -12,16 +12,16 @@ from hw.multipliers import EXACT, Multiplier, catalogue, default_bank, get, name
 from hw.multipliers.catalog import ROUNDED_ENTRIES
 from hw.multipliers.precision import lower_precision
 
-NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
+NAME = re.compile(r"[A-Za-z_]\w{0,63}(\+\w{1,12})?", re.ASCII)
 
 
 def choose_multipliers(wanted: Sequence[str], bank: BankConfig) -> dict[str, Multiplier]:
     """Return the searched multipliers, the exact one first and always among them.
 
-    wanted : catalogue names, multiplier files (`*.json`), `default` for the default bank,
-    `precision` for the exact ones of lower precision, `all` for every unsigned entry of the
-    catalogue that a PE takes: 0 for 0 x 0. bank : the size of the arrays that each must be able
-    to sit in.
+    wanted : catalogue names, multiplier files (`*.json`), either with `+ADDER`, `default` for the
+    default bank, `precision` for the exact ones of lower precision, `all` for every unsigned entry
+    of the catalogue that a PE takes: 0 for 0 x 0. bank : the size of the arrays that each must be
+    able to sit in.
 
     Raises InputError when a name is unknown, a file is malformed or carries another circuit's name,
     or hardware refuses it: it is not 8x8 or a table only, or its sums do not fit.
@@ -42,7 +42,7 @@ def choose_multipliers(wanted: Sequence[str], bank: BankConfig) -> dict[str, Mul
 
 
 def _is_file(choice: str) -> bool:
-    return choice.endswith(".json")
+    return choice.endswith(".json") or choice.rpartition("+")[0].endswith(".json")
 
 
 def _resolved(choice: str) -> list[Multiplier]:
@@ -55,7 +55,7 @@ def _resolved(choice: str) -> list[Multiplier]:
     if choice == "precision":
         return [_rounded(multiplier) for multiplier in catalogue().values()
                 if not multiplier.signed and lower_precision(multiplier)]
-    if not _is_file(choice) and choice not in (*names(), *ROUNDED_ENTRIES):
+    if not _is_file(choice) and choice.partition("+")[0] not in (*names(), *ROUNDED_ENTRIES):
         raise unknown_name("multiplier", choice, [
             *names(), *ROUNDED_ENTRIES, "all", "default", "precision"])
     return [resolve(choice)]

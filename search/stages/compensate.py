@@ -45,7 +45,8 @@ def fit(network: QuantNetwork, images: Images, multipliers: Mapping[str, Multipl
 
     kind : one of `KINDS`. fits : makes the fits, or knows them. progress : advanced once per layer.
     """
-    tables = {name: pe_table(multiplier) for name, multiplier in multipliers.items()}
+    tables = {name: pe_table(multiplier, network.rows)
+              for name, multiplier in multipliers.items()}
     found = fits(network, images, KINDS[kind][0], tables,
                  done=lambda layer: progress.advance(note=layer) if progress else None)
     approximate = sum(not multiplier.is_exact for multiplier in multipliers.values())

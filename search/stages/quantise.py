@@ -28,7 +28,8 @@ def quantise(workload: Workload, inputs: Inputs, *, calibrator: str | None = Non
                 source.model, splits.calibrate.images, ranges=source.ranges, calibrator=calibrator,
                 symmetric=symmetric, check_output=class_scores_check(
                     source.model, [(splits.sources[name], data.labels)
-                                   for name, data in splits if classes]))),
+                                   for name, data in splits if classes])
+            ).with_rows(inputs.bank.rows)),
         workload.networks, inputs.splits)
     for one in found:
         check_layers(inputs.multipliers, one.network.layers)

@@ -41,7 +41,8 @@ def refit(designs: Sequence[Pooled], networks: Sequence[Quantised],
         for one in designs:
             own = own_layers(network.prefix, one.design.mapping)
             again = calibration.refit(
-                {layer: pe_table(multipliers[name]) for layer, name in own.items()},
+                {layer: pe_table(multipliers[name], network.network.rows)
+                 for layer, name in own.items()},
                 fitted.of(own))
             if again.kept:
                 found[key(own)] = {**fitted.of(own), **again.layers}

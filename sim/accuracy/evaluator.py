@@ -132,7 +132,8 @@ class Evaluator:
 
     def _resolve(self, mapping: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, Table]]:
         """Return the multiplier of every layer, and the tables of those that are named."""
-        tables = {layer: pe_table(self._multiplier(name)) for layer, name in mapping.items()}
+        tables = {layer: pe_table(self._multiplier(name), self.network.rows)
+                  for layer, name in mapping.items()}
         self.network.check_tables(tables)
         return tuple(mapping.get(layer.name, EXACT) for layer in self.network.layers), tables
 

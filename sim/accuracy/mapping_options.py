@@ -10,6 +10,7 @@ import numpy as np
 
 from hw.common.errors import InputError, unknown_name
 from hw.common.records import read_record
+from hw.machine.design import BankConfig
 from hw.multipliers import get, resolve
 from sim.tables import Table, load_table, pe_table
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_multiplier_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
-    """Declare `--multiplier`, `--mapping`, `--table` and `--exact`.
+    """Declare `--multiplier`, `--mapping`, `--table`, `--exact` and `--rows`.
 
     required : one of the first three must be given.
     """
@@ -33,16 +34,20 @@ def add_multiplier_options(parser: argparse.ArgumentParser, *, required: bool = 
                         help="product table for every layer, .npy or .bin, [activation, weight]")
     parser.add_argument("--exact", nargs="+", default=[], metavar="LAYER",
                         help="layers that stay exact all the same, such as the first and the last")
+    parser.add_argument("--rows", type=int, default=BankConfig.rows, metavar="N",
+                        help="rows of the array, on which sums of approximate adders depend "
+                        "(default: %(default)s)")
 
 
 def check_choice(arguments: argparse.Namespace) -> None:
     """Refuse what no network runs with, before one is read."""
+    BankConfig(rows=arguments.rows)
     if arguments.mapping:
-        _mapped(arguments.mapping)
+        _mapped(arguments.mapping, arguments.rows)
     elif arguments.table:
         load_table(arguments.table)
     elif arguments.multiplier is not None:
-        multiplier_table(arguments.multiplier)
+        multiplier_table(arguments.multiplier, arguments.rows)
 
 
 def chosen_tables(arguments: argparse.Namespace, network: QuantNetwork) -> dict[str, Table]:
@@ -52,11 +57,11 @@ def chosen_tables(arguments: argparse.Namespace, network: QuantNetwork) -> dict[
         if name not in names:
             raise unknown_name("layer", name, names)
     if arguments.mapping:
-        tables = read_mapping(arguments.mapping, network)
+        tables = read_mapping(arguments.mapping, network, arguments.rows)
     elif arguments.table:
         tables = dict.fromkeys(names, load_table(arguments.table))
     elif arguments.multiplier:
-        tables = dict.fromkeys(names, multiplier_table(arguments.multiplier))
+        tables = dict.fromkeys(names, multiplier_table(arguments.multiplier, arguments.rows))
     else:
         tables = {}
     chosen = {name: table for name, table in tables.items() if name not in arguments.exact}
@@ -68,9 +73,9 @@ def chosen_tables(arguments: argparse.Namespace, network: QuantNetwork) -> dict[
     return chosen
 
 
-def read_mapping(path: Path, network: QuantNetwork) -> dict[str, Table]:
+def read_mapping(path: Path, network: QuantNetwork, rows: int) -> dict[str, Table]:
     """Return layer -> table from a JSON object of layer name to multiplier name."""
-    tables = _mapped(path)
+    tables = _mapped(path, rows)
     try:
         network.check_tables(dict.fromkeys(tables, np.zeros((0,), np.int32)))
     except InputError as error:
@@ -78,20 +83,20 @@ def read_mapping(path: Path, network: QuantNetwork) -> dict[str, Table]:
     return tables
 
 
-def _mapped(path: Path) -> dict[str, Table]:
+def _mapped(path: Path, rows: int) -> dict[str, Table]:
     """Return layer -> table of a mapping, whatever the network is."""
     content = read_record(path, dict[str, str])
     try:
-        return {layer: pe_table(get(name)) for layer, name in content.items()}
+        return {layer: pe_table(get(name), rows) for layer, name in content.items()}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def multiplier_table(name_or_file: str) -> Table:
+def multiplier_table(name_or_file: str, rows: int) -> Table:
     """Return the table of a catalogue entry or of a multiplier file, by its ending `.json`."""
     multiplier = resolve(name_or_file)
     try:
-        return pe_table(multiplier)
+        return pe_table(multiplier, rows)
     except InputError as error:
         subject = f"{name_or_file}: " if name_or_file.endswith(".json") else ""
         raise InputError(f"{subject}{error}") from None

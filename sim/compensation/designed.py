@@ -20,5 +20,5 @@ def designed(network: QuantNetwork, design: Design) -> tuple[QuantNetwork, dict[
             raise unknown_name("layer", name, layers)
     changed = {name: Correction.from_dict(constants).apply(layers[name])
                for name, constants in design.constants.items()}
-    return network.with_layers(changed), {
-        name: pe_table(design.multiplier_of(name)) for name in design.mapping}
+    return network.with_layers(changed).with_rows(design.bank.rows), {
+        name: pe_table(design.multiplier_of(name), design.bank.rows) for name in design.mapping}

@@ -11,7 +11,7 @@ from hw.common.errors import InputError
 from sim.lowrank.svd import Reals, Shares, truncated_svd
 from sim.network.layer import MappedLayer
 from sim.network.quant_network import Prepare
-from sim.tables import Product, SignedTable, Table, is_exact
+from sim.tables import ApproximateSums, Product, SignedTable, Table, is_exact
 
 BLOCK_BYTES = 2**26  # of float32 operands held at a time
 INT32 = np.iinfo(np.int32)
@@ -73,6 +73,9 @@ def low_rank_products(rank: int, shares: Mapping[str, Shares] | None = None) -> 
         if isinstance(table, SignedTable):
             raise InputError(f"Layer {layer.name!r} must run on an unsigned multiplier to be "
                              "emulated by low rank, not on a signed one")
+        if isinstance(table, ApproximateSums):
+            raise InputError(f"Layer {layer.name!r} must have an exact adder to be emulated by low "
+                             f"rank, not {table.adder}")
         key = table.tobytes(), layer.name if shares else ""
         if key not in kept:
             kept[key] = truncated_svd(table, rank, shares[layer.name] if shares else None)

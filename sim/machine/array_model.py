@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.machine.design import BankConfig, fallback_array
-from sim.tables import Table, patterns, pe_products
+from hw.multipliers.adder import added_up
+from sim.tables import Table, adder_of, is_exact, pe_products
 
 Int16 = npt.NDArray[np.int16]
 Int32 = npt.NDArray[np.int32]
@@ -25,12 +26,12 @@ def tile_products(acts: Int16, weights: Int16, table: Table) -> Int32:
     """Return the partial sums of one weight tile.
 
     acts : int16[m, rows], weights : int16[rows, cols], both in [-255, 255]. Returns
-    int32[m, cols]: the sum over rows of `sim.tables.pe_products`.
+    int32[m, cols]: the sum over rows of `sim.tables.pe_products`, from the top row, whose terms
+    come first, to the bottom.
     """
-    total = np.zeros((acts.shape[0], weights.shape[1]), np.int32)
-    for row in range(acts.shape[1]):
-        total += pe_products(table, acts[:, row, None], weights[row])
-    return total
+    products = [pe_products(table, acts[:, row, None], weights[row])
+                for row in range(acts.shape[1])]
+    return added_up(np.stack(products), adder_of(table)).astype(np.int32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ class BankModel:
             raise ValueError(f"Bank model must have one table per array ({len(config.arrays)}), "
                              f"not {len(tables)}")
         self.config, self.tables = config, tuple(tables)
-        self._fallback = fallback_array([patterns(table) for table in tables])
+        self._fallback = fallback_array([is_exact(table) for table in tables])
         self.reset()
 
     def reset(self) -> None:

@@ -7,14 +7,15 @@ are the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.kernels import PackedWeights, Rows, TableProduct
+from sim.kernels import ChainProduct, PackedWeights, Rows, TableProduct
 from sim.kernels.loops.requantize import requantize_planes
-from sim.kernels.sink import Matrix
+from sim.kernels.sink import Matrix, Sink
 from sim.network.depthwise import each_sums
 from sim.network.layer import MappedLayer
 from sim.network.requantize import RequantizedTensor
@@ -43,13 +44,13 @@ def layer_sums(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Prod
     codes : stored bytes that the layer reads, [n, c, h, w], [n, c, w] or [..., k].
     """
     stored = codes.view(np.uint8)
-    if not isinstance(product, TableProduct):
+    if not isinstance(product, TableProduct | ChainProduct):
         if isinstance(product, LayerProduct):
             return product.layer_sums(layer, stored), layer.output_shape(codes.shape)
         written_out, shape = layer.act_rows(stored)
         return layer.accumulate(written_out, product, threads=threads), shape
     shape = layer.output_shape(codes.shape)
-    if layer.is_depthwise:
+    if layer.is_depthwise and isinstance(product, TableProduct):
         sums = np.empty((shape[0], int(np.prod(shape[1:-1])), layer.groups), np.int32)
 
         def put(image: int, first: int, some: Int32) -> None:
@@ -57,11 +58,9 @@ def layer_sums(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Prod
 
         each_sums(layer, stored, product, put, threads=threads)
         return sums.reshape(-1, layer.groups), shape
-    parts = []
-    for rows, weights in gather(layer, stored, threads=threads):
-        sink = Matrix(np.empty((rows.count, layer.n), np.int32))
-        product.multiply(rows, weights, sink, threads=threads)
-        parts.append(sink.values)
+    count = int(np.prod(shape[:-1]))
+    parts = [np.empty((count, layer.n), np.int32) for _ in range(layer.groups)]
+    _multiply(layer, stored, product, [Matrix(part) for part in parts], threads=threads)
     return parts[0] if layer.groups == 1 else np.concatenate(parts, axis=1), shape
 
 
@@ -69,7 +68,7 @@ def layer_output(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Pr
                  threads: int) -> npt.NDArray[np.generic]:
     """Return the tensor that a layer writes, `layer.finish` of its sums."""
     requantizer = layer.requantizer
-    if requantizer is None or not isinstance(product, TableProduct):
+    if requantizer is None or not isinstance(product, TableProduct | ChainProduct):
         if requantizer is not None and isinstance(product, LayerProduct):
             found = product.layer_codes(layer, codes.view(np.uint8))
             return layer.tensor(found.view(np.int8) if requantizer.signed else found,
@@ -81,7 +80,7 @@ def layer_output(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Pr
     images = shape[0] if layer.window is not None else int(np.prod(shape[:-1]))
     positions = int(np.prod(shape)) // (images * channels)
     tensor = RequantizedTensor.empty(layer.requantize_constants, images, channels, positions)
-    if layer.is_depthwise:
+    if layer.is_depthwise and isinstance(product, TableProduct):
         def requantize(image: int, first: int, some: Int32) -> None:
             own = slice(first, first + len(some))
             requantize_planes(some, layer.bias[own], requantizer.multiplier[own],
@@ -90,9 +89,9 @@ def layer_output(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Pr
 
         each_sums(layer, stored, product, requantize, threads=threads)
     else:
-        for group, (rows, weights) in enumerate(gather(layer, stored, threads=threads)):
-            product.multiply(rows, weights, tensor.of_channels(group * layer.n, layer.n),
-                             threads=threads)
+        _multiply(layer, stored, product, [
+            tensor.of_channels(group * layer.n, layer.n) for group in range(layer.groups)],
+            threads=threads)
     values = tensor.codes.view(np.int8) if requantizer.signed else tensor.codes
     if layer.window is None:
         return values.reshape(shape)
@@ -109,15 +108,36 @@ def explain(layer: MappedLayer, product: Product, images: int) -> str:
     return f"{best.describe()}, about {best.cycles * layer.groups / 1e6:.1f} Mcycles"
 
 
+def _multiply(layer: MappedLayer, codes: Bytes, product: TableProduct | ChainProduct,
+              sinks: Sequence[Sink], *, threads: int) -> None:
+    """Put the sums of each group into its sink."""
+    if isinstance(product, TableProduct):
+        for (rows, packed), sink in zip(gather(layer, codes, threads=threads), sinks, strict=True):
+            product.multiply(rows, packed, sink, threads=threads)
+        return
+    windows = _windows(layer, codes, threads=threads)
+    found = windows or [Rows.of_matrix(part) for part in layer.act_rows(codes)[0]]
+    for rows, weights, sink in zip(found, layer.weight_codes, sinks, strict=True):
+        places = np.add.outer(rows.taps, np.arange(rows.terms)).reshape(-1)
+        if windows is not None and layer.window is not None:
+            places = layer.window.file_order(places)
+        product.multiply(rows, places, weights, sink, threads=threads)
+
+
 def gather(layer: MappedLayer, codes: Bytes, *,
            threads: int) -> list[tuple[Rows, PackedWeights]]:
     """Return the rows and the weights of each group, terms in the same order."""
-    if layer.window is not None:
-        image = codes[:, :, None] if codes.ndim == 3 else codes
-        found = layer.window.gather(image, layer.padding_code, layer.groups, threads=threads)
-        if found is not None:
-            return list(zip(found, layer.gathered_weights, strict=True))
+    windows = _windows(layer, codes, threads=threads)
+    if windows is not None:
+        return list(zip(windows, layer.gathered_weights, strict=True))
     rows, _shape = layer.act_rows(codes)
     return [(Rows.of_matrix(part), weights)
             for part, weights in zip(rows, layer.packed_weights, strict=True)]
 
+
+def _windows(layer: MappedLayer, codes: Bytes, *, threads: int) -> list[Rows] | None:
+    """Return the windows of each group, terms in the order of `Window.gather`, if it can."""
+    if layer.window is None:
+        return None
+    image = codes[:, :, None] if codes.ndim == 3 else codes
+    return layer.window.gather(image, layer.padding_code, layer.groups, threads=threads)

@@ -12,11 +12,19 @@ import numpy.typing as npt
 from hw.common.memory import KEPT
 from hw.machine.layer_streams import GroupedWeights
 from hw.machine.pe.operand_format import Range
-from sim.kernels import PackedWeights, TableProduct
+from sim.kernels import ChainProduct, PackedWeights, TableProduct
 from sim.kernels.loops.requantize import RequantizeConstants
 from sim.network.requantize import Requantizer
 from sim.network.windows import Window
-from sim.tables import Product, SignedTable, Table, code_table, code_values, patterns
+from sim.tables import (
+    ApproximateSums,
+    Product,
+    SignedTable,
+    Table,
+    code_table,
+    code_values,
+    patterns,
+)
 
 Bytes = npt.NDArray[np.uint8]
 MAX_ROWS_BYTES = 2**26  # of im2col of a batch
@@ -148,19 +156,24 @@ class MappedLayer(GroupedWeights):
         """Smallest and largest weight."""
         return int(self.weights.min()), int(self.weights.max())
 
-    def product(self, table: Table) -> TableProduct:
+    def product(self, table: Table) -> TableProduct | ChainProduct:
         """Return the kernel for a multiplier's table.
 
         Layers whose bytes stand for the same values share it, as long as it is kept.
         """
         products = patterns(table)
+        chain = (table.adder, table.rows) if isinstance(table, ApproximateSums) else None
+
+        def prepared() -> TableProduct | ChainProduct:
+            codes = code_table(table, self.act_values, self.weight_values)
+            return (TableProduct(codes, self.act_values, self.weight_values) if chain is None
+                    else ChainProduct(codes, *chain))
+
         # With its table at hand, which therefore is no other one with the same identity.
         return KEPT.of(
-            (MappedLayer, id(products), isinstance(table, SignedTable), self.act_zero_point,
+            (MappedLayer, id(products), isinstance(table, SignedTable), chain, self.act_zero_point,
              self.act_signed, self.weight_zero_point, self.weight_signed),
-            lambda: (products, TableProduct(
-                code_table(table, self.act_values, self.weight_values),
-                self.act_values, self.weight_values)), PRODUCT_BYTES)[1]
+            lambda: (products, prepared()), PRODUCT_BYTES)[1]
 
     @property
     def kept_bytes(self) -> int:

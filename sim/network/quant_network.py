@@ -21,6 +21,7 @@ import onnx
 
 from hw.common.errors import InputError, unknown_name
 from hw.common.memory import KEPT
+from hw.machine.design import BankConfig
 from hw.machine.operands import check_operands
 from sim.data import Images as UnreadImages
 from sim.kernels.jit.workers import available, run_all
@@ -61,7 +62,8 @@ class QuantNetwork:
 
     Use `load`. `layers` are the layers that an array can run, in order; `unmapped` are the products
     that run exactly instead, by name. `calibrator` names what found the ranges of activations, and
-    `original` is the float network that was quantised, if one was. Where the file fixes the batch
+    `original` is the float network that was quantised, if one was. `rows` are those of the arrays,
+    on which sums of approximate adders depend. Where the file fixes the batch
     (`fixed_batch`), images are computed that many at a time, the last one repeated to fill a batch.
     """
 
@@ -69,6 +71,7 @@ class QuantNetwork:
                  calibrator: str = AS_GIVEN, original: onnx.ModelProto | None = None) -> None:
         self.source = source
         self.calibrator, self.original = calibrator, original
+        self.rows = BankConfig.rows
         self.model = model
         self.threads = threads or os.cpu_count() or 1
         self.input, self.input_shape = network_input(model)
@@ -272,7 +275,14 @@ class QuantNetwork:
         """
         return QuantNetwork(rescaled(self.model, factors), source=self.source,
                             threads=self.threads, calibrator=f"{self.calibrator}, then searched",
-                            original=self.original)
+                            original=self.original).with_rows(self.rows)
+
+    def with_rows(self, rows: int) -> QuantNetwork:
+        """Return this network on arrays of so many rows; everything is shared."""
+        view = copy(self)
+        view.rows = rows
+        return view
+
     def with_threads(self, threads: int) -> QuantNetwork:
         """Return this network with its products on so many threads; everything is shared."""
         view = copy(self)

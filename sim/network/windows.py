@@ -98,6 +98,10 @@ class Window:
         turned = weights.reshape(k // taps, taps, n).transpose(1, 0, 2)
         return np.ascontiguousarray(turned.reshape(k, n))
 
+    def file_order(self, terms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return what is given for each term of `gather`, int64[k], in the order of `rows`."""
+        return terms.reshape(self.kernel[0] * self.kernel[1], -1).T.reshape(-1)
+
     def rows(self, image: Bytes, zero: int, groups: int) -> tuple[Bytes, tuple[int, int]]:
         """Return the windows of stored bytes and the output size.
 

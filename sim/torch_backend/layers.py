@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from hw.common.errors import InputError
 from hw.common.wording import counted
 from sim.network.layer import MappedLayer
-from sim.tables import Table, code_table
+from sim.tables import Table, adder_of, code_table
 from sim.torch_backend.torch_product import TorchProduct, torch_device
 
 
@@ -30,6 +31,9 @@ class TorchProducts:
 
     def __call__(self, layer: MappedLayer, table: Table) -> TorchProduct:
         """Return the product of a layer with a multiplier's table."""
+        if (adder := adder_of(table)) is not None:
+            raise InputError(f"Layer {layer.name!r} must have an exact adder to run on "
+                             f"{self.device!r}, not {adder}: it is simulated on the CPU alone")
         codes = code_table(table, layer.act_values, layer.weight_values)
         key = codes.tobytes()
         if key not in self._products:

@@ -5,10 +5,12 @@ import pytest
 
 from hw.common.errors import InputError
 from hw.multipliers import get
+from hw.multipliers.adder import ApproximateAdder
 from hw.multipliers.base import Multiplier
 from hw.multipliers.families.exact import exact
 from sim.machine.array_model import tile_products
 from sim.tables import (
+    ApproximateSums,
     SignedTable,
     code_table,
     code_values,
@@ -68,10 +70,14 @@ def test_tables_of_either_kind_know_whether_they_are_exact():
     assert not is_exact(pe_table(SIGNED))
     assert not is_exact(exact.table)  # the same products, read as those of magnitudes
     assert not is_exact(SignedTable(exact_table()))
+    assert not is_exact(pe_table(get("mul8u_exact+loa8")))
 
 
 def test_keys_and_patterns_tell_tables_apart():
-    tables = [LOPSIDED, SignedTable(LOPSIDED), pe_table(SIGNED), SIGNED.table]
+    adder = ApproximateAdder.named("loa8")
+    tables = [LOPSIDED, SignedTable(LOPSIDED), pe_table(SIGNED), SIGNED.table,
+              ApproximateSums(LOPSIDED, adder, 16), ApproximateSums(LOPSIDED, adder, 8),
+              ApproximateSums(LOPSIDED, ApproximateAdder.named("loa9"), 8)]
     assert len({table_key(table) for table in tables}) == len(tables)
     assert table_key(SignedTable(LOPSIDED.copy())) == table_key(tables[1])
     for table in tables[:2]:

@@ -11,6 +11,7 @@ from hw.machine.pe.kind import Dataflow, Pe, PeKind
 from hw.machine.pe.sign_magnitude import SIGN_MAGNITUDE_PE
 from hw.machine.pe.twos_complement import TWOS_COMPLEMENT_PE
 from hw.multipliers import EXACT
+from hw.multipliers.adder import ApproximateAdder
 from hw.multipliers.base import Multiplier
 from hw.netlist import Netlist
 
@@ -43,6 +44,9 @@ def form_named(form: str) -> Dataflow:
 
 def check_form(multiplier: Multiplier, dataflow: Dataflow) -> None:
     """Refuse a multiplier of which there are no PEs of a form; raises InputError."""
+    if multiplier.adder is not None and dataflow != PLAIN:
+        raise InputError(f"{multiplier.subject} must be in {PLAIN.form} PEs to have the adder "
+                         f"{multiplier.adder}, not in {dataflow.form} ones")
     if dataflow.recoded and (multiplier.signed or not multiplier.is_exact):
         raise InputError(f"{multiplier.subject} must be exact and unsigned for {dataflow.form} PEs")
 
@@ -65,7 +69,8 @@ def kinds_of(multipliers: Sequence[Multiplier], form: str, exact_form: str) -> t
         for multiplier, own in zip(multipliers, forms, strict=True))
 
 
-def pe_of(netlist: Netlist, psum_width: int, dataflow: Dataflow = PLAIN) -> Pe:
+def pe_of(netlist: Netlist, psum_width: int, dataflow: Dataflow = PLAIN,
+          adder: ApproximateAdder | None = None) -> Pe:
     """Return the PE of a multiplier, of a form, where no kind is chosen."""
     return Pe(kind=kind_for(signed=netlist.signed, dataflow=dataflow), netlist=netlist,
-              psum_width=psum_width)
+              psum_width=psum_width, adder=adder)

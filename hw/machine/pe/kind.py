@@ -15,6 +15,7 @@ from hw.machine.pe.operand_format import (
     OperandFormat,
     Range,
 )
+from hw.multipliers.adder import ApproximateAdder
 from hw.multipliers.base import exact_products, rounded
 from hw.netlist import Netlist
 
@@ -166,15 +167,19 @@ class Pe:
         Bits of the two's complement partial sum; wraps on overflow, which `Design` rules out.
     act_rounding : int
         Low bits of activations that are rounded away where they enter the array.
+    adder : ApproximateAdder, optional
+        What adds products to partial sums, if not an exact adder.
 
-    Raises ValueError for a netlist of another width or the other signedness, and for rounding of
-    operands that are not sign and magnitude.
+    Raises ValueError for a netlist of another width or the other signedness, for rounding of
+    operands that are not sign and magnitude, and for an approximate adder of them or of a PE of
+    more than one multiplication.
     """
 
     kind: PeKind
     netlist: Netlist
     psum_width: int
     act_rounding: int = 0
+    adder: ApproximateAdder | None = None
 
     def __post_init__(self) -> None:
         bits = OPERAND_BITS
@@ -191,9 +196,18 @@ class Pe:
             raise ValueError("Rounded activations must be sign and magnitude, not of a "
                              f"{self.kind.label} PE")
 
+        if self.adder and not (self.kind.operand.separate_sign and self.kind.multiplications == 1):
+            raise ValueError(f"Adder of a {self.kind.label} PE must be exact, not {self.adder}")
+
     def with_clock_gate(self, clock_gate: ClockGate) -> Pe:
         """Return the PE of an array whose clock stops in another way."""
         return replace(self, kind=replace(self.kind, clock_gate=clock_gate))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every sum is right."""
+        return self.adder is None and bool(
+            (self.table == exact_products(signed=self.netlist.signed)).all())
 
     @property
     def circuit(self) -> Netlist:

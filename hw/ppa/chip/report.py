@@ -118,7 +118,7 @@ class ChipRow:
 
 def resized(design: Design, size: int) -> Design:
     """Return the design with square arrays, and partial sums as wide as these need."""
-    largest = size * max(int(abs(array.table).max()) for array in design.arrays)
+    largest = size * max(array.largest_term for array in design.arrays)
     width = max(design.bank.psum_width, largest.bit_length() + 1)
     return replace(design, bank=replace(design.bank, rows=size, cols=size, psum_width=width))
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.common.errors import InputError
+from hw.multipliers.adder import added_up
 from hw.ppa.energy.activity import LANES_PER_WORD, Simulator, Words
 from hw.ppa.energy.netlist_energy import CycleEnergy
 from hw.ppa.energy.operand_sample import Ints, OperandSample, default_lanes, sample_operands
@@ -195,7 +196,8 @@ def _psum(pe: MappedPe, sample: OperandSample, beat: int) -> Ints:
     """Return the partial sums that come from the rows above the PE, int64[outputs, lanes]."""
     products = pe.products(sample.acts[beat], sample.weights)
     above = np.arange(sample.rows)[:, None] < sample.row
-    total: Ints = np.where(above, products, 0).sum(axis=1, dtype=np.int64)
+    # Adding 0 changes nothing, however it is added.
+    total = added_up(np.where(above, products, 0).swapaxes(0, 1), pe.multiplier.adder)
     start = np.int64(sample.psum_start)
     if pe.kind.circuit is not None:
         start = start - pe.products(np.zeros_like(sample.weights), sample.weights).sum(
@@ -207,7 +209,7 @@ def _total(pe: MappedPe, sample: OperandSample, above: Ints, beat: int,
            weight: npt.NDArray[np.int16]) -> Ints:
     """Return the PE's sums with `weight`, int16[outputs, macs, lanes]; int64[outputs, lanes]."""
     own: Ints = pe.products(sample.act(beat), weight).sum(axis=1, dtype=np.int64)
-    return above + own
+    return above + own if pe.multiplier.adder is None else pe.multiplier.adder.add(above, own)
 
 
 def _token(on: bool, words: int) -> Words:

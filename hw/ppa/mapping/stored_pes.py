@@ -22,7 +22,7 @@ from hw.ppa.mapping.pe import NEIGHBOURS, MappedPe
 from hw.ppa.mapping.selection import check_size, for_mapping
 
 RESULT_FORMAT = "autoapprox-mapped-pe/1"
-PREFIX_DIGITS = 16  # of the netlist digest, in the file name; the file holds all 64
+PREFIX_DIGITS = 16  # of the digest of netlist and adder, in the file name; the file holds all 64
 DEFAULT_PSUM_WIDTH = 24  # 128 rows of products and a sign
 WIDE_PSUM_WIDTH = 25  # 256 rows
 
@@ -37,7 +37,7 @@ def result_path(folder: Path, multiplier: Multiplier, psum_width: int,
     """Return where the result of a multiplier belongs."""
     suffix = "" if psum_width == DEFAULT_PSUM_WIDTH else f"-{psum_width}"
     suffix += "" if dataflow == PLAIN else f"-{dataflow.form}"
-    return folder / f"{multiplier.source.digest[:PREFIX_DIGITS]}{suffix}.json.gz"
+    return folder / f"{multiplier.pe_digest[:PREFIX_DIGITS]}{suffix}.json.gz"
 
 
 def shipped() -> Mapping[tuple[int, Dataflow], Sequence[Multiplier]]:
@@ -82,7 +82,7 @@ def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
     check_size(multiplier)
     known = load_technology(technology) if isinstance(technology, str) else technology
     path = result_path(folder or results_folder(known.name), multiplier, psum_width, dataflow)
-    arguments = multiplier.name if multiplier.name in names() else "FILE.json"
+    arguments = multiplier.name if multiplier.name.partition("+")[0] in names() else "FILE.json"
     if psum_width != DEFAULT_PSUM_WIDTH:
         arguments += f" --psum-width {psum_width}"
     if dataflow != PLAIN:
@@ -94,7 +94,7 @@ def load_pe(multiplier: Multiplier, psum_width: int = DEFAULT_PSUM_WIDTH,
     command = f"make ppa ARGS='{arguments}'"
     if not path.exists():
         raise ToolError(f"No synthesis result for {multiplier.name!r} with {psum_width}-bit "
-                        f"partial sums in {known.name} (netlist {multiplier.source.digest[:12]}); "
+                        f"partial sums in {known.name} (netlist {multiplier.pe_digest[:12]}); "
                         f"run: {command}")
     content = read_json(path)
     try:
@@ -136,7 +136,7 @@ def save_pe(pe: MappedPe, folder: Path) -> Path:
     path = result_path(folder, pe.multiplier, pe.psum_width, pe.kind.dataflow)
     write_json_gz(path, {
         "format": RESULT_FORMAT, "multiplier": pe.multiplier.name,
-        "netlist_sha256": pe.multiplier.source.digest, "psum_width": pe.psum_width,
+        "netlist_sha256": pe.multiplier.pe_digest, "psum_width": pe.psum_width,
         **({} if pe.kind.dataflow == PLAIN else {"form": pe.kind.dataflow.form}),
         "technology": pe.technology.name, "technology_sha256": pe.technology.digest,
         "recipe": pe.recipe, "verilog_sha256": pe.verilog_sha256,
@@ -183,8 +183,8 @@ class _PeFile:
 def _from_dict(content: Any, multiplier: Multiplier, technology: Technology) -> MappedPe:
     """Return the PE; raises ValueError when it is malformed, or of something else."""
     read = record(_PeFile, without_format(content, RESULT_FORMAT))
-    if read.netlist_sha256 != multiplier.source.digest:
-        raise ValueError(f"must be of netlist {multiplier.source.digest[:12]}, not "
+    if read.netlist_sha256 != multiplier.pe_digest:
+        raise ValueError(f"must be of netlist {multiplier.pe_digest[:12]}, not "
                          f"{read.netlist_sha256[:12]}")
     if read.technology_sha256 != technology.digest:
         raise ValueError(f"must be made with the present {technology.name} figures")

@@ -107,7 +107,7 @@ class MxuBank(Unit):
 
         router = place(m, "router", Router(
             arrays=len(self.pes),
-            fallback=fallback_array([pe.table for pe in self.pes])), platform)
+            fallback=fallback_array([pe.is_exact for pe in self.pes])), platform)
         m.d.comb += [
             router.route.payload.eq(self.route.payload), router.route.valid.eq(self.route.valid),
             self.route.ready.eq(router.route.ready),

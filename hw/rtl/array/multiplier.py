@@ -60,10 +60,15 @@ class MultiplierCircuit(Unit):
     def elaborate(self, platform: object) -> Module:
         """Return one assignment per gate and one for the outputs."""
         m = Module()
-        nets: list[Value] = [Const(0, 1), Const(1, 1), *self.act, *self.weight]
-        for gate in self.netlist.gates:
-            net = Signal(name=f"n{len(nets)}")
-            m.d.comb += net.eq(gate_value(gate.op, nets[gate.a], nets[gate.b]))
-            nets.append(net)
-        m.d.comb += self.product.eq(Cat(*(nets[net] for net in self.netlist.outputs)))
+        m.d.comb += self.product.eq(gates_of(m, self.netlist, self.act, self.weight))
         return m
+
+
+def gates_of(m: Module, netlist: Netlist, act: Value, weight: Value) -> Value:
+    """Put the gates of a netlist into `m`; return its outputs."""
+    nets: list[Value] = [Const(0, 1), Const(1, 1), *act, *weight]
+    for gate in netlist.gates:
+        net = Signal(name=f"n{len(nets)}")
+        m.d.comb += net.eq(gate_value(gate.op, nets[gate.a], nets[gate.b]))
+        nets.append(net)
+    return Cat(*(nets[net] for net in netlist.outputs))

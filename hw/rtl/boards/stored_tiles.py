@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hw.machine.design import Design
 from hw.machine.pe.kind import PeKind
+from hw.multipliers.adder import ApproximateAdder, added_up
 
 TILES = 4  # per array: three follow the first without a ROUTE in between
 BEATS = 16  # activation rows of a tile
@@ -44,7 +45,8 @@ class Plan:
         limit = min(pe.kind.weight_limits[1] for pe in design.pes)  # every array has the tiles
         weights = _operands(rng, (tiles, bank.rows, bank.cols), limit)
         acts = _operands(rng, (tiles, beats, bank.rows), limit)
-        sums = np.array([[tile_sums(design.kinds[multiplier.name], multiplier.table, a, w)
+        sums = np.array([[tile_sums(design.kinds[multiplier.name], multiplier.table, a, w,
+                                    multiplier.adder)
                           for a, w in zip(acts, weights, strict=True)]
                          for multiplier in design.arrays])
         return cls(design=design, weights=weights, acts=acts, sums=sums)
@@ -84,15 +86,15 @@ class Plan:
 
 
 def tile_sums(kind: PeKind, table: NDArray[np.int32], acts: NDArray[np.int16],
-              weights: NDArray[np.int16]) -> NDArray[np.int64]:
+              weights: NDArray[np.int16], adder: ApproximateAdder | None = None
+              ) -> NDArray[np.int64]:
     """Return what an array must answer, int64[beats, cols], from its product table alone.
 
     table : int32[256, 256] of its multiplier. acts : int16[beats, rows]. weights :
-    int16[rows, cols].
+    int16[rows, cols]. adder : of its PEs, if not exact.
     """
-    sums: NDArray[np.int64] = kind.products(table, acts[:, :, None], weights[None]).sum(
-        axis=1, dtype=np.int64)
-    return sums
+    products = kind.products(table, acts[:, :, None], weights[None])
+    return added_up(products.swapaxes(0, 1), adder)
 
 
 def _operands(rng: np.random.Generator, shape: tuple[int, ...], limit: int) -> NDArray[np.int16]:

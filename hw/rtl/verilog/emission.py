@@ -90,7 +90,7 @@ def _design_files(design: Design, prefix: str, suffixes: Sequence[str],
     for multiplier, pe, suffix in zip(design.arrays, design.pes, suffixes, strict=True):
         lines = [f"Design {design.name}", _netlist_comment(multiplier, pe)]
         comments |= {prefix + part + suffix: lines
-                     for part in ("array", "row", "start", "pe", "multiplier")}
+                     for part in ("array", "row", "start", "pe", "multiplier", "low_adder")}
     files = {f"{name}.v": _file(comments[name], with_ansi_ports(text))
              for name, text in modules.items()}
     ports = {port_name(path): member.flow == In
@@ -114,8 +114,8 @@ def emit_pes(multipliers: Sequence[Multiplier], psum_width: int, dataflow: Dataf
     """Return `emit_pe` of each multiplier, whatever the others are."""
     for multiplier in multipliers:
         check_form(multiplier, dataflow)
-    pes = [pe_of(multiplier.netlist, psum_width, dataflow).with_clock_gate(clock_gate)
-           for multiplier in multipliers]
+    pes = [pe_of(multiplier.netlist, psum_width, dataflow, multiplier.adder).with_clock_gate(
+        clock_gate) for multiplier in multipliers]
     form = "" if dataflow == PLAIN else f" of {dataflow.form} multiplications"
     texts = modules_of([pe_component(pe) for pe in pes])
     for modules, pe in zip(texts, pes, strict=True):
@@ -170,7 +170,8 @@ def _netlist_comment(multiplier: Multiplier, pe: Pe | None = None) -> str:
     name = " ".join(multiplier.name.split())  # a design file may say anything
     netlist = multiplier.netlist if pe is None else pe.circuit
     built = f" as {netlist.act_width}-bit {pe.kind.name}" if pe and pe.kind.circuit else ""
-    return f"Multiplier {name}{built}: netlist sha256 {netlist.digest}"
+    adder = f", added by {pe.adder}" if pe and pe.adder else ""
+    return f"Multiplier {name}{built}: netlist sha256 {netlist.digest}{adder}"
 
 
 def _unlike_streams(operand: OperandFormat, text: str) -> str:

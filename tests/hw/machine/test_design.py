@@ -86,6 +86,58 @@ def test_rounded_activations_survive_a_round_trip(tmp_path):
         Design.from_dict(content)
 
 
+def added(label, **bank):
+    name = f"mul8u_exact+{label}"
+    return Design(name="added", bank=BankConfig(arrays=(name,), **bank),
+                  multipliers={name: get(name)})
+
+
+def test_an_adder_survives_a_round_trip(tmp_path):
+    design = added("seg8w3")
+    design.save(tmp_path / "design.json")
+    again = Design.load(tmp_path / "design.json")
+    assert again == design
+    assert again.pes[0].adder == get("mul8u_exact+seg8w3").adder
+    content = design.to_dict()
+    assert valid(content)
+    for wrong in ("", "loa8", "seg8w3w", "foo"):
+        entry = content["multipliers"]["mul8u_exact+seg8w3"] | {"adder": wrong}
+        with pytest.raises(InputError, match=r"digest|adder must be"):
+            Design.from_dict(content | {"multipliers": {"mul8u_exact+seg8w3": entry}})
+
+
+def test_an_adder_whose_error_can_wrap_is_refused_with_the_numbers():
+    assert added("loa15", psum_width=22)
+    with pytest.raises(InputError, match=r"^Partial sums of 'mul8u_exact\+seg15w2' reach 1564688 "
+                       r"over 16 rows, of which 32768 in each may be the adder's error, which must "
+                       r"fit in 21 bits \(-1048576 to 1048575\)$"):
+        added("seg15w2", psum_width=21)
+    rows = 2**23 // (65025 + 2**14) + 1
+    with pytest.raises(InputError, match="16384 in each may be the adder's error"):
+        added("loa15", rows=rows)
+    assert BankConfig(rows=rows).rows * 65025 < 2**23  # the products alone would fit
+
+
+def test_an_adder_is_of_pes_of_one_multiplication():
+    with pytest.raises(InputError, match=r"^Multiplier 'mul8u_exact\+loa8' must be in 1x1 PEs to "
+                       r"have the adder loa8, not in 4x4r ones$"):
+        added("loa8", form="4x4r")
+
+
+def test_sums_start_above_the_low_part_of_an_adder():
+    assert added("loa8", psum_start=256)
+    with pytest.raises(InputError, match=r"^Bank psum_start must be a multiple of 256, for the "
+                       r"adder of 'mul8u_exact\+loa8', not 128$"):
+        added("loa8", psum_start=128)
+
+
+def test_errors_of_the_adder_count_where_sums_could_overflow():
+    design = replace(added("seg15w0"), mapping={"layer": 0})
+    design.check_sums("layer", 2**31 // (65025 + 2**15))
+    with pytest.raises(InputError, match=r"^Sums of layer 'layer' reach 21475"):
+        design.check_sums("layer", 2**31 // (65025 + 2**15) + 1)
+
+
 def test_operands_in_twos_complement_are_not_rounded():
     multiplier = replace(get("mul8s_exact"), act_rounding=2)
     with pytest.raises(InputError, match=r"^Multiplier 'mul8s_exact' must be unsigned to have its "

@@ -15,7 +15,7 @@ from cocotb.triggers import ReadOnly, RisingEdge
 
 from hw.machine.design import fallback_array
 from sim.machine.array_model import BankModel, tile_products
-from sim.tables import patterns, pe_table
+from sim.tables import is_exact, pe_table
 from tests.hw.rtl.bank_checker import BankChecker
 from tests.hw.rtl.bank_driver import BankDriver, Stalls, Tile
 from tests.hw.rtl.bank_monitor import BankMonitor
@@ -190,7 +190,7 @@ async def unknown_route_is_flagged_and_falls_back(dut) -> None:
     await ReadOnly()
     shown = bench.monitor.sample().outputs
     assert shown.route_error
-    assert shown.selected == fallback_array([patterns(table) for table in bench.tables])
+    assert shown.selected == fallback_array([is_exact(table) for table in bench.tables])
 
 
 @cocotb.test()

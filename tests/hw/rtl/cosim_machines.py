@@ -14,6 +14,7 @@ from hw.machine.cycles import accelerator_cycles
 from hw.machine.design import BankConfig, Design
 from hw.machine.isa import Opcode
 from hw.machine.pe import PLAIN
+from hw.multipliers import with_adder
 from hw.multipliers.base import Multiplier
 from hw.rtl.verilog.emission import emit_design, write_folder
 from sim.cosim.accelerator import SimulatedAccelerator
@@ -42,6 +43,7 @@ class Machine:
                                       arrays=tuple(m.name for m in self.multipliers)))
 
 
+ORED, CUT = with_adder(SKEWED, "loa6"), with_adder(SKEWED, "seg5w2")
 # Memories as small as they may be and larger; lanes fewer than columns, as many, and more.
 MACHINES = {
     "tight": Machine(
@@ -49,11 +51,11 @@ MACHINES = {
             act_rows=4, accumulator_rows=4, output_rows=8, requantise_lanes=1,
             weight_fifo_rows=5)),
     "square": Machine(
-        rows=3, cols=3, multipliers=(SKEWED, BROKEN_SIGNED, NIBBLE), config=AcceleratorConfig(
+        rows=3, cols=3, multipliers=(SKEWED, BROKEN_SIGNED, NIBBLE, ORED), config=AcceleratorConfig(
             act_rows=16, accumulator_rows=16, output_rows=32, requantise_lanes=3,
             weight_fifo_rows=7)),
     "tall": Machine(
-        rows=5, cols=2, multipliers=(NIBBLE, BROKEN_SIGNED), config=AcceleratorConfig(
+        rows=5, cols=2, multipliers=(NIBBLE, BROKEN_SIGNED, CUT), config=AcceleratorConfig(
             act_rows=64, accumulator_rows=32, output_rows=16, requantise_lanes=4,
             weight_fifo_rows=16)),
     # Sums come out sooner than a tile of weights goes in.
@@ -81,7 +83,8 @@ class Workload:
 
     def expected(self) -> dict[str, np.ndarray]:
         """Return layer -> output, one instruction after the other."""
-        tables = [pe_table(multiplier) for multiplier in self.design.arrays]
+        tables = [pe_table(multiplier, self.design.bank.rows)
+                  for multiplier in self.design.arrays]
         executed = execute(self.program, multiply_by_tables(tables), self.layers)
         return {name: layer.output for name, layer in executed.items()}
 

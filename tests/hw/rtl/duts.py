@@ -15,7 +15,7 @@ from amaranth.lib.wiring import In
 
 from hw.machine.design import BankConfig, Design
 from hw.machine.pe import PLAIN
-from hw.multipliers import get
+from hw.multipliers import get, with_adder
 from hw.multipliers.base import Multiplier
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.hierarchy import port_name
@@ -43,7 +43,7 @@ def designs() -> Mapping[str, Design]:
     return {design.name: design for design in (
         replace(preset(), name="square"),  # what `make verilog` writes
         _design("wide", 2, 5, SKEWED, NIBBLE),
-        _design("tall", 5, 2, NIBBLE, SKEWED),
+        _design("tall", 5, 2, NIBBLE, SKEWED, with_adder(SKEWED, "loa6")),
         _design("single", 1, 1, NIBBLE),
         _design("mixed", 3, 4, NIBBLE, BROKEN_SIGNED, get("mul8s_exact")),
         _design("deep", 6, 3, SKEWED, BROKEN_SIGNED, form="2x1"),

@@ -31,7 +31,8 @@ ROUGH_SIGNED = "mul8s_booth_abe1_c8"
 PES = ("mul8s_exact", ROUGH_SIGNED, "mul8s_bam_h2v6", "mul8u_exact", "mul8u_bam_h2v6",
        "mul8u_bam_h2v6 2x1", "mul8s_bam_h2v6 2x1", f"{ROUGH_SIGNED} 4x1", "mul8u_bam_h2v6 8x1",
        "mul8u_bam_h2v6 4x1r", "mul8u_exact 4x1rb", "mul8u_exact 4x4rb",
-       "mul8u_bam_h2v6 4x4", "mul8s_bam_h2v6 4x4")
+       "mul8u_bam_h2v6 4x4", "mul8s_bam_h2v6 4x4", "mul8u_exact+loa8", "mul8u_bam_h2v6+loa10",
+       "mul8u_exact+seg7w3", "mul8u_bam_h2v6+seg12w0")
 # Edits of a PE's Verilog that its sums must show, by the PE.
 FAULTS = {
     "operands swapped": (ROUGH_SIGNED, r"\.act\((act_out)\),(.*)\.weight\((weight)\)",
@@ -52,6 +53,10 @@ FAULTS = {
     "an output takes its neighbour's weights": (
         "mul8u_bam_h2v6 4x4", r"shadow_2_0 <= weight_in\[26:20\]",
         "shadow_2_0 <= weight_in[17:11]"),
+    "carry of the low part dropped": (
+        "mul8u_exact+loa8", r"low_adder__carry (.*)low_adder__carry \}", r"1'h0 \1 1'h0 }"),
+    "low part not told of a subtraction": (
+        "mul8u_exact+seg7w3", r"\.negative\(low_adder__negative\)", ".negative(1'h0)"),
 }
 
 
@@ -60,7 +65,8 @@ def swept_pes() -> Mapping[str, Pe]:
     """Return each PE by its name in the sweep; the last ones have a fault."""
     def pe(name: str) -> Pe:
         multiplier, _, form = name.partition(" ")
-        return pe_of(get(multiplier).netlist, PSUM_WIDTH, FORMS[form or "1x1"])
+        found = get(multiplier)
+        return pe_of(found.netlist, PSUM_WIDTH, FORMS[form or "1x1"], found.adder)
 
     return {**{name: pe(name) for name in PES},
             **{fault: pe(name) for fault, (name, *_) in FAULTS.items()}}
@@ -89,7 +95,7 @@ def expected_sums(pe: Pe) -> np.ndarray:
             products = table[act, weight].astype(np.int64)
             if pe.kind.operand.separate_sign:
                 products = np.where(parity[act] ^ parity[weight], -products, products)
-            total = total + products
+            total = total + products if pe.adder is None else pe.adder.add(total, products)
         sums.append(total % (1 << PSUM_WIDTH))
     return np.stack(sums)
 

@@ -9,7 +9,7 @@ from hw.common.errors import InputError
 from hw.machine.design import BankConfig
 from hw.multipliers import EXACT, catalogue, default_bank, files, get
 from hw.multipliers.base import Multiplier, ProductTable
-from hw.multipliers.precision import operand_bits
+from hw.multipliers.precision import lower_precision, operand_bits
 from hw.netlist import CONST1, NetlistBuilder
 from search.problem.multipliers import choose_multipliers
 
@@ -62,6 +62,18 @@ def test_rounded_ones_are_chosen_by_name():
     assert choose("mul8u_opround_a2w3")["mul8u_opround_a2w3"].act_rounding == 2
     with pytest.raises(InputError, match=r"did you mean 'mul8u_opround_a2w3'\?$"):
         choose("mul8u_oprond_a2w3")
+
+
+def test_adders_are_chosen_by_name_and_by_file(own):
+    _, path = own
+    plain = BankConfig(rows=16, cols=16, form="1x1")
+    chosen = choose_multipliers(["mul8u_exact+loa8", f"{path}+seg11w1"], plain)
+    assert list(chosen) == [EXACT, "mul8u_exact+loa8", "mul8u_own+seg11w1"]
+    assert not lower_precision(chosen["mul8u_exact+loa8"])
+    with pytest.raises(InputError, match=r"in 1x1 PEs to have the adder loa8, not in 4x4r ones$"):
+        choose_multipliers(["mul8u_exact+loa8"], replace(plain, form="4x4r"))
+    with pytest.raises(InputError, match=r"must be followed by one adder, .*, not \+lao8$"):
+        choose("mul8u_exact+lao8")
 
 
 def test_all_is_what_a_pe_takes():

@@ -125,7 +125,7 @@ def known(network, _images, kind, tables, done):
 
 def test_every_network_has_the_fits_of_its_layers(setting):
     networks = [SimpleNamespace(
-        network=SimpleNamespace(layers=[SimpleNamespace(name=name) for name in names]),
+        network=SimpleNamespace(rows=16, layers=[SimpleNamespace(name=name) for name in names]),
         splits=SimpleNamespace(calibrate=SimpleNamespace(images=None))) for names in ("ab", "c")]
     one, other = compensate(networks, setting[2], "both", watch=Watch(of=("", "")), fits=known)
     assert (list(one.fits), list(other.fits)) == (["a", "b"], ["c"])

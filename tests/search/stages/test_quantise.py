@@ -21,15 +21,15 @@ def splits():
 
 
 def quantised(workload, splits, *names, symmetric=False):
-    inputs = Inputs(bank=BankConfig(), multipliers={name: get(name) for name in names}, pes={},
-                    exact_pes={}, splits=(splits,) * len(workload.networks))
+    inputs = Inputs(bank=BankConfig(rows=24), multipliers={name: get(name) for name in names},
+                    pes={}, exact_pes={}, splits=(splits,) * len(workload.networks))
     return quantise(workload, inputs, symmetric=symmetric,
                     watch=Watch(of=[""] * len(workload.networks)))
 
 
 def test_a_network_alone_has_layers_by_their_own_names(splits):
     one, = quantised(single(None, None, {}), splits, "mul8u_exact")
-    assert one.prefix == ""
+    assert (one.prefix, one.network.rows) == ("", 24)
     assert one.layers == tuple(layer.name for layer in one.network.layers)
     assert one.network.run(load_digits_split("calibrate").images[:2]).shape == (2, 10)
 

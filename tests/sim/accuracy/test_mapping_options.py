@@ -41,6 +41,16 @@ def test_a_mapping_chooses_by_layer(tmp_path):
     np.testing.assert_array_equal(found["last"], DRUM)
 
 
+def test_sums_of_approximate_adders_are_those_of_as_many_rows(tmp_path):
+    path, name = tmp_path / "mapping.json", "mul8u_exact+loa8"
+    path.write_text(json.dumps({"last": name}))
+    for options in (("--mapping", path), ("--multiplier", name)):
+        assert chosen_tables(parsed(*options), NETWORK)["last"].rows == 16
+        assert chosen_tables(parsed(*options, "--rows", 8), NETWORK)["last"].rows == 8
+    with pytest.raises(InputError, match=r"^Bank rows must be an integer from 1 to 256, not 0$"):
+        check_choice(parsed("--rows", 0))
+
+
 def test_unknown_names_are_refused_before_a_network_is_read(tmp_path):
     path = tmp_path / "mapping.json"
     path.write_text(json.dumps({"last": "mul8u_drum_k44"}))

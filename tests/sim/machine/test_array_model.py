@@ -46,6 +46,19 @@ def test_exact_table_gives_the_matrix_product():
                                   acts.astype(np.int64) @ weights)
 
 
+@pytest.mark.parametrize("name", ["mul8u_exact+loa8", "mul8u_bam_h2v6+seg9w2"])
+def test_approximate_adders_add_row_by_row_from_the_top(name):
+    acts, weights = random_tile(4)
+    multiplier, sums = get(name), np.zeros((7, 4), np.int64)
+    for row in range(5):
+        sums = multiplier.adder.add(sums, slow_products(
+            acts[:, row:row + 1], weights[row:row + 1], multiplier.table))
+    found = tile_products(acts, weights, pe_table(multiplier))
+    np.testing.assert_array_equal(found, sums)
+    assert found.dtype == np.int32
+    assert (found != tile_products(acts[:, ::-1], weights[::-1], pe_table(multiplier))).any()
+
+
 def test_swapped_operands_are_noticed():
     acts, weights = random_tile(3)
     assert (tile_products(acts, weights, LOPSIDED)

@@ -6,21 +6,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw.multipliers import get
+from hw.multipliers.adder import added_up
 from sim.kernels.oracle import lut_matmul_oracle
 from sim.network.compute import layer_output, layer_sums
 from sim.network.windows import Window
+from sim.tables import ApproximateSums, code_table, pe_table
 from tests.sim.layers import random_layer
 
 TABLES = {name: get(name).table for name in ("mul8u_exact", "mul8u_truncvc_c7", "mul8u_drum_k3",
                                              "mul8u_kulkarni_l2")}
+TABLES |= {name: pe_table(get(name), 5) for name in ("mul8u_exact+loa9", "mul8u_drum_k3+seg9w2")}
 
 
 def slow(mapped, codes, table):
     """Return sums and output by the definition."""
-    product = mapped.product(TABLES[table])
+    chosen = TABLES[table]
+    products = code_table(chosen, mapped.act_values, mapped.weight_values)
     rows, shape = mapped.act_rows(codes.view(np.uint8))
-    sums = np.concatenate([lut_matmul_oracle(rows[group], mapped.weight_codes[group],
-                                             product.table)
+
+    def tiles(acts, weights):
+        if not isinstance(chosen, ApproximateSums):
+            return lut_matmul_oracle(acts, weights, products)
+        terms = products[acts.T[:, :, None], weights[:, None]]
+        return sum(added_up(terms[k0:k0 + chosen.rows], chosen.adder)
+                   for k0 in range(0, len(terms), chosen.rows)).astype(np.int32)
+
+    sums = np.concatenate([tiles(rows[group], mapped.weight_codes[group])
                            for group in range(mapped.groups)], axis=1)
     return sums, shape, mapped.finish(sums, shape)
 

@@ -150,6 +150,7 @@ def test_batches_run_side_by_side_where_every_thread_has_one(digits):
     assert network.each("ab", lambda batch: both.wait() >= 0 and batch * 2) == ["aa", "bb"]
     # One batch, or another backend: one after the other.
     assert network.each("a", lambda batch: threading.get_ident()) == [threading.get_ident()]
+    assert network.with_rows(8).with_scales({}).rows == 8
     other = network.with_products(lambda layer, table: layer.product(table))
     assert set(other.each("abcd", lambda batch: threading.get_ident())) == {threading.get_ident()}
 

@@ -15,6 +15,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.machine.pe.kind import Pe
 from hw.rtl.array.clock_gate import enable_port
+from hw.rtl.array.low_adder import LowAdder
 from hw.rtl.array.multiplier import MultiplierCircuit
 from hw.rtl.array.operand import shape_of
 from hw.rtl.hierarchy import Ports, Unit, place
@@ -34,6 +35,9 @@ class ProcessingElement(Unit, ABC):
     Latency: `act_hop_cycles` of the kind's dataflow from act_in, swap_in and load_in to their
     outputs, `psum_cycles` from act_in to psum_out, `psum_hop_cycles` from psum_in to psum_out.
     Cycles without a clock edge, or with `en` low, do not count: nothing changes in them.
+
+    An approximate adder of the PE has a module `low_adder<suffix>` for its low bits; above them it
+    adds as others do.
 
     Bits that never change anything have no register: operand bits that the multiplier does not
     read, and low bits of the partial sum where those of all products are 0. What is around a PE
@@ -136,7 +140,8 @@ class ProcessingElement(Unit, ABC):
                                        multiplier.product[zeros:]))
             above = Value.cast(part(self.psum_in, output, flow.outputs))[zeros:]
             hold = partial(self._held, m, output) if flow.registered else None
-            total = _sum(m, above, terms, hold)
+            total = (_sum(m, above, terms, hold) if pe.adder is None
+                     else self._approximately(m, above, *terms[0], platform))
             psum = Signal(signed(pe.psum_width - zeros), reset_less=True,
                           name="psum" if one else f"psum_{output}")
             with m.If(self.enabled):
@@ -149,6 +154,20 @@ class ProcessingElement(Unit, ABC):
                          Cat(column[-1].operand for column in shadows)),
                      Value.cast(self.psum_out).eq(Cat(sums))]
         return m
+
+    def _approximately(self, m: Module, above: Value, product: Value, negative: Value | None,
+                       platform: object) -> Value:
+        """Return `above` +- product as an approximate adder has it."""
+        assert self.pe.adder is not None
+        assert negative is not None
+        netlist = self.pe.adder.low_part(self.pe.circuit.zero_bits)
+        bits = netlist.act_width
+        low = place(m, "low_adder", LowAdder(netlist=netlist, module=f"low_adder{self.suffix}"),
+                    platform)
+        m.d.comb += [low.above.eq(above[:bits]), low.product.eq(product[:bits]),
+                     low.negative.eq(negative)]
+        upper = _sum(m, above[bits:], [(product[bits:], negative)], carry=low.carry)
+        return Cat(low.total, upper).as_signed()
 
     def _held(self, m: Module, output: int, name: str, value: Value) -> Value:
         """Return a value of a sum one cycle later."""
@@ -169,10 +188,12 @@ def part(port: Any, index: int, count: int) -> Any:
 
 
 def _sum(m: Module, psum: Value, terms: Sequence[tuple[Value, Value | None]],
-         hold: Callable[[str, Value], Value] | None = None) -> Value:
+         hold: Callable[[str, Value], Value] | None = None, *,
+         carry: Value | None = None) -> Value:
     """Return `psum` plus all terms, as wide as it: a balanced tree of adders, `psum` at its root.
 
-    hold : puts a register, of a name, in front of the root.
+    hold : puts a register, of a name, in front of the root. carry : enters there, instead of the
+    sign of the only term.
     -x = ~x + 1, and the 1 enters an adder as a carry below bit 0: there are as many adders as
     terms, so that signs cost no adder of their own.
     """
@@ -206,6 +227,8 @@ def _sum(m: Module, psum: Value, terms: Sequence[tuple[Value, Value | None]],
     if hold is not None:
         addends = [hold("products", addends[0])]
         carries = [hold("carry", carry) for carry in carries]
+    if carry is not None:
+        carries = [carry]
     return added(psum, addends[0], width)
 
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.machine.pe import PE_KINDS, kind_for, pe_of
+from hw.machine.pe import FORMS, PE_KINDS, kind_for, pe_of
 from hw.machine.pe.kind import Pe
 from hw.multipliers import get
+from hw.multipliers.adder import ApproximateAdder
 from hw.netlist import NetlistBuilder
 
 WIDTH = 20
@@ -62,6 +63,14 @@ def test_other_multipliers_are_refused(kind):
         Pe(kind=kind, netlist=netlist(signed=not kind.signed), psum_width=WIDTH)
     with pytest.raises(ValueError, match=r"^PE multiplier must be 8x8, not 4x8$"):
         Pe(kind=kind, netlist=netlist(4, signed=kind.signed), psum_width=WIDTH)
+
+
+@pytest.mark.parametrize("pe", [pe_of(get("mul8s_exact").netlist, WIDTH), pe_of(
+    get("mul8u_exact").netlist, WIDTH, FORMS["2x1"])], ids=["two's complement", "2x1"])
+def test_approximate_adders_are_of_one_multiplication_of_magnitudes(pe):
+    with pytest.raises(ValueError, match=f"^Adder of a {pe.kind.label} PE must be exact, "
+                                         "not loa8$"):
+        replace(pe, adder=ApproximateAdder.named("loa8"))
 
 
 def test_rounding_is_for_magnitudes():

@@ -1,5 +1,7 @@
 """Mapping: the stored results are those of the present Verilog, recipe and technology."""
 
+from dataclasses import replace
+
 import pytest
 
 from hw.common.errors import InputError
@@ -102,6 +104,20 @@ def test_signed_circuit_of_ones_own_gets_a_pe(tmp_path):
     found, expected = psums_of_all_pairs(pe, signs=0)
     assert (found == expected).all()
     assert stream_energy(pe, *uniform_stream(int8=True), rows=16, cols=16).mean_fj > 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("adder", ["loa10", "seg12w2"])
+def test_a_pe_with_an_approximate_adder_adds_as_its_gates_say(tmp_path, adder):
+    """`stream_energy` compares sums, of the rows above a PE and of its own, in every lane."""
+    multiplier = get(f"mul8u_optrunc_a4w4+{adder}")
+    building.build([multiplier], load_technology(), tmp_path, emit_pes, quiet=True)
+    pe = load_from(multiplier, folder=tmp_path)
+    streams = uniform_stream()
+    assert stream_energy(pe, *streams, rows=16, cols=16).mean_fj > 0
+    with pytest.raises(AssertionError):
+        stream_energy(replace(pe, multiplier=replace(multiplier, adder=None)), *streams, rows=16,
+                      cols=16)
 
 
 @pytest.mark.long

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from hw.machine.design import BankConfig
+from hw.machine.design import BankConfig, fallback_array
 from hw.machine.pe import FORMS, PE_KINDS, kinds_of, pe_of
 from hw.machine.pe.kind import Pe
-from hw.multipliers import get
+from hw.multipliers import get, with_adder
 from hw.rtl.array.bank import MxuBank
 from hw.rtl.array.systolic_array import BLOCK
 from sim.machine.array_model import BankInputs, BankModel
@@ -24,12 +24,14 @@ from tests.hw.rtl.circuits import BROKEN_SIGNED, NIBBLE, SKEWED
 # Blocks of 2 x 2 stand for those of large arrays, ragged ones at two edges.
 @pytest.mark.parametrize(("rows", "cols", "multipliers", "block"), [
     (2, 3, (SKEWED, NIBBLE), BLOCK), (1, 1, (SKEWED, NIBBLE), BLOCK),
-    (2, 2, (NIBBLE, BROKEN_SIGNED), BLOCK), (3, 5, (SKEWED, BROKEN_SIGNED), 2)])
+    (2, 2, (NIBBLE, BROKEN_SIGNED), BLOCK), (3, 5, (SKEWED, BROKEN_SIGNED), 2),
+    (5, 2, (with_adder(SKEWED, "loa6"), with_adder(NIBBLE, "seg5w2")), BLOCK)])
 def test_random_streams_match_the_model_in_every_cycle(rows, cols, multipliers, block,
                                                        monkeypatch):
     monkeypatch.setattr("hw.rtl.array.systolic_array.BLOCK", block)
     config = BankConfig(rows=rows, cols=cols, arrays=("first", "second"), psum_width=20)
-    bank = MxuBank(config=config, pes=tuple(pe_of(m.netlist, 20) for m in multipliers))
+    bank = MxuBank(config=config, pes=tuple(
+        pe_of(m.netlist, 20, adder=m.adder) for m in multipliers))
     compare(bank, BankModel(config, [pe_table(m) for m in multipliers]), cycles=500)
 
 
@@ -129,6 +131,13 @@ def drive(ctx, bank, inputs):
         ctx.set(bank.weights.payload.as_value(), encode(inputs.weights))
     if inputs.acts is not None:
         ctx.set(bank.acts.payload.operands.as_value(), encode(inputs.acts))
+
+
+def test_an_approximate_adder_makes_an_array_that_is_no_fallback():
+    exact, rough = get("mul8u_exact"), get("mul8u_exact+loa8")
+    pes = tuple(pe_of(m.netlist, 24, adder=m.adder) for m in (rough, exact))
+    assert [pe.is_exact for pe in pes] == [False, True]
+    assert fallback_array([pe.is_exact for pe in pes]) == 1
 
 
 def test_number_of_pes_must_match_the_configuration():

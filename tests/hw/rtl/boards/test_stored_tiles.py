@@ -13,16 +13,18 @@ from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from hw.rtl.boards.stored_tiles import Plan, tile_sums
 from sim.machine.array_model import BankInputs, BankModel, tile_products
+from sim.tables import pe_table
 from tests.hw.rtl.boards.selftests import design, small_plan
 from tests.hw.rtl.circuits import NIBBLE, SKEWED
 
 
-@pytest.mark.parametrize("name", ["mul8u_exact", "mul8u_bam_h2v6", "mul8u_optrunc_a2w1"])
+@pytest.mark.parametrize("name", ["mul8u_exact", "mul8u_bam_h2v6", "mul8u_optrunc_a2w1",
+                                  "mul8u_exact+loa8"])
 def test_sums_are_those_of_the_golden_model(name):
     multiplier = get(name)
     plan = small_plan(multiplier, rows=3, cols=3, tiles=3, beats=20)
     for tile in range(plan.tiles):
-        golden = tile_products(plan.acts[tile], plan.weights[tile], multiplier.table)
+        golden = tile_products(plan.acts[tile], plan.weights[tile], pe_table(multiplier))
         np.testing.assert_array_equal(plan.sums[0, tile], golden)
 
 

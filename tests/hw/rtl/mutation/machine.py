@@ -24,7 +24,7 @@ from hw.machine.pe import PLAIN
 from hw.multipliers import get
 from hw.multipliers.base import Multiplier
 from sim.machine.array_model import tile_products
-from sim.tables import Table, code_values, patterns, pe_table
+from sim.tables import Table, code_values, is_exact, pe_table
 from tests.hw.rtl.circuits import NIBBLE, SKEWED
 
 OPERAND_WIDTH = 9
@@ -48,7 +48,7 @@ class Machine:
     @cached_property
     def fallback(self) -> int:
         """The array of an unknown ROUTE."""
-        return fallback_array([patterns(table) for table in self.tables])
+        return fallback_array([is_exact(table) for table in self.tables])
 
 
 def _design(rows: int, cols: int, *multipliers: Multiplier, form: str = PLAIN.form) -> Design:

@@ -11,7 +11,7 @@ from amaranth.sim import Simulator
 
 from hw.machine.pe import pe_of
 from hw.machine.pe.kind import ClockGate
-from hw.multipliers import get
+from hw.multipliers import get, with_adder
 from hw.netlist import CONST0, NetlistBuilder
 from hw.rtl.array.pe import pe_component
 from hw.rtl.emit import modules_of
@@ -20,6 +20,7 @@ from tests.hw.rtl.circuits import BROKEN_SIGNED, NIBBLE
 WIDTH = 20
 # Those cut do not read some operand bits, and low bits of their products are always 0.
 KINDS = {"sign-magnitude": NIBBLE, "two's complement": BROKEN_SIGNED,
+         "lower-part OR": with_adder(NIBBLE, "loa5"), "segments": with_adder(NIBBLE, "seg5w2"),
          "sign-magnitude, cut": get("mul8u_bam_h3v9"),
          "two's complement, cut": get("mul8s_bam_h2v6")}
 
@@ -29,7 +30,7 @@ class Bench:
 
     def __init__(self, kind):
         self.multiplier = KINDS[kind]
-        self.described = pe_of(self.multiplier.netlist, WIDTH)
+        self.described = pe_of(self.multiplier.netlist, WIDTH, adder=self.multiplier.adder)
         self.low, self.high = self.described.kind.operand.limits
         self.flow = self.described.kind.dataflow
         # What enters from above is a sum of such products.
@@ -42,6 +43,13 @@ class Bench:
             return int(table[act % 256, weight % 256])
         magnitude = int(table[abs(act), abs(weight)])
         return -magnitude if (act < 0) != (weight < 0) else magnitude
+
+    def added(self, above, act, weight):
+        """Return what leaves the PE below a sum."""
+        product = self.product(act, weight)
+        adder = self.multiplier.adder
+        return above + product if adder is None else int(adder.add(np.array(above), np.array(
+            product)))
 
     def put(self, ctx, port, value):
         signed = self.multiplier.signed
@@ -82,7 +90,7 @@ def test_product_is_added_after_the_documented_cycles(bench, act, weight):
         above = -1000 // bench.unit * bench.unit
         ctx.set(pe.psum_in, above)
         await ctx.tick().repeat(bench.flow.psum_hop_cycles)
-        assert ctx.get(pe.psum_out) == above + bench.product(act, weight)
+        assert ctx.get(pe.psum_out) == bench.added(above, act, weight)
 
     bench.simulate(scenario)
 
@@ -100,8 +108,8 @@ def test_random_products_stream_through_without_a_gap(bench):
             ctx.set(pe.psum_in, psums[cycle])
             if cycle >= bench.flow.psum_cycles:
                 before = acts[cycle - bench.flow.psum_cycles]
-                assert ctx.get(pe.psum_out) == (psums[cycle - bench.flow.psum_hop_cycles]
-                                                + bench.product(before, -13))
+                assert ctx.get(pe.psum_out) == bench.added(
+                    psums[cycle - bench.flow.psum_hop_cycles], before, -13)
             await ctx.tick()
 
     bench.simulate(scenario)
