@@ -48,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hold-out", type=int, default=0, metavar="N",
                         help="leave the first N training images out, for calibration and search")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
-    parser.add_argument("--epochs", type=int, help="passes over the images (default: the recipe's)")
+    parser.add_argument("--epochs", type=int,
+                        help="passes over the images (default: the recipe's); resumed with another "
+                        "number, the rate falls to the new end")
     parser.add_argument("--batch", type=int, help="images per step (default: the recipe's)")
     parser.add_argument("--rate", type=float,
                         help="largest learning rate (default: the recipe's)")
@@ -129,7 +131,7 @@ def _architecture(arguments: argparse.Namespace) -> None:
         "trained_on": f"{len(data.labels)} images of {Path(arguments.data).name}",
         "held_out": arguments.hold_out, "seed": arguments.seed, "device": device,
         "precision": training.precision, "weights": arguments.weights,
-        "recipe": recipe.to_dict(),
+        "recipe": recipe.to_dict(), "replanned_after_epoch": training.replanned,
     }, {"preset": arguments.preset})
 
 

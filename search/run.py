@@ -41,6 +41,7 @@ from search.report.verdict import (
     outlook,
     tally,
 )
+from sim.compensation.kinds import NO_WEIGHTS
 from sim.options import add_calibrator_option
 
 if TYPE_CHECKING:
@@ -318,6 +319,8 @@ def _print_judged(result: RunResult) -> None:
         print(f"  refitted  {counted(own.refits, 'design')} on the inputs that layers really have, "
               f"{own.refit_passes:.0f} passes over the calibration images, {own.refit_seconds:.1f} "
               f"s; kept by {sum(one.refitted for one in result.judged)} of those judged")
+        if products := [layer.name for layer in result.layers if not layer.has_weights]:
+            print(f"  affine    {NO_WEIGHTS.format(', '.join(products))}")
     for line in outlook(result):
         print(f"  short of  {line}")
 

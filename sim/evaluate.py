@@ -166,6 +166,8 @@ def main() -> int:
     if arguments.explain:
         result["kernels"] = network.explain(tables)
         result["operators"] = network.explain_operators()
+        result["host"] = {"multiplications": sum(layer.macs for layer in network.layers),
+                          "elements": network.host_elements()}
     if comparison is not None:
         del result["images_per_s"]  # of two runs at once: nobody's speed
         result["lowrank"] = {
@@ -205,8 +207,19 @@ def _report(result: Mapping[str, Any], what: str) -> Iterator[str]:
     yield from (f"          {Outside(**product)}" for product in result["unmapped"])
     for name, how in {**result.get("kernels", {}), **result.get("operators", {})}.items():
         yield f"          {name}: {how}"
+    if host := result.get("host"):
+        yield _host(host["elements"], host["multiplications"])
     if emulated:
         yield from _changes(emulated["layers"])
+
+
+def _host(elements: Mapping[str, int], multiplications: int) -> str:
+    """Say what is computed beside the arrays, and how much that is."""
+    total = sum(elements.values())
+    kinds = ", ".join(f"{name} {count:,}" for name, count in elements.items())
+    share = 100 * total / multiplications
+    return (f"host      {total:,} elements an image, {share:.2f} for 100 of the "
+            f"{multiplications:,} multiplications on the arrays{': ' * bool(kinds)}{kinds}")
 
 
 def _changes(layers: Mapping[str, Mapping[str, float | None]]) -> Iterator[str]:

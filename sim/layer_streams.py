@@ -15,7 +15,7 @@ from hw.common.outputs import OutputFile
 from hw.common.wording import CommandParser, program
 from hw.machine.layer_streams import Codes, LayerStream, save_layer_streams
 from sim.data import load_images
-from sim.network.sampled_operands import IMAGES, ROWS, sampled_operands
+from sim.network.sampled_operands import IMAGES, ROWS, sampled_layers, sampled_operands
 from sim.options import DATA_HELP, add_options, load_network, preprocessing
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def layer_streams(network: QuantNetwork, images: npt.NDArray[np.float32], *,
         requantizer=None if layer.requantizer is None else Codes(
             layer.requantizer.zero_point, layer.requantizer.low, layer.requantizer.high),
         acts=operands[layer.name], weights=layer.weights)
-        for layer in network.layers]
+        for layer in sampled_layers(network.layers, operands)]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -102,7 +102,7 @@ def sample_layers(network: QuantNetwork, images: Images, *, beats: int = BEATS, 
                 for index, layer in enumerate(network.layers)}
     with task("sampling operands", len(images) * len(samplers), quiet=quiet) as progress:
         for layer, rows in network.layer_rows(images):
-            samplers[layer.name].see(rows)
+            samplers[layer.name].see(layer, rows)
             progress.advance(rows.shape[1] // layer.positions, note=layer.name)
     return [sampler.operands() for sampler in samplers.values()]
 
@@ -126,15 +126,18 @@ class _Sampler:
         self.layer = layer
         self._positions, self._seen = images * layer.positions, 0
         random = np.random.default_rng(seed)
-        self._group, self._m, self._k, column = (
+        self._group, self._m, self._k, self._column = (
             random.integers(0, high, beats)
             for high in (layer.groups, self._positions, layer.k, layer.n))
-        self._weight = layer.weights[self._group, self._k, column]
-        self._act, self._next_act = np.empty((2, beats), np.int16)
+        self._act, self._next_act, self._weight = np.empty((3, beats), np.int16)
 
-    def see(self, rows: npt.NDArray[np.uint8]) -> None:
-        """Take what is wanted of the next rows, uint8[groups, m, k]."""
+    def see(self, layer: MappedLayer, rows: npt.NDArray[np.uint8]) -> None:
+        """Take what is wanted of the next rows, uint8[groups, m, k]; layer : with their weights."""
         count = rows.shape[1]
+        here = np.flatnonzero((self._m >= self._seen) & (self._m < self._seen + count))
+        image = (self._m[here] - self._seen) // layer.positions if layer.image_weights else 0
+        every = layer.weights.reshape(-1, layer.groups, layer.k, layer.n)
+        self._weight[here] = every[image, self._group[here], self._k[here], self._column[here]]
         for target, positions in ((self._act, self._m),
                                   (self._next_act, (self._m + 1) % self._positions)):
             here = np.flatnonzero((positions >= self._seen) & (positions < self._seen + count))

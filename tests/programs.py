@@ -27,11 +27,15 @@ class RandomLayer:
 
     @property
     def groups(self) -> int:
-        return len(self.host.codes)
+        return len(self.host.codes) // self.host.images
 
     @property
     def positions(self) -> int:
         return self.host.codes.shape[1]
+
+    @property
+    def image_weights(self) -> bool:
+        return self.host.images > 1
 
     @property
     def act_zero_point(self) -> int:
@@ -78,7 +82,9 @@ def random_layer(generator, name, *, k, n, positions, groups=1, raw=False,
 def layers_with_rows(network, images, tables) -> dict[str, HostLayer]:
     """Return every layer of a network with the bytes that enter it."""
     parts: dict[str, list[np.ndarray]] = {}
+    found = {}
     for layer, rows in network.layer_rows(images, tables):
         parts.setdefault(layer.name, []).append(rows)
-    return {layer.name: HostLayer.of(layer, np.concatenate(parts[layer.name], axis=1))
-            for layer in network.layers}
+        found[layer.name] = layer
+    return {name: HostLayer.of(layer, np.concatenate(parts[name], axis=1))
+            for name, layer in found.items()}

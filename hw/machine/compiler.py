@@ -70,6 +70,10 @@ class QuantisedLayer(LayerOperands, Protocol):
         """Output positions per image."""
 
     @property
+    def image_weights(self) -> bool:
+        """Whether every image has weights of its own, in a product of two activations."""
+
+    @property
     def requantizer(self) -> OutputCodes | None:
         """None when the network wants the sums themselves."""
 
@@ -111,6 +115,8 @@ class Program:
     Host rows are `rows` operands (DMA_IN) or `cols` results (DMA_OUT) wide and numbered from
     0 in each layer. With R = positions x batch: row r of k-slice s of group g is host row
     `(g * slices + s) * R + r`, of column tile t of group g `(g * column_tiles + t) * R + r`.
+    Where every image has weights of its own R = positions, and group g of image i is number
+    `i * groups + g`, in tiles too; constants are those of group g.
     In raw mode every result row is SUM_BYTES host rows: byte 0 of every sum, byte 1, ...
     """
 
@@ -239,13 +245,13 @@ def check_batch(layers: Sequence[QuantisedLayer], bank: BankConfig, batch: int,
     for layer in layers:
         cut = _Cut(layer, bank, batch, config or AcceleratorConfig())
         last = cut.rows - (cut.passes - 1) * cut.pass_rows  # rows of the last transfer
-        reach = max(layer.groups * cut.slices * cut.rows - last,
-                    (layer.groups * cut.columns * cut.rows - last) * cut.out_rows)
+        reach = max(cut.groups * cut.slices * cut.rows - last,
+                    (cut.groups * cut.columns * cut.rows - last) * cut.out_rows)
         if reach >= HOST_ROWS:
             raise InputError(f"Batch must leave the rows of layer {layer.name!r} below "
                              f"{HOST_ROWS:,}, which instructions address, not need {reach:,} as "
                              f"{batch} does")
-        tiles += layer.groups * cut.passes * cut.columns * cut.slices
+        tiles += cut.groups * cut.passes * cut.columns * cut.slices
     require_memory(tiles * TILE_BYTES, f"Program for a batch of {batch}")
 
 
@@ -256,6 +262,13 @@ def _registers(layer: QuantisedLayer) -> list[Instruction]:
         settings |= {Register.OUT_ZERO_POINT: codes.zero_point, Register.OUT_LOW: codes.low,
                      Register.OUT_HIGH: codes.high}
     return [Instruction.configure(register, value) for register, value in settings.items()]
+
+
+def batch_products(layer: QuantisedLayer, batch: int) -> tuple[int, int]:
+    """Return the products with weights of their own that a batch takes, and the rows of each."""
+    if layer.image_weights:
+        return layer.groups * batch, layer.positions
+    return layer.groups, layer.positions * batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,7 +288,7 @@ class _Cut:
 
     def __init__(self, layer: QuantisedLayer, bank: BankConfig, batch: int,
                  config: AcceleratorConfig) -> None:
-        self.rows = layer.positions * batch
+        self.groups, self.rows = batch_products(layer, batch)
         self.raw = layer.requantizer is None
         self.out_rows = SUM_BYTES if self.raw else 1
         self.slices = -(-layer.k // bank.rows)
@@ -302,7 +315,7 @@ class _LayerSchedule(_Cut):
 
     def _products(self) -> Iterator[_Product]:
         column = 0
-        for group in range(self.layer.groups):
+        for group in range(self.groups):
             for first in range(0, self.rows, self.pass_rows):
                 beats = min(self.pass_rows, self.rows - first)
                 for n0 in range(0, self.layer.n, self.bank.cols):
@@ -377,7 +390,8 @@ class _LayerSchedule(_Cut):
         if column:
             yield self._dma_out(column - 1)
         product = self.products[column * self.slices]
-        constants = ColumnTile(layer=self.layer.name, group=product.group, n0=product.n0)
+        constants = ColumnTile(layer=self.layer.name, group=product.group % self.layer.groups,
+                               n0=product.n0)
         if constants != self.loaded:
             self.loaded = constants
             self.constants.append(constants)

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -23,6 +24,7 @@ from hw.common.files import parse_json, read_bytes, write_bytes
 from hw.common.memory import memory_limit, require_memory
 from hw.common.packed import PackedBytes
 from hw.common.records import Limits, Size, Text, record, without_format
+from hw.machine.operands import code_range
 from hw.machine.pe.operand_format import Range
 
 FORMAT = "autoapprox-layer-streams/3"
@@ -37,24 +39,42 @@ class Codes(NamedTuple):
 
 
 class GroupedWeights:
-    """The sizes of a layer, read from its weights int16[groups, k, n]."""
+    """The sizes of a layer, read from its weights.
+
+    They are int16[groups, k, n], or int16[images, groups, k, n] where every image has its own: in
+    a product of two activations.
+    """
 
     weights: npt.NDArray[np.int16]
+    weight_zero_point: int
+    weight_signed: bool
+
+    @property
+    def image_weights(self) -> bool:
+        """Whether every image has weights of its own."""
+        return self.weights.ndim == 4
+
+    @cached_property
+    def weight_range(self) -> Range:
+        """Smallest and largest weight; where every image has its own, those that may occur."""
+        if self.image_weights:
+            return code_range(self.weight_zero_point, signed=self.weight_signed)
+        return int(self.weights.min()), int(self.weights.max())
 
     @property
     def groups(self) -> int:
         """Independent products; the depth for a depthwise convolution."""
-        return int(self.weights.shape[0])
+        return int(self.weights.shape[-3])
 
     @property
     def k(self) -> int:
         """Length of the inner product, per group."""
-        return int(self.weights.shape[1])
+        return int(self.weights.shape[-2])
 
     @property
     def n(self) -> int:
         """Output channels, per group."""
-        return int(self.weights.shape[2])
+        return int(self.weights.shape[-1])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,8 +92,9 @@ class LayerStream(GroupedWeights):
         None when the network wants the sums themselves.
     acts : int16[groups, m, k]
         Activations minus zero point, in streaming order; a part of them.
-    weights : int16[groups, k, n]
-        Stored bytes, int8 if `weight_signed`, minus `weight_zero_point`.
+    weights : int16[groups, k, n] or int16[images, groups, k, n]
+        Stored bytes, int8 if `weight_signed`, minus `weight_zero_point`. Those of images belong to
+        equal parts of `acts`, in order.
     fed_by : str or None
         The layer that writes its input, or "" for the host, where nothing else reads it.
     """
@@ -96,11 +117,6 @@ class LayerStream(GroupedWeights):
         stored = codes.unpack(self.weights.shape, f"Weight codes of layer {self.name!r}")
         values = stored.view(np.int8) if self.weight_signed else stored
         return replace(self, weights=values.astype(np.int16) - np.int16(self.weight_zero_point))
-
-    @property
-    def weight_range(self) -> Range:
-        """Values of the weights."""
-        return int(self.weights.min()), int(self.weights.max())
 
 
 def save_layer_streams(path: Path, layers: Sequence[LayerStream]) -> None:
@@ -160,9 +176,10 @@ class _LayerFile:
         if not acts.dtype == weights.dtype == np.int16:
             raise ValueError(f"operands of layer {self.name!r} must be int16, not {acts.dtype} "
                              f"and {weights.dtype}")
-        if not acts.ndim == weights.ndim == 3 or 0 in acts.shape \
-                or acts.shape[::2] != weights.shape[:2] \
-                or weights.shape != (self.groups, self.k, self.n):
+        if acts.ndim != 3 or weights.ndim not in (3, 4) or 0 in (*acts.shape, *weights.shape) \
+                or acts.shape[::2] != (self.groups, self.k) \
+                or weights.shape[-3:] != (self.groups, self.k, self.n) \
+                or (weights.ndim == 4 and acts.shape[1] % len(weights)):
             raise ValueError(f"acts {list(acts.shape)} and weights {list(weights.shape)} of layer "
                              f"{self.name!r} do not fit")
         if max(np.abs(acts.astype(np.int32)).max(), np.abs(weights.astype(np.int32)).max()) > 255:

@@ -36,8 +36,13 @@ class LayerOperands(Protocol):
 
 def act_range(layer: LayerOperands) -> Range:
     """Return the values that a layer's stored activations can stand for: code - zero point."""
-    low = -(1 << CODE_BITS - 1) if layer.act_signed else 0
-    return low - layer.act_zero_point, low + (1 << CODE_BITS) - 1 - layer.act_zero_point
+    return code_range(layer.act_zero_point, signed=layer.act_signed)
+
+
+def code_range(zero_point: int, *, signed: bool) -> Range:
+    """Return the values that stored bytes, int8 or uint8, can stand for: code - zero point."""
+    low = -(1 << CODE_BITS - 1) if signed else 0
+    return low - zero_point, low + (1 << CODE_BITS) - 1 - zero_point
 
 
 def check_operands(layer: LayerOperands, kind: PeKind, *, multiplier: str = "") -> None:

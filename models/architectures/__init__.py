@@ -42,6 +42,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "efficientnet-lite0": Architecture(mobile.efficientnet_lite0, 224, 1000),
     "efficientnet-b0": Architecture(mobile.efficientnet_b0, 224, 1000),
     "vit-tiny": Architecture(vit.vit_tiny, 224, 1000),
+    "vit-cifar": Architecture(vit.vit_cifar, 32, 10),
 }
 SMALLEST_IMAGE = 32
 MAX_CLASSES, MAX_WIDTH = 100_000, 8

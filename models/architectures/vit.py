@@ -4,34 +4,57 @@ from __future__ import annotations
 
 from models.architectures.graph import LINEAR_GAIN, Network
 
-DEPTH = 12
-HEADS = 3
 PATCH = 16
+STEM = (32, 64)  # channels of convolutions before the last one of a stem
 
 
 def vit_tiny(net: Network, classes: int) -> str:
     """Twelve blocks of 192 channels and 3 heads on patches of 16x16 pixels (DeiT-Ti's sizes)."""
-    channels = HEADS * net.scaled(64)
+    heads, depth = 3, 12
+    channels = heads * net.scaled(64)
     tokens = (net.image // PATCH) ** 2
     patches = net.op("Conv", ["input", net.weights("patch.weight", (channels, 3, PATCH, PATCH)),
                               net.noise("patch.bias", (channels,))], "patch", channels=channels,
                      kernel_shape=[PATCH] * 2, strides=[PATCH] * 2)
-    flat = net.op("Reshape", [patches, net.constant("flat", [0, channels, tokens], "int64")],
-                  "tokens")
-    tensor = net.op("Transpose", [flat], "tokens.last", perm=[0, 2, 1])
+    tensor = _tokens(net, patches, tokens)
     tensor = net.op("Concat", [_class_token(net, channels), tensor], "with_class", axis=1,
                     channels=channels)
     tensor = net.add(tensor, net.noise("position", (1, tokens + 1, channels)), "positioned")
-    for block in range(DEPTH):
-        name = f"block{block}"
-        tensor = net.add(tensor, _attention(net, _norm(net, tensor, f"{name}.norm1"),
-                                            f"{name}.attention"), f"{name}.add1")
-        inner = net.matmul(_norm(net, tensor, f"{name}.norm2"), f"{name}.mlp1", 4 * channels)
-        tensor = net.add(tensor, net.matmul(_gelu(net, inner), f"{name}.mlp2", channels),
-                         f"{name}.add2")
+    for block in range(depth):
+        tensor = _block(net, tensor, f"block{block}", heads, hidden=4 * channels)
     tensor = net.op("Gather", [_norm(net, tensor, "norm"), net.constant("first", 0, "int64")],
                     "class", axis=1)
     return net.linear(tensor, "head", classes)
+
+
+def vit_cifar(net: Network, classes: int) -> str:
+    """Six blocks of 128 channels and 4 heads on 64 tokens of 32x32 pixels: 1.1 M parameters.
+
+    The tokens come from three convolutions (Xiao et al., NeurIPS 2021) instead of patches, and
+    their mean is classified instead of a class token's: both learn from few images (Hassani et
+    al., 2021).
+    """
+    heads, depth = 4, 6
+    channels = heads * net.scaled(32)
+    tensor = "input"
+    for index, wide in enumerate(map(net.scaled, STEM)):
+        tensor = net.relu(net.conv(tensor, f"stem{index}", wide, 3, stride=1 + (index > 0)))
+    tensor = net.relu(net.conv(tensor, f"stem{len(STEM)}", channels, 3, stride=2))
+    tokens = (net.image // 4) ** 2
+    tensor = _tokens(net, tensor, tokens)
+    tensor = net.add(tensor, net.noise("position", (1, tokens, channels)), "positioned")
+    for block in range(depth):
+        tensor = _block(net, tensor, f"block{block}", heads, hidden=3 * channels)
+    tensor = net.op("ReduceMean", [_norm(net, tensor, "norm")], "mean", axes=[1], keepdims=0)
+    return net.linear(tensor, "head", classes)
+
+
+def _tokens(net: Network, tensor: str, tokens: int) -> str:
+    """Turn an image [batch, channels, height, width] to tokens [batch, tokens, channels]."""
+    channels = net.channels(tensor)
+    flat = net.op("Reshape", [tensor, net.constant("flat", [0, channels, tokens], "int64")],
+                  "tokens")
+    return net.op("Transpose", [flat], "tokens.last", perm=[0, 2, 1])
 
 
 def _class_token(net: Network, channels: int) -> str:
@@ -43,6 +66,15 @@ def _class_token(net: Network, channels: int) -> str:
                     "class_shape", axis=0)
     return net.op("Expand", [net.noise("class_token", (1, 1, channels)), wanted],
                   "class_token.expand", channels=channels)
+
+
+def _block(net: Network, tensor: str, name: str, heads: int, *, hidden: int) -> str:
+    """Add attention and a perceptron of one hidden layer, each behind a normalisation."""
+    channels = net.channels(tensor)
+    tensor = net.add(tensor, _attention(net, _norm(net, tensor, f"{name}.norm1"),
+                                        f"{name}.attention", heads), f"{name}.add1")
+    inner = net.matmul(_norm(net, tensor, f"{name}.norm2"), f"{name}.mlp1", hidden)
+    return net.add(tensor, net.matmul(_gelu(net, inner), f"{name}.mlp2", channels), f"{name}.add2")
 
 
 def _norm(net: Network, tensor: str, name: str) -> str:
@@ -61,12 +93,12 @@ def _gelu(net: Network, tensor: str) -> str:
     return net.op("Mul", [inner, net.constant("half", 0.5)], f"{tensor}.gelu")
 
 
-def _attention(net: Network, tensor: str, name: str) -> str:
+def _attention(net: Network, tensor: str, name: str, heads: int) -> str:
     """Softmax(Q K^T / sqrt(d)) V, all heads at once; both products are of two activations."""
     channels = net.channels(tensor)
-    size = channels // HEADS
+    size = channels // heads
     mixed = net.matmul(tensor, f"{name}.qkv", 3 * channels)
-    split = net.op("Reshape", [mixed, net.constant("heads", [0, -1, 3, HEADS, size], "int64")],
+    split = net.op("Reshape", [mixed, net.constant("heads", [0, -1, 3, heads, size], "int64")],
                    f"{name}.heads")
     split = net.op("Transpose", [split], f"{name}.first", perm=[2, 0, 3, 1, 4])
     net.op("Split", [split, net.constant("thirds", [1, 1, 1], "int64")], f"{name}.parts",
@@ -78,8 +110,8 @@ def _attention(net: Network, tensor: str, name: str) -> str:
     key = net.op("Transpose", [key], f"{name}.turned", perm=[0, 1, 3, 2])
     scores = net.op("Softmax", [net.op("MatMul", [query, key], f"{name}.scores")],
                     f"{name}.softmax", axis=-1)
-    heads = net.op("Transpose", [net.op("MatMul", [scores, value], f"{name}.mix")],
+    mixed = net.op("Transpose", [net.op("MatMul", [scores, value], f"{name}.mix")],
                    f"{name}.back", perm=[0, 2, 1, 3])
-    merged = net.op("Reshape", [heads, net.constant("merged", [0, -1, channels], "int64")],
+    merged = net.op("Reshape", [mixed, net.constant("merged", [0, -1, channels], "int64")],
                     f"{name}.merged", channels=channels)
     return net.matmul(merged, f"{name}.project", channels, gain=LINEAR_GAIN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from hw.common.progress import task
 from models.data import Labelled
 from models.training.augmentation import moved_and_mirrored
 from models.training.graph_module import graph_module, trained
-from models.training.recipes import BFLOAT16, FLOAT32, Recipe
+from models.training.recipes import ADAMW, BFLOAT16, FLOAT32, Recipe
 
 
 def natural_precision(device: str) -> str:
@@ -24,6 +24,18 @@ def natural_precision(device: str) -> str:
 
     has_products = device == "cuda" or torch.cpu.get_capabilities().get("amx_bf16", False)
     return BFLOAT16 if has_products else FLOAT32
+
+
+def _optimiser(recipe: Recipe, parameters: Sequence[Any]) -> Any:
+    import torch
+
+    # Scales behind a normalisation and biases do nothing for generalisation.
+    groups = [{"params": [value for value in parameters if value.ndim > 1],
+               "weight_decay": recipe.weight_decay},
+              {"params": [value for value in parameters if value.ndim == 1], "weight_decay": 0.0}]
+    if recipe.optimiser == ADAMW:
+        return torch.optim.AdamW(groups, lr=recipe.peak_rate, betas=(recipe.momentum, 0.999))
+    return torch.optim.SGD(groups, lr=recipe.peak_rate, momentum=recipe.momentum, nesterov=True)
 
 
 class Training:
@@ -54,16 +66,13 @@ class Training:
         self._images = torch.from_numpy(data.images).to(device)
         self._labels = torch.from_numpy(data.labels).to(device)
         self._module = graph_module(model).to(device, memory_format=torch.channels_last)
-        # Scales behind batch normalisation and biases do nothing for generalisation.
-        flat = [value for value in self._module.parameters() if value.ndim == 1]
-        full = [value for value in self._module.parameters() if value.ndim > 1]
-        self._optimiser = torch.optim.SGD(
-            [{"params": full, "weight_decay": recipe.weight_decay},
-             {"params": flat, "weight_decay": 0.0}],
-            lr=recipe.peak_rate, momentum=recipe.momentum, nesterov=True)
-        steps = recipe.epochs * -(-len(data.labels) // recipe.batch)
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimiser, recipe.peak_rate, total_steps=steps)
+        self._optimiser = _optimiser(recipe, list(self._module.parameters()))
+        self._steps = -(-len(data.labels) // recipe.batch)  # of an epoch
+        self._schedule: Any = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimiser, recipe.peak_rate, total_steps=recipe.epochs * self._steps,
+            cycle_momentum=recipe.optimiser != ADAMW)
+        # The epoch after which another number of epochs than planned was asked for.
+        self.replanned: int | None = None
         self._generator = torch.Generator().manual_seed(seed)
         self.epoch = 0
 
@@ -71,7 +80,9 @@ class Training:
             after_epoch: Callable[[int], None] = lambda _epoch: None) -> None:
         """Train to the end, from `checkpoint` where that exists; it is replaced every epoch.
 
-        Raises InputError if the checkpoint is of another recipe, seed or network.
+        Where the checkpoint is of another number of epochs the rate falls along a cosine from what
+        it is to 0 at the new end. Raises InputError if it is of another recipe, seed or network, or
+        of more epochs than are asked for.
         """
         if checkpoint.exists():
             self._load(checkpoint)
@@ -121,9 +132,21 @@ class Training:
 
     # --- checkpoints ---
 
+    def _replan(self, epoch: int) -> None:
+        """Let the rate fall from what it is after `epoch` epochs to 0 at the end."""
+        import torch
+
+        self.replanned = epoch
+        for group in self._optimiser.param_groups:
+            group["initial_lr"] = group["lr"]
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+            self._optimiser, (self.recipe.epochs - epoch) * self._steps)
+
     @property
     def _settings(self) -> dict[str, Any]:
-        return {"recipe": self.recipe.to_dict(), "precision": self.precision, "seed": self._seed,
+        recipe = self.recipe.to_dict()
+        del recipe["epochs"]
+        return {"recipe": recipe, "precision": self.precision, "seed": self._seed,
                 "images": len(self._labels),
                 "layers": [node.name for node in self._model.graph.node]}
 
@@ -132,6 +155,7 @@ class Training:
 
         content = io.BytesIO()
         torch.save({"settings": self._settings, "epoch": self.epoch,
+                    "epochs": self.recipe.epochs, "replanned": self.replanned,
                     "module": self._module.state_dict(),
                     "optimiser": self._optimiser.state_dict(),
                     "schedule": self._schedule.state_dict(),
@@ -143,7 +167,7 @@ class Training:
 
         try:
             kept = torch.load(path, map_location="cpu", weights_only=True)
-            settings = kept["settings"]
+            settings, epochs = kept["settings"], kept["epochs"]
         except Exception as error:  # whatever a damaged file makes torch raise
             raise InputError(f"{path}: no checkpoint of a training ({type(error).__name__}); "
                              "remove it to start again") from None
@@ -153,7 +177,15 @@ class Training:
             raise InputError(f"{path}: checkpoint must be of this training, but differs in "
                              f"{', '.join(differing)}; remove it to start again")
         self._module.load_state_dict(kept["module"])
-        self._optimiser.load_state_dict(kept["optimiser"])
-        self._schedule.load_state_dict(kept["schedule"])
-        self._generator.set_state(kept["generator"])
         self.epoch = kept["epoch"]
+        if self.epoch > self.recipe.epochs:
+            raise InputError(f"{path}: checkpoint must be of at most {self.recipe.epochs} epochs, "
+                             f"not {self.epoch}; remove it to start again")
+        self._optimiser.load_state_dict(kept["optimiser"])
+        if epochs != self.recipe.epochs:
+            self._replan(self.epoch)
+        else:
+            if kept["replanned"] is not None:
+                self._replan(kept["replanned"])
+            self._schedule.load_state_dict(kept["schedule"])
+        self._generator.set_state(kept["generator"])

@@ -16,7 +16,7 @@ were as often 0 as 1 and errors independent of each other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ import numpy.typing as npt
 from hw.multipliers import Multiplier
 from hw.multipliers.base import exact_products
 from sim.network.layer import MappedLayer
+from sim.network.sampled_operands import sampled_layers
 
 Float = npt.NDArray[np.float64]
 # Of the Fourier series of frac(x) (1 - frac(x)): errors below 1/64 of a step count as none.
@@ -45,8 +46,8 @@ def error_power(layers: Sequence[MappedLayer],
     for signed in np.unique(kinds).tolist():
         errors = np.stack([multiplier.table - exact_products(signed=signed)
                            for multiplier in multipliers.values() if multiplier.signed == signed])
-        for row, layer in enumerate(layers):
-            groups = list(zip(operands[layer.name], layer.weights, strict=True))
+        for row, layer in enumerate(sampled_layers(layers, operands)):
+            groups = list(_products(layer, operands[layer.name]))
             mean, variance = zip(*(
                 _moments(acts, weights, errors, signed=signed) for acts, weights in groups),
                 strict=True)
@@ -55,6 +56,17 @@ def error_power(layers: Sequence[MappedLayer],
             power[row, kinds == signed] = _after_rounding(
                 np.concatenate(mean, axis=1), np.concatenate(variance, axis=1) + added, layer)
     return power
+
+
+def _products(layer: MappedLayer, acts: npt.NDArray[np.int16]
+              ) -> Iterator[tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]]:
+    """Yield activations int16[m, k] and weights int16[k, n] of each group of each image with own.
+
+    A layer whose images share weights is one product for each group.
+    """
+    images = layer.weights.reshape(-1, layer.groups, layer.k, layer.n)
+    for rows, weights in zip(np.split(acts, len(images), axis=1), images, strict=True):
+        yield from zip(rows, weights, strict=True)
 
 
 def _moments(acts: npt.NDArray[np.int16], weights: npt.NDArray[np.int16],
@@ -91,10 +103,16 @@ def _moments(acts: npt.NDArray[np.int16], weights: npt.NDArray[np.int16],
 
 
 def _after_rounding(mean: Float, variance: Float, layer: MappedLayer) -> Float:
-    """Return the mean squared error of the layer's outputs, float64[K]."""
+    """Return the mean squared error of the layer's outputs, float64[K].
+
+    mean, variance : float64[K, outputs], the channels of one image or of several.
+    """
+    images = mean.shape[1] // layer.bias.size
     if layer.requantizer is None:
-        return np.asarray(((mean ** 2 + variance) * layer.sum_scale ** 2).mean(axis=1))
-    per_unit = np.ldexp(layer.requantizer.multiplier.astype(float), -layer.requantizer.shift)
+        scale = np.tile(layer.sum_scale, images)
+        return np.asarray(((mean ** 2 + variance) * scale ** 2).mean(axis=1))
+    per_unit = np.tile(np.ldexp(layer.requantizer.multiplier.astype(float),
+                                -layer.requantizer.shift), images)
     mean, variance = mean * per_unit, variance * per_unit ** 2
     angle = 2 * np.pi * HARMONICS[:, None, None]
     ripple = 1 - np.cos(angle * mean) * np.exp(-angle ** 2 * variance / 2)

@@ -95,8 +95,9 @@ class NetworkFacts:
 class LayerFacts:
     """One mapped layer, in execution order.
 
-    kind : `conv`, `depthwise` or `linear`; k, n : shape of the weight matrix per group;
-    positions : output positions per image; macs : multiplications per image.
+    kind : `conv`, `depthwise`, `linear` or `product` (of two activations); k, n : shape of the
+    weight matrix per group; positions : output positions per image; macs : multiplications per
+    image.
     """
 
     name: Text
@@ -106,6 +107,11 @@ class LayerFacts:
     groups: Size
     positions: Size
     macs: Size
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether constants, and no activations, are its second operand."""
+        return self.kind != "product"
 
     @classmethod
     def of(cls, layer: MappedLayer, name: str) -> LayerFacts:

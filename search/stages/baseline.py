@@ -25,6 +25,7 @@ from search.report.breakdown import Breakdown
 from search.report.record import Figures, least_energy
 from search.stages.cost import Energies, Operands, draw
 from search.stages.records import Baseline, Quantised
+from sim.network.sampled_operands import sampled_layers
 
 
 def on_offer(networks: Sequence[Quantised], pes: Mapping[str, MappedPe]
@@ -66,7 +67,7 @@ def baseline(networks: Sequence[Quantised], streams: Sequence[Operands],
             own, found = replace(bank, form=form), list[list[LevelEnergy]]()
             measured = list[list[StreamEnergy]]()
             for one, acts in zip(networks, streams, strict=True):
-                layers = one.network.layers
+                layers = sampled_layers(one.network.layers, acts)
                 spent = energies(pe, [cycles.with_weights(layer.weights) for cycles, layer
                                       in zip(draw(layers, acts, own), layers, strict=True)])
                 measured.append(spent)

@@ -45,7 +45,7 @@ from search.report.record import MultiplierFacts
 from search.stages.records import Baseline, Compensated, Costs, Inputs, Parts, Quantised
 from sim.accuracy.evaluator import Constants
 from sim.network.layer import MappedLayer
-from sim.network.sampled_operands import IMAGES, sampled_operands
+from sim.network.sampled_operands import IMAGES, sampled_layers, sampled_operands
 
 Energies = Callable[..., list[StreamEnergy]]
 Operands = Mapping[str, npt.NDArray[np.int16]]  # of each layer, [groups, m, k]
@@ -152,6 +152,7 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Operands,
     array spends other energy. energies : as `hw.ppa.stream_energies`, which may keep what it
     measures. progress : advanced once per multiplier.
     """
+    layers = sampled_layers(layers, operands)
     drawn = draw(layers, operands, bank)
     own = [cycles.with_weights(layer.weights) for cycles, layer in zip(drawn, layers, strict=True)]
 

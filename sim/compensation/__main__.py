@@ -18,7 +18,7 @@ from hw.common.wording import CommandParser, program
 from sim.accuracy.doubt import warn_of_chance
 from sim.accuracy.logits import evaluate, top_k
 from sim.accuracy.mapping_options import add_multiplier_options, check_choice, chosen_tables
-from sim.compensation.kinds import KINDS
+from sim.compensation.kinds import KINDS, NO_WEIGHTS
 from sim.data import load_images
 from sim.options import add_fit_options, add_options, check_counts, load_judged
 
@@ -100,6 +100,8 @@ def main() -> int:
               "doubt": doubted,
               "layers": {name: {"kept": fit.kept, "plain_error": fit.plain_error,
                                 "error": fit.error} for name, fit in chosen.layers.items()},
+              "without_weights": [layer.name for layer in network.layers
+                                  if layer.image_weights and layer.name in chosen.layers],
               "output": arguments.output and str(arguments.output)}
     print(json.dumps(result, indent=2) if arguments.json else "\n".join(_report(result)))
     return 0
@@ -125,6 +127,8 @@ def _report(result: dict[str, Any]) -> Iterator[str]:
                f"{layer['kept']}")
     if not result["layers"]:
         yield "  none is approximate"
+    if result["without_weights"]:
+        yield NO_WEIGHTS.format(", ".join(result["without_weights"]))
     if result["output"]:
         yield f"wrote {result['output']}"
 

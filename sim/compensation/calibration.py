@@ -145,8 +145,7 @@ class Calibration:
                     else layer)
             new = self._fitted(base, table, inputs, "affine")
             return replace(fit, correction=Correction.of(new, weights=chosen), error=self._error(
-                layer, _Option(fit.kept, new, self.network.row_sums(
-                    new, inputs.held_out, table))))
+                layer, _Option(fit.kept, new, inputs.held_out.sums(self.network, new, table))))
 
         def known(layer: MappedLayer, _table: Table, _states: Sequence[State]) -> LayerFit:
             return fits[layer.name]
@@ -221,7 +220,7 @@ class Calibration:
                     layer, table, self._options(layer, table, inputs, kind))
 
             with threadpool_limits(limits=1, user_api="blas"):
-                if different and KINDS[kind][0] == CHOSEN:
+                if different and KINDS[kind][0] == CHOSEN and not layer.image_weights:
                     assert inputs.terms  # found once, before threads ask for them
                 run_all([partial(choose, name, table) for name, table in different.items()],
                         network.threads)
@@ -234,7 +233,7 @@ class Calibration:
             raise unknown_name("kind of compensation", kind, KINDS)
         if KINDS[kind][0] == CHOSEN:
             for layer in self.network.layers:
-                if layer.name in layers:
+                if layer.name in layers and not layer.image_weights:
                     check_terms(layer.name, layer.k)
 
     def _inputs(self, layer: MappedLayer, states: Sequence[State], *, counted: bool = False
@@ -243,9 +242,14 @@ class Calibration:
         fitting = self._fitting
         rows = [self._sampled(layer, layer.act_rows(state[layer.input].view(np.uint8))[0], index)
                 for index, state in enumerate(states)]
+        weights = [self._sampled_weights(layer.bound(state), index)
+                   for index, state in enumerate(states)] if layer.image_weights else []
+        fitted, held_out = (_Rows(
+            codes=np.concatenate(rows[part], axis=1),
+            weights=np.concatenate(weights[part]) if weights else None)
+            for part in (slice(fitting), slice(fitting, None)))
         return _Inputs(
-            layer=layer, fitted=np.concatenate(rows[:fitting], axis=1),
-            held_out=np.concatenate(rows[fitting:], axis=1),
+            layer=layer, fitted=fitted, held_out=held_out,
             counts=np.asarray(np.sum([act_counts(state[layer.input]) for state in states[:fitting]],
                                      axis=0)) if counted else None)
 
@@ -266,7 +270,7 @@ class Calibration:
         """Yield a layer with its own weights and others, before and after fitting its sums."""
         fitted = KINDS[kind][1]
         for label, base in self._weights(layer, table, inputs, kind):
-            held_out = self.network.row_sums(base, inputs.held_out, table)
+            held_out = inputs.held_out.sums(self.network, base, table)
             yield _Option(label or NONE, base, held_out)
             if fitted is not None and not (fitted == "affine" and layer.sums_as_int32):
                 yield _Option(f"{label}+{fitted}" if label else fitted,
@@ -276,7 +280,7 @@ class Calibration:
                 ) -> MappedLayer:
         """Return a layer whose requantiser brings its sums nearest to the exact network's."""
         moments = Moments(base.bias.size)
-        moments.add(self.network.row_sums(base, inputs.fitted, table), self._sums[base.name])
+        moments.add(inputs.fitted.sums(self.network, base, table), self._sums[base.name])
         return fold(base, moments.line(*SLOPES) if fitted == "affine"
                     else Line(np.ones(base.bias.size), moments.shift()))
 
@@ -285,7 +289,7 @@ class Calibration:
         """Yield the layer with each kind of weights that a kind of fit considers, and its label."""
         weights = KINDS[kind][0]
         yield "", layer
-        if weights == OWN:
+        if weights == OWN or layer.image_weights:  # two activations: there are none to choose
             return
         low, high = layer.weight_range  # which every array takes that takes the layer
         offered = np.flatnonzero((layer.weight_values >= low) & (layer.weight_values <= high))
@@ -295,11 +299,11 @@ class Calibration:
             products = Products.of(
                 code_table(table, layer.act_values, layer.weight_values), offered)
             product = self.network.product(layer, table)
-            wanted = np.split(self.network.row_sums(layer, inputs.fitted), layer.groups, axis=1)
+            wanted = np.split(inputs.fitted.sums(self.network, layer), layer.groups, axis=1)
             yield "chosen", with_weights(layer, np.stack([
                 choose_weights(terms, products, own, target, partial(product.matmul, rows))
                 for terms, own, target, rows in zip(
-                    inputs.terms, layer.weights.astype(np.float32), wanted, inputs.fitted,
+                    inputs.terms, layer.weights.astype(np.float32), wanted, inputs.fitted.codes,
                     strict=True)]))
 
     def _error(self, layer: MappedLayer, option: _Option) -> float:
@@ -311,9 +315,24 @@ class Calibration:
 
     def _sampled(self, layer: MappedLayer, rows: npt.NDArray[Any], index: int
                  ) -> npt.NDArray[Any]:
-        """Return evenly spaced rows [..., m, n] of a batch, the same however images are cut."""
+        """Return evenly spaced rows [..., m, n] of a batch, the same however images are cut.
+
+        Of a product of two activations those of evenly spaced images.
+        """
+        run = layer.positions if layer.image_weights else 1
+        apart = rows.reshape(*rows.shape[:-2], -1, run, rows.shape[-1])
+        chosen = apart[..., self._spaced(layer, index), :, :]
+        return chosen.reshape(*rows.shape[:-2], -1, rows.shape[-1])
+
+    def _sampled_weights(self, layer: MappedLayer, index: int) -> Codes:
+        """Return the weights of the images whose rows `_sampled` returns."""
+        return layer.weight_codes[self._spaced(layer, index)]
+
+    def _spaced(self, layer: MappedLayer, index: int) -> slice:
+        """Return which rows of a batch, or images that bring weights of their own, are kept."""
         stride = self._strides[layer.name]
-        return rows[..., -self._before[index] * layer.positions % stride::stride, :]
+        before = self._before[index] * (1 if layer.image_weights else layer.positions)
+        return slice(-before % stride, None, stride)
 
     def _run_exactly(self, quiet: bool) -> Logits:
         """Keep the sums and held-out outputs of every layer; return the held-out logits."""
@@ -343,22 +362,37 @@ class Calibration:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class _Rows:
+    """Rows that enter a layer, uint8[groups, m, k].
+
+    weights : those of a product of two activations, uint8[images, groups, k, n].
+    """
+
+    codes: Codes
+    weights: Codes | None
+
+    def sums(self, network: QuantNetwork, layer: MappedLayer, table: Table | None = None) -> Sums:
+        """Return the sums before bias, int32[m, channels], of the layer with some constants."""
+        return network.row_sums(layer if self.weights is None else layer.with_codes(self.weights),
+                                self.codes, table)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Inputs:
     """What enters a layer on images that are fitted on and on those held out.
 
-    fitted, held_out : uint8[groups, m, k]. counts : of the bytes that it reads, int64[256], where
-    weights are mapped by them.
+    counts : of the bytes that it reads, int64[256], where weights are mapped by them.
     """
 
     layer: MappedLayer
-    fitted: Codes
-    held_out: Codes
+    fitted: _Rows
+    held_out: _Rows
     counts: Counts | None
 
     @cached_property
     def terms(self) -> list[Terms]:
         """What choosing weights needs to know of each group."""
-        return [Terms.of(rows, self.layer.act_values) for rows in self.fitted]
+        return [Terms.of(rows, self.layer.act_values) for rows in self.fitted.codes]
 
 
 class _Option(NamedTuple):
@@ -370,7 +404,12 @@ class _Option(NamedTuple):
 
 
 def _stride(layer: MappedLayer, at_least: int) -> int:
-    """Return a step through output positions that does not stay in one column of the image."""
+    """Return a step through output positions that does not stay in one column of the image.
+
+    Or through images that bring weights of their own.
+    """
+    if layer.image_weights:
+        return at_least
     step = at_least
     while math.gcd(step, layer.positions) > 1:
         step += 1

@@ -65,7 +65,7 @@ class Correction:
                                  f"{channels if wanted else 'no'} {name} values, not {found}")
         if self.weight_codes is not None:
             layer = with_weights(layer, self.weight_codes.unpack(
-                layer.weight_codes.shape, f"weight codes of layer {layer.name!r}"))
+                layer.weight_codes.shape[-3:], f"weight codes of layer {layer.name!r}"))
         fixed = layer.requantizer
         if fixed is not None and self.multiplier is not None and self.shift is not None:
             fixed = replace(fixed, multiplier=self.multiplier, shift=self.shift)
@@ -88,8 +88,14 @@ class Correction:
 
 
 def with_weights(layer: MappedLayer, codes: npt.NDArray[np.uint8]) -> MappedLayer:
-    """Return the layer with other stored weights, uint8[groups, k, n]."""
-    return replace(layer, weight_codes=codes, weights=layer.weight_values[codes])
+    """Return the layer with other stored weights, uint8[groups, k, n].
+
+    Raises InputError for a product of two activations.
+    """
+    if layer.image_weights:
+        raise InputError(f"Layer {layer.name!r} must have weights to choose others, not two "
+                         "activations")
+    return layer.with_codes(codes)
 
 
 def _array(name: str, values: Any) -> npt.NDArray[Any] | None:

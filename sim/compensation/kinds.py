@@ -11,3 +11,6 @@ KINDS: Mapping[str, tuple[str, str | None]] = {
     "affine": (OWN, "affine"), "bias": (OWN, "bias"), "weights": (MAPPED, None),
     "weights+bias": (MAPPED, "bias"), "weights+affine": (MAPPED, "affine"),
     "chosen+affine": (CHOSEN, "affine")}
+# Said of layers that no kind can choose weights of.
+NO_WEIGHTS = ("{}: both operands are activations, so there are no weights to choose; constants of "
+              "the requantiser are all that is fitted")

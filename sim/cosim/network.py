@@ -97,8 +97,8 @@ class NetworkOnRtl:
                 continue
             first, instructions = next(pieces)
             golden, _shape = self.network.sums(layer, state, self.tables[layer.name])
-            run, values = self._layer(layer, state, golden, program, first, instructions, rtl,
-                                      timing, start if check_cycles else None)
+            run, values = self._layer(layer.bound(state), state, golden, program, first,
+                                      instructions, rtl, timing, start if check_cycles else None)
             done.append(run)
             yield run
             state = self.network.put(state, layer, values)

@@ -80,9 +80,10 @@ def measured_shares(network: QuantNetwork, images: Images) -> Mapping[str, Share
     Activations are counted over `images` float32[n, c, h, w], padding included, since the array
     multiplies it too.
     """
-    acts = {layer.name: np.zeros(OPERANDS, np.int64) for layer in network.layers}
+    acts, weights = ({layer.name: np.zeros(OPERANDS, np.int64) for layer in network.layers}
+                     for _operand in range(2))
     for layer, rows in network.layer_rows(images):
         by_code = np.bincount(rows.ravel(), minlength=OPERANDS)
         np.add.at(acts[layer.name], np.abs(layer.act_values), by_code)
-    return {layer.name: Shares.counted(acts[layer.name], np.bincount(
-        np.abs(layer.weights).ravel(), minlength=OPERANDS)) for layer in network.layers}
+        weights[layer.name] += np.bincount(np.abs(layer.weights).ravel(), minlength=OPERANDS)
+    return {name: Shares.counted(acts[name], weights[name]) for name in acts}

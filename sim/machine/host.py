@@ -43,7 +43,10 @@ class HostLayer:
     act_signed : bool
         Bytes are int8.
     weights : int16[groups, k, n]
-    bias : int32[groups * n]
+        A product of two activations has a group for each image and group of the network, image by
+        image.
+    bias : int32[channels]
+        channels : n times the groups of the network, also of the requantiser.
     requantizer : Requantizer or None
         None when the network wants the sums themselves.
     """
@@ -57,9 +60,19 @@ class HostLayer:
 
     @classmethod
     def of(cls, layer: MappedLayer, codes: Bytes) -> HostLayer:
-        """Return a layer of a network with the rows `codes` uint8[groups, m, k]."""
-        return cls(codes=codes, act_zero_point=layer.act_zero_point, act_signed=layer.act_signed,
-                   weights=layer.weights, bias=layer.bias, requantizer=layer.requantizer)
+        """Return a layer of a network with the rows `codes` uint8[groups, m, k].
+
+        layer : if a product of two activations, with weights.
+        """
+        return cls(codes=layer.program_rows(codes), act_zero_point=layer.act_zero_point,
+                   act_signed=layer.act_signed, weights=layer.weights.reshape(-1, layer.k, layer.n),
+                   bias=layer.bias, requantizer=layer.requantizer)
+
+    @property
+    def images(self) -> int:
+        """Images that bring weights of their own, 1 where none does."""
+        groups, _k, n = self.weights.shape
+        return int(groups * n) // len(self.bias)
 
     @property
     def padding(self) -> int:
@@ -136,7 +149,10 @@ class Host:
             self._results[instruction.a + offset] = row
 
     def output(self) -> Bytes | Sums:
-        """Return the layer's stored bytes uint8[m, groups * n], or its sums with bias, int32."""
+        """Return the layer's stored bytes uint8[m, channels], or its sums with bias, int32.
+
+        Images that bring weights of their own follow one another: m is images * rows.
+        """
         groups, rows, _k = self.layer.codes.shape
         n, cols = self.layer.weights.shape[2], self.program.bank.cols
         raw = self.layer.requantizer is None
@@ -148,9 +164,12 @@ class Host:
                 first += rows * per_row
                 parts.append(block[:, :n - n0])
         stored = np.concatenate(parts, axis=1)
+        images = self.layer.images
+        stored = stored.reshape(rows * per_row, images, -1).swapaxes(0, 1)
+        stored = np.ascontiguousarray(stored).reshape(images * rows * per_row, -1)
         if not raw:
             return stored
-        planes = stored.reshape(rows, SUM_BYTES, -1)
+        planes = stored.reshape(images * rows, SUM_BYTES, -1)
         return np.ascontiguousarray(planes.transpose(0, 2, 1)).view("<i4")[:, :, 0].astype(np.int32)
 
 

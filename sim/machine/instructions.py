@@ -89,7 +89,7 @@ class _Machine:
         self.act_buffer: dict[int, Bytes] = {}
         self.accumulators: dict[int, Sums] = {}
         self.outputs: dict[int, Bytes] = {}
-        self.sums = np.zeros((layer.codes.shape[1], len(layer.bias)), np.int32)
+        self.sums = np.zeros((layer.images * layer.codes.shape[1], len(layer.bias)), np.int32)
         self.read = np.zeros(len(layer.bias), np.int64)  # rows of `sums` by channel so far
 
     def step(self, instruction: Instruction) -> None:

@@ -44,8 +44,8 @@ def layer_sums(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Prod
     codes : stored bytes that the layer reads, [n, c, h, w], [n, c, w] or [..., k].
     """
     stored = codes.view(np.uint8)
-    if not isinstance(product, TableProduct | ChainProduct):
-        if isinstance(product, LayerProduct):
+    if layer.image_weights or not isinstance(product, TableProduct | ChainProduct):
+        if isinstance(product, LayerProduct) and not layer.image_weights:
             return product.layer_sums(layer, stored), layer.output_shape(codes.shape)
         written_out, shape = layer.act_rows(stored)
         return layer.accumulate(written_out, product, threads=threads), shape
@@ -68,8 +68,10 @@ def layer_output(layer: MappedLayer, codes: npt.NDArray[np.generic], product: Pr
                  threads: int) -> npt.NDArray[np.generic]:
     """Return the tensor that a layer writes, `layer.finish` of its sums."""
     requantizer = layer.requantizer
-    if requantizer is None or not isinstance(product, TableProduct | ChainProduct):
-        if requantizer is not None and isinstance(product, LayerProduct):
+    if requantizer is None or layer.image_weights \
+            or not isinstance(product, TableProduct | ChainProduct):
+        if requantizer is not None and isinstance(product, LayerProduct) \
+                and not layer.image_weights:
             found = product.layer_codes(layer, codes.view(np.uint8))
             return layer.tensor(found.view(np.int8) if requantizer.signed else found,
                                 layer.output_shape(codes.shape))
@@ -102,8 +104,8 @@ def explain(layer: MappedLayer, product: Product, images: int) -> str:
     """Return in words how `layer_sums` computes a layer for so many images at a time."""
     if not isinstance(product, TableProduct):
         return type(product).__name__
-    if layer.is_depthwise:
-        return "depthwise: one look-up per product"
+    if layer.is_depthwise or layer.image_weights:
+        return f"{layer.kind}: one look-up per product"
     best = product.plans(layer.positions * images, layer.k, layer.n)[0]
     return f"{best.describe()}, about {best.cycles * layer.groups / 1e6:.1f} Mcycles"
 

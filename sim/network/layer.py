@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.common.memory import KEPT
 from hw.machine.layer_streams import GroupedWeights
-from hw.machine.pe.operand_format import Range
 from sim.kernels import ChainProduct, PackedWeights, TableProduct
+from sim.kernels.few_rows import look_up
+from sim.kernels.jit.workers import run_all
 from sim.kernels.loops.requantize import RequantizeConstants
 from sim.network.requantize import Requantizer
 from sim.network.windows import Window
@@ -41,7 +44,7 @@ class MappedLayer(GroupedWeights):
     name : str
         Name of the node in the ONNX file; the name in every mapping.
     kind : str
-        `conv`, `depthwise` or `linear`.
+        `conv`, `depthwise` or `linear`; `product` of two activations.
     input, output : str
         Tensors read and written.
     weight_codes : uint8[groups, k, n]
@@ -85,6 +88,23 @@ class MappedLayer(GroupedWeights):
     sums_as_int32: bool = False
     positions: int = 0
     fed_by: str | None = None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Tensors read."""
+        return (self.input,)
+
+    def bound(self, _state: Mapping[str, npt.NDArray[Any]]) -> MappedLayer:
+        """Return the layer with the weights that it has among live tensors: its own."""
+        return self
+
+    def with_codes(self, codes: Bytes) -> Self:
+        """Return the layer with other stored weights, of the shape of `weight_codes`."""
+        return replace(self, weight_codes=codes, weights=self.weight_values[codes])
+
+    def program_rows(self, rows: Bytes) -> Bytes:
+        """Return rows uint8[groups, m, k] as programs count groups: the same."""
+        return rows
 
     @property
     def macs(self) -> int:
@@ -151,11 +171,6 @@ class MappedLayer(GroupedWeights):
         size = self.window.size(height, width)
         return (codes[0], *size[4 - len(codes):], self.groups * self.n)
 
-    @cached_property
-    def weight_range(self) -> Range:
-        """Smallest and largest weight."""
-        return int(self.weights.min()), int(self.weights.max())
-
     def product(self, table: Table) -> TableProduct | ChainProduct:
         """Return the kernel for a multiplier's table.
 
@@ -219,3 +234,76 @@ class MappedLayer(GroupedWeights):
         if self.window is None:
             return values
         return np.ascontiguousarray(np.moveaxis(values, -1, 1))  # channels first
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ActivationProduct(MappedLayer):
+    """A product of two activations, as in attention: each image brings its own weights.
+
+    A MatMul [images, ..., m, k] x [images, ..., k, n] of stored bytes; groups are the `...`. The
+    first operand streams through the array, the second is loaded as weights: k x n codes for each
+    image and group, seldom met by many rows.
+
+    `weight_codes` and `weights` are [images, groups, k, n]: of no image in a network, of those at
+    hand in what `bound` returns. Rows are [groups, images * m, k], sums [images * m, groups * n],
+    so constants belong to a column of a group, whatever the image.
+
+    weight_input : the tensor read as weights.
+    """
+
+    weight_input: str
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Tensors read."""
+        return self.input, self.weight_input
+
+    def bound(self, state: Mapping[str, npt.NDArray[Any]]) -> ActivationProduct:
+        """Return the product with the weights that it has among live tensors."""
+        codes = np.require(state[self.weight_input], None, ["C"]).view(np.uint8)
+        return self.with_codes(codes.reshape(-1, self.groups, self.k, self.n))
+
+    def output_shape(self, codes: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the output for codes of that shape."""
+        return (*codes[:-1], self.n)
+
+    def act_rows(self, codes: Bytes) -> tuple[Bytes, tuple[int, ...]]:
+        """Return what enters the array, uint8[groups, images * m, k], and the output's shape."""
+        apart = codes.reshape(len(codes), self.groups, -1, self.k).swapaxes(0, 1)
+        return (np.ascontiguousarray(apart).reshape(self.groups, -1, self.k),
+                self.output_shape(codes.shape))
+
+    def accumulate(self, rows: Bytes, product: Product, *, threads: int) -> npt.NDArray[np.int32]:
+        """Return the accumulators before bias, int32[images * m, groups * n].
+
+        rows : of the images whose weights it has.
+        """
+        images = len(self.weight_codes)
+        apart = rows.reshape(self.groups, images, -1, self.k)
+        sums = np.empty((images, apart.shape[2], self.groups, self.n), np.int32)
+        table = product if isinstance(product, TableProduct) else None
+
+        def compute(image: int) -> None:
+            for group in range(self.groups):
+                acts, weights = apart[group, image], self.weight_codes[image, group]
+                sums[image, :, group] = product.matmul(acts, weights) if table is None \
+                    else look_up(acts, weights, table)
+
+        run_all([partial(compute, image) for image in range(images)],
+                1 if table is None else threads)
+        return sums.reshape(-1, self.groups * self.n)
+
+    def tensor(self, values: npt.NDArray[np.generic],
+               shape: tuple[int, ...]) -> npt.NDArray[np.generic]:
+        """Return the output tensor of stored codes [images * m, groups * n]."""
+        flat = super().tensor(values, values.shape)
+        if shape == values.shape:  # wanted as they are
+            return flat
+        apart = flat.reshape(shape[0], -1, self.groups, self.n).swapaxes(1, 2)
+        return np.ascontiguousarray(apart).reshape(shape)
+
+    def program_rows(self, rows: Bytes) -> Bytes:
+        """Return rows as programs count groups, image by image: uint8[images * groups, m, k]."""
+        apart = rows.reshape(self.groups, len(self.weights), -1, self.k)
+        return np.ascontiguousarray(apart.swapaxes(0, 1)).reshape(
+            len(self.weights) * self.groups, -1, self.k)

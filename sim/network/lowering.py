@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,13 +20,21 @@ from sim.network.codes import (
     integers,
     weights,
 )
-from sim.network.layer import MappedLayer
-from sim.network.onnx.graph import Graph, attribute
+from sim.network.layer import ActivationProduct, MappedLayer
+from sim.network.onnx.graph import (
+    SHAPE_IMAGES,
+    Graph,
+    Shape,
+    attribute,
+    network_input,
+    run_shapes,
+)
 from sim.network.requantize import MAX_RATIO, Requantizer
 from sim.network.windows import Window
 
 CANDIDATES = ("Conv", "Gemm", "MatMul", "ConvInteger", "MatMulInteger")
 PRUNED_BIAS = 2.0**30  # accumulator units of a bias that stands alone
+Shapes = Mapping[str, tuple[Shape, Shape]]
 SAME_SCALE = 1e-6  # relative; the file's float32 product of two scales against ours
 
 
@@ -44,12 +54,16 @@ class Requested(NamedTuple):
     requantizer: Requantizer | None
 
 
-def lower(graph: Graph, node: onnx.NodeProto) -> MappedLayer:
+def lower(graph: Graph, node: onnx.NodeProto, shapes: Shapes) -> MappedLayer:
     """Return the mapped layer of a Conv, Gemm, MatMul, ConvInteger or MatMulInteger node.
+
+    shapes : of `operand_shapes`.
 
     Raises NotMappableError when the node stays outside the arrays, InputError when its constants
     make no sense.
     """
+    if node.output[0] in shapes:
+        return _activation_product(graph, node, *shapes[node.output[0]])
     integer = node.op_type.endswith("Integer")
     act = integers(graph, node, 0) if integer else dequantised(graph, node.input[0])
     if act is None:
@@ -64,7 +78,7 @@ def lower(graph: Graph, node: onnx.NodeProto) -> MappedLayer:
     else:
         constant = weights(graph, node.input[1])
     matrix = _matrix(node, constant.codes)
-    groups, k, n = matrix.codes.shape
+    groups, _k, n = matrix.codes.shape
     channels = groups * n
     if constant.scale.size > 1 and constant.axis != matrix.channel_axis:
         raise NotMappableError("its weights are scaled along an inner dimension")
@@ -86,11 +100,55 @@ def lower(graph: Graph, node: onnx.NodeProto) -> MappedLayer:
         act_signed=signed, act_zero_point=int(act.zero_point.item()),
         bias=bias, sum_scale=sum_scale, window=matrix.window, requantizer=requested.requantizer,
         sums_as_int32=integer)
+    return _fitting(layer)
+
+
+def _fitting(layer: MappedLayer) -> MappedLayer:
+    """Refuse a layer whose sums might not fit."""
     # As the kernels see it: any byte may occur.
     largest = int(np.abs(layer.act_values).max()) * int(np.abs(layer.weight_values).max())
-    if k * largest > np.iinfo(np.int32).max:
-        raise NotMappableError(f"{k} products of up to {largest} may exceed int32")
+    if layer.k * largest > np.iinfo(np.int32).max:
+        raise NotMappableError(f"{layer.k} products of up to {largest} may exceed int32")
     return layer
+
+
+def operand_shapes(graph: Graph) -> Shapes:
+    """Return the shapes of both operands of every MatMul of two quantised activations.
+
+    By the tensor that it writes; of two images, or as many as the file fixes.
+    """
+    found = {}
+    for node in graph.nodes:
+        if node.op_type == "MatMul":
+            codes = [dequantised(graph, name) for name in node.input]
+            if all(one is not None and one.tensor not in graph.constants for one in codes):
+                found[node.output[0]] = tuple(node.input)
+    shapes = run_shapes(graph.model, {name for names in found.values() for name in names})
+    return {output: (shapes[first], shapes[second]) for output, (first, second) in found.items()}
+
+
+def _activation_product(graph: Graph, node: onnx.NodeProto, first: Shape, second: Shape
+                        ) -> MappedLayer:
+    """Return a MatMul of two quantised activations of these shapes as a layer."""
+    act, weight = (dequantised(graph, name) for name in node.input)
+    assert act is not None, node.name
+    assert weight is not None, node.name
+    images = network_input(graph.model)[1][0] or SHAPE_IMAGES
+    if len(first) < 3 or first[:-2] != second[:-2] or first[0] != images:
+        raise NotMappableError(f"its operands {list(first)} and {list(second)} must be matrices of "
+                               f"the same axes, images first ({images})")
+    groups, k, n = math.prod(first[1:-2]), first[-1], second[-1]
+    sum_scale = np.repeat(act.scale * weight.scale, groups * n)
+    weight_signed = act_signed(graph, weight)
+    requested = _requested(graph, node.output[0], sum_scale)
+    return _fitting(ActivationProduct(
+        name=node.name or node.output[0], kind="product", input=act.tensor,
+        weight_input=weight.tensor, output=requested.output,
+        weight_codes=np.empty((0, groups, k, n), np.uint8),
+        weights=np.empty((0, groups, k, n), np.int16), weight_signed=weight_signed,
+        weight_zero_point=int(weight.zero_point.item()), act_signed=act_signed(graph, act),
+        act_zero_point=int(act.zero_point.item()), bias=np.zeros(groups * n, np.int32),
+        sum_scale=sum_scale, window=None, requantizer=requested.requantizer))
 
 
 def _matrix(node: onnx.NodeProto, codes: npt.NDArray[Any]) -> Matrix:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 
-import numpy as np
 import onnx
 
-from sim.network.onnx.graph import all_nodes, attribute, network_input
-from sim.network.onnx.runtime import first_run, new_session
+from sim.network.onnx.graph import (
+    PRODUCTS,
+    SHAPE_IMAGES,
+    Shape,
+    all_nodes,
+    attribute,
+    constants_folded,
+    network_input,
+    run_shapes,
+)
+from sim.network.onnx.movers import MOVERS
 from sim.network.onnx.side import subgraphs
 from sim.network.unmapped import Unmapped
 
-Shape = tuple[int, ...]
 # Operators that multiply tensors with each other and are not lowered, and why.
 OTHER_PRODUCTS = {
     "ConvTranspose": "ConvTranspose is no product of windows with weights",
@@ -31,6 +39,8 @@ OTHER_PRODUCTS = {
     **{op: f"{op} gathers by computed places" for op in ("DeformConv", "GridSample")},
     **{op: f"{op} multiplies by waves" for op in ("DFT", "STFT")},
 }
+QUIET = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Constant", "Shape",
+         "Concat", "Relu", "Clip")
 RECURRENT = ("LSTM", "GRU", "RNN")
 INSIDE = "it is inside an operator, {}"
 
@@ -53,34 +63,32 @@ def inner_products(graph: onnx.GraphProto, products: tuple[str, ...]) -> dict[st
 def outside(model: onnx.ModelProto, reasons: Mapping[str, str]) -> dict[str, Unmapped]:
     """Return the products that `reasons` names, with the multiplications that each takes.
 
-    Shapes are those of a run on one image (or the batch that the file fixes).
+    Shapes are those of a run (`run_shapes`).
     """
     nodes = {product_name(node): node for node in model.graph.node if product_name(node) in reasons}
     if not nodes:
         return {name: Unmapped(reason, None) for name, reason in reasons.items()}
-    shapes, batch = _shapes(model, nodes)
+    shapes = run_shapes(model, {tensor for node in nodes.values()
+                                for tensor in (*node.input, *node.output) if tensor})
+    batch = network_input(model)[1][0] or SHAPE_IMAGES
     return {name: Unmapped(reason, None if name not in nodes else
                            _macs(nodes[name], shapes, batch))
             for name, reason in reasons.items()}
 
 
-def _shapes(model: onnx.ModelProto, nodes: Mapping[str, onnx.NodeProto]
-            ) -> tuple[dict[str, Shape], int]:
-    """Return the shapes of what nodes read and write, and the batch that was run."""
-    name, (size, *sizes) = network_input(model)
-    shapes: dict[str, Shape] = {tensor.name: tuple(tensor.dims)
-                                for tensor in model.graph.initializer}
-    shapes[name] = (size or 1, *(one or 1 for one in sizes))
-    wanted = [tensor for tensor in dict.fromkeys(
-        tensor for node in nodes.values() for tensor in (*node.input, *node.output) if tensor)
-        if tensor not in shapes]
-    exposed = onnx.ModelProto()
-    exposed.CopyFrom(model)
-    del exposed.graph.output[:]
-    exposed.graph.output.extend(onnx.ValueInfoProto(name=tensor) for tensor in wanted)
-    found = first_run(new_session(exposed), wanted, {name: np.zeros(shapes[name], np.float32)})
-    shapes.update(zip(wanted, (values.shape for values in found), strict=True))
-    return shapes, size or 1
+def host_elements(model: onnx.ModelProto) -> dict[str, int]:
+    """Return the elements an image that operators beside the arrays write, by operator, most first.
+
+    Left out is what only moves or stores values, and ReLU and Clip, which the requantiser has.
+    """
+    left_out = (*QUIET, *MOVERS, *PRODUCTS)
+    nodes = [node for node in constants_folded(model).graph.node if node.op_type not in left_out]
+    shapes = run_shapes(model, {node.output[0] for node in nodes})
+    found: Counter[str] = Counter()
+    for node in nodes:
+        found[node.op_type] += math.prod(shapes[node.output[0]])
+    batch = network_input(model)[1][0] or SHAPE_IMAGES
+    return {name: count // batch for name, count in found.most_common()}
 
 
 def _macs(node: onnx.NodeProto, shapes: Mapping[str, Shape], batch: int) -> int | None:

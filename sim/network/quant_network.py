@@ -33,7 +33,7 @@ from sim.network.onnx.file import load_model
 from sim.network.onnx.graph import has_products, is_quantised, network_input
 from sim.network.onnx.quantise import Quantised, load_ranges, quantise
 from sim.network.onnx.runtime import reason
-from sim.network.outside import outside
+from sim.network.outside import host_elements, outside
 from sim.network.scales import rescaled
 from sim.network.steps import cut
 from sim.network.unmapped import Outside, listed
@@ -163,14 +163,17 @@ class QuantNetwork:
 
     def layer_rows(self, images: Images, tables: Mapping[str, Table] | None = None
                    ) -> Iterator[tuple[MappedLayer, npt.NDArray[np.uint8]]]:
-        """Yield every layer with the bytes that enter it, uint8[groups, m, k], batch by batch."""
+        """Yield every layer with the bytes that enter it, uint8[groups, m, k], batch by batch.
+
+        A product of activations has the weights of the batch.
+        """
         chosen = self.check_tables(tables)
         _check_images(images, self.input_shape)
         for batch in self.batches(images):
             state = self.start(batch)
             for index, step in enumerate(self._steps):
                 if isinstance(step, MappedLayer):
-                    yield step, step.act_rows(state[step.input].view(np.uint8))[0]
+                    yield step.bound(state), step.act_rows(state[step.input].view(np.uint8))[0]
                 state = self.advance(state, index, index + 1, chosen)
 
     # --- pieces, for evaluators that keep what they have computed -------------------
@@ -209,7 +212,7 @@ class QuantNetwork:
             step = self._steps[index]
             if isinstance(step, MappedLayer):
                 product = self.product(step, tables.get(step.name))
-                state[step.output] = layer_output(step, state[step.input], product,
+                state[step.output] = layer_output(step.bound(state), state[step.input], product,
                                                   threads=self.threads)
             else:
                 state.update(step.run(state))
@@ -224,13 +227,13 @@ class QuantNetwork:
         layer : of this network, or one that replaces it. state : before the layer's step.
         """
         product = self.product(layer, table)
-        return layer_sums(layer, state[layer.input], product, threads=self.threads)
+        return layer_sums(layer.bound(state), state[layer.input], product, threads=self.threads)
 
     def row_sums(self, layer: MappedLayer, rows: npt.NDArray[np.uint8],
                  table: Table | None = None) -> npt.NDArray[np.int32]:
         """Return a layer's sums before bias, int32[m, groups * n], of rows uint8[groups, m, k].
 
-        layer : of this network, or one that replaces it.
+        layer : of this network, or one that replaces it; a product of activations with weights.
         """
         return layer.accumulate(rows, self.product(layer, table), threads=self.threads)
 
@@ -252,6 +255,10 @@ class QuantNetwork:
         """Return in words how the operators between layers are computed, by what they write."""
         return {", ".join(step.outputs): step.explain() for step in self._steps
                 if not isinstance(step, MappedLayer)}
+
+    def host_elements(self) -> dict[str, int]:
+        """Return the elements an image that operators beside the arrays write, by operator."""
+        return host_elements(self.model)
 
     def with_layers(self, layers: Mapping[str, MappedLayer]) -> QuantNetwork:
         """Return this network with other constants in the named layers, such as weights or bias.
@@ -371,7 +378,7 @@ class QuantNetwork:
         seen = {entry.name for entry in self.model.graph.output}
         last: list[list[str]] = []
         for step in reversed(self._steps):
-            reads = (step.input,) if isinstance(step, MappedLayer) else step.inputs
+            reads = step.reads if isinstance(step, MappedLayer) else step.inputs
             writes = (step.output,) if isinstance(step, MappedLayer) else step.outputs
             last.append([name for name in (*reads, *writes) if name not in seen])
             seen.update(reads)

@@ -14,7 +14,7 @@ from hw.common.errors import InputError
 from sim.network.bytewise import ByteStep, dequantised_by_readers, tabulated
 from sim.network.codes import NotMappableError
 from sim.network.layer import MappedLayer
-from sim.network.lowering import CANDIDATES, lower
+from sim.network.lowering import CANDIDATES, lower, operand_shapes
 from sim.network.onnx.graph import Graph, constants_folded, network_input
 from sim.network.onnx.movers import codes_moved
 from sim.network.onnx.qoperator import expand
@@ -38,11 +38,12 @@ def cut(model: onnx.ModelProto) -> Steps:
     """
     graph = Graph(dequantised_by_readers(codes_moved(expand(constants_folded(model)))))
     layers: dict[int, MappedLayer] = {}  # by node
+    shapes = operand_shapes(graph)
     unmapped: dict[str, str] = {}
     for node in graph.nodes:
         if node.op_type in CANDIDATES:
             try:
-                layers[id(node)] = lower(graph, node)
+                layers[id(node)] = lower(graph, node, shapes)
             except NotMappableError as reason:
                 unmapped[product_name(node)] = str(reason)
         elif node.op_type in OTHER_PRODUCTS:
@@ -76,7 +77,7 @@ def cut(model: onnx.ModelProto) -> Steps:
 def fed(steps: Sequence[Step], outputs: Sequence[str]) -> list[Step]:
     """Return steps in which layers know who feeds them alone; outputs : of the network."""
     readers = Counter([*outputs, *(name for step in steps for name in (
-        [step.input] if isinstance(step, MappedLayer) else step.inputs))])
+        step.reads if isinstance(step, MappedLayer) else step.inputs))])
     writers = {step.output: step.name for step in steps if isinstance(step, MappedLayer)}
     return [replace(step, fed_by=writers.get(step.input, ""))
             if isinstance(step, MappedLayer) and readers[step.input] == 1 else step
@@ -93,7 +94,7 @@ def _needed(graph: Graph, layers: Mapping[str, MappedLayer]) -> tuple[set[int], 
         if tensor in layers:
             if tensor not in outputs:
                 outputs.add(tensor)
-                stack.append(layers[tensor].input)
+                stack += layers[tensor].reads
             continue
         node = graph.maker.get(tensor)
         if tensor not in graph.constants and node is not None and id(node) not in nodes:
@@ -106,7 +107,7 @@ def _side_step(graph: Graph, nodes: Sequence[onnx.NodeProto], layers: Mapping[st
                types: Mapping[str, int]) -> SideStep | ByteStep:
     made = {name for node in nodes for name in node.output if name}
     inside = {id(node) for node in nodes}
-    layer_inputs = {layer.input for layer in layers.values()}
+    layer_inputs = {name for layer in layers.values() for name in layer.reads}
     inputs = dict.fromkeys(name for node in nodes for name in reads(node)
                            if name not in made and name not in graph.constants)
     for name in inputs:

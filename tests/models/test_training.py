@@ -70,7 +70,7 @@ def test_module_and_folded_network_agree(name):
 
 def test_unknown_operators_are_refused():
     with pytest.raises(InputError, match=r": training knows no \w+; it knows Conv, Gemm, Add"):
-        graph_module(build("vit-tiny", image=32, width=0.25))
+        graph_module(build("efficientnet-b0", image=32, width=0.25))
 
 
 def test_training_learns(tmp_path):
@@ -83,9 +83,12 @@ def test_training_learns(tmp_path):
     assert (logits_of(model, fresh.images).argmax(1) == fresh.labels).mean() < 0.7
 
 
-def test_a_stopped_training_ends_like_one_that_was_not(tmp_path):
+@pytest.mark.parametrize("recipe", [QUICK, replace(
+    RECIPES["vit"], epochs=3, batch=15)], ids=["resnet8", "vit"])
+def test_a_stopped_training_ends_like_one_that_was_not(recipe, tmp_path):
     def training():
-        return Training(build("resnet8", classes=3), QUICK, stripes(60), seed=4)
+        model = build(recipe.architecture, classes=3, width=0.5)
+        return Training(model, recipe, stripes(60), seed=4)
 
     whole = training()
     whole.run(tmp_path / "whole.checkpoint", quiet=True)
@@ -102,6 +105,52 @@ def test_a_stopped_training_ends_like_one_that_was_not(tmp_path):
     again.run(tmp_path / "net.checkpoint", quiet=True, after_epoch=epochs.append)
     assert epochs == [3]
     assert again.network() == whole.network()
+
+
+def test_attention_learns(tmp_path):
+    """Weights, biases, norms and positions all change, and no number of a formula does."""
+    recipe = replace(RECIPES["vit"], epochs=6, batch=15, peak_rate=3e-3)
+    model = build("vit-cifar", classes=3, width=0.5)
+    training = Training(model, recipe, stripes(90))
+    training.run(tmp_path / "net.checkpoint", quiet=True)
+    found = training.network()
+    fresh = stripes(60, seed=1)
+    assert (logits_of(found, fresh.images).argmax(1) == fresh.labels).mean() > 0.8
+    before, after = ({tensor.name: numpy_helper.to_array(tensor)
+                      for tensor in one.graph.initializer} for one in (model, found))
+    same = {name for name, values in before.items() if np.array_equal(values, after[name])}
+    assert same == {name for name, values in before.items()
+                    if values.size == 1 or values.dtype != np.float32}
+
+
+def test_another_number_of_epochs_moves_the_end(tmp_path):
+    """The rate falls from where it was to 0, also when that run is stopped again."""
+    def training(epochs):
+        return Training(build("resnet8", classes=3), replace(QUICK, epochs=epochs), stripes(60))
+
+    def stop_after(last):
+        def stop(epoch):
+            if epoch == last:
+                raise KeyboardInterrupt
+        return stop
+
+    path = tmp_path / "net.checkpoint"
+    with pytest.raises(KeyboardInterrupt):
+        training(6).run(path, quiet=True, after_epoch=stop_after(1))
+    (tmp_path / "copy").write_bytes(path.read_bytes())
+    whole = training(3)
+    rates = []
+    whole.run(tmp_path / "copy", quiet=True, after_epoch=lambda _epoch: rates.append(
+        whole._optimiser.param_groups[0]["lr"]))
+    assert whole.replanned == 1
+    assert rates == pytest.approx([rates[0], 0], abs=1e-9)
+    with pytest.raises(KeyboardInterrupt):
+        training(3).run(path, quiet=True, after_epoch=stop_after(2))
+    again = training(3)
+    again.run(path, quiet=True)
+    assert (again.replanned, again.network()) == (1, whole.network())
+    with pytest.raises(InputError, match=r"must be of at most 2 epochs, not 3"):
+        training(2).run(path, quiet=True)
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):
@@ -187,8 +236,9 @@ def test_training_learns_in_bfloat16(tmp_path):
                  precision=FLOAT32).run(tmp_path / "net.checkpoint", quiet=True)
 
 
-def test_int8_weights_are_the_codes_that_quantising_gives(tmp_path):
-    model = build("resnet8", classes=3)
+@pytest.mark.parametrize("name", ["resnet8", "vit-cifar"])
+def test_int8_weights_are_the_codes_that_quantising_gives(name, tmp_path):
+    model = build(name, classes=3)
     stored = with_int8_weights(model)
     onnx.save(stored, tmp_path / "stored.onnx")
     onnx.save(model, tmp_path / "float.onnx")
@@ -202,11 +252,14 @@ def test_int8_weights_are_the_codes_that_quantising_gives(tmp_path):
     assert all(values.dtype == np.int8 for values in codes.values())
     network = QuantNetwork.load(tmp_path / "stored.onnx", images)
     names = {node.name: node.input[1] for node in model.graph.node
-             if node.op_type in ("Conv", "Gemm")}
-    assert {layer.name for layer in network.layers} == {*names}
+             if len(node.input) > 1 and f"{node.input[1]}.codes" in codes}
+    assert {layer.name for layer in network.layers if not layer.image_weights} == {*names}
     for layer in network.layers:
+        if layer.image_weights:
+            continue
         values = codes[f"{names[layer.name]}.codes"]
-        flat = values.reshape(len(values), -1).T
+        flat = values if layer.weights[0].shape == values.shape \
+            else values.reshape(len(values), -1).T
         np.testing.assert_array_equal(layer.weights[0], flat)
 
 

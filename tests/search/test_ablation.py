@@ -97,7 +97,8 @@ def busy_layer(name, n):
     """Return a layer whose products take longer than whatever is around them."""
     return SimpleNamespace(
         name=name, k=160, n=n, positions=40, groups=1, act_zero_point=0, act_signed=True,
-        weight_range=(-127, 127), requantizer=SimpleNamespace(zero_point=0, low=-128, high=127))
+        image_weights=False, weight_range=(-127, 127),
+        requantizer=SimpleNamespace(zero_point=0, low=-128, high=127))
 
 
 def test_a_route_stands_before_each_tile_on_another_array_and_costs_its_cycles():

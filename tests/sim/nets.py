@@ -37,6 +37,11 @@ class NetBuilder:
         extra = [weight, self.constant((channels_out,), 0.1)] if bias else [weight]
         return self.add("Conv", *extra, name=name, group=group, kernel_shape=kernel, **attrs)
 
+    def part(self, tensor, index):
+        """Take one of the parts along the first axis."""
+        self.tensor = tensor
+        return self.add("Gather", self.given(index, np.int64), axis=0)
+
     def model(self, opset=17):
         graph = helper.make_graph(
             self.nodes, "net",
@@ -102,5 +107,25 @@ def linear():
     return net
 
 
+def attention():
+    """Two heads of 4 channels on 5 tokens: qkv, scores, mix and project are products."""
+    net = NetBuilder((5, 6))
+    net.add("MatMul", net.constant((6, 24), 0.6), name="qkv")
+    net.add("Reshape", net.given([0, 5, 3, 2, 4], np.int64))
+    parts = net.add("Transpose", perm=[2, 0, 3, 1, 4])
+    query, key, value = (net.part(parts, index) for index in range(3))
+    net.tensor = key
+    key = net.add("Transpose", perm=[0, 1, 3, 2])
+    net.tensor = query
+    net.add("MatMul", key, name="scores")
+    net.add("Softmax", axis=-1)
+    net.add("MatMul", value, name="mix")
+    net.add("Transpose", perm=[0, 2, 1, 3])
+    net.add("Reshape", net.given([0, 5, 8], np.int64))
+    net.add("MatMul", net.constant((8, 4), 0.6), name="project")
+    net.add("Flatten")
+    return net
+
+
 NETS = {function.__name__: function for function in (plain, dilated_same, depthwise, residual,
-                                                      linear)}
+                                                      linear, attention)}

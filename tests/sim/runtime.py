@@ -121,7 +121,7 @@ def with_integer_biases(model):
 
 
 def stored_inputs(model, layers):
-    """Where each layer's stored input is found: a tensor, and the scale that its values have.
+    """Where the codes that each layer reads are found: tensors, and the scales of their values.
 
     A layer behind operators that move values, as Flatten does, reads codes that such a model has as
     float alone.
@@ -129,9 +129,10 @@ def stored_inputs(model, layers):
     origins = Origins(model)
     nodes = {node.name or node.output[0]: node for node in model.graph.node}
     known = {*origins.maker, *(entry.name for entry in model.graph.input)}
-    return {layer.name: (layer.input, None) if layer.input in known else
-            (nodes[layer.name].input[0], origins.scale(nodes[layer.name].input[0]).item())
-            for layer in layers}
+    return {layer.name: [
+        (read, None) if read in known else (operand, origins.scale(operand).item())
+        for read, operand in zip(layer.reads, nodes[layer.name].input, strict=False)]
+        for layer in layers}
 
 
 def check_layers(network, model, images):
@@ -147,15 +148,16 @@ def count_layers(network, model, images):
     """
     inputs = stored_inputs(model, network.layers)
     found = tensors(model, [name for layer in network.layers
-                            for name in (inputs[layer.name][0], layer.output)], images)
+                            for name in (*dict(inputs[layer.name]), layer.output)], images)
     different = total = 0
     for layer in network.layers:
-        name, scale = inputs[layer.name]
-        codes = found[name]
-        if scale is not None:
-            kind = np.int8 if layer.act_signed else np.uint8
-            codes = (np.rint(codes / scale) + layer.act_zero_point).astype(kind)
-        sums, shape = network.sums(layer, {layer.input: codes})
+        state = {}
+        for (name, scale), read, zero, signed in zip(
+                inputs[layer.name], layer.reads, (layer.act_zero_point, layer.weight_zero_point),
+                (layer.act_signed, layer.weight_signed), strict=False):
+            state[read] = found[name] if scale is None else (
+                np.rint(found[name] / scale) + zero).astype(np.int8 if signed else np.uint8)
+        sums, shape = network.sums(layer, state)
         got, expected = layer.finish(sums, shape), found[layer.output]
         assert got.shape == expected.shape, layer.name
         assert got.dtype == expected.dtype, layer.name

@@ -41,10 +41,12 @@ def every_mac(network, images):
     """Layer -> all (act, next_act, weight) there are, int[macs * images, 3]."""
     found = {}
     acts = network.layer_operands(images)
-    for layer in network.layers:
+    for layer, _rows in network.layer_rows(images):
         act = acts[layer.name][..., None]  # [groups, m, k, 1]
         following = np.concatenate([act[:, 1:], act[:, :1]], axis=1)
         weight = layer.weights[:, None]  # [groups, 1, k, n]
+        if layer.image_weights:  # [groups, m, k, n]
+            weight = np.repeat(layer.weights.swapaxes(0, 1), layer.positions, axis=1)
         triples = np.broadcast_arrays(act, following, weight)
         found[layer.name] = np.stack([part.ravel() for part in triples], axis=1)
         assert len(found[layer.name]) == layer.macs * len(images)

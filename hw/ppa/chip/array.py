@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hw.common.errors import InputError
 from hw.machine.accelerator import SUM_BYTES, AcceleratorConfig
-from hw.machine.compiler import OUTPUT_HALVES, QuantisedLayer
+from hw.machine.compiler import OUTPUT_HALVES, QuantisedLayer, batch_products
 from hw.machine.design import BankConfig
 from hw.machine.pe.operand_format import STREAM
 from hw.ppa.chip.clock_gates import idle_array_fj, running_array_fj
@@ -107,8 +107,8 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
     With rows R, columns C, and per image P positions of a k x n product in G groups:
 
         pes     = R * C / multiplications per PE
-        tiles   = ceil(k / R) * ceil(n / C) * G
-        beats   = P * batch                  activation rows per tile
+        tiles   = ceil(k / R) * ceil(n / C) * G      (times batch: image_weights)
+        beats   = P * batch                  activation rows per tile (P: image_weights)
         passes  = ceil(beats / pass_rows)    times a tile's weights are loaded
         cycles  = route_cycles + sum over all tile passes of tile_cycles(beats of the pass),
                   the last one taking only its beats
@@ -135,7 +135,8 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
     energy : StreamEnergy
         Of this PE on this layer, with the bank's rows and columns.
     layer : QuantisedLayer
-        `k`, `n` (per group), `groups`, `positions`; whether it is requantised.
+        `k`, `n` (per group), `groups`, `positions`; whether it is requantised, and whether every
+        image has weights of its own.
     bank : BankConfig
     batch : int
         Images per weight loading.
@@ -158,8 +159,8 @@ def layer_energy(pe: MappedPe, energy: StreamEnergy, layer: QuantisedLayer, bank
         raise InputError(f"Clock period must be at least the {pe.delay_ps:.1f} ps of "
                          f"{pe.multiplier.name!r}, not {clock_ps:.1f} ps")
     assert pe.kind.dataflow.shared == bank.dataflow.shared, "a PE of another bank"
-    tiles = -(-layer.k // bank.rows) * -(-layer.n // bank.cols) * layer.groups
-    beats = layer.positions * batch
+    products, beats = batch_products(layer, batch)
+    tiles = -(-layer.k // bank.rows) * -(-layer.n // bank.cols) * products
     full = pass_rows(layer, config or AcceleratorConfig())
     passes = -(-beats // full)
     last = beats - (passes - 1) * full

@@ -127,8 +127,8 @@ class PeCycles:
     rows, cols, macs : int
         Of the array, and the terms of its PEs.
     weights_shape : tuple of int
-        groups, k and n.
-    row, group : int64[lanes]
+        groups, k and n, behind the number of images where every image has weights of its own.
+    row, group, image : int64[lanes]
     column : int64[outputs, lanes]
     depth : int64[rows, lanes]
         Where in the matrix each row of the sampled columns lies; its edge where `inside` is false.
@@ -145,6 +145,7 @@ class PeCycles:
     weights_shape: tuple[int, ...]
     row: Ints
     group: Ints
+    image: Ints
     column: Ints
     depth: Ints
     inside: npt.NDArray[np.bool_]
@@ -154,7 +155,7 @@ class PeCycles:
     psum_start: int
 
     def with_weights(self, weights: npt.NDArray[Any]) -> OperandSample:
-        """Return the operands of these cycles; weights are int[k, n] or int[groups, k, n].
+        """Return the operands of these cycles; weights as in `draw_cycles`.
 
         Raises
         ------
@@ -166,9 +167,11 @@ class PeCycles:
             raise InputError(f"Weights must be {list(self.weights_shape)}, "
                              f"not {list(weights.shape)}")
         weights = _in_range("Weights", weights)
+        k, n = weights.shape[-2:]
+        every = weights.reshape(-1, self.weights_shape[-3], k, n)
         # The array beyond the matrix holds zeros.
-        seen = np.where(self.inside, weights[self.group, self.depth, self.column[:, None]],
-                        0).astype(np.int16)
+        seen = np.where(self.inside, every[self.image, self.group, self.depth,
+                                           self.column[:, None]], 0).astype(np.int16)
         passing = seen[:, self.passing_row, np.arange(self.row.size)]
         return OperandSample(rows=self.rows, cols=self.cols, macs=self.macs, row=self.row,
                              acts=self.acts, weights=seen, seed=self.seed,
@@ -194,7 +197,8 @@ def draw_cycles(acts: npt.NDArray[Any], weights_shape: Sequence[int], *, rows: i
     acts : int[m, k] or int[groups, m, k]
         In streaming order, -255 to 255.
     weights_shape : sequence of int
-        Of weights [k, n] or [groups, k, n].
+        Of weights [k, n], [groups, k, n] or [images, groups, k, n]. Those of images belong to equal
+        parts of the m rows, in order.
     rows, cols : int
         Of the array.
     dataflow : Dataflow
@@ -212,9 +216,10 @@ def draw_cycles(acts: npt.NDArray[Any], weights_shape: Sequence[int], *, rows: i
         other or the array.
     """
     given, acts = np.shape(acts), _grouped(acts)
-    shape = (1, *weights_shape)[-3:]
-    if acts.ndim != 3 or len(weights_shape) not in (2, 3) or 0 in (*acts.shape, *shape) \
-            or (acts.shape[0], acts.shape[2]) != shape[:2]:
+    shape = (1, *weights_shape) if len(weights_shape) == 2 else tuple(weights_shape)
+    images = shape[0] if len(shape) == 4 else 1
+    if acts.ndim != 3 or len(shape) not in (3, 4) or 0 in (*acts.shape, *shape) \
+            or (acts.shape[0], acts.shape[2]) != shape[-3:-1] or acts.shape[1] % images:
         raise InputError("Operands must be acts [m, k] and weights [k, n], not "
                          f"{list(given)} and {list(weights_shape)}")
     acts = _in_range("Activations", acts)
@@ -228,7 +233,7 @@ def draw_cycles(acts: npt.NDArray[Any], weights_shape: Sequence[int], *, rows: i
     if lanes < 2 * LANES_PER_WORD:
         raise InputError(f"Lanes must be at least {2 * LANES_PER_WORD}, not {lanes}")
     groups, beats, k = acts.shape
-    n = shape[2]
+    n = shape[-1]
     count = -(-lanes // LANES_PER_WORD) * LANES_PER_WORD
     random = np.random.default_rng(seed)
     group = random.integers(0, groups, count)
@@ -245,6 +250,7 @@ def draw_cycles(acts: npt.NDArray[Any], weights_shape: Sequence[int], *, rows: i
     seen = np.stack([np.where(fed, acts[group, (beat + offset) % beats, depth], 0)
                      for offset in (-1, 0, 1, 2)])
     return PeCycles(rows=rows, cols=cols, macs=macs, weights_shape=shape, row=row, group=group,
+                    image=beat // (beats // images),
                     column=np.minimum(column, n - 1), depth=depth,
                     inside=fed & (column < n)[:, None], passing_row=passing_row,
                     acts=seen.astype(np.int16), seed=seed, psum_start=psum_start)

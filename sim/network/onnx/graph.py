@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from sim.network.onnx.runtime import first_run, new_session
 from sim.network.onnx.side import fold, reads, subgraphs
 
+Shape = tuple[int, ...]
 Array = np.ndarray[Any, np.dtype[Any]]
 # What an array might run; these nodes get names.
 PRODUCTS = ("Conv", "Gemm", "MatMul", "ConvTranspose", "QLinearConv", "QLinearMatMul", "QGemm",
@@ -21,6 +23,7 @@ QUANTISED = ("DequantizeLinear", "QLinearConv", "QLinearMatMul", "QGemm", "ConvI
 # Behind DequantizeLinear the codes of weights are wanted, not their values.
 NOT_FOLDED = ("DequantizeLinear", "RandomNormal", "RandomUniform", "RandomNormalLike",
               "RandomUniformLike", "Bernoulli", "Multinomial")
+SHAPE_IMAGES = 2  # of `run_shapes` where the batch is free: it then differs from an axis of 1
 
 
 def graph_inputs(model: onnx.ModelProto) -> list[Any]:
@@ -113,6 +116,27 @@ def all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
         yield node
         for inner in subgraphs(node):
             yield from all_nodes(inner.node)
+
+
+def run_shapes(model: onnx.ModelProto, tensors: Collection[str]) -> dict[str, Shape]:
+    """Return the shapes of tensors, of `SHAPE_IMAGES` images or the batch that the file fixes.
+
+    Raises InputError when the network does not run.
+    """
+    name, (size, *sizes) = network_input(model)
+    shapes: dict[str, Shape] = {tensor.name: tuple(tensor.dims)
+                                for tensor in model.graph.initializer}
+    shapes[name] = (size or SHAPE_IMAGES, *(one or 1 for one in sizes))
+    wanted = sorted(set(tensors) - shapes.keys())
+    if not wanted:
+        return shapes
+    exposed = onnx.ModelProto()
+    exposed.CopyFrom(model)
+    del exposed.graph.output[:]
+    exposed.graph.output.extend(onnx.ValueInfoProto(name=tensor) for tensor in wanted)
+    found = first_run(new_session(exposed), wanted, {name: np.zeros(shapes[name], np.float32)})
+    shapes.update(zip(wanted, (values.shape for values in found), strict=True))
+    return shapes
 
 
 class Graph:

@@ -58,12 +58,12 @@ def codes_moved(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _read_by_products(model: onnx.ModelProto) -> set[str]:
-    """Return the outputs of movers that end as the first operand of a product."""
+    """Return the outputs of movers that end as an operand of a product."""
     wanted: set[str] = set()
     movers: set[str] = set()
     for node in reversed(model.graph.node):
         if node.op_type in PRODUCTS:
-            wanted.add(node.input[0])
+            wanted.update(node.input[:2])
         elif node.op_type in (*MOVERS, *CONDITIONAL) and wanted.intersection(node.output):
             wanted.add(node.input[0])
             movers.update(node.output)

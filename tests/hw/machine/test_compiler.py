@@ -17,7 +17,7 @@ from tests.mutations import check_reader
 def layer(name, k, n, positions, groups=1, *, raw=False):
     return SimpleNamespace(
         name=name, k=k, n=n, positions=positions, groups=groups, act_zero_point=3,
-        act_signed=True, weight_range=(-127, 127),
+        act_signed=True, weight_range=(-127, 127), image_weights=False,
         requantizer=None if raw else SimpleNamespace(zero_point=-7, low=-128, high=127))
 
 
@@ -46,6 +46,19 @@ def test_a_tiny_layer_worked_by_hand():
         "SYNC layer=0",
         "HALT",
     ]
+
+
+def test_weights_of_every_image_are_a_tile_of_their_own():
+    """Two images of two groups: four tiles, and the constants of each group for both images."""
+    one = layer("a", 4, 3, 5, groups=2)
+    one.image_weights = True
+    program = compile_program([one], small_design(mapping={"a": 1}), batch=2)
+    assert [tile.group for tile in program.tiles] == [0, 1, 2, 3]
+    assert [tile.group for tile in program.constants] == [0, 1, 0, 1]
+    beats = [code.c for code in program.instructions if code.opcode == Opcode.MATMUL]
+    assert beats == [5] * 4
+    sent = [code.a for code in program.instructions if code.opcode == Opcode.DMA_OUT]
+    assert sent == [0, 5, 10, 15]
 
 
 def test_program_survives_a_round_trip_through_its_file(tmp_path):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
 from hw.machine.compiler import compile_program
+from sim.cosim.accelerator import SimulatedAccelerator
+from sim.cosim.network import BatchRun, NetworkOnRtl
+from sim.network.quant_network import QuantNetwork
 from tests.hw.rtl.cosim_machines import MACHINES, Workload, check
 from tests.programs import random_layer
+from tests.sim.nets import NETS
 
 POWER_UP_STATES = (1, 2, 3)  # seeds of registers and memories that are not reset
 
@@ -31,6 +36,28 @@ def compiled(machine, seed, layers=3):
 @pytest.mark.parametrize("name", MACHINES)
 def test_layers_give_the_models_outputs_in_the_predicted_cycles(rtl_of, name, seed):
     check(compiled(MACHINES[name], seed), rtl_of(name))
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.3])
+@pytest.mark.parametrize("name", MACHINES)
+def test_attention_runs_with_weights_that_each_image_brings(rtl_of, name, stall, tmp_path):
+    """Scores and mix of two heads, three images: codes, logits and cycles of the whole network."""
+    machine = MACHINES[name]
+    onnx.save(NETS["attention"]().model(), tmp_path / "net.onnx")
+    images = np.random.default_rng(4).standard_normal((3, 5, 6)).astype(np.float32)
+    network = QuantNetwork.load(tmp_path / "net.onnx", images, symmetric=True)
+    arrays = len(machine.multipliers)
+    for first in range(arrays):  # both products on every array
+        design = machine.design({layer.name: (first + index) % arrays
+                                 for index, layer in enumerate(network.layers)})
+        on_rtl = NetworkOnRtl(network, design, machine.config)
+        with SimulatedAccelerator(rtl_of(name)) as rtl:
+            rtl.stall(stall)
+            *runs, batch = on_rtl.run(images, rtl, check_cycles=not stall)
+        assert isinstance(batch, BatchRun)
+        assert [(run.name, run.differing, run.late) for run in runs] == [
+            (name, 0, 0) for name in ("qkv", "scores", "mix", "project")]
+        np.testing.assert_array_equal(batch.logits, network.run(images, on_rtl.tables))
 
 
 @pytest.mark.parametrize("stall", [0.1, 0.5, 0.9])

@@ -17,7 +17,8 @@ def test_one_product_without_rounding_has_its_mean_square_error(exact, name, act
     generator = np.random.default_rng(3)
     acts = generator.integers(*act_range, (1, 40, 1)).astype(np.int16)
     weights = generator.integers(*weight_range, (1, 1, 5)).astype(np.int16)
-    layer = SimpleNamespace(name="a", weights=weights, requantizer=None, sum_scale=0.5)
+    layer = SimpleNamespace(name="a", weights=weights, requantizer=None, sum_scale=np.full(5, 0.5),
+                            groups=1, k=1, n=5, bias=np.zeros(5), image_weights=False)
     multipliers = {each: get(each) for each in (exact, name)}
     found = error_power([layer], {"a": acts}, multipliers)
     a, w = np.broadcast_arrays(acts[0].astype(int), weights[0].astype(int))

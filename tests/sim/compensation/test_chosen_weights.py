@@ -182,8 +182,8 @@ def test_every_group_is_fitted_to_its_own_activations(tmp_path, name):
         done = network.layer_steps[layer.name]
         inputs = calibration._inputs(layer, states, counted=True)
         by_label = dict(calibration._weights(layer, table, inputs, "chosen+affine"))
-        wanted = network.row_sums(layer, inputs.fitted)
-        left = {label: error(network.row_sums(own, inputs.fitted, table), wanted)
+        wanted = inputs.fitted.sums(network, layer)
+        left = {label: error(inputs.fitted.sums(network, own, table), wanted)
                 for label, own in by_label.items()}
         if layer.groups > 1 or layer.kind == "linear":
             seen += 1

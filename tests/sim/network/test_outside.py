@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from sim.network.outside import outside, product_name
 from sim.network.quant_network import QuantNetwork
 from sim.network.unmapped import Unmapped, listed
-from tests.sim.nets import NetBuilder
+from tests.sim.nets import NETS, NetBuilder
 
 
 def constant(net, *shape):
@@ -84,3 +84,13 @@ def test_shares_are_of_all_multiplications_that_are_known():
 
 def test_unnamed_products_are_called_by_what_they_write():
     assert product_name(helper.make_node("MatMul", ["a", "b"], ["c"])) == "c"
+
+
+def test_elements_that_the_host_writes(tmp_path):
+    """Softmax of two heads of five tokens; what moves values and ReLU do not count."""
+    for name, wanted in (("attention", {"Softmax": 2 * 5 * 5}), ("plain", {}),
+                         ("residual", {"Add": 4 * 6 * 6, "MaxPool": 8 * 3 * 3})):
+        net = NETS[name]()
+        onnx.save(net.model(), tmp_path / "net.onnx")
+        images = np.random.default_rng(0).standard_normal((4, *net.shape)).astype(np.float32)
+        assert QuantNetwork.load(tmp_path / "net.onnx", images).host_elements() == wanted

@@ -112,6 +112,7 @@ def test_weights_beyond_8_bits_run_on_the_arrays_beside_it(array, message):
         rows=8, cols=8, arrays=names, form="4x4r",
         kinds=kinds_of(list(multipliers.values()), "4x4r", "4x4rb")))
     layer = SimpleNamespace(name="conv", k=8, n=8, groups=1, positions=4, requantizer=None,
+                            image_weights=False,
                             act_zero_point=0, act_signed=False, weight_range=(-200, 55))
     with pytest.raises(InputError, match=message) if message else nullcontext():
         compile_program([layer], design)

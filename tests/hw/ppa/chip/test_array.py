@@ -29,6 +29,7 @@ class Layer:
     n: int = 5
     groups: int = 2
     positions: int = 20
+    image_weights: bool = False
     weight_range: tuple[int, int] = (-127, 127)
     act_zero_point: int = 0
     act_signed: bool = False
@@ -64,6 +65,7 @@ def test_layer_energy_by_hand(pe):
 @pytest.mark.parametrize(("layer", "batch"), [
     (Layer(), 1), (Layer(positions=2), 1), (Layer(positions=2), 8), (Layer(k=4, n=3, groups=1), 1),
     (Layer(positions=ROWS_PER_BANK), 1), (Layer(positions=ROWS_PER_BANK // 2 + 1), 3),
+    (Layer(image_weights=True), 1), (Layer(image_weights=True), 5),
 ], ids=str)
 def test_cycles_are_those_of_the_compiled_program(pe, layer, batch):
     """Short tiles that stall and layers that overflow the accumulators among them."""
@@ -85,6 +87,15 @@ def test_batch_shares_the_weights(pe):
                   for batch in (1, 8))
     assert eight.weights_nj == pytest.approx(one.weights_nj / 8)
     assert eight.total_nj < one.total_nj
+
+
+def test_weights_of_every_image_are_loaded_for_it(pe):
+    one, eight = (layer_energy(pe, ENERGY, Layer(image_weights=True), BANK, batch=batch,
+                               clock_ps=2000) for batch in (1, 8))
+    assert eight.weights_nj == pytest.approx(one.weights_nj)
+    shared = layer_energy(pe, ENERGY, Layer(), BANK, batch=8, clock_ps=2000)
+    assert eight.weights_nj == pytest.approx(8 * shared.weights_nj)
+    assert eight.data_nj > shared.data_nj  # new weights take over more often
 
 
 def test_idle_arrays_leak_and_their_gates_are_clocked(pe):

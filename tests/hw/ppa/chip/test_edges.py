@@ -43,7 +43,8 @@ def test_starts_stand_above_columns_of_pes():
 
 def test_energy_of_a_layer_has_them():
     bank = BankConfig(rows=16, cols=16, form=FORM)
-    layer = SimpleNamespace(k=16, n=16, groups=1, positions=10, requantizer=None)
+    layer = SimpleNamespace(k=16, n=16, groups=1, positions=10, image_weights=False,
+                            requantizer=None)
     sample = sample_operands(*relu_stream(), rows=16, cols=16, dataflow=bank.dataflow, lanes=128)
     stream = sample_energy(RECODED, sample)
     bare = replace(stream, start_clock_fj=0.0, start_load_fj=0.0)

@@ -274,3 +274,20 @@ def test_one_draw_serves_other_weights():
     assert drawn.with_weights(first).digest != drawn.with_weights(second).digest
     with pytest.raises(InputError, match=r"^Weights must be \[2, 21, 9\], not \[2, 9, 21\]$"):
         drawn.with_weights(first.transpose(0, 2, 1))
+
+
+def test_rows_meet_the_weights_of_their_own_image():
+    """As many draws, and of each lane the weights of the image that its activations are of."""
+    random = np.random.default_rng(5)
+    images, groups, m, k, n = 4, 2, 3, 8, 4
+    acts = np.repeat(np.arange(images), m)[None, :, None] + np.zeros((groups, 1, k), np.int16)
+    weights = np.broadcast_to(np.arange(images)[:, None, None, None], (images, groups, k, n))
+    sample = sample_operands(acts, weights, rows=8, cols=4, lanes=512, seed=1)
+    assert (sample.weights == sample.acts[1, :1]).all()
+    assert set(sample.weights.ravel()) == set(range(images))
+    same = random.integers(-127, 128, (groups, k, n)).astype(np.int16)
+    alike = np.broadcast_to(same, (images, groups, k, n))
+    assert sample_operands(acts, alike, rows=8, cols=4, lanes=512).digest == sample_operands(
+        acts, same, rows=8, cols=4, lanes=512).digest
+    with pytest.raises(InputError, match=r"^Operands must be acts"):
+        sample_operands(acts[:, 1:], weights, rows=8, cols=4)

@@ -70,6 +70,7 @@ def test_a_sum_takes_a_cycle_more():
     usual = replace(machine, bank=replace(machine.bank, kinds=()))
     assert machine.bank.latency_cycles == usual.bank.latency_cycles + 1
     layer = SimpleNamespace(name="conv", k=3, n=2, groups=1, positions=4, requantizer=None,
+                            image_weights=False,
                             act_zero_point=0, act_signed=True, weight_range=(-127, 127))
     slow, fast = (accelerator_cycles(compile_program([layer], replace(one, mapping={"conv": 0})))
                   for one in (machine, usual))
