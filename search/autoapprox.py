@@ -33,7 +33,9 @@ GROUPS = {
         "run": Command("search bank and mapping, write Verilog, program, report", "search.run"),
         "certify": Command("certify designs on images that get their labels later",
                            "search.pool.__main__"),
-        "report": Command("draw the report of a run again, compare two runs, list more",
+        "ls": Command("list runs, a line each, by any figure",
+                      "search.report.comparison.__main__"),
+        "report": Command("draw the report of a run again, or compare two runs",
                           "search.report.__main__"),
         "ablation": Command("what each kind of compensation is worth", "search.ablation.__main__")},
     "Simulation": {
@@ -54,7 +56,9 @@ GROUPS = {
     "Networks and results": {
         "architectures": Command("write a known network, with random weights",
                                  "models.architectures.__main__"),
-        "train": Command("train the embedded network again", "models.train"),
+        "train": Command("train a known network on your images", "models.train"),
+        "downloads": Command("public downloads to what `reproduce` takes",
+                             "search.reproduce.prepare.downloads"),
         "reproduce": Command("every step of the results page", "search.reproduce.__main__")},
 }
 COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}

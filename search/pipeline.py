@@ -44,7 +44,9 @@ from search.pool import looks
 from search.pool.claim import pool_digest
 from search.problem.workload import SPLITS
 from search.report.outputs import Built, EmitDesign, make_design, write_outputs
-from search.report.record import Candidate, Judged, NetworkFacts, RunResult
+from search.report.page import FIGURES
+from search.report.record import Candidate, Judged, NetworkFacts, RunResult, metric_words
+from search.report.verdict import headline
 from search.stages.baseline import baseline, on_offer
 from search.stages.calibrate import calibrate
 from search.stages.certify import certify
@@ -73,6 +75,7 @@ from search.trials.study_store import TrialStore
 from sim.accuracy.doubt import REMEDY
 
 JOURNAL = "trials.journal"
+ARTIFACTS = "artifacts"  # figures as optuna-dashboard has them
 ALL = "in all, imports included"  # processor seconds of a run up to writing it
 PACKAGES = ("numpy", "numba", "onnx", "onnxruntime", "optuna", "scipy", "amaranth")
 
@@ -203,7 +206,7 @@ def run(options: Options, emit: EmitDesign, emit_pes: EmitPes) -> Finished:
             inputs, networks, charges = prepare(options, emit_pes, watch)
             facts, announce = image_facts(options, networks, folder)
             hashes = fingerprint(options, inputs, networks)
-            work = folder.open(keep=[JOURNAL, LOG, looks.FOLDER])
+            work = folder.open(keep=[JOURNAL, LOG, ARTIFACTS, looks.FOLDER])
             write_text(work / "run.toml", options.config)
 
             def begin(planned: Sequence[Judged], fits: Sequence[Compensated | None],
@@ -214,6 +217,8 @@ def run(options: Options, emit: EmitDesign, emit_pes: EmitPes) -> Finished:
 
             store = TrialStore(
                 options.storage or work / JOURNAL, folder.name, fingerprint=hashes,
+                objectives=(f"{options.objective} energy (exact = 1)",
+                            f"{metric_words(options.parts)} on the search split"),
                 layers=[layer for one in networks for layer in one.layers],
                 multipliers=list(inputs.multipliers), max_arrays=options.max_arrays,
                 area_limit=options.area_limit)
@@ -231,6 +236,8 @@ def run(options: Options, emit: EmitDesign, emit_pes: EmitPes) -> Finished:
                     processor_seconds={**watch.processor_seconds, ALL: time.process_time()})
                 with watch.task("writing Verilog, program and report", 1):
                     _write(options, inputs, result, found, work, emit)
+                store.conclude(headline(result), sorted((work / FIGURES).glob("*.svg")),
+                               work / ARTIFACTS)
             except (InputError, ToolError):
                 if not (options.resume or store.known()):
                     folder.discard()  # nothing was measured yet

@@ -26,14 +26,14 @@ DATA_HELP = ".npz with x (pictures or features) and y, folder of class folders, 
     "files, imagenet:FOLDER,LIST or digits:SPLIT (docs/data.md)"
 
 
-def add_options(parser: argparse.ArgumentParser, *, images: str) -> None:
+def add_options(parser: argparse.ArgumentParser, *, images: str = "") -> None:
     """Declare how a network is quantised and how pixels become its input.
 
-    images : the option that images are given by, for the help.
+    images : the option that takes images for another purpose, for the help; empty without any.
     """
+    default = f" (default: the first {CALIBRATION_IMAGES} of {images})" if images else ""
     parser.add_argument("--calibrate", metavar="DATA",
-                        help="images a float network is quantised on "
-                        f"(default: the first {CALIBRATION_IMAGES} of {images})")
+                        help=f"images a float network is quantised on{default}")
     parser.add_argument("--calibrate-limit", type=int, default=CALIBRATION_IMAGES, metavar="N",
                         help=f"calibration images (default {CALIBRATION_IMAGES})")
     add_calibrator_option(parser)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,14 @@ def test_every_option_in_the_readme_exists():
         source = "".join(path.read_text() for path in (ROOT / module.split(".")[0]).rglob("*.py"))
         for option in re.findall(r"--[a-z-]+", arguments):
             assert f'"{option}"' in source, f"{module} {option}"
+
+
+def test_the_version_is_one_and_its_changes_are_dated():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    cited = dict(line.split(": ", 1) for line in (ROOT / "CITATION.cff").read_text().splitlines()
+                 if re.match(r"(version|date-released): ", line))
+    assert cited["version"] == version
+    assert f"\n## {version} - {cited['date-released']}\n" in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_every_make_target_is_phony_and_listed():

@@ -38,8 +38,9 @@ COMMANDS = {
     "hw.compile", "hw.multipliers.__main__", "hw.ppa.__main__", "hw.rtl.boards.__main__",
     "hw.rtl.verilog.__main__", "models.architectures.__main__", "models.train",
     "search.ablation.__main__", "search.pool.__main__", "search.report.__main__",
-    "search.reproduce.__main__", "search.reproduce.designs",
-    "search.reproduce.float_accuracy", "search.reproduce.prepare", "search.run",
+    "search.report.comparison.__main__", "search.reproduce.__main__", "search.reproduce.designs",
+    "search.reproduce.float_accuracy", "search.reproduce.prepare.__main__",
+    "search.reproduce.prepare.downloads", "search.run",
     "sim.bench.__main__", "sim.bench.gpu", "sim.bench.network", "sim.compensation.__main__",
     "sim.cosim.__main__", "sim.evaluate", "sim.layer_streams", "sim.lowrank.__main__",
     "sim.operands"}

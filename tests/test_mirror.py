@@ -22,6 +22,7 @@ CROSS_CUTTING = {
     "test_bombs.py": "small files that stand for much, in every format",
     "test_browser.py": "the page of a run in a browser, where there is one",
     "test_cosim.py": "compiler, cycle model and emitted accelerator",
+    "test_dashboard.py": "optuna-dashboard on the store of a run",
     "test_docs.py": "the pages",
     "test_faults.py": "mutants, which formulas or benches must notice",
     "test_idle_arrays.py": "toggles of a whole bank",

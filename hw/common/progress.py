@@ -69,14 +69,27 @@ _LOG = _Log()  # of the command that this process runs
 
 
 class _PlainTask:
-    def __init__(self, label: str, total: int, *, at_most: bool) -> None:
+    def __init__(self, label: str, total: int, *, at_most: bool, announce: bool) -> None:
         self.label, self.total, self.done = label, total, 0
         self._bound = "at most " * at_most
         self._started = time.monotonic()
         self._first: tuple[float, int] | None = None  # when, and how many were done then
-        if _LOG.started is not None and _LOG.told == "verbose":
+        if _LOG.started is not None and (announce or _LOG.told == "verbose"):
             _say(f"  {label}")
         _LOG.begin(f"  {label}")
+        self._ended = threading.Event()
+        threading.Thread(target=self._live, daemon=True).start()
+
+    def _live(self) -> None:
+        """Say once a minute that a step goes on: what is one compilation never advances."""
+        while not self._ended.wait(PLAIN_INTERVAL_S):
+            with _LOG.lock:
+                now = time.monotonic()
+                if now - _LOG.printed >= PLAIN_INTERVAL_S:
+                    _LOG.printed = now
+                    left = self._left(now) if self._first else ""
+                    _say(f"  {self.label}: {self.done}/{self.total}, "
+                         f"{left or f'{duration(now - self._started)} so far'}")
 
     def advance(self, steps: int = 1, *, note: str = "") -> None:
         with _LOG.lock:
@@ -87,7 +100,12 @@ class _PlainTask:
                 _say(f"  {self.label}: " + ", ".join(filter(None, (
                     f"{self.done}/{self.total}", self._left(now), note))))
 
+    def leave(self) -> None:
+        """Say no more."""
+        self._ended.set()
+
     def end(self) -> None:
+        self.leave()
         with _LOG.lock:
             if _LOG.due():
                 _say(f"  {self.label}: done in {time.monotonic() - self._started:.1f} s")
@@ -172,20 +190,24 @@ def _note(line: str) -> None:
 
 
 @contextmanager
-def task(label: str, total: int, *, quiet: bool = False, at_most: bool = False) -> Iterator[Task]:
+def task(label: str, total: int, *, quiet: bool = False, at_most: bool = False,
+         announce: bool = False) -> Iterator[Task]:
     """Count `total` steps of work called `label` on stderr, and say how long it took.
 
     quiet : print nothing (for machine-readable output and tests). at_most : it may end earlier.
+    announce : say what begins in files and pipes, too, as what takes a minute deserves.
     """
     _note(f"{label}: {'at most ' * at_most}{counted(total, 'step')}")
     began = time.monotonic()
-    with _task(label, total, quiet=quiet or _LOG.told == "quiet", at_most=at_most) as one:
+    with _task(label, total, quiet=quiet or _LOG.told == "quiet", at_most=at_most,
+               announce=announce) as one:
         yield one
     _note(f"{label}: done in {time.monotonic() - began:.1f} s")
 
 
 @contextmanager
-def _task(label: str, total: int, *, quiet: bool, at_most: bool) -> Iterator[Task]:
+def _task(label: str, total: int, *, quiet: bool, at_most: bool, announce: bool
+          ) -> Iterator[Task]:
     if quiet:
         yield _SilentTask()
     elif sys.stderr.isatty():
@@ -194,8 +216,12 @@ def _task(label: str, total: int, *, quiet: bool, at_most: bool) -> Iterator[Tas
             yield bar
         _say(f"  {label}: done in {time.monotonic() - started:.1f} s")
     else:
-        plain = _PlainTask(label, total, at_most=at_most)
-        yield plain
+        plain = _PlainTask(label, total, at_most=at_most, announce=announce)
+        try:
+            yield plain
+        except BaseException:
+            plain.leave()
+            raise
         plain.end()
 
 

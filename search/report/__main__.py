@@ -9,7 +9,6 @@ from hw.common.outputs import check_output
 from hw.common.progress import start
 from hw.common.wording import CommandParser, program
 from search.report.circuits import load_bank
-from search.report.comparison.many_runs import list_runs
 from search.report.comparison.two_runs import compare_runs
 from search.report.record import RunResult
 
@@ -17,20 +16,17 @@ from search.report.record import RunResult
 def main() -> int:
     """Command line of the package."""
     parser = CommandParser(prog=program("search.report"),
-                           description="Draw the report of a run again, compare two runs, or list "
-                           "more of them.")
-    parser.add_argument("folders", type=Path, nargs="+", metavar="folder",
-                        help="run folder, holding run.json: one is drawn, two are compared, "
-                        "more are listed")
-    folders: list[Path] = parser.parse_args().folders
+                           description="Draw the report of a run again, or compare two runs.")
+    parser.add_argument("folder", type=Path, help="run folder, holding run.json: it is drawn")
+    parser.add_argument("other", type=Path, nargs="?",
+                        help="the run that it is compared with instead (autoapprox ls lists more)")
+    arguments = parser.parse_args()
+    folders = list(filter(None, (arguments.folder, arguments.other)))
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder}: must be a run folder")
     runs = [RunResult.load(folder / "run.json") for folder in folders]
-    if len(runs) > 2:
-        print("\n".join(list_runs([(str(folder), run) for folder, run
-                                   in zip(folders, runs, strict=True)])))
-    elif len(runs) == 2:
+    if len(runs) == 2:
         print("\n".join(compare_runs(*runs)))
     else:
         (folder,), (run,) = folders, runs

@@ -29,6 +29,8 @@ class Place:
         PE energy beyond that of the cheapest with no more error, as a fraction of the latter.
     layers : sequence of str
         Layers of the kept design that run on it.
+    why : str
+        Why it runs them though it is not on the front, in a sentence; else empty.
     """
 
     number: int
@@ -36,6 +38,7 @@ class Place:
     on_front: bool
     above_front: float
     layers: Sequence[str]
+    why: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +57,37 @@ def places(run: RunResult) -> list[Place]:
     mapping = run.kept.mapping
     ordered = sorted(run.multipliers, key=lambda facts: (facts.mae_percent, facts.pe_energy_fj))
     front = set(pareto_front([(facts.mae_percent, facts.pe_energy_fj) for facts in ordered]))
-    result, cheapest = [], float("inf")
+    result, cheapest = [], ordered[0]
     for index, facts in enumerate(ordered):
-        cheapest = min(cheapest, facts.pe_energy_fj)
+        cheapest = min(cheapest, facts, key=lambda one: one.pe_energy_fj)
+        layers = [layer.name for layer in run.layers if mapping[layer.name] == facts.name]
         result.append(Place(
             number=index + 1, facts=facts, on_front=index in front,
-            above_front=facts.pe_energy_fj / cheapest - 1,
-            layers=[layer.name for layer in run.layers if mapping[layer.name] == facts.name]))
+            above_front=facts.pe_energy_fj / cheapest.pe_energy_fj - 1, layers=layers,
+            why=_why(run, facts.name, cheapest.name, layers) if index not in front else ""))
     return result
+
+
+def _why(run: RunResult, name: str, rival: str, layers: Sequence[str]) -> str:
+    """Say why layers run on a circuit though a rival has less mean error and PE energy.
+
+    The front knows neither what these layers multiply nor what an error does to the network.
+    """
+    if not layers:
+        return ""
+    energy, other_energy = (sum(run.layer_energy_pj[layer][one] for layer in layers)
+                            for one in (name, rival))
+    beside = f"{rival} has no more mean error over all operands and cheaper PEs"
+    if other_energy >= energy:
+        return f"{beside}, but takes no less energy in these layers"
+    if not run.sensitivity:
+        return f"{beside}; no method asked what damage either does"
+    damage, other_damage = (sum(run.sensitivity[layer][one] for layer in layers)
+                            for one in (name, rival))
+    if other_damage > damage:
+        times = f"{other_damage / damage:.3g} times the damage" if damage else "damage"
+        return f"{beside}, but does {times} in these layers"
+    return f"{beside}, and no more damage in these layers: banks are chosen for all layers at once"
 
 
 def cards(run: RunResult, bank: Mapping[str, Multiplier], reference: MultiplierFacts

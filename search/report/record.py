@@ -561,7 +561,7 @@ class RunResult:
     @property
     def metric_words(self) -> str:
         """What is kept, in words."""
-        return " and ".join(WORDS.get(part, part) for part in self.metric)
+        return metric_words(self.metric)
 
     @property
     def macs(self) -> int:
@@ -588,6 +588,11 @@ class RunResult:
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
         return run
+
+
+def metric_words(parts: Sequence[str]) -> str:
+    """Return the parts of a metric in words."""
+    return " and ".join(WORDS.get(part, part) for part in parts)
 
 
 def least_energy(forms: Mapping[str, Figures]) -> str:

@@ -12,6 +12,14 @@ from search.report.record import WORDS, Certificate, Judged, RunResult
 DISAPPOINTING = 0.01  # of the exact energy, above what the forecast expected
 
 
+def headline(run: RunResult) -> str:
+    """Return the result in a sentence."""
+    energies = ", ".join(f"{level} {relative:.3f}" for level, relative
+                         in run.kept_figures.relative(run.baseline).items())
+    return (f"energy of the exact one: {energies}; {run.made_of}; "
+            f"{'; '.join(one.wording for one in run.certificates)}")
+
+
 def outlook(run: RunResult) -> Iterator[str]:
     """Yield what a reader is owed where less was certified than the forecast expected."""
     if not run.judged:

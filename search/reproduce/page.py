@@ -79,8 +79,9 @@ def _head(results: Results, folder: str) -> Iterator[str]:
     yield ("`make reproduce DATA=FOLDER` runs the commands [at the end](#commands), each once, and "
            "writes this page; every number is read from what they left. "
            f"`python -m search.reproduce --from docs/{folder}/results.json` writes it from what is "
-           "stored. FOLDER holds `nets/`, `images/` and `multipliers/`; "
-           "`--dry-run` names the files that are missing. Energies are relative to "
+           "stored. FOLDER holds `nets/`, `images/` and `multipliers/`, from [public downloads]"
+           "(data.md#public-downloads) where these are enough; `--dry-run` names the files that "
+           "are missing. Energies are relative to "
            "the exact array on the same network and operands; *array* is the whole array with "
            "clock and registers, *chip* adds buffers, requantiser and control ([ppa.md](ppa.md)).")
     yield ""

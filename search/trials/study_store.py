@@ -1,16 +1,17 @@
 """Finished candidates as one Optuna study, so that an interrupted run continues.
 
-Every candidate is one `add_trial`: array energy and top-1 are its objectives, accuracy and area
-its constraints, the multiplier of every array and the array of every layer its parameters.
-`optuna-dashboard` and `optuna trials` read it. Samplers never see this study: they live in memory
-and are replayed on resumption, each answer coming from here, so that a resumed search is the
-uninterrupted one.
+Every candidate is one `add_trial`: energy and accuracy are its objectives, accuracy and area its
+constraints, the multiplier of every array and the array of every layer its parameters.
+`optuna-dashboard` and `optuna trials` read it; a finished run's figures are its artifacts.
+Samplers never see this study: they live in memory and are replayed on resumption, each answer
+coming from here, so that a resumed search is the uninterrupted one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 FINGERPRINT = "fingerprint"
 NOTE = "note:"
+RESULT = "result"
 NO_ARRAY = "-"
-METRICS = ("array energy (exact = 1)", "top-1 on the search split")
 
 
 class TrialStore:
@@ -42,20 +43,22 @@ class TrialStore:
     location : journal file, or a storage URL such as `postgresql://user@host/name`, which several
     workers may share: what one has measured, the others know. fingerprint : what measurements
     depend on (network, data, circuits). A study that was started with another one is refused: its
-    answers would be wrong here. layers, multipliers : what mappings are made of.
+    answers would be wrong here. objectives : names of energy and accuracy, for readers. layers,
+    multipliers : what mappings are made of.
 
     Raises InputError when the file belongs to another run, is in use, or is no journal, ToolError
     when the storage URL cannot be opened.
     """
 
     def __init__(self, location: Path | str, study_name: str, *,
-                 fingerprint: Mapping[str, str], layers: Sequence[str],
-                 multipliers: Sequence[str], max_arrays: int, area_limit: float) -> None:
+                 fingerprint: Mapping[str, str], objectives: tuple[str, str],
+                 layers: Sequence[str], multipliers: Sequence[str], max_arrays: int,
+                 area_limit: float) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.location, self.study_name = str(location), study_name
-        self._layers, self._area_limit = layers, area_limit
+        self._objectives, self._layers, self._area_limit = objectives, layers, area_limit
         self._slots = max_arrays
         self._multipliers = (NO_ARRAY, *multipliers)
         self._handle: IO[bytes] | None = None
@@ -83,13 +86,13 @@ class TrialStore:
         study = optuna.create_study(
             storage=self._storage, study_name=self.study_name, load_if_exists=True,
             directions=["minimize", "maximize"])
-        if len(study.directions) != len(METRICS):
+        if len(study.directions) != len(self._objectives):
             raise InputError(f"{self.location}: study {self.study_name!r} must be of this version; "
                              "choose another --name or start again with --force")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             if study.metric_names is None:
-                study.set_metric_names(list(METRICS))
+                study.set_metric_names(list(self._objectives))
         return study
 
     def _finished(self) -> list[optuna.trial.FrozenTrial]:
@@ -131,11 +134,13 @@ class TrialStore:
             return
         self._kept.add(identity)
         params, distributions = self._parameters(candidate)
+        constraints = {"accuracy": float(shortfall),
+                       "area": candidate.area - self._area_limit - TOLERANCE}
         trial = optuna.trial.create_trial(
             values=[candidate.energy, candidate.search_share], params=params,
-            distributions=distributions,
-            constraints={"accuracy": float(shortfall),
-                         "area": candidate.area - self._area_limit - TOLERANCE},
+            distributions=distributions, constraints=constraints,
+            # optuna-dashboard knows constraints by number only, as Optuna had them before 5.
+            system_attrs={"constraints": list(constraints.values())},
             user_attrs={"method": method, "mapping": json.dumps(dict(candidate.mapping)),
                         "images": candidate.images, "area": candidate.area,
                         "evaluation": candidate.evaluation, **measured._asdict()})
@@ -163,6 +168,27 @@ class TrialStore:
     def keep_note(self, name: str, value: Any) -> None:
         """Keep numbers and texts in lists and dicts, beside the trials."""
         with_retries(lambda: self._study.set_user_attr(NOTE + name, value))
+
+    def conclude(self, said: str, figures: Iterable[Path], artifacts: Path) -> None:
+        """Keep what the run found in words, and figures as artifacts of the study.
+
+        artifacts : folder for their files, what `optuna-dashboard --artifact-dir` names. Those that
+        are there stay: an interrupted attempt's, or another worker's.
+        """
+        from optuna.artifacts import (
+            FileSystemArtifactStore,
+            get_all_artifact_meta,
+            upload_artifact,
+        )
+
+        artifacts.mkdir(exist_ok=True)
+        store = FileSystemArtifactStore(artifacts)
+        kept = {one.filename for one in with_retries(lambda: get_all_artifact_meta(self._study))}
+        for path in figures:
+            if path.name not in kept:
+                with_retries(partial(upload_artifact, artifact_store=store, file_path=str(path),
+                                     study_or_trial=self._study))
+        with_retries(lambda: self._study.set_user_attr(RESULT, said))
 
     def close(self) -> None:
         """Let go of the journal file or the database."""

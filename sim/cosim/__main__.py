@@ -149,7 +149,7 @@ def _run(on_rtl: NetworkOnRtl, images: np.ndarray, arguments: argparse.Namespace
     programs = [on_rtl.program(len(batch)) for batch in batches]  # refuses before anything long
     layers: dict[str, LayerRun] = {}
     logits = []
-    with (task("compiling the RTL, a minute", 1, quiet=arguments.json),
+    with (task("compiling the RTL, a minute", 1, quiet=arguments.json, announce=True),
           tempfile.TemporaryDirectory() as folder):
         if arguments.rtl is None:
             emit_design(on_rtl.design, Path(folder), on_rtl.config)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -211,7 +212,15 @@ def open_images(source: str, preprocessing: Preprocessing, *, limit: int | None 
                          f"{' and '.join(preprocessing.asked)} must not be given")
     images = Images(content, found, preprocessing)
     images.check_fits()
+    if content.ready is None and preprocessing.missing:
+        _say_once(f"notice: pixels enter the network as 0 to 255: no {preprocessing.missing} says "
+                  "otherwise (docs/data.md#preprocessing)")
     return images
+
+
+@cache
+def _say_once(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def labelled_images(source: str, preprocessing: Preprocessing, *, limit: int | None = None

@@ -22,6 +22,7 @@ from sim.data.presets import PRESETS
 Pixels = npt.NDArray[np.uint8]
 CHANNELS = ("rgb", "bgr", "grey")
 LAYOUTS = ("nchw", "nhwc")
+VALUES = frozenset({"scale", "mean", "std"})  # settings of what values of pixels a network takes
 MAX_SIDE = 16384
 SHOWN = 80  # characters of a value in a message
 
@@ -52,6 +53,8 @@ class Preprocessing:
         a fact (`for_network`). Sources of other images are refused when they are opened.
     asked : tuple of str
         The options among them that a user has given, which must then have something to change.
+    missing : str
+        File beside the network that would say what values of pixels it takes, where nothing does.
 
     Raises
     ------
@@ -69,6 +72,7 @@ class Preprocessing:
     layout: str = "nchw"
     takes: Shape | None = field(default=None, compare=False)
     asked: tuple[str, ...] = field(default=(), compare=False)
+    missing: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         for name, numbers in (("scale", (self.scale,)), ("mean", self.mean), ("std", self.std)):
@@ -143,9 +147,10 @@ class Preprocessing:
         if not model.name:
             raise InputError(f"Network must be an ONNX file, not {str(model)!r}")
         sidecar = model.with_suffix(".json")
-        found = cls.from_sidecar(sidecar, changes=changes) if sidecar.exists() else \
-            cls.from_settings(changes or {})
-        return found.for_network(model)
+        if sidecar.exists():
+            return cls.from_sidecar(sidecar, changes=changes).for_network(model)
+        found = cls.from_settings(changes or {}).for_network(model)
+        return found if VALUES & (changes or {}).keys() else replace(found, missing=str(sidecar))
 
     def for_network(self, model: Path | str) -> Preprocessing:
         """Return the same settings for an ONNX file, whose header states the input shape."""

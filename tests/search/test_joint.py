@@ -204,7 +204,8 @@ def test_resumed_equals_uninterrupted(tmp_path, method):
             return workload(mappings)
 
         problem = workload.problem
-        store = TrialStore(path, "test", fingerprint={"networks": "a, b"}, layers=problem.layers,
+        store = TrialStore(path, "test", fingerprint={"networks": "a, b"},
+                           objectives=("energy", "accuracy"), layers=problem.layers,
                            multipliers=problem.multipliers, max_arrays=problem.max_arrays,
                            area_limit=problem.area_limit)
         try:

@@ -61,9 +61,9 @@ def result(finished):
 
 def test_the_folder_holds_every_file(finished):
     names = {path.name for path in finished.iterdir()}
-    assert names == {"certified.json", "design.json", "figures", "mapping.csv", "multipliers",
-                     "network.json", "network.onnx", "pareto.csv", "program.json", "report.html",
-                     "rtl", "run.json", "run.log", "run.toml", JOURNAL}
+    assert names == {"artifacts", "certified.json", "design.json", "figures", "mapping.csv",
+                     "multipliers", "network.json", "network.onnx", "pareto.csv", "program.json",
+                     "report.html", "rtl", "run.json", "run.log", "run.toml", JOURNAL}
     assert (finished / "rtl" / "bank.v").stat().st_size > 1000
     assert list(finished.parent.iterdir()) == [finished]
 

@@ -26,6 +26,15 @@ def chosen(tmp_path, *arguments, sidecar=SIDECAR):
     return preprocessing(parser.parse_args(arguments), tmp_path / "net.onnx")
 
 
+@pytest.mark.parametrize(("images", "said"), [
+    ({}, "quantised on --calibrate-limit"),
+    ({"images": "--data"}, "quantised on (default: the first 128 of --data) --calibrate-limit")])
+def test_the_help_names_the_images_that_are_there(images, said):
+    parser = argparse.ArgumentParser()
+    add_options(parser, **images)
+    assert said in " ".join(parser.format_help().split())
+
+
 def test_the_sidecar_is_the_default(tmp_path):
     assert chosen(tmp_path) == FROM_SIDECAR
     (tmp_path / "net.json").unlink()

@@ -92,7 +92,7 @@ def map_module(verilog: str, top: str, technology: Technology, recipe: Recipe, y
     Parameters are those of `synthesis.map_circuit`, which says what is raised.
     """
     def make() -> MappedNetlist:
-        with task(f"mapping {top} with {yosys.name}", 1, quiet=quiet):
+        with task(f"mapping {top} with {yosys.name}", 1, quiet=quiet, announce=True):
             return buffered(map_circuit(verilog, top, technology, recipe, flatten=flatten,
                                         yosys=yosys, macros=macros), technology)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hw.common.wording import counted
 from search.report.figures import series
 from search.report.figures.drawing import (
     CARD,
@@ -65,7 +66,7 @@ def _focus_accuracy(canvas: Canvas, run: RunResult) -> float:
     canvas.axes.set_ylim(floor - margin, max([*measured, exact]) + margin)
     hidden = sum(value < floor - margin for value in measured)
     if hidden:
-        canvas.axes.text(0.02, 0.02, f"{hidden} designs below", color=MUTED, fontsize=8,
+        canvas.axes.text(0.02, 0.02, f"{counted(hidden, 'design')} below", color=MUTED, fontsize=8,
                          transform=canvas.axes.transAxes)
     return floor - margin
 
@@ -110,7 +111,8 @@ def judged(run: RunResult) -> Drawing:
                         else "failed: its bound is no certificate"))
         axes.set_xlabel(f"{run.objective} energy per inference (exact = 1)")
         axes.set_ylabel(f"difference of {run.metric_words} (points)")
-        axes.legend(loc="best")
+        # Above the axes: below, it would hide the margin.
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
     return draw(3.0, paint, "Designs that were judged, forecast and outcome")
 

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import time
 
 import pytest
 
@@ -60,6 +61,25 @@ def test_work_that_may_end_early_says_at_most(capsys, clock):
         clock(60)
         work.advance(19)
     assert capsys.readouterr().err.splitlines()[-1] == "  searching: 20/100, at most 4 min left"
+
+
+def test_what_is_announced_is_said_when_it_begins(capsys, clock):
+    progress.start("reading net.onnx")
+    with progress.task("compiling, a minute", 1, announce=True):
+        assert capsys.readouterr().err == "  reading net.onnx\n  compiling, a minute\n"
+
+
+def test_a_step_that_takes_long_is_told_while_it_goes_on(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_LOG", progress._Log())
+    monkeypatch.setattr(progress, "PLAIN_INTERVAL_S", 0.05)
+    with progress.task("compiling", 1):
+        time.sleep(0.3)
+    with pytest.raises(KeyboardInterrupt), progress.task("stopped", 1):
+        raise KeyboardInterrupt
+    before = capsys.readouterr().err
+    assert before.startswith("  compiling\n  compiling: 0/1, 0 s so far\n")
+    time.sleep(0.2)
+    assert capsys.readouterr().err == ""
 
 
 def test_start_is_the_first_line(capsys, clock):

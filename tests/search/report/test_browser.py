@@ -6,6 +6,8 @@ Not run where no Chromium is installed; it says so.
 import base64
 import shutil
 import subprocess
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.search.runs import made_up_bank, made_up_run
 
 pytestmark = pytest.mark.skipif(
     BROWSER is None, reason="not run: no Chromium to look at the report with")
+AXE = find_spec("axe_core_python")  # of which the script alone is used
 A4_PX = 1030  # between the margins of a page on its side
 LAYERS = ("stem", "a<b>&$x_1$", *(f"layer{index}.conv" for index in range(9)), "classifier")
 
@@ -176,6 +179,7 @@ def test_on_paper_every_column_is_there(page, tmp_path):
     cut = page.run("[...document.querySelectorAll('main *')].filter(one => "
                    "one.getBoundingClientRect().right > innerWidth + 1).map(one => one.outerHTML)")
     assert cut == []
+    assert page.run("getComputedStyle(document.querySelector('th button')).display") == "contents"
     page.media()
     printed = page.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)["data"]
     path = tmp_path / "report.pdf"
@@ -186,3 +190,30 @@ def test_on_paper_every_column_is_there(page, tmp_path):
                               capture_output=True, text=True).stdout
         for word in ("utilisation", "evaluations", "seconds", "verdict", "found by", "classifier"):
             assert word in text
+
+
+@pytest.mark.skipif(AXE is None, reason="not run: no axe-core to look at the report with")
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (420, "dark")])
+def test_axe_finds_nothing_serious(page, width, scheme):
+    page.resize(width)
+    page.media(scheme=scheme)
+    page.run("document.querySelectorAll('details').forEach(part => part.open = true)")
+    # Without the shades at the edges of tables, on which axe leaves contrast open.
+    page.run("document.adoptedStyleSheets = [new CSSStyleSheet()]; document.adoptedStyleSheets[0]"
+             ".replaceSync('* { background-image: none !important }')")
+    page.run(Path(AXE.origin).with_name("axe.min.js").read_text())
+    assert serious(page, "document") == []
+    undecided = page.run("axe.run(document, { runOnly: ['color-contrast'] }).then(found => "
+                         "found.incomplete.flatMap(one => one.nodes.map(node => node.html)))")
+    assert [html for html in undecided if not html.startswith(("<text ", "<label "))] == []
+    page.run("document.querySelector('.network a.layer').click()")
+    assert serious(page, "'#asked'") == []
+    page.run("document.getElementById('asked').append(new Image())")  # without a text
+    assert serious(page, "'#asked'") == [["image-alt", "<img>"]]
+
+
+def serious(page, part):
+    """Return (rule, first element) of what axe calls serious or critical in a part of a page."""
+    return page.run(f"axe.run({part}).then(found => found.violations.filter(one => "
+                    "['serious', 'critical'].includes(one.impact)).map(one => "
+                    "[one.id, one.nodes[0].html]))")

@@ -35,6 +35,28 @@ def test_layers_are_those_of_the_kept_design():
         [], [layer.name for layer in run.layers], []]
 
 
+@pytest.mark.parametrize(("energies", "damages", "said"), [
+    ((5, 5), None, "but takes no less energy in these layers"),
+    ((5, 4), (1, 2.5), "but does 2.5 times the damage in these layers"),
+    ((5, 4), (2, 2), "and no more damage in these layers: banks are chosen for all layers at once"),
+    ((5, 4), None, "; no method asked what damage either does")])
+def test_a_circuit_that_is_not_on_the_front_says_why_it_was_taken(energies, damages, said):
+    """The last is chosen, at more mean error and PE energy than the second."""
+    run = with_figures((0, 10), (3, 6), (4, 6.6))
+    exact, rival, own = (facts.name for facts in run.multipliers)
+    layers = [layer.name for layer in run.layers]
+
+    def of_each_layer(values):
+        return {layer: {exact: 9.0, own: values[0], rival: values[1]} for layer in layers}
+
+    run = replace(run, layer_energy_pj=of_each_layer(energies),
+                  sensitivity=of_each_layer(damages) if damages else {})
+    located = {place.facts.name: place for place in places(run)}
+    assert located[own].why.startswith(f"{rival} has no more mean error over all operands")
+    assert located[own].why.endswith(said)
+    assert located[exact].why == located[rival].why == ""
+
+
 def test_the_circuit_with_no_error_is_on_the_front_and_first():
     first = places(made_up_run())[0]
     assert (first.facts.name, first.on_front, first.above_front) == ("mul8u_exact", True, 0)

@@ -10,6 +10,7 @@ from search.report.verdict import (
     bounds,
     forecast_counts,
     found_counts,
+    headline,
     level_of,
     one_array,
     outlook,
@@ -18,6 +19,12 @@ from tests.search.runs import made_up_run
 
 RUN = made_up_run()
 PASSED, FAILED = RUN.judged
+
+
+def test_the_headline_has_every_level_and_the_certificate():
+    said = headline(RUN)
+    assert f"array {RUN.kept_figures.relative(RUN.baseline)['array']:.3f}, chip 0." in said
+    assert said.endswith("; zero-loss (certified, margin 1.0 points, 95 %)")
 
 
 def test_where_as_much_is_certified_as_was_expected_nothing_more_is_said():

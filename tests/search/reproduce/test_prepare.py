@@ -12,11 +12,11 @@ from hw.common.errors import InputError
 from hw.machine.design import Design
 from models import ZOO
 from search.report.circuits import save_bank
-from search.reproduce import prepare
 from search.reproduce.all_steps import all_steps
 from search.reproduce.designs import write_designs
 from search.reproduce.float_accuracy import float_accuracy
 from search.reproduce.networks import CIFAR10, IMAGENET, NETWORKS
+from search.reproduce.prepare.splits import cut_cifar10, cut_imagenet, place
 from search.reproduce.selection import select
 from sim.data import Preprocessing, load_data
 from tests.search.runs import made_up_bank, made_up_run
@@ -50,7 +50,7 @@ def test_cifar10_is_cut_by_index(tmp_path):
     test = np.stack([index % 256, index // 256, np.full(1500, 8)], -1).astype(np.uint8)
     np.savez(tmp_path / CIFAR10.sources[1], y=index % 10,
              x=test[:, None, None].repeat(32, 1).repeat(32, 2))
-    written = prepare.cut_cifar10(tmp_path, tmp_path / "out")
+    written = cut_cifar10(tmp_path, tmp_path / "out")
     assert written == [tmp_path / "out" / name for name in (
         CIFAR10.calibrate, CIFAR10.search, CIFAR10.certify)]
     for path, split, first, count in zip(written, (7, 8, 8), (0, 0, 1000), (128, 1000, 500),
@@ -72,7 +72,7 @@ def test_imagenet_sample_is_cut_in_three(tmp_path):
     offset, stream = packed(files)
     (tmp_path / "images").mkdir()
     np.savez(tmp_path / IMAGENET.sources[0], jpeg=stream, y=brightness, **offset)
-    parts = [load_data(str(path), PLAIN) for path in prepare.cut_imagenet(tmp_path, tmp_path)]
+    parts = [load_data(str(path), PLAIN) for path in cut_imagenet(tmp_path, tmp_path)]
     assert [len(part.labels) for part in parts] == [64, 200, count - 264]
     for part in parts:
         assert np.abs(part.images[:, 0, 4, 4] - part.labels).max() <= 2
@@ -83,7 +83,7 @@ def test_imagenet_sample_is_cut_in_three(tmp_path):
 def test_network_is_placed_with_its_preprocessing(tmp_path):
     (tmp_path / "nets").mkdir()
     (tmp_path / "nets" / "squeezenet1.0_227.onnx").write_bytes(b"network")
-    model, sidecar = prepare.place(NETWORKS["squeezenet"], tmp_path, tmp_path / "out")
+    model, sidecar = place(NETWORKS["squeezenet"], tmp_path, tmp_path / "out")
     assert model.read_bytes() == b"network"
     assert sidecar == model.with_suffix(".json")
     pixels = Preprocessing.from_sidecar(sidecar)

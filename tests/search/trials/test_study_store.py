@@ -20,18 +20,20 @@ from search.methods import METHODS
 from search.methods.base import SearchTask
 from search.stages import search as stage
 from search.trials.backends import repair_journal
-from search.trials.study_store import METRICS, TrialStore
+from search.trials.study_store import TrialStore
 from tests.search.synthetic import MadeUpNetwork, made_up_damage, made_up_problem
 
 FINGERPRINT = {"network": "n", "data": "d"}
+OBJECTIVES = ("chip energy (exact = 1)", "top-5 on the search split")
 STUDY = os.environ.get("AUTOAPPROX_TEST_STUDY", "test")
 
 
 def open_store(location, problem=None, **changes):
     problem = problem or made_up_problem(layers=5, multipliers=6)
     return TrialStore(location, STUDY, **({
-        "fingerprint": FINGERPRINT, "layers": problem.layers, "multipliers": problem.multipliers,
-        "max_arrays": problem.max_arrays, "area_limit": problem.area_limit} | changes))
+        "fingerprint": FINGERPRINT, "objectives": OBJECTIVES, "layers": problem.layers,
+        "multipliers": problem.multipliers, "max_arrays": problem.max_arrays,
+        "area_limit": problem.area_limit} | changes))
 
 
 def search(location, method, *, evaluations=12, stop_after=None):
@@ -87,7 +89,7 @@ def test_every_candidate_is_one_trial_of_one_study(tmp_path):
     assert json.loads(trial.user_attrs["mapping"]) == dict(best.mapping)
     shown = {layer: trial.params[f"array{trial.params[layer]}"] for layer in best.mapping}
     assert shown == dict(best.mapping)
-    assert study.metric_names == list(METRICS)
+    assert study.metric_names == list(OBJECTIVES)
 
 
 def test_the_optuna_command_lists_the_trials(tmp_path):

@@ -1,11 +1,14 @@
 """Reading in parts and in threads, and images that do not go together."""
 
+import json
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from hw.common import progress
@@ -21,6 +24,7 @@ from sim.data import (
     parallel,
 )
 from tests.sim.data.writers import encoded, huge_png, nchw, pixels
+from tests.sim.nets import plain
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = Preprocessing(resize=12, crop=(9, 10), channels="bgr", scale=0.1, mean=(1, 2, 3))
@@ -197,3 +201,22 @@ def test_a_shell_sees_one_line_and_status_two(tmp_path):
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith(f"error: {tmp_path}/cat/a.png: ")
+
+
+@pytest.mark.parametrize(("changes", "sidecar", "said"), [
+    ({}, None, True), ({"channels": "rgb"}, None, True), ({"scale": 1 / 255}, None, False),
+    ({}, {"input": {}}, False)])
+def test_pixels_that_enter_as_they_are_stored_are_told_once(tmp_path, capsys, changes, sidecar,
+                                                            said):
+    np.savez(tmp_path / "images.npz", x=pixels(4, 9, 7, 3), y=[0, 1, 2, 3])
+    np.savez(tmp_path / "floats.npz", x=np.zeros((4, 3, 9, 7), np.float32), y=[0, 1, 2, 3])
+    onnx.save(plain().model(), tmp_path / "net.onnx")
+    if sidecar is not None:
+        (tmp_path / "net.json").write_text(json.dumps(sidecar))
+    found = Preprocessing.beside(tmp_path / "net.onnx", changes=changes)
+    for _ in range(2):
+        open_images(str(tmp_path / "images.npz"), found)
+    open_images(str(tmp_path / "floats.npz"), replace(found, takes=None))  # taken as they are
+    expected = (f"notice: pixels enter the network as 0 to 255: no {tmp_path / 'net.json'} says "
+                "otherwise (docs/data.md#preprocessing)\n")
+    assert capsys.readouterr().err == expected * said

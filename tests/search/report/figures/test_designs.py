@@ -30,7 +30,7 @@ def test_designs_below_the_axis_are_counted_and_not_named():
     some = replace(run, methods=[*run.methods[:-1],
                                  replace(method, history=[*method.history, useless])])
     drawing = pareto(some)
-    assert "1 designs below" in drawing.svg
+    assert "1 design below" in drawing.svg
     assert names(drawing) == names(pareto(run))
 
 

@@ -1,7 +1,4 @@
-"""Command line: put a network or the splits of an image set into the work folder.
-
-`python -m search.reproduce.prepare NAME DATA -o FOLDER`
-"""
+"""Splits of an image set, and networks with their preprocessing, in the work folder."""
 
 from __future__ import annotations
 
@@ -12,12 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from hw.common.errors import run_command_line, unknown_name
 from hw.common.files import write_bytes, write_json
-from hw.common.outputs import OutputFolder
-from hw.common.wording import CommandParser, program
 from models import ZOO
-from search.reproduce.networks import CIFAR10, IMAGE_SETS, IMAGENET, NETWORKS, Network
+from search.reproduce.networks import CIFAR10, IMAGENET, Network
 from sim.data import Preprocessing, load_data
 
 # CIFAR-10: source and indices in it. ImageNet's sample is shuffled, then cut in this order.
@@ -65,28 +59,3 @@ def place(network: Network, data: Path, folder: Path) -> list[Path]:
     write_bytes(path, source.read_bytes())
     write_json(path.with_suffix(".json"), {"input": dict(network.input)})
     return [path, path.with_suffix(".json")]
-
-
-def main() -> int:
-    """Command line of the module."""
-    parser = CommandParser(
-        prog=program("search.reproduce.prepare"),
-        description="Put a network with its preprocessing, or the splits of an image set, into a "
-        "folder.")
-    parser.add_argument("name", help=f"one of {', '.join((*NETWORKS, *IMAGE_SETS))}")
-    parser.add_argument("data", type=Path, help="folder with nets/ and images/")
-    parser.add_argument("-o", "--output", type=Path, action=OutputFolder, required=True,
-                        metavar="FOLDER",
-                        help="folder to write nets/ or images/ into")
-    arguments = parser.parse_args()
-    name, places = arguments.name, (arguments.data, arguments.output)
-    if name not in (*NETWORKS, *IMAGE_SETS):
-        raise unknown_name("network or image set", name, (*NETWORKS, *IMAGE_SETS))
-    written = (place(NETWORKS[name], *places) if name in NETWORKS else
-               cut_cifar10(*places) if name == CIFAR10.name else cut_imagenet(*places))
-    print("\n".join(map(str, written)))
-    return 0
-
-
-if __name__ == "__main__":
-    run_command_line(main)

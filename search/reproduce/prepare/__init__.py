@@ -1,0 +1,1 @@
+"""From public downloads to the files that steps read."""
