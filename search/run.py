@@ -24,6 +24,7 @@ from hw.machine.compiler import BATCH
 from hw.machine.pe import DENSE, FORMS
 from hw.ppa.chip.blocks import DEFAULT_PRESET, PRESETS
 from hw.ppa.chip.levels import LEVELS
+from hw.ppa.placement.stored_wires import PLACED_WIRES, add_wires_option
 from hw.rtl.process import emit_pes, emitting_design
 from search.methods import METHODS
 from search.options import Options
@@ -107,6 +108,7 @@ def _parser() -> CommandParser:
                           "leave a "
                           "shorter clock period, more take less energy; r: with a register "
                           "between products and sum")
+    add_wires_option(hardware)
     hardware.add_argument("--batch", type=int, default=BATCH, help="images per weight loading")
     hardware.add_argument("--chip", default=DEFAULT_PRESET.name, metavar="PRESET",
                           help="what surrounds the arrays, for energies of the chip: "
@@ -197,8 +199,8 @@ def options_of(arguments: argparse.Namespace, command: str, config: str) -> Opti
         else arguments.multipliers
     return Options(
         **{name: names[name] for name in (
-            "calibrator", "symmetric", "technology", "pes", "rows", "cols", "pe_form", "batch",
-            "objective", "chip", "area_limit", "max_arrays", "keep_exact", "compensation",
+            "calibrator", "symmetric", "technology", "pes", "rows", "cols", "pe_form", "wires",
+            "batch", "objective", "chip", "area_limit", "max_arrays", "keep_exact", "compensation",
             "margin", "search_loss", "metric", "looks", "constraint", "study", "budget", "seed",
             "name", "output", "storage", "resume", "force", "dry_run")},
         workload=_workload(arguments),
@@ -269,7 +271,8 @@ def print_summary(finished: Finished) -> None:
               f"{energy(exact.energy_nj[level])} {result.period}"
               f"{', minimised' if level == result.objective else ''}")
     print(f"  baseline  {_baseline(result)}")
-    print(f"  PEs       {result.pe_forms}")
+    placed = result.configuration["wires"] == PLACED_WIRES
+    print(f"  PEs       {result.pe_forms}{', wires of placed PEs' * placed}")
     print(f"  area      {best.area:.3f} of the exact array, {counted(len(best.arrays), 'array')}: "
           f"{result.made_of}")
     if reason := area_reason(result):

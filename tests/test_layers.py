@@ -54,7 +54,7 @@ STARTING = {"run_module", "import_module", "with_name", "run", "Popen", "call", 
 ROOMS = {
     "hw.multipliers": ("adder", "base", "entry", "files", "metrics", "families", "catalog",
                        "precision", "", "heatmap", "importing", "evolution"),
-    "hw.ppa": ("library", "mapping", "energy", "chip", "reports", ""),
+    "hw.ppa": ("library", "mapping", "energy", "placement", "chip", "reports", ""),
     "hw.rtl": ("hierarchy", "accelerator.row_memory", "array", "accelerator", "bus", "emit",
                "verilog", "process", "boards"),
     "search": ("certify.accuracy", "report.breakdown", "report.consistency", "report.record",

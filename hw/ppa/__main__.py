@@ -35,6 +35,8 @@ from hw.ppa.reports.command import run_chip, run_figure4, run_report, run_sensit
 from hw.ppa.reports.map_command import add_command as add_map
 from hw.ppa.reports.map_command import run as run_map
 from hw.ppa.reports.multiplier_alone import AIMS, DEFAULT_CLOCK_MHZ
+from hw.ppa.reports.place_command import add_command as add_place
+from hw.ppa.reports.place_command import run as run_place
 from hw.ppa.reports.recipe_options import add_recipe_options, chosen_recipe
 
 
@@ -100,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (mapping, alone):
         add_technology_options(command)
     add_map(commands)
+    add_place(commands)
     units = commands.add_parser(
         "units", help="area and delay of every unit of an accelerator, and its clock")
     units.add_argument("design", nargs="?", type=Path, metavar="DESIGN.json",
@@ -297,7 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run: Mapping[str, Callable[[argparse.Namespace], None]] = {
         "characterise": _characterise, "build": _build, "report": run_report,
         "figure4": run_figure4, "sensitivity": run_sensitivity,
-        "chip": _chip, "multiplier": _multiplier, "map": run_map,
+        "chip": _chip, "multiplier": _multiplier, "map": run_map, "place": run_place,
         "units": _units, "compare-published": _compare_published, "choose-bank": _choose_bank,
         "fit-proxy": _fit_proxy}
     run[options.command](options)

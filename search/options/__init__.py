@@ -13,6 +13,7 @@ from hw.common.errors import InputError, unknown_name
 from hw.machine.design import MAX_ARRAYS, BankConfig
 from hw.ppa.chip.blocks import PRESETS
 from hw.ppa.chip.levels import LEVELS
+from hw.ppa.placement.stored_wires import FLAT_WIRES, WIRES
 from search.measure.fit_kinds import KINDS, NONE
 from search.measure.metric import AGREEMENT, check_metric, needs_margin, parts_of
 from search.measure.scores import is_score
@@ -43,6 +44,7 @@ class Options:
     rows: int
     cols: int
     pe_form: str
+    wires: str = FLAT_WIRES
     batch: int
     objective: str
     chip: str
@@ -91,6 +93,7 @@ class Options:
                              f"not {self.area_limit:g}")
         for label, name, known in (("objective", self.objective, LEVELS),
                                    ("chip preset", self.chip, PRESETS),
+                                   ("wires", self.wires, WIRES),
                                    ("compensation", self.compensation, (NONE, *KINDS)),
                                    ("constraint", self.constraint, CONSTRAINTS)):
             if name not in known:

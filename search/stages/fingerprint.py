@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hw.common.files import file_digest
 from hw.multipliers import EXACT
+from hw.ppa.placement.stored_wires import FLAT_WIRES
 from search.measure.scores import is_score, parts_of_score
 from search.options import Options
 from search.stages.records import Inputs, Quantised
@@ -22,6 +23,8 @@ def fingerprint(options: Options, inputs: Inputs, networks: Sequence[Quantised]
     if is_score(options.metric):
         score, _function = parts_of_score(options.metric)
         own["score"] = hashlib.sha256(score.read_bytes()).hexdigest()
+    if options.wires != FLAT_WIRES:
+        own["wires"] = options.wires
     if options.technology is not None:
         own["technology"] = inputs.pes[EXACT].technology.digest
     for one in networks:

@@ -20,6 +20,7 @@ from hw.ppa.library.chosen import technology_of
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.build import load_or_map
 from hw.ppa.mapping.emitted import EmitPes
+from hw.ppa.placement.stored_wires import with_wires
 from search.measure.metric import AGREEMENT
 from search.options import Options
 from search.problem.multipliers import choose_multipliers
@@ -46,14 +47,16 @@ def read(options: Options, emit: EmitPes) -> Inputs:
     technology = technology_of(options.technology, None)
     technology.require_energy()
     load = partial(_load, options, technology, emit)
+    wired = partial(with_wires, wires=options.wires, folder=options.pes)
     pes: dict[str, MappedPe] = {}
     banks = {}
     chosen = {some: list(choose_multipliers(some, bank)) for some in dict.fromkeys(words.values())}
     for label, some in words.items():
         names = chosen[some]
         try:
-            own = pes | load({name: multipliers[name] for name in names if name not in pes},
-                             bank.dataflow)
+            missing = load({name: multipliers[name] for name in names if name not in pes},
+                           bank.dataflow)
+            own = pes | {name: wired(pe) for name, pe in missing.items()}
             own = {name: own[name] for name in names}
             _check_limits(options, bank, own)
         except (InputError, ToolError) as error:
@@ -64,7 +67,8 @@ def read(options: Options, emit: EmitPes) -> Inputs:
         pes |= own
         banks[label] = names
     columns = list(pes)
-    exact_pes = {bank.form: pes[EXACT]} | dict(_other_forms(bank, load))
+    exact_pes = {bank.form: pes[EXACT]} | {form: wired(pe) for form, pe
+                                           in _other_forms(bank, load)}
     splits = tuple(load_splits(source.model, data=source.data, separate=source.splits,
                                seed=options.seed, limit=source.limit,
                                labelled=options.metric != AGREEMENT) for source in sources)

@@ -114,7 +114,7 @@ def made_up_run(*, layers=("stem", "a<b>&$x_1$", "classifier"), found=True, seed
         figures={method.method: figures(method.best.energy) for method in methods
                  if method.best is not None},
         configuration={"area_limit": 4.0, "search_loss": 0.0, "seed": 0, "rows": 16, "cols": 16,
-                       "pe_form": "4x4r"},
+                       "pe_form": "4x4r", "wires": "flat"},
         breakdown=made_up_breakdown(layers, kept.energy),
         baseline_breakdown=made_up_breakdown(layers),
         versions={"numpy": "2"}, hashes={"digits.onnx": "0" * 64})

@@ -1,4 +1,7 @@
-"""What the clock gates at the roots of a bank's arrays spend, and whatever moves at idle arrays."""
+"""What the clock gates at the roots of a bank's arrays spend, and whatever moves at idle arrays.
+
+These stand at the edges of arrays and are not placed: their wires are `FLAT` whatever PEs have.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from hw.ppa.energy.clock_tree import (
     tree_share_fj,
 )
 from hw.ppa.library.technology import Technology
-from hw.ppa.mapping.timing import WIRE_FF_PER_FANOUT
+from hw.ppa.mapping.timing import FLAT
 
 TOGGLES = 0.5  # of an operand bit per cycle, as random ones have; real streams have fewer
 
@@ -24,8 +27,9 @@ def running_array_fj(technology: Technology) -> float:
     """
     gate = technology.clock_gate
     return 0.0 if gate is None else (
-        closed_gate_fj(technology, gate) + opened_gate_fj(technology, gate, CLOCK_FANOUT)
-        + tree_share_fj(technology))
+        closed_gate_fj(technology, gate, FLAT.clock_pin_ff())
+        + opened_gate_fj(technology, gate, CLOCK_FANOUT, FLAT.clock_pin_ff())
+        + tree_share_fj(technology, FLAT))
 
 
 def idle_array_fj(technology: Technology, bank: BankConfig) -> float:
@@ -42,5 +46,6 @@ def idle_array_fj(technology: Technology, bank: BankConfig) -> float:
     bits = (bank.rows + bank.cols) * STREAM.width + 2 * bank.pe_rows
     isolating = min((cell for cell in technology.cells.values() if len(cell.inputs) == 2),
                     key=lambda cell: cell.area_um2).inputs[0]
-    pin = (isolating.cap_ff + WIRE_FF_PER_FANOUT) * technology.voltage_v ** 2 / 2
-    return closed_gate_fj(technology, gate) + tree_share_fj(technology) + bits * TOGGLES * pin
+    pin = (isolating.cap_ff + FLAT.pin_ff) * technology.voltage_v ** 2 / 2
+    return (closed_gate_fj(technology, gate, FLAT.clock_pin_ff())
+            + tree_share_fj(technology, FLAT) + bits * TOGGLES * pin)

@@ -13,7 +13,7 @@ from hw.machine.pe.operand_format import OPERAND_BITS
 from hw.ppa.chip.clock_gates import TOGGLES
 from hw.ppa.library.cells import Cell
 from hw.ppa.library.technology import Technology
-from hw.ppa.mapping.timing import INPUT_SLEW_PS, WIRE_FF_PER_FANOUT
+from hw.ppa.mapping.timing import FLAT, INPUT_SLEW_PS
 
 XOR, AND = (0b0110, 0b1001), (0b1000, 0b0111)  # truth tables, either output
 
@@ -41,7 +41,7 @@ def half_adder_um2(technology: Technology) -> float:
 def switched_fj(technology: Technology) -> float:
     """Return the energy per cycle of an XOR behind a random bit."""
     gate = _smallest(technology, XOR)
-    load_ff = gate.inputs[0].cap_ff + WIRE_FF_PER_FANOUT
+    load_ff = gate.inputs[0].cap_ff + FLAT.pin_ff
     inside = gate.switching[0]
     return TOGGLES * (inside.rise.at(INPUT_SLEW_PS, load_ff)
                       + inside.fall.at(INPUT_SLEW_PS, load_ff)

@@ -33,7 +33,7 @@ from hw.ppa.energy.clock_tree import (
 )
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.mapped import ALWAYS, FIRST_NET, MappedNetlist
-from hw.ppa.mapping.timing import CLOCK_SLEW_PS, WIRE_FF_PER_FANOUT, Timing, loads
+from hw.ppa.mapping.timing import CLOCK_SLEW_PS, FLAT, Timing, Wires, loads
 
 Floats = npt.NDArray[np.float64]
 
@@ -66,8 +66,8 @@ class EnergyModel:
     technology : Technology
     timing : Timing
         Slews of this netlist, at which internal energies are read.
-    wire_ff : float
-        Wire capacitance per pin that a net reaches, fF.
+    wires : Wires
+        The same as those of the timing.
 
     Attributes
     ----------
@@ -84,9 +84,9 @@ class EnergyModel:
     """
 
     def __init__(self, netlist: MappedNetlist, technology: Technology, timing: Timing, *,
-                 wire_ff: float = WIRE_FF_PER_FANOUT) -> None:
+                 wires: Wires = FLAT) -> None:
         self._netlist, self._technology = netlist, technology
-        inside = np.array(loads(netlist, technology, wire_ff))
+        inside = np.array(loads(netlist, technology, wires))
         self._square_v = technology.voltage_v ** 2
         self.net_fj = inside * self._square_v / 2
         self.net_fj[:FIRST_NET] = 0.0
@@ -98,7 +98,7 @@ class EnergyModel:
         self.gate_fj = self._gate_energies(timing)
         self.data_pin_fj = self._data_pin_energies(timing)
         self._flop_energies(timing)
-        self._clock_energies()
+        self._clock_energies(wires)
 
     # --- coefficients ---------------------------------------------------------------
 
@@ -142,20 +142,25 @@ class EnergyModel:
             falls.append(flop.switching.fall.at(CLOCK_SLEW_PS, load) - clock_rise + data_fall)
         self._flop_rise, self._flop_fall = np.array(rises), np.array(falls)
 
-    def _clock_energies(self) -> None:
+    def _clock_energies(self, wires: Wires) -> None:
         technology, netlist = self._technology, self._netlist
         assert not netlist.gate_domains, "a gate above another one is no part of a PE"
-        flop_pulse = (both_edges(technology.flop.clock.quiet)
-                      + pin_fj(technology, technology.flop.clock.cap_ff))
+
+        def flop_pulse(domain: int) -> float:
+            return both_edges(technology.flop.clock.quiet) + pin_fj(
+                technology, technology.flop.clock.cap_ff, wires.clock_pin_ff(domain))
+
         domains = [flop.domain for flop in netlist.flops]
         sinks = domains.count(ALWAYS) + len(netlist.clock_gates)
-        self.clock_base_fj = domains.count(ALWAYS) * flop_pulse + sinks * tree_share_fj(technology)
+        self.clock_base_fj = (domains.count(ALWAYS) * flop_pulse(ALWAYS)
+                              + sinks * tree_share_fj(technology, wires))
         gate_open: list[float] = []
         if (gate := technology.clock_gate) is not None:
             counts = [domains.count(index) for index in range(len(netlist.clock_gates))]
-            self.clock_base_fj += len(counts) * closed_gate_fj(technology, gate)
-            gate_open = [opened_gate_fj(technology, gate, count) + count * flop_pulse
-                         for count in counts]
+            self.clock_base_fj += len(counts) * closed_gate_fj(
+                technology, gate, wires.clock_pin_ff())
+            gate_open = [opened_gate_fj(technology, gate, count, wires.clock_pin_ff(index))
+                         + count * flop_pulse(index) for index, count in enumerate(counts)]
         self._gate_open = np.array(gate_open)
 
     # --- energy -------------------------------------------------------------------

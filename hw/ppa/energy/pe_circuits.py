@@ -14,7 +14,7 @@ from hw.ppa.energy.netlist_energy import EnergyModel
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.mapped import MappedNetlist
 from hw.ppa.mapping.pe import MappedPe
-from hw.ppa.mapping.timing import WIRE_FF_PER_FANOUT, Timing
+from hw.ppa.mapping.timing import FLAT, Timing, Wires
 
 
 class Circuit(NamedTuple):
@@ -26,9 +26,9 @@ class Circuit(NamedTuple):
 
     @classmethod
     def of(cls, netlist: MappedNetlist, technology: Technology, timing: Timing, *,
-           wire_ff: float = WIRE_FF_PER_FANOUT) -> Circuit:
+           wires: Wires = FLAT) -> Circuit:
         """Return the circuit of a netlist; `timing` says when its ports switch."""
-        energy = EnergyModel(netlist, technology, timing, wire_ff=wire_ff)
+        energy = EnergyModel(netlist, technology, timing, wires=wires)
         return cls(simulator=Simulator(netlist, technology), energy=energy,
                    timed=TimedModel(netlist, technology, timing, energy))
 
@@ -46,8 +46,9 @@ NET_BYTES = 1000  # of a net with its gate, its energies and its delays
 def circuits(pe: MappedPe) -> PeCircuits:
     """Return the circuits of a PE, the same as long as they are kept."""
     return KEPT.of(pe, lambda: PeCircuits(
-        whole=Circuit.of(pe.netlist, pe.technology, pe.timing),
-        alone=Circuit.of(pe.multiplier_netlist, pe.technology, pe.multiplier_timing)),
+        whole=Circuit.of(pe.netlist, pe.technology, pe.timing, wires=pe.wires.pe),
+        alone=Circuit.of(pe.multiplier_netlist, pe.technology, pe.multiplier_timing,
+                         wires=pe.wires.multiplier)),
         NET_BYTES * (pe.netlist.net_count + pe.multiplier_netlist.net_count))
 
 

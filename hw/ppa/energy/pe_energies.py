@@ -54,7 +54,7 @@ def stream_energies(pe: MappedPe, samples: Sequence[OperandSample]) -> list[Stre
     """Return `sample_energy` of one PE on every sample. The PE then knows its delay as well."""
     found = kept(
         (pe.technology.digest, pe.psum_width, pe.multiplier.digest, pe.netlist,
-         pe.multiplier_netlist, pe.start_netlist, [sample.digest for sample in samples]),
+         pe.multiplier_netlist, pe.start_netlist, pe.wires, [sample.digest for sample in samples]),
         lambda: _Measured(delay_ps=pe.delay_ps,
                           streams=tuple(sample_energy(pe, sample) for sample in samples)),
         _Measured)

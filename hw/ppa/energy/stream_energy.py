@@ -300,8 +300,8 @@ def _start_energy(pe: MappedPe, sample: OperandSample) -> dict[str, float]:
     """Return the energies of what stands above a column of PEs, while weights pass it."""
     if pe.start_netlist is None:
         return {}
-    circuit = Circuit.of(pe.start_netlist, pe.technology,
-                         analyse(pe.start_netlist, pe.technology))
+    circuit = Circuit.of(pe.start_netlist, pe.technology, wires=pe.wires.start, timing=analyse(
+        pe.start_netlist, pe.technology, wires=pe.wires.start))
     simulator, words = circuit.simulator, sample.lanes // LANES_PER_WORD
     nets = simulator.reset(words)
     simulator.apply(nets, {"first_in": _token(False, words), "swap_in": _token(False, words),

@@ -12,11 +12,20 @@ from hw.machine.pe.kind import PeKind
 from hw.multipliers.base import Multiplier
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.mapped import MappedNetlist
-from hw.ppa.mapping.timing import Timing, analyse
+from hw.ppa.mapping.timing import FLAT, Timing, Wires, analyse
 
 # In an array every PE is fed by an equal one: to the left and above.
 NEIGHBOURS = {"act_in": "act_out", "swap_in": "swap_out", "load_in": "load_out",
               "weight_in": "weight_out", "psum_in": "psum_out"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeWires:
+    """Wires of a PE, of its multiplier mapped alone, and of what stands above a column."""
+
+    pe: Wires = FLAT
+    multiplier: Wires = FLAT
+    start: Wires = FLAT
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,6 +50,8 @@ class MappedPe:
         Name and digest of the synthesis recipe.
     verilog_sha256 : str
         Of the Verilog that was mapped.
+    wires : PeWires
+        Flat, or those of a placement (`hw.ppa.placement`).
     """
 
     multiplier: Multiplier
@@ -52,6 +63,7 @@ class MappedPe:
     recipe: str
     verilog_sha256: str
     start_netlist: MappedNetlist | None = None
+    wires: PeWires = PeWires()
 
     @cached_property
     def area_um2(self) -> float:
@@ -85,12 +97,13 @@ class MappedPe:
     @cached_property
     def timing(self) -> Timing:
         """Static timing of the PE among its neighbours."""
-        return analyse(self.netlist, self.technology, neighbours=NEIGHBOURS)
+        return analyse(self.netlist, self.technology, neighbours=NEIGHBOURS,
+                       wires=self.wires.pe)
 
     @cached_property
     def multiplier_timing(self) -> Timing:
         """Static timing of the multiplier alone."""
-        return analyse(self.multiplier_netlist, self.technology)
+        return analyse(self.multiplier_netlist, self.technology, wires=self.wires.multiplier)
 
     def products(self, acts: npt.NDArray[np.int16],
                  weights: npt.NDArray[np.int16]) -> npt.NDArray[np.int32]:

@@ -14,13 +14,42 @@ from dataclasses import dataclass, field
 
 from hw.ppa.library.cells import ClockGate, Flop
 from hw.ppa.library.technology import Technology
-from hw.ppa.mapping.mapped import CONST0, CONST1, MappedGate, MappedNetlist
+from hw.ppa.mapping.mapped import ALWAYS, CONST0, CONST1, MappedGate, MappedNetlist
 
-# Wire of a short net per pin it reaches. PEs are placed side by side; 0.2 fF is about
-# 1.2 um at the 0.166 fF/um that OpenROAD's asap7 platform assumes for its routing layers.
-WIRE_FF_PER_FANOUT = 0.2
 CLOCK_SLEW_PS = 20.0
 INPUT_SLEW_PS = 20.0  # at ports that no register drives: the multiplier alone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wires:
+    """Capacitance of wires, fF: by default so much for each pin, wherever it is.
+
+    0.2 fF is about 1.2 um at the 0.173 fF/um that OpenROAD's asap7 platform assumes.
+
+    Parameters
+    ----------
+    pin_ff : float
+        Of a net per pin that it reaches, where nets have no figures of their own.
+    nets_ff : tuple of float
+        Of each net of a circuit that is placed; otherwise empty.
+    clock_ff : tuple of float
+        Of the clock per register or gate that it reaches: behind each clock gate, then on the
+        ungated clock; a single figure holds for all.
+    clock_growth : float
+        How much longer a wire of the clock tree is with each level further up.
+    """
+
+    pin_ff: float = 0.2
+    nets_ff: tuple[float, ...] = ()
+    clock_ff: tuple[float, ...] = (0.2,)
+    clock_growth: float = 1.0
+
+    def clock_pin_ff(self, domain: int = ALWAYS) -> float:
+        """Return the wire of the clock at each register of a domain."""
+        return self.clock_ff[domain] if len(self.clock_ff) > 1 else self.clock_ff[0]
+
+
+FLAT = Wires()
 
 
 @dataclass(frozen=True)
@@ -66,9 +95,10 @@ class Timing:
 
 
 def loads(netlist: MappedNetlist, technology: Technology,
-          wire_ff: float = WIRE_FF_PER_FANOUT) -> tuple[float, ...]:
+          wires: Wires = FLAT) -> tuple[float, ...]:
     """Return the capacitance of each net inside the circuit, fF: pins and wire."""
-    total = [0.0] * netlist.net_count
+    total = list(wires.nets_ff) or [0.0] * netlist.net_count
+    wire_ff = 0.0 if wires.nets_ff else wires.pin_ff
     for gate in netlist.gates:
         cell = technology.cells[gate.cell]
         if cell.shares_pins:  # the other part of the cell has counted them
@@ -85,7 +115,7 @@ def loads(netlist: MappedNetlist, technology: Technology,
 
 def analyse(netlist: MappedNetlist, technology: Technology, *,
             neighbours: Mapping[str, str] | None = None,
-            wire_ff: float = WIRE_FF_PER_FANOUT) -> Timing:
+            wires: Wires = FLAT) -> Timing:
     """Return the timing of a circuit.
 
     Parameters
@@ -96,10 +126,9 @@ def analyse(netlist: MappedNetlist, technology: Technology, *,
         Input port to the output port of the equal neighbour that drives it, as in an array:
         `{"psum_in": "psum_out"}`. The pins behind the input load that output, and the path
         continues from the neighbour's register. Other inputs arrive at time 0.
-    wire_ff : float
-        Wire capacitance per pin that a net reaches, fF.
+    wires : Wires
     """
-    load, follows = _next_door(netlist, technology, neighbours or {}, wire_ff)
+    load, follows = _next_door(netlist, technology, neighbours or {}, wires)
     state = _Propagation(netlist, technology, load, latest=True)
     for nets in netlist.inputs.values():
         for net in nets:
@@ -123,13 +152,13 @@ def analyse(netlist: MappedNetlist, technology: Technology, *,
 
 def hold_slack_ps(netlist: MappedNetlist, technology: Technology, *,
                   neighbours: Mapping[str, str] | None = None,
-                  wire_ff: float = WIRE_FF_PER_FANOUT) -> float:
+                  wires: Wires = FLAT) -> float:
     """Return how much later than allowed the earliest data change at a register comes, ps.
 
     Negative: data races through. Parameters are those of `analyse`; inputs that no neighbour
     drives do not count, and infinity means that there is no path between registers.
     """
-    load, follows = _next_door(netlist, technology, neighbours or {}, wire_ff)
+    load, follows = _next_door(netlist, technology, neighbours or {}, wires)
     state = _Propagation(netlist, technology, load, latest=False)
     for nets in netlist.inputs.values():
         for net in nets:
@@ -146,9 +175,9 @@ def hold_slack_ps(netlist: MappedNetlist, technology: Technology, *,
 
 
 def _next_door(netlist: MappedNetlist, technology: Technology, neighbours: Mapping[str, str],
-               wire_ff: float) -> tuple[list[float], dict[int, int]]:
+               wires: Wires) -> tuple[list[float], dict[int, int]]:
     """Return the load of each net, and for nets of input ports the net that drives them."""
-    inside = loads(netlist, technology, wire_ff)
+    inside = loads(netlist, technology, wires)
     load = list(inside)
     follows: dict[int, int] = {}
     for port, driver in neighbours.items():

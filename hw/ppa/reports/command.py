@@ -30,6 +30,7 @@ from hw.ppa.mapping.emitted import EmitPes
 from hw.ppa.mapping.pe import MappedPe
 from hw.ppa.mapping.selection import for_pes
 from hw.ppa.mapping.stored_pes import load_pe
+from hw.ppa.placement.stored_wires import FLAT_WIRES, add_wires_option, with_wires
 
 MULTIPLIERS = ("multiplier of the catalogue or multiplier file (.json) "
                "(default: all unsigned ones of the catalogue)")
@@ -88,6 +89,7 @@ def add_commands(commands: Commands) -> None:
         command.add_argument("-i", "--input", type=Path, metavar="DIR",
                              help="folder of mapped PEs (default: the store of the project)")
         add_technology_options(command)
+        add_wires_option(command)
         add_cache_option(command)
     for command in (report, chip):
         command.add_argument("--json", action="store_true", help="machine-readable")
@@ -110,6 +112,7 @@ def run_report(options: argparse.Namespace) -> None:
         print(json.dumps(to_dict(rows), indent=2))
         return
     print(table(rows))
+    _tell_wires(options)
     if found := correlations(rows):
         print("correlation of the multiplier alone with the PE: "
               + ", ".join(f"{value:.3f} ({stream})" for stream, value in found.items()))
@@ -139,7 +142,8 @@ def run_sensitivity(options: argparse.Namespace) -> None:
 
     technology = _technology(options, quiet=False)
     for multiplier in for_pes(options.names):
-        pe = load_pe(multiplier, technology=technology, folder=options.input)
+        pe = with_wires(load_pe(multiplier, technology=technology, folder=options.input),
+                        options.wires, options.input)
         samples = reference_samples(int8=multiplier.signed)
         print(table(multiplier.name, [outcome(pe, samples, case) for case in CASES]))
 
@@ -159,9 +163,14 @@ def _figures(options: argparse.Namespace, multipliers: Sequence[Multiplier], *,
         for layer, multiplier in product(layers, multipliers):
             check_operands(layer, kind_for(signed=multiplier.signed), multiplier=multiplier.name)
         samples = layer_samples(layers, rows=options.size, cols=options.size)
-    pes = [load_pe(multiplier, technology=technology, folder=options.input)
-           for multiplier in multipliers]
+    pes = [with_wires(load_pe(multiplier, technology=technology, folder=options.input),
+                      options.wires, options.input) for multiplier in multipliers]
     return figures(pes, samples, quiet=quiet)
+
+
+def _tell_wires(options: argparse.Namespace) -> None:
+    if options.wires != FLAT_WIRES:
+        print(f"wires: {options.wires}")
 
 
 def _technology(options: argparse.Namespace, *, quiet: bool) -> Technology:
@@ -204,10 +213,12 @@ def run_chip(options: argparse.Namespace, *,
 
     def load(multiplier: Multiplier, psum_width: int, dataflow: Dataflow) -> MappedPe:
         if options.input is None:
-            return load_or_map({"": multiplier}, psum_width, technology, dataflow, emit,
-                               quiet=options.json)[""]
-        return load_pe(multiplier, psum_width, technology, dataflow=dataflow,
-                       folder=options.input)
+            pe = load_or_map({"": multiplier}, psum_width, technology, dataflow, emit,
+                             quiet=options.json)[""]
+        else:
+            pe = load_pe(multiplier, psum_width, technology, dataflow=dataflow,
+                         folder=options.input)
+        return with_wires(pe, options.wires, options.input)
 
     pairs = [compare(one, layers, load, preset=preset, batch=options.batch, macros=macros,
                      quiet=options.json) for one in designs]
@@ -218,6 +229,7 @@ def run_chip(options: argparse.Namespace, *,
         print(json.dumps(to_dict(rows, runs, {
             "design": design.name, "preset": preset.name, "batch": options.batch,
             "macros": str(options.macros) if options.macros else None,
-            "technology": technology.name}), indent=2))
+            "technology": technology.name, "wires": options.wires}), indent=2))
     else:
         print(table(rows, runs[-1], preset))
+        _tell_wires(options)

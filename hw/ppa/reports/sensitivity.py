@@ -9,7 +9,7 @@ from hw.ppa.energy.operand_sample import OperandSample
 from hw.ppa.energy.pe_circuits import Circuit
 from hw.ppa.energy.stream_energy import beats, glitch_share
 from hw.ppa.mapping.pe import NEIGHBOURS, MappedPe
-from hw.ppa.mapping.timing import WIRE_FF_PER_FANOUT, analyse
+from hw.ppa.mapping.timing import Wires, analyse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,20 +19,21 @@ class Assumptions:
     Parameters
     ----------
     name : str
-    wire_ff : float
-        Wire capacitance per pin that a net reaches, fF. That of the clock tree stays.
+    wires : Wires, optional
+        By default those that the PE has.
     glitches : bool
         Gates have delays.
     """
 
     name: str
-    wire_ff: float = WIRE_FF_PER_FANOUT
+    wires: Wires | None = None
     glitches: bool = True
 
 
 CASES = (Assumptions(name="as reported"), Assumptions(name="no glitches", glitches=False),
-         Assumptions(name="no wires", wire_ff=0.0), Assumptions(name="0.5 fF of wire", wire_ff=0.5),
-         Assumptions(name="1 fF of wire", wire_ff=1.0))
+         Assumptions(name="no wires", wires=Wires(pin_ff=0.0)),
+         Assumptions(name="0.5 fF of wire", wires=Wires(pin_ff=0.5)),
+         Assumptions(name="1 fF of wire", wires=Wires(pin_ff=1.0)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +47,9 @@ class Outcome:
 
 def outcome(pe: MappedPe, samples: Mapping[str, OperandSample], assumed: Assumptions) -> Outcome:
     """Return the figures of a PE under other assumptions; `samples` by name of the stream."""
-    timing = analyse(pe.netlist, pe.technology, neighbours=NEIGHBOURS, wire_ff=assumed.wire_ff)
-    circuit = Circuit.of(pe.netlist, pe.technology, timing, wire_ff=assumed.wire_ff)
+    wires = pe.wires.pe if assumed.wires is None else assumed.wires
+    timing = analyse(pe.netlist, pe.technology, neighbours=NEIGHBOURS, wires=wires)
+    circuit = Circuit.of(pe.netlist, pe.technology, timing, wires=wires)
     found = {}
     for name, sample in samples.items():
         states, _ = beats(pe, sample)

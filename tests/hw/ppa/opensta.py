@@ -12,7 +12,7 @@ from typing import NamedTuple
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.mapped import FIRST_NET, MappedNetlist
 from hw.ppa.mapping.mapped_verilog import mapped_verilog, net_name
-from hw.ppa.mapping.timing import CLOCK_SLEW_PS, INPUT_SLEW_PS, loads
+from hw.ppa.mapping.timing import CLOCK_SLEW_PS, INPUT_SLEW_PS, Wires, loads
 
 PERIOD_PS = 100_000.0
 
@@ -25,7 +25,7 @@ class Slacks(NamedTuple):
 
 
 def analyse_all(netlists: Sequence[MappedNetlist], technology: Technology,
-                libraries: Sequence[Path], folder: Path, *, wire_ff: float) -> list[Slacks]:
+                libraries: Sequence[Path], folder: Path, *, wires: Wires) -> list[Slacks]:
     """Return what OpenSTA says of each netlist, all in one run.
 
     libraries : Liberty files in ps and fF, or others whose units OpenSTA converts.
@@ -36,7 +36,7 @@ def analyse_all(netlists: Sequence[MappedNetlist], technology: Technology,
     for module in modules:
         (folder / f"{module.name}.v").write_text(mapped_verilog(module, technology))
         script += [f"read_verilog {module.name}.v", f"link_design {module.name}",
-                   *constraints(module, technology, wire_ff),
+                   *constraints(module, technology, wires),
                    f"puts {{== {module.name} max}}", "report_checks -path_delay max -digits 6",
                    f"puts {{== {module.name} min}}"]
         if module.flops:
@@ -53,7 +53,7 @@ def analyse_all(netlists: Sequence[MappedNetlist], technology: Technology,
             for module in modules]
 
 
-def constraints(module: MappedNetlist, technology: Technology, wire_ff: float) -> list[str]:
+def constraints(module: MappedNetlist, technology: Technology, wires: Wires) -> list[str]:
     """Return the clock, the ports (at time 0, as here) and the wires."""
     clock = "[get_ports clk]" if module.flops else ""
     lines = [f"create_clock -name clk -period {PERIOD_PS} {clock}"]
@@ -67,7 +67,7 @@ def constraints(module: MappedNetlist, technology: Technology, wire_ff: float) -
     if not module.flops:
         lines += [f"set_output_delay -max 0 -clock clk [get_ports {{{port}[{bit}]}}]"
                   for port, nets in module.outputs.items() for bit in range(len(nets))]
-    with_wire, without = (loads(module, technology, wire) for wire in (wire_ff, 0.0))
+    with_wire, without = (loads(module, technology, wire) for wire in (wires, Wires(pin_ff=0.0)))
     lines += [f"set_load {with_wire[net] - without[net]:.4f} [get_nets {net_name(net)}]"
               for net in range(FIRST_NET, module.net_count) if with_wire[net] > without[net]]
     return lines

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from hw.ppa.library.technology import Technology
 from hw.ppa.mapping.mapped import MappedNetlist
 from hw.ppa.mapping.mapped_verilog import mapped_verilog
+from hw.ppa.mapping.timing import Wires
 from tests.hw.ppa.opensta import PERIOD_PS, constraints
 
 DUTY_STEPS = 16  # two digits are printed of a probability of independent inputs of 1/2
@@ -48,7 +49,7 @@ class GateEnergy(NamedTuple):
 
 
 def energies(netlist: MappedNetlist, technology: Technology, libraries: Sequence[Path],
-             folder: Path, *, wire_ff: float) -> list[GateEnergy]:
+             folder: Path, *, wires: Wires) -> list[GateEnergy]:
     """Return what OpenSTA says of every gate, in order.
 
     netlist : with registers; without a clock that version takes other activities.
@@ -59,7 +60,7 @@ def energies(netlist: MappedNetlist, technology: Technology, libraries: Sequence
     (folder / "power.tcl").write_text("\n".join([
         *(f"read_liberty {path}" for path in libraries),
         "set_cmd_units -time ps -capacitance fF", "read_verilog design.v", "link_design design",
-        *constraints(module, technology, wire_ff),
+        *constraints(module, technology, wires),
         "set_power_activity -global -activity 1 -duty 0.5",
         "report_power -instances [get_cells g*] -digits 6",
         "sta::set_debug power 2", "report_power", "exit", ""]))

@@ -24,7 +24,7 @@ def run(tmp_path):
     source = NetworkSource(name="net", model=tmp_path / "net.onnx", data=None, splits=None)
     source.model.write_bytes(b"weights")
     options = SimpleNamespace(symmetric=False, technology=None, compensation="both",
-                              objective="array", chip="7nm", metric="top1",
+                              objective="array", chip="7nm", metric="top1", wires="flat",
                               workload=Workload(networks=(source,)))
     inputs = SimpleNamespace(multipliers={"one": SimpleNamespace(digest="d1")})
     network = SimpleNamespace(
@@ -50,6 +50,7 @@ def test_it_names_all_that_a_measurement_depends_on(run):
     ("compensation", lambda options, _inputs, _network: setattr(
         options, "compensation", "none")),
     ("objective", lambda options, _inputs, _network: setattr(options, "chip", "45nm")),
+    ("wires", lambda options, _inputs, _network: setattr(options, "wires", "placed")),
     ("metric", lambda options, _inputs, _network: setattr(options, "metric", "top5")),
     ("activations", lambda options, _inputs, _network: setattr(options, "symmetric", True)),
 ])

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from hw.common.errors import InputError, ToolError
+from hw.machine.pe import FORMS
 from hw.multipliers import EXACT, get
+from hw.ppa.mapping.pe import PeWires
 from hw.ppa.mapping.stored_pes import result_path, results_folder
+from hw.ppa.placement import placer
 from models.data import load_digits_split
 from search.problem.multipliers import choose_multipliers
 from search.problem.workload import DEFAULT_MODEL, SPLITS, NetworkSource, Workload, single
@@ -49,6 +52,26 @@ def test_a_method_with_a_bank_of_its_own_leaves_that_of_the_others(options):
         assert list(found.offered_to(method)) == [EXACT, "mul8u_trunc_c9"]
     alone = read(replace(options, method="precision"))
     assert alone.multipliers == own
+
+
+def test_wires_are_those_of_all_pes_or_of_none(options, monkeypatch, tmp_path):
+    placed = read(replace(options, wires="placed"))
+    flat = read(options)
+    for one, other in ((placed.pes, flat.pes), (placed.exact_pes, flat.exact_pes)):
+        assert one.keys() == other.keys()
+        for name, pe in one.items():
+            assert len(pe.wires.pe.nets_ff) == pe.netlist.net_count
+            assert other[name].wires == PeWires()
+    # The exact PE in another form is stored, but not placed there, and nothing places it.
+    for form in ("1x1", "2x1"):
+        source = result_path(results_folder(), get(EXACT), 24, FORMS[form])
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    (tmp_path / "placed").mkdir()
+    name = result_path(tmp_path, get(EXACT), 24).name
+    (tmp_path / "placed" / name).write_bytes((results_folder() / "placed" / name).read_bytes())
+    monkeypatch.setattr(placer, "PLACER", "no_such_placer")
+    with pytest.raises(ToolError, match="no_such_placer is missing"):
+        read(replace(options, multipliers=(EXACT,), pes=tmp_path, wires="placed"))
 
 
 @pytest.mark.parametrize("change", ["pes", "area"])

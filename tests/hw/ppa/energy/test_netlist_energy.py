@@ -7,7 +7,7 @@ from hw.ppa.energy.activity import Simulator, pack_lanes
 from hw.ppa.energy.clock_tree import CLOCK_FANOUT
 from hw.ppa.energy.netlist_energy import EnergyModel
 from hw.ppa.energy.switching_energy import count_python
-from hw.ppa.mapping.timing import analyse
+from hw.ppa.mapping.timing import Wires, analyse
 from tests.hw.ppa.circuits import gated, pipeline
 
 PULSE = 1.2 + 0.2 + 0.3  # register: pin and wire of 1.2 fF at 1 V, both edges inside
@@ -82,8 +82,8 @@ def test_clock_gate_saves_the_clock_of_its_registers(tiny):
 def test_longer_wires_cost_more(tiny):
     netlist = pipeline()
     pair = states(tiny, (1, 1), (0, 1))
-    near, far = (EnergyModel(netlist, tiny, analyse(netlist, tiny), wire_ff=wire).between(*pair)
-                 for wire in (0.2, 1.0))
+    near, far = (EnergyModel(netlist, tiny, analyse(netlist, tiny), wires=wires).between(*pair)
+                 for wires in (Wires(pin_ff=0.2), Wires(pin_ff=1.0)))
     assert far.logic - near.logic == pytest.approx(2 * 0.8 / 2)
 
 
@@ -91,3 +91,23 @@ def test_longer_wires_cost_more(tiny):
 def test_population_count(word):
     with np.errstate(over="ignore"):
         assert count_python(np.uint64(word)) == word.bit_count()
+
+
+def test_wires_of_nets_and_clock_domains(tiny):
+    """Half of C V^2 of each net's own wire; the gate on the ungated clock, the register behind."""
+    wires = Wires(nets_ff=(0, 0, 0, 0, 3.0, 5.0, 0, 0), clock_ff=(0.7,), clock_growth=4)
+    netlist, pair = pipeline(), states(tiny, (1, 1), (0, 1))
+    placed, flat = (EnergyModel(netlist, tiny, analyse(netlist, tiny), wires=one).between(*pair)
+                    for one in (wires, Wires()))
+    assert placed.logic - flat.logic == pytest.approx((5.0 - 0.2 - 0.2) / 2)
+    assert placed.registers - flat.registers == pytest.approx((3.0 - 0.2) / 2)
+    # Above 16 registers a wire of 4 x 0.7, above 16 buffers one of 16 x 0.7, and so on.
+    above = 0.7 * sum((4 / CLOCK_FANOUT) ** level for level in range(1, 40))
+    assert placed.clock == pytest.approx(
+        2 * (PULSE + 0.7 - 0.2 + TREE - 0.2 / (CLOCK_FANOUT - 1) + above))
+    nets = Simulator(gated(), tiny).reset(1)
+    behind = Wires(clock_ff=(0.5, 0.9))
+    gated_model = EnergyModel(gated(), tiny, analyse(gated(), tiny), wires=behind)
+    closed, opened = (gated_model.between(nets, nets, pack_lanes(lanes, 1)).clock
+                      for lanes in (NONE, ALL))
+    assert opened - closed == pytest.approx(1.0 - 0.3 + PULSE + 0.5 - 0.2)

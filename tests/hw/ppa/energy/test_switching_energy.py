@@ -14,13 +14,13 @@ from hw.ppa.energy.netlist_energy import EnergyModel
 from hw.ppa.energy.pe_circuits import circuits
 from hw.ppa.energy.stream_energy import beats
 from hw.ppa.library.write_liberty import cell_library
+from hw.ppa.mapping.timing import FLAT
 from hw.ppa.reports.pe_report import reference_samples
 from tests.hw.ppa.opensta_power import GateEnergy, energies
 
 NAMES = ("mul8u_exact", "mul8u_trunc_c4", "mul8u_trunc_c8", "mul8u_drum_k4", "mul8u_bam_h2v6",
          "mul8u_optrunc_a2w1", "mul8u_evo_umae8500", "mul8u_evo_umae74000", "mul8s_exact",
          "mul8s_booth_abe1_c8")
-WIRE_FF = 0.2
 
 pytestmark = pytest.mark.skipif(shutil.which("sta") is None, reason="OpenSTA (sta) is not on PATH")
 
@@ -30,7 +30,7 @@ class Compared:
 
     def __init__(self, name: str, libraries: list[Path], folder: Path) -> None:
         self.pe = pe = load_pe(get(name))
-        self.theirs = energies(pe.netlist, pe.technology, libraries, folder, wire_ff=WIRE_FF)
+        self.theirs = energies(pe.netlist, pe.technology, libraries, folder, wires=FLAT)
         self.outputs = [gate.output for gate in pe.netlist.gates]
         sample = next(iter(reference_samples(int8=pe.multiplier.signed).values()))
         before, after = beats(pe, sample)[0]

@@ -4,7 +4,7 @@ import pytest
 
 from hw.ppa.library.table import Table
 from hw.ppa.mapping.mapped import CONST1, MappedGate, MappedNetlist
-from hw.ppa.mapping.timing import Edges, analyse
+from hw.ppa.mapping.timing import Edges, Wires, analyse
 from tests.hw.ppa.circuits import gated, pipeline
 
 
@@ -62,4 +62,5 @@ def test_constant_input_has_no_path(tiny):
 
 
 def test_longer_wires_are_slower(tiny):
-    assert analyse(pipeline(), tiny, wire_ff=1.0).delay_ps > analyse(pipeline(), tiny).delay_ps
+    longer = analyse(pipeline(), tiny, wires=Wires(pin_ff=1.0))
+    assert longer.delay_ps > analyse(pipeline(), tiny).delay_ps

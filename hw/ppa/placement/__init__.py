@@ -1,0 +1,1 @@
+"""Placement: where the cells of a PE lie, and how long the wires between them are."""
