@@ -38,9 +38,10 @@ class Repeated:
 class Splits:
     """Three disjoint sets of labelled images, none of them twice, and where they come from.
 
-    calibrate is in memory; the others, where they are too large to be, are read whenever they are
-    needed. description : for readers. sources : split -> name for messages. fingerprints : split
-    -> those of its images. repeated : source or split -> images of it that were left out.
+    calibrate is float32 in memory; the others are made of pixels whenever they are needed, which
+    are in memory where they fit. description : for readers. sources : split -> name for messages.
+    fingerprints : split -> those of its images. repeated : source or split -> images of it that
+    were left out.
     """
 
     calibrate: Labelled
@@ -128,12 +129,7 @@ def _cut(images: Images, source: str, seed: int) -> Splits:
         start += size
     sizes = "/".join(str(len(chosen)) for chosen in own.values())
 
-    def part(name: str) -> LabelledImages:
-        some = found.images[own[name]]
-        return kept(some) if isinstance(some, Images) else LabelledImages(
-            some, found.labels[own[name]])
-
-    parts = {name: part(name) for name in SPLITS}
+    parts = {name: kept(found.images[own[name]]) for name in SPLITS}
     calibrate = parts["calibrate"]
     return Splits(
         calibrate=Labelled(np.asarray(calibrate.images), calibrate.labels),

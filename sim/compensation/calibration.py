@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -87,9 +87,7 @@ class Calibration:
             layer.name: _stride(layer, math.ceil(max(
                 size / kept_bytes, len(images) * layer.positions / FITTED_ROWS)))
             for layer in network.layers}
-        self._sums: dict[str, Sums] = {}
-        self._outputs: dict[str, npt.NDArray[np.generic]] = {}  # held out
-        self._logits = self._run_exactly(quiet)
+        self._quiet = quiet
         self._digest = network_digest(network)
 
     def fit(self, tables: Mapping[str, Table], kind: str = "affine", *, measured: bool = True,
@@ -119,7 +117,7 @@ class Calibration:
         def fit_layer(layer: MappedLayer, table: Table, states: Sequence[State]) -> LayerFit:
             with threadpool_limits(limits=1, user_api="blas"):
                 inputs = self._inputs(layer, states, counted=measured)
-                return self._choose(layer, table, self._options(layer, table, inputs, kind))
+                return self._choose(inputs, table, kind)
 
         tables = inexact(self.network.check_tables(tables))
         fits, logits = self._in_order(tables, fit_layer, quiet=quiet)
@@ -144,8 +142,8 @@ class Calibration:
             base = (with_weights(layer, fit.correction.apply(layer).weight_codes) if chosen
                     else layer)
             new = self._fitted(base, table, inputs, "affine")
-            return replace(fit, correction=Correction.of(new, weights=chosen), error=self._error(
-                layer, _Option(fit.kept, new, inputs.held_out.sums(self.network, new, table))))
+            return replace(fit, correction=Correction.of(new, weights=chosen), error=inputs.error(
+                _Option(fit.kept, new, inputs.held_out.sums(self.network, new, table))))
 
         def known(layer: MappedLayer, _table: Table, _states: Sequence[State]) -> LayerFit:
             return fits[layer.name]
@@ -184,7 +182,8 @@ class Calibration:
                       ) -> Compensation:
         """Return fits with the divergence of held-out logits without and with them."""
         plain_divergence, divergence = (
-            logit_divergence(self._logits, one, HOLD_OUT_TEMPERATURE) for one in (plain, logits))
+            logit_divergence(self._exact.logits, one, HOLD_OUT_TEMPERATURE)
+            for one in (plain, logits))
         return Compensation(
             kind=kind, network=self._digest, layers=fits, fitted_images=self.fitted_images,
             held_out_images=self.held_out_images, plain_divergence=plain_divergence,
@@ -210,18 +209,19 @@ class Calibration:
             step, own = network.layer_steps[layer.name], tables[layer.name]
             different = inexact(own)
             states = [network.advance(state, done, step, {}) for state in states]
-            inputs = self._inputs(layer, states, counted=measured)
+            inputs = self._inputs(layer, states, counted=measured, exact=True)
             found = {name: LayerFit(table=table_digest(table), kept=NONE, plain_error=0.0,
                                     error=0.0, correction=None) for name, table in own.items()}
 
-            def choose(name: str, table: Table, layer: MappedLayer = layer,
-                       inputs: _Inputs = inputs, found: dict[str, LayerFit] = found) -> None:
-                found[name] = self._choose(
-                    layer, table, self._options(layer, table, inputs, kind))
+            def choose(name: str, table: Table, inputs: _Inputs = inputs,
+                       found: dict[str, LayerFit] = found) -> None:
+                found[name] = self._choose(inputs, table, kind)
 
             with threadpool_limits(limits=1, user_api="blas"):
                 if different and KINDS[kind][0] == CHOSEN and not layer.image_weights:
-                    assert inputs.terms  # found once, before threads ask for them
+                    # Found once, before threads ask for them.
+                    assert inputs.terms
+                    assert len(inputs.wanted) == layer.groups
                 run_all([partial(choose, name, table) for name, table in different.items()],
                         network.threads)
             yield layer.name, found
@@ -236,9 +236,12 @@ class Calibration:
                 if layer.name in layers and not layer.image_weights:
                     check_terms(layer.name, layer.k)
 
-    def _inputs(self, layer: MappedLayer, states: Sequence[State], *, counted: bool = False
-                ) -> _Inputs:
-        """Return what enters a layer at the positions that are fitted on."""
+    def _inputs(self, layer: MappedLayer, states: Sequence[State], *, counted: bool = False,
+                exact: bool = False) -> _Inputs:
+        """Return what enters a layer at the positions that are fitted on.
+
+        exact : the states are the exact network's, which then need not be run before.
+        """
         fitting = self._fitting
         rows = [self._sampled(layer, layer.act_rows(state[layer.input].view(np.uint8))[0], index)
                 for index, state in enumerate(states)]
@@ -248,15 +251,22 @@ class Calibration:
             codes=np.concatenate(rows[part], axis=1),
             weights=np.concatenate(weights[part]) if weights else None)
             for part in (slice(fitting), slice(fitting, None)))
+        if exact:
+            sums, others = (part.sums(self.network, layer) for part in (fitted, held_out))
+            outputs = layer.finish(others, others.shape)
+        else:
+            sums, outputs = self._exact.sums[layer.name], self._exact.outputs[layer.name]
         return _Inputs(
-            layer=layer, fitted=fitted, held_out=held_out,
-            counts=np.asarray(np.sum([act_counts(state[layer.input]) for state in states[:fitting]],
-                                     axis=0)) if counted else None)
+            network=self.network, layer=layer, fitted=fitted, held_out=held_out, sums=sums,
+            outputs=outputs, exact=exact, counts=np.asarray(np.sum(
+                [act_counts(state[layer.input]) for state in states[:fitting]], axis=0))
+            if counted else None)
 
-    def _choose(self, layer: MappedLayer, table: Table, options: Iterable[_Option]) -> LayerFit:
+    def _choose(self, inputs: _Inputs, table: Table, kind: str) -> LayerFit:
         """Return the option to keep in a layer; the first leaves it as it is."""
-        options = list(options)
-        errors = [self._error(layer, option) for option in options]
+        layer = inputs.layer
+        options = list(self._options(layer, table, inputs, kind))
+        errors = [inputs.error(option) for option in options]
         best = int(np.argmin(errors))  # the first of equals
         kept = options[best]
         return LayerFit(
@@ -280,7 +290,7 @@ class Calibration:
                 ) -> MappedLayer:
         """Return a layer whose requantiser brings its sums nearest to the exact network's."""
         moments = Moments(base.bias.size)
-        moments.add(inputs.fitted.sums(self.network, base, table), self._sums[base.name])
+        moments.add(inputs.fitted.sums(self.network, base, table), inputs.sums)
         return fold(base, moments.line(*SLOPES) if fitted == "affine"
                     else Line(np.ones(base.bias.size), moments.shift()))
 
@@ -299,19 +309,12 @@ class Calibration:
             products = Products.of(
                 code_table(table, layer.act_values, layer.weight_values), offered)
             product = self.network.product(layer, table)
-            wanted = np.split(inputs.fitted.sums(self.network, layer), layer.groups, axis=1)
             yield "chosen", with_weights(layer, np.stack([
                 choose_weights(terms, products, own, target, partial(product.matmul, rows))
                 for terms, own, target, rows in zip(
-                    inputs.terms, layer.weights.astype(np.float32), wanted, inputs.fitted.codes,
+                    inputs.terms, layer.weights.astype(np.float32), inputs.wanted,
+                    inputs.fitted.codes,
                     strict=True)]))
-
-    def _error(self, layer: MappedLayer, option: _Option) -> float:
-        """Return the mean squared difference from the exact network's output, held out."""
-        sums = option.held_out
-        apart = np.subtract(option.layer.finish(sums, sums.shape), self._outputs[layer.name],
-                            dtype=np.float64)
-        return float(np.square(apart, out=apart).mean())
 
     def _sampled(self, layer: MappedLayer, rows: npt.NDArray[Any], index: int
                  ) -> npt.NDArray[Any]:
@@ -334,11 +337,13 @@ class Calibration:
         before = self._before[index] * (1 if layer.image_weights else layer.positions)
         return slice(-before % stride, None, stride)
 
-    def _run_exactly(self, quiet: bool) -> Logits:
-        """Keep the sums and held-out outputs of every layer; return the held-out logits."""
+    @cached_property
+    def _exact(self) -> _Exact:
+        """The exact network's sums and outputs, which fits of layers alone find themselves."""
         network, logits = self.network, []
+        kept, outputs = dict[str, Sums](), dict[str, npt.NDArray[np.generic]]()
         sums: dict[str, list[Sums]] = defaultdict(list)
-        with task("exact sums", len(self._batches), quiet=quiet) as progress:
+        with task("exact sums", len(self._batches), quiet=self._quiet) as progress:
             for index, batch in enumerate(self._batches):
                 state, done = network.start(batch), 0
                 for layer in network.layers:
@@ -355,10 +360,20 @@ class Calibration:
                 progress.advance()
         for layer in network.layers:
             parts = sums.pop(layer.name)
-            self._sums[layer.name] = np.concatenate(parts[:self._fitting])
+            kept[layer.name] = np.concatenate(parts[:self._fitting])
             held_out = np.concatenate(parts[self._fitting:])
-            self._outputs[layer.name] = layer.finish(held_out, held_out.shape)
-        return np.concatenate(logits)
+            outputs[layer.name] = layer.finish(held_out, held_out.shape)
+        return _Exact(sums=kept, outputs=outputs, logits=np.concatenate(logits))
+
+
+class _Exact(NamedTuple):
+    """By layer, the exact sums of images that are fitted on and the outputs of those held out;
+    the logits of these.
+    """
+
+    sums: dict[str, Sums]
+    outputs: dict[str, npt.NDArray[np.generic]]
+    logits: Logits
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -381,13 +396,31 @@ class _Rows:
 class _Inputs:
     """What enters a layer on images that are fitted on and on those held out.
 
-    counts : of the bytes that it reads, int64[256], where weights are mapped by them.
+    sums : of the exact network for the former, int32[m, groups * n]. outputs : its outputs for the
+    latter. exact : what enters is the exact network's. counts : of the bytes that it
+    reads, int64[256], where weights are mapped by them.
     """
 
+    network: QuantNetwork
     layer: MappedLayer
     fitted: _Rows
     held_out: _Rows
+    sums: Sums
+    outputs: npt.NDArray[np.generic]
+    exact: bool
     counts: Counts | None
+
+    @cached_property
+    def wanted(self) -> list[Sums]:
+        """The exact products' sums of the fitted rows, of each group."""
+        sums = self.sums if self.exact else self.fitted.sums(self.network, self.layer)
+        return np.split(sums, self.layer.groups, axis=1)
+
+    def error(self, option: _Option) -> float:
+        """Return the mean squared difference from the exact network's output, held out."""
+        sums = option.held_out
+        apart = np.subtract(option.layer.finish(sums, sums.shape), self.outputs, dtype=np.float64)
+        return float(np.square(apart, out=apart).mean())
 
     @cached_property
     def terms(self) -> list[Terms]:

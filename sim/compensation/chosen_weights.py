@@ -60,6 +60,8 @@ class Terms:
         Of rows that the descent goes through.
     acts : uint8[k, ceil(m / stride)]
         Stored bytes on those rows, one after another for each term.
+    by_act : int32[k, ceil(m / stride)]
+        Those rows of each term by the byte, then in order.
     sampled_counts, counts : float64[k, 256]
         How often each term sees each byte on those rows, and on all.
     values : float64[256]
@@ -74,6 +76,7 @@ class Terms:
 
     stride: int
     acts: Bytes
+    by_act: npt.NDArray[np.int32]
     sampled_counts: Reals
     counts: Reals
     values: Reals
@@ -95,8 +98,9 @@ class Terms:
         variance = np.where(variance > 1e-9 * square, variance, 1.0)
         order = np.argsort(-variance, kind="stable")
         feedback = _feedback(_covariance(acts[order[::-1]], real))
-        return cls(stride=stride, acts=sampled, sampled_counts=own, counts=counts, values=real,
-                   variance=variance, order=order, feedback=feedback)
+        by_act = np.argsort(sampled, axis=1, kind="stable").astype(np.int32)
+        return cls(stride=stride, acts=sampled, by_act=by_act, sampled_counts=own, counts=counts,
+                   values=real, variance=variance, order=order, feedback=feedback)
 
 
 def check_terms(layer: str, terms: int) -> None:
@@ -158,8 +162,11 @@ class Products:
     @classmethod
     def of(cls, products: Sums, offered: npt.NDArray[np.int64]) -> Products:
         """Return them for int32[256, 256] and the bytes that may be stored."""
-        _columns, first = np.unique(products[:, offered], axis=1, return_index=True)
-        kept = offered[np.sort(first)]
+        columns = np.ascontiguousarray(products[:, offered].T)
+        first: dict[bytes, int] = {}
+        for index, column in enumerate(columns):
+            first.setdefault(column.tobytes(), index)
+        kept = offered[[*first.values()]]
         return cls(columns=products[:, kept].astype(float), bytes=kept.astype(np.uint8))
 
 
@@ -227,7 +234,6 @@ class _Codes:
 class _Descent:
     """What `sim.compensation.descent` takes for one table, but for the channels."""
 
-    acts: Bytes
     stride: int
     given: tuple[npt.NDArray[Any], ...]
 
@@ -251,7 +257,9 @@ class _Descent:
         # Of 2 k / (2 k + m) the covariance is its diagonal alone.
         pull = 2 * k * terms.variance
         cost = spread + pull[:, None] * (codes.noise + codes.gain ** 2)
-        return cls(acts=place[terms.acts], stride=terms.stride, given=(
+        return cls(stride=terms.stride, given=(
+            place[terms.acts], terms.by_act,
+            np.cumsum(counts, axis=1).astype(np.int64, order="C"),
             _single(table.T), _single(basis), _single(shares), means, moments, _single(cost),
             _single(spread), codes.gain, _single(pull), terms.order))
 
@@ -269,7 +277,7 @@ class _Descent:
             rest[:, :wide] = left - left.mean(axis=0)
             codes = np.zeros((len(weights), LANES), np.uint8)
             codes[:, :wide] = chosen[:, part]
-            descend(self.acts, *self.given, own, rest, codes)
+            descend(*self.given, own, rest, codes)
             changes += int((chosen[:, part] != codes[:, :wide]).sum())
             chosen[:, part] = codes[:, :wide]
         return changes

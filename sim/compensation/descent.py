@@ -7,7 +7,8 @@ residuals with the term's own products put back, all less their means, the error
 
 Products in the second part are combinations of a few functions (`sim.compensation.product_basis`),
 so that a code costs as many multiplications as there are functions, not activations. Residuals are
-kept up in the products themselves.
+kept up in the products themselves. They are gone through activation by activation: a sum stays in
+a register, and where no code changed nothing is taken off.
 
 Sums are in one order and nothing is fused (`sim.compensation.lanes`): all CPUs give the same bits.
 """
@@ -19,10 +20,19 @@ import numpy.typing as npt
 from numba import njit
 
 from hw.common.compiled import keep
-from sim.compensation.lanes import LANES, SUMS, add_products, least_of_sums, take_and_sum
+from sim.compensation.lanes import (
+    LANES,
+    SUMS,
+    add_products,
+    least_of_sums,
+    sum_rows,
+    take_and_sum_rows,
+)
 
 Bytes = npt.NDArray[np.uint8]
 Singles = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int32]
+Ends = npt.NDArray[np.int64]
 
 FUNCTIONS = SUMS - 1  # whose sums are formed together, with that of all residuals
 
@@ -55,16 +65,19 @@ def find_moments(counts: Singles, basis: Singles, means: Singles, moments: npt.N
                 moments[term, i, j] = found[i, j] - total[i] * total[j] / rows
 
 
-@njit("void(uint8[:,::1], float32[:,::1], float32[:,::1], float32[:,::1], float32[:,::1], "
-      "float32[:,:,::1], float32[:,::1], float32[:,::1], float32[:,::1], float32[::1], int64[::1], "
-      "float32[:,::1], float32[:,::1], uint8[:,::1])", nogil=True, cache=keep())
-def descend(acts: Bytes, table: Singles, basis: Singles, shares: Singles, means: Singles,
-            moments: npt.NDArray[np.float32], cost: Singles, spread: Singles, gain: Singles,
-            pull: Singles, order: npt.NDArray[np.int64], weights: Singles, rest: Singles,
-            chosen: Bytes) -> None:
+@njit("void(uint8[:,::1], int32[:,::1], int64[:,::1], float32[:,::1], float32[:,::1], "
+      "float32[:,::1], float32[:,::1], float32[:,:,::1], float32[:,::1], float32[:,::1], "
+      "float32[:,::1], float32[::1], int64[::1], float32[:,::1], float32[:,::1], uint8[:,::1])",
+      nogil=True, cache=keep())
+def descend(acts: Bytes, rows: Rows, ends: Ends, table: Singles, basis: Singles, shares: Singles,
+            means: Singles, moments: npt.NDArray[np.float32], cost: Singles, spread: Singles,
+            gain: Singles, pull: Singles, order: npt.NDArray[np.int64], weights: Singles,
+            rest: Singles, chosen: Bytes) -> None:
     """Give each term in turn the code of least error.
 
-    acts : [k, m], places in the table. table : [codes, seen]. basis : [seen, SUMS], the functions,
+    acts : [k, m], places in the table. rows : [k, m], rows of each term by their place, then in
+    order. ends : [k, seen], where those of each place end. table : [codes, seen]. basis :
+    [seen, SUMS], the functions,
     the last of them 1. shares : [codes, SUMS], of the functions in the products. means, moments :
     see `find_moments`. cost : [k, codes], what a code adds whatever the residuals. spread :
     [k, codes], <h, T[c]**2> less the mean. gain : [k, codes] and pull : [k], what a unit of
@@ -78,10 +91,12 @@ def descend(acts: Bytes, table: Singles, basis: Singles, shares: Singles, means:
     best, code = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
     filled = np.zeros(LANES, np.bool_)  # lanes of what is taken
     parts = -2 * shares
-    for row in range(rest.shape[0]):
-        act = acts[order[0], row]
-        for n in range(LANES):
-            summed[act, n] += rest[row, n]
+    start = 0
+    for act in range(seen):
+        end = ends[order[0], act]
+        sum_rows(summed[act].ctypes.data, rest.ctypes.data, rows[order[0], start:].ctypes.data,
+                 end - start)
+        start = end
     for place in range(acts.shape[0]):
         term = order[place]
         following = order[place + 1] if place + 1 < acts.shape[0] else term
@@ -112,16 +127,26 @@ def descend(acts: Bytes, table: Singles, basis: Singles, shares: Singles, means:
                 best[n] += parts[old, j] * fits[j, n]
         least_of_sums(best.ctypes.data, code.ctypes.data, cost[term].ctypes.data,
                       parts.ctypes.data, fits.ctypes.data, codes)
+        changed = False
         for n in range(LANES):
             old, new = chosen[term, n], code[n]
             if new != old:
                 for act in range(seen):
                     taken[act, n] = table[new, act] - table[old, act]
+                changed = True
             elif filled[n]:
                 for act in range(seen):
                     taken[act, n] = 0
             filled[n] = new != old
             chosen[term, n] = new
-        summed[:] = 0
-        take_and_sum(rest.ctypes.data, taken.ctypes.data, summed.ctypes.data,
-                     acts[term].ctypes.data, acts[following].ctypes.data, rest.shape[0])
+        start = 0
+        for act in range(seen):
+            end = ends[following, act]
+            if changed:
+                take_and_sum_rows(summed[act].ctypes.data, rest.ctypes.data,
+                                  rows[following, start:].ctypes.data, end - start,
+                                  taken.ctypes.data, acts[term].ctypes.data)
+            else:
+                sum_rows(summed[act].ctypes.data, rest.ctypes.data,
+                         rows[following, start:].ctypes.data, end - start)
+            start = end

@@ -114,26 +114,37 @@ def _least(terms: int) -> Any:
 least_of_one, least_of_sums = _least(1), _least(SUMS)
 
 
-@intrinsic
-def take_and_sum(_context: Any, _rest: Any, _taken: Any, _summed: Any, _acts: Any, _then: Any,
-                 _count: Any) -> Any:
-    """rest[i] -= taken[acts[i]]; summed[then[i]] += rest[i], for i < count, in order.
+def _sum_of_rows(taking: bool) -> Any:
+    """Return an intrinsic that sums chosen rows, in order, in registers.
 
-    rest : float32[count, LANES]. taken, summed : float32[256, LANES]. acts, then : uint8[count].
+    Arguments: addresses of total float32[LANES], which is written, of rest float32[m, LANES] and of
+    chosen int32[count], its rows; their number. taking : addresses of taken float32[256, LANES] and
+    of acts uint8[m], too: rest[i] -= taken[acts[i]] before it is added.
     """
-    signature = types.void(*[types.uint64] * 5, types.int64)
-
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        rest, taken, summed, acts, then, count = arguments
+        total, rest, chosen, count, *change = arguments
+        summed = cgutils.alloca_once_value(builder, ir.Constant(_ROW, [0.0] * LANES))
         with cgutils.for_range(builder, count) as loop:
-            place = _at(builder, rest, loop.index, BYTES)
-            act, following = (builder.zext(_load(builder, builder.add(start, loop.index), _I8),
-                                           _I64) for start in (acts, then))
-            left = builder.fsub(_load(builder, place, _ROW), _load(
-                builder, _at(builder, taken, act, BYTES), _ROW))
-            _store(builder, left, place)
-            target = _at(builder, summed, following, BYTES)
-            _store(builder, builder.fadd(_load(builder, target, _ROW), left), target)
+            row = builder.zext(_load(builder, _at(builder, chosen, loop.index, 4), _I32), _I64)
+            place = _at(builder, rest, row, BYTES)
+            left = _load(builder, place, _ROW)
+            if taking:
+                taken, acts = change
+                act = builder.zext(_load(builder, builder.add(acts, row), _I8), _I64)
+                left = builder.fsub(left, _load(builder, _at(builder, taken, act, BYTES), _ROW))
+                _store(builder, left, place)
+            builder.store(builder.fadd(builder.load(summed), left), summed)
+        _store(builder, builder.load(summed), total)
         return context.get_dummy_value()
 
-    return signature, generate
+    def plain(_context: Any, _total: Any, _rest: Any, _chosen: Any, _count: Any) -> Any:
+        return types.void(*[types.uint64] * 3, types.int64), generate
+
+    def taken(_context: Any, _total: Any, _rest: Any, _chosen: Any, _count: Any, _taken: Any,
+              _acts: Any) -> Any:
+        return types.void(*[types.uint64] * 3, types.int64, *[types.uint64] * 2), generate
+
+    return intrinsic(taken if taking else plain)
+
+
+sum_rows, take_and_sum_rows = _sum_of_rows(taking=False), _sum_of_rows(taking=True)

@@ -52,12 +52,12 @@ def weight_map(table: Table, act_values: npt.NDArray[np.int16],
     crossed = (counts * act_values) @ products
     cost = squares - 2 * np.multiply.outer(values, crossed)  # [w, w']
     offered = np.arange(256) if offered is None else offered
-    best = np.empty(256, np.uint8)
-    for byte in range(256):
-        equal = offered[cost[byte, offered] == cost[byte, offered].min()]
-        distance = np.abs(values[equal] - values[byte])
-        best[byte] = equal[np.lexsort((values[equal], distance))[0]]
-    return best
+    cost, other = cost[:, offered], values[offered]
+    # Among equals: by distance, then by value; no value is beyond 255.
+    rank = 1024 * np.abs(other - values[:, None]) + other
+    least = cost.min(axis=1, keepdims=True)
+    best = np.where(cost == least, rank, np.iinfo(np.int64).max).argmin(axis=1)
+    return np.asarray(offered[best], np.uint8)
 
 
 def act_counts(codes: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from sim.data.source import Source, parse
 
 BLOCK = 64  # images of an array that are preprocessed at once
 UNLABELLED = -1  # no class
-WHOLE_BYTES = 1 << 30  # of float32 images that are kept rather than decoded again and again
+WHOLE_BYTES = 1 << 30  # of images that are kept rather than decoded again and again
 _ONE_READER = threading.Lock()  # warning filters are process-wide
 
 
@@ -40,9 +41,9 @@ READERS = {"digits": _digits, "npz": npz.read, "folder": folder.read, "cifar10":
 
 
 class LabelledImages(NamedTuple):
-    """Images float32[n, ...], read or not, and labels int64[n]; all `UNLABELLED` where none are."""
+    """Images, decoded or not, and labels int64[n]; all `UNLABELLED` where none are."""
 
-    images: npt.NDArray[np.float32] | Images
+    images: Images
     labels: npt.NDArray[np.int64]
 
 
@@ -83,13 +84,25 @@ class Images:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """Read all of them."""
-        with _ONE_READER:
+        with nullcontext() if self._decoded else _ONE_READER:
             return self.read(quiet=True).astype(dtype or np.float32, copy=False)
+
+    @property
+    def _decoded(self) -> bool:
+        """Whether reading is arithmetic alone, without Pillow."""
+        pixels = self._content.pixels
+        return self._content.ready is not None or (
+            pixels is not None and not self._preprocessing.draws(pixels.shape[3]))
 
     @property
     def nbytes(self) -> int:
         """Of all images as float32."""
         return 4 * len(self) * int(np.prod(self.shape))
+
+    @property
+    def kept_bytes(self) -> int:
+        """Of all images as `in_memory` keeps them."""
+        return self.nbytes // (4 if self.eight_bit else 1)
 
     @property
     def eight_bit(self) -> bool:
@@ -119,22 +132,59 @@ class Images:
             together = len(chosen) > 0 and bool((np.diff(chosen) == 1).all())
             return self._content.ready[slice(chosen[0], chosen[-1] + 1) if together else chosen]
         out = np.empty((len(chosen), *self.shape), np.float32)
+
+        def normalise(pixels: npt.NDArray[np.uint8], part: slice) -> None:
+            self._preprocessing.normalise(pixels, out[part])
+
+        self._each(chosen, normalise, threads=threads, quiet=quiet)
+        return out
+
+    def in_memory(self) -> Images:
+        """Return the same images with nothing left to decode or to resize.
+
+        A byte a value is kept where they come from 8-bit pixels, which are normalised whenever
+        they are read. Raises InputError as `read` does.
+        """
+        if self._decoded:
+            return self
+        pixels = np.empty((len(self), *self._picture_shape), np.uint8)
+
+        def keep(found: npt.NDArray[np.uint8], part: slice) -> None:
+            pixels[part] = self._red_first(found)
+
+        self._each(self._chosen, keep)
+        same = copy.copy(self)
+        same._content = Content(pixels=pixels, labels=self.labels)
+        same._preprocessing = replace(self._preprocessing, resize=None, crop=None, size=None)
+        same._chosen = np.arange(len(self))
+        return same
+
+    def _each(self, chosen: npt.NDArray[np.int64],
+              take: Callable[[npt.NDArray[np.uint8], slice], None], *,
+              threads: int | None = None, quiet: bool = False) -> None:
+        """Hand over the pictures of the chosen images, in parts, and where each part belongs."""
         step = 1 if self._content.pixels is None else BLOCK
 
-        def fill(index: int) -> None:
+        def hand_over(index: int) -> None:
             part = slice(index * step, (index + 1) * step)
             pixels = self._pixels(chosen[part])
             if pixels.shape[1:] != self._picture_shape:
                 raise self._differs(int(chosen[index]), pixels.shape[1:])
-            self._preprocessing.normalise(pixels, out[part])
+            take(pixels, part)
 
-        for_each(fill, -(-len(out) // step), label=f"reading {self.source.path.name}",
-                 threads=threads, quiet=quiet)
-        return out
+        count = -(-len(chosen) // step)
+        if self._decoded:
+            for index in range(count):
+                hand_over(index)
+        else:
+            for_each(hand_over, count, label=f"reading {self.source.path.name}", threads=threads,
+                     quiet=quiet)
 
     def pixels(self, index: int) -> npt.NDArray[np.uint8]:
         """Return one image as a picture in the network's size, uint8[h, w, c], red first."""
-        pixels: npt.NDArray[np.uint8] = self._pixels(self._chosen[index:index + 1])[0]
+        return self._red_first(self._pixels(self._chosen[index:index + 1])[0])
+
+    def _red_first(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return pixels[..., ::-1] if self._preprocessing.channels == "bgr" else pixels
 
     def check_fits(self) -> None:
@@ -230,11 +280,10 @@ def labelled_images(source: str, preprocessing: Preprocessing, *, limit: int | N
 
 
 def kept(images: Images) -> LabelledImages:
-    """Return images with labels, `UNLABELLED` without; read if they are few enough to be kept."""
+    """Return images with labels, `UNLABELLED` without; in memory if they are few enough for it."""
     labels = np.full(len(images), UNLABELLED) if images.labels is None else images.labels
-    if images.nbytes <= min(WHOLE_BYTES, max_bytes()):
-        return LabelledImages(images.read(), labels)
-    return LabelledImages(images, labels)
+    few = images.kept_bytes <= min(WHOLE_BYTES, max_bytes())
+    return LabelledImages(images.in_memory() if few else images, labels)
 
 
 def load_images(source: str, preprocessing: Preprocessing, *, limit: int | None = None,

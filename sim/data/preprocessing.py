@@ -165,10 +165,15 @@ class Preprocessing:
         pixels = pixels_of(image)
         return pixels[..., ::-1] if self.channels == "bgr" else pixels
 
+    def draws(self, count: int) -> bool:
+        """Return whether images of `count` channels are resized, cut or made grey, one by one."""
+        return bool(self.resize or self.crop or self.size) or (
+            self.channels == "grey" and count != 1)
+
     def pictures(self, pixels: Pixels) -> Pixels:
         """Return uint8[n, h, w, c] of images uint8[n, h, w, c]: colour and geometry."""
         count = pixels.shape[3]
-        if self.resize or self.crop or self.size or (self.channels == "grey" and count != 1):
+        if self.draws(count):
             return np.stack([self.picture(image_of(one)) for one in pixels])
         if self.channels in ("rgb", "bgr") and count != 3:
             if count != 1:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from sim.kernels.jit.cpu import Cpu
 from sim.kernels.loops.rowadd import DEPTH
 from sim.kernels.pack import tiles_of
-from sim.kernels.split import Split, sign_of
+from sim.kernels.split import Split, of_bytes, sign_of
 
 HALF_TILE = 0.6  # cost of a half tile, in full ones
-GEMM = 1.2  # one row, one k, one full tile
+GEMM, GEMM_OF_BYTES = 1.2, 0.6  # one row, one k, one full tile
 ADD = 1.6  # one row, one term, one full tile: a load from L1 or L2 and an addition
 WIDEN = 4.0  # one row of sums, one full tile
 SELDOM, OFTEN = 0.2, 0.6  # widenings per block of terms
@@ -62,8 +62,9 @@ def split_cycles(split: Split, m: int, k: int, n: int, cpu: Cpu) -> float:
     tiles = sum(1.0 if width == cpu.lanes else HALF_TILE
                 for _start, width in tiles_of(n, cpu.lanes))
     total = CALL + m * n * FINISH
-    for u in split.u:
-        total += m * k * (GEMM * tiles + (PACK_BY_TABLE if sign_of(u) is None else PACK))
+    for u, v in zip(split.u, split.v, strict=True):
+        gemm = GEMM_OF_BYTES if cpu.vnni and of_bytes(u, v) else GEMM
+        total += m * k * (gemm * tiles + (PACK_BY_TABLE if sign_of(u) is None else PACK))
     if split.class_count:
         group = group_size(split.class_count)
         terms = -(-k // group)

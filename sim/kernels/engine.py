@@ -34,7 +34,7 @@ from sim.kernels.pack import PackedWeights, tiles_of
 from sim.kernels.rows import Rows
 from sim.kernels.schedule import Ranges, Schedule, schedule
 from sim.kernels.sink import Sink, Tile
-from sim.kernels.split import Split, sign_of
+from sim.kernels.split import Split, of_bytes, sign_of
 
 ROWS = 6400  # of a block: their sums stay in L2, tables are built once for them
 TERMS = 2**25  # of a block at most, whatever its rows
@@ -43,6 +43,25 @@ MANY_WIDENINGS = 8  # per block of terms: a product taken out is cheaper than th
 LONG_ROW = 512  # bytes
 
 Int16 = npt.NDArray[np.int16]
+
+
+class _Factor(NamedTuple):
+    """A product that GEMM computes.
+
+    u : int16[256], values of activation codes. v : of weight codes, int16[256], or int8 for the
+    GEMM of bytes; then u is `least` and a byte. sign_bit : turns codes into u less `least`; None
+    where they have to be looked up.
+    """
+
+    u: Int16
+    v: npt.NDArray[np.int8 | np.int16]
+    least: int
+    sign_bit: int | None
+
+    @property
+    def kind(self) -> type[np.uint8 | np.int16]:
+        """What is gathered."""
+        return np.uint8 if self.v.dtype == np.int8 else np.int16
 
 
 class _Task(NamedTuple):
@@ -73,10 +92,11 @@ class Engine:
         return sign_of(self.act_values) or 0
 
     @cached_property
-    def _signs(self) -> list[tuple[int | None, int]]:
-        """Of each product's operands: sign bit, None to look them up, and zero point."""
-        signs = [sign_of(u) for u in self.split.u]
-        return [(sign, -int(u[sign or 0])) for sign, u in zip(signs, self.split.u, strict=True)]
+    def _factors(self) -> list[_Factor]:
+        """The products that GEMM computes."""
+        return [_Factor(u=u, v=v.astype(np.int8) if self.cpu.vnni and of_bytes(u, v) else v,
+                        least=int(u.min()), sign_bit=sign_of(u))
+                for u, v in zip(self.split.u, self.split.v, strict=True)]
 
     @cached_property
     def _ranges(self) -> Ranges:
@@ -122,8 +142,7 @@ class Engine:
         tasks = self._tasks(rows, weights, tiles, schedules, sink)
         with this_arena() as arena:
             script = Script(arena)
-            factors = [self._factor(script, rows, u, sign, threads)
-                       for u, (sign, _zero) in zip(self.split.u, self._signs, strict=True)]
+            factors = [self._factor(script, rows, factor, threads) for factor in self._factors]
             classes = self._classes(arena, rows, threads) if schedules else None
             script.barrier()
             for width in sorted({width for _column, width in tiles}):
@@ -146,7 +165,8 @@ class Engine:
         first, last = blocks[0][0]
         most = -(-(last - first) // panel) * panel
         # Every block is gathered to the same place.
-        rooms = [[factor.room(script.arena, most, np.int16) for factor in factors]
+        rooms = [[operand.room(script.arena, most, factor.kind)
+                  for operand, factor in zip(factors, self._factors, strict=True)]
                  for _part in range(parts)]
         class_rooms = [classes.room(script.arena, most, np.uint8) if classes else None
                        for _part in range(parts)]
@@ -156,10 +176,10 @@ class Engine:
         for cuts in blocks:
             gathered = []
             for cut, room, class_room in zip(cuts, rooms, class_rooms, strict=False):
-                panels = [gather_panels(script, self.cpu, factor, cut, place, jobs=threads,
-                                        sign_bit=sign_bit or 0, zero_point=zero)
-                          for factor, place, (sign_bit, zero) in zip(
-                              factors, room, self._signs, strict=True)]
+                panels = [gather_panels(script, self.cpu, operand, cut, place, jobs=threads,
+                                        sign_bit=factor.sign_bit or 0, zero_point=-factor.least)
+                          for operand, place, factor in zip(
+                              factors, room, self._factors, strict=True)]
                 chosen = {} if classes is None or class_room is None else {
                     "chosen": gather_blocks(script, self.cpu, classes, cut, class_room,
                                             jobs=threads)}
@@ -170,9 +190,10 @@ class Engine:
                     script.job()
                     for index, (values, pairs) in enumerate(
                             zip(panels, task.pairs, strict=True)):
-                        script.call(gemm_tile(self.cpu, width, add=index > 0), values=values,
-                                    weights=pairs, out=sums, panels=values.shape[0],
-                                    blocks=values.shape[1])
+                        script.call(gemm_tile(self.cpu, width, add=index > 0,
+                                              narrow=values.dtype == np.uint8),
+                                    values=values, weights=pairs, out=sums,
+                                    panels=values.shape[0], blocks=values.shape[1])
                     if chosen:
                         script.call(rowadd_tile(self.cpu, width, self._group), **task.row_add,
                                     **chosen, **own, rows=last - first)
@@ -229,19 +250,19 @@ class Engine:
                  taps: npt.NDArray[np.int64], span: int) -> Operand:
         return Operand.of(source, starts, taps, span, more=self.cpu.panel_rows)
 
-    def _factor(self, script: Script, rows: Rows, u: Int16, sign_bit: int | None,
-                jobs: int) -> Operand:
+    def _factor(self, script: Script, rows: Rows, factor: _Factor, jobs: int) -> Operand:
         """Return where the values of a product come from, once `script` has looked them up."""
-        if sign_bit is not None:
+        if factor.sign_bit is not None:
             return self._operand(rows.source, rows.starts, rows.taps, rows.span)
-        size = rows.source.size
+        size, narrow = rows.source.size, factor.kind is np.uint8
         # As many elements more as the loops may read beyond the last.
-        out = script.arena.take((size + rows.span,), np.int16)[:size]
+        out = script.arena.take((size + rows.span,), factor.kind)[:size]
         codes, values = Handle.of(rows.source.reshape(-1)), Handle.of(out)
-        table = Handle.of(np.ascontiguousarray(u))
+        table = Handle.of(factor.u - np.int16(factor.least) if narrow
+                          else np.ascontiguousarray(factor.u))
         for first, last in shares(size, jobs, LONG_ROW):
             script.job()
-            script.call(look_up(self.cpu), codes=codes.skip(first), table=table,
+            script.call(look_up(self.cpu, to_bytes=narrow), codes=codes.skip(first), table=table,
                         out=values.skip(first), count=last - first)
         return self._operand(out, rows.starts, rows.taps, rows.span)
 
@@ -261,7 +282,9 @@ class Engine:
                schedules: Sequence[Schedule], sink: Sink) -> list[_Task]:
         """Return the task of each tile."""
         taps = len(rows.taps)
-        pairs = [weights.pairs(self.cpu.lanes, v, taps, rows.span) for v in self.split.v]
+        pairs = [weights.pairs(self.cpu.lanes, factor.v, taps, rows.span)
+                 for factor in self._factors]
+        lacking = self._lacking(weights, sum(tiles[-1]))
         codes = weights.tile_codes(self.cpu.lanes, taps, self._terms(rows) * self._group) \
             if schedules else []
         tasks = []
@@ -277,9 +300,18 @@ class Engine:
                     "classes": self.split.class_count, "occurring": Handle.of(plan.occurring),
                     "units": len(plan.centres) // self._group // UNIT,
                     "steps": Handle.of(plan.steps), "goes_on": int(bool(pairs))}
-            tasks.append(_Task(pairs=[packed[tile] for packed in pairs], row_add=row_add,
-                               sink=sink.tile(column, offsets)))
+            tasks.append(_Task(
+                pairs=[packed[tile] for packed in pairs], row_add=row_add,
+                sink=sink.tile(column, offsets + lacking[column:column + width])))
         return tasks
+
+    def _lacking(self, weights: PackedWeights, columns: int) -> npt.NDArray[np.int32]:
+        """Return what sums of products of bytes lack, int32[columns], modulo 2**32."""
+        found = np.zeros(columns, np.int64)
+        for factor in self._factors:
+            if factor.v.dtype == np.int8 and factor.least:
+                found[:weights.codes.shape[1]] += factor.least * weights.sums(factor.v)
+        return found.astype(np.int32)
 
 
 def _parts(tiles: int, threads: int) -> int:

@@ -25,12 +25,14 @@ class Operand:
     """A source to gather from: bytes, or 16 bits that were looked up.
 
     row_offsets : int64[rows + more], bytes from the start of the source to each row; more, so that
-    whole panels may be read. unit_offsets : int64[units], bytes from there to each unit.
+    whole panels may be read. unit_offsets : int64[units], bytes from there to each unit. in_pairs :
+    units 2 i and 2 i + 1 are neighbours.
     """
 
     source: Handle
     row_offsets: Handle
     unit_offsets: Handle
+    in_pairs: bool
 
     @classmethod
     def of(cls, source: npt.NDArray[Any], starts: Int64, taps: Int64, span: int, *,
@@ -42,7 +44,7 @@ class Operand:
         within = np.arange(0, span, UNIT)
         units = (taps[:, None] + within).reshape(-1) * source.itemsize
         return cls(source=Handle.of(source), row_offsets=Handle.of(rows),
-                   unit_offsets=Handle.of(units))
+                   unit_offsets=Handle.of(units), in_pairs=span % (2 * UNIT) == 0)
 
     def room(self, arena: Arena, rows: int, kind: type) -> npt.NDArray[Any]:
         """Return memory for so many gathered rows."""
@@ -50,17 +52,19 @@ class Operand:
 
 
 def gather_panels(script: Script, cpu: Cpu, operand: Operand, cut: Cut,
-                  room: npt.NDArray[np.int16], *, sign_bit: int, zero_point: int,
+                  room: npt.NDArray[Any], *, sign_bit: int, zero_point: int,
                   jobs: int) -> Handle:
-    """Add jobs that gather rows for GEMM; return int16[panels, units, panel rows, 8].
+    """Add jobs that gather rows for GEMM; return [panels, units, panel rows, 8].
 
-    cut : first row and the one after the last. room : for them, in whole panels. Where the source
-    has bytes, their values are (byte ^ sign_bit) - zero_point.
+    cut : first row and the one after the last. room : for them, in whole panels, int16, or uint8
+    for the GEMM of bytes. Where the source has bytes, their values are (byte ^ sign_bit) -
+    zero_point; as bytes, without the zero point.
     """
     units, panel = operand.unit_offsets.shape[0], cpu.panel_rows
     shape = -(-(cut[1] - cut[0]) // panel), units, panel, UNIT
-    out = Handle.of(np.ndarray(shape, np.int16, room))
-    move = rows_to_panels(cpu, from_bytes=operand.source.dtype == np.uint8)
+    out = Handle.of(np.ndarray(shape, room.dtype, room))
+    move = rows_to_panels(cpu, from_bytes=operand.source.dtype == np.uint8,
+                          to_bytes=out.dtype == np.uint8, in_pairs=operand.in_pairs)
     for first, last in shares(out.shape[0], jobs, 1):
         script.job()
         script.call(move, source=operand.source,
@@ -80,7 +84,7 @@ def gather_blocks(script: Script, cpu: Cpu, operand: Operand, cut: Cut,
     out = Handle.of(np.ndarray((-(-units // 2), count, DEPTH), np.uint8, room))
     for first, last in shares(count, jobs, 1):
         script.job()
-        script.call(rows_to_blocks(cpu), source=operand.source,
+        script.call(rows_to_blocks(cpu, in_pairs=operand.in_pairs), source=operand.source,
                     row_offsets=operand.row_offsets.skip(cut[0] + first),
                     unit_offsets=operand.unit_offsets, out=out.skip(0, first), rows=last - first,
                     units=units, block_bytes=out.strides[0])

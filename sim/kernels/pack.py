@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from sim.kernels.jit.handle import Handle
 from sim.kernels.loops.rowadd import lane_order
 
 Bytes = npt.NDArray[np.uint8]
-Value = TypeVar("Value", np.int16, np.uint16)
+Value = TypeVar("Value", bound=np.integer[Any])
 EIGHT = 8  # lanes: the least that row-add transposes at a time
 NO_WEIGHT = 256  # the code of padding: tables are zero there
 
@@ -42,6 +42,7 @@ class PackedWeights:
                              f"{codes.shape}")
         self.codes = np.require(codes, None, ["C", "W"])
         self._pairs: dict[tuple[int, int, bytes], list[Handle]] = {}
+        self._sums: dict[bytes, npt.NDArray[np.int64]] = {}
         self._codes: dict[tuple[int, int, int], list[npt.NDArray[np.uint16]]] = {}
 
     @cached_property
@@ -49,21 +50,30 @@ class PackedWeights:
         """The weights as activations of the transposed product, uint8[n, k]."""
         return np.ascontiguousarray(self.codes.T)
 
-    def pairs(self, lanes: int, values: npt.NDArray[np.int16], taps: int,
+    def pairs(self, lanes: int, values: npt.NDArray[np.int8 | np.int16], taps: int,
               span: int) -> list[Handle]:
         """Return the layout of `sim.kernels.loops.gemm`, one array per tile.
 
-        values : int16[256], of each code. span : terms of each tap, 0 beyond those of the weights.
+        values : int16[256], of each code, or int8 for the GEMM of bytes. span : terms of each tap,
+        0 beyond those of the weights.
         """
-        key = lanes, span, values.tobytes()
+        key, together = (lanes, span, values.tobytes()), 4 // values.itemsize
         if key not in self._pairs:
             found = []  # kept when it is whole: other threads read it, too
             for tile in self._tiles(lanes, values[self.codes], taps, span, 0):
-                packed = Arena().take((len(tile) // 2, tile.shape[1], 2), np.int16)
-                packed[:] = tile.reshape(-1, 2, tile.shape[1]).transpose(0, 2, 1)
+                packed = Arena().take((len(tile) // together, tile.shape[1], together),
+                                      values.dtype)
+                packed[:] = tile.reshape(-1, together, tile.shape[1]).transpose(0, 2, 1)
                 found.append(Handle.of(packed))
             self._pairs[key] = found
         return self._pairs[key]
+
+    def sums(self, values: npt.NDArray[np.int8 | np.int16]) -> npt.NDArray[np.int64]:
+        """Return the sum of each column, int64[n]; values : [256], of each code."""
+        key = values.tobytes()
+        if key not in self._sums:
+            self._sums[key] = values[self.codes].sum(axis=0, dtype=np.int64)
+        return self._sums[key]
 
     def tile_codes(self, lanes: int, taps: int,
                    channels: int) -> list[npt.NDArray[np.uint16]]:

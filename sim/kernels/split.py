@@ -100,6 +100,11 @@ def sign_of(values: Int16) -> int | None:
     return None
 
 
+def of_bytes(u: Int16, v: Int16) -> bool:
+    """Return whether the operands of a product are bytes: u less its least value, and v."""
+    return int(np.ptp(u.astype(np.int32))) <= 255 and v.min() >= -128 and v.max() <= 127
+
+
 def _classes(table: Int32) -> tuple[Int32, npt.NDArray[np.uint8]]:
     """Return the different rows in order of appearance, and which of them each row is.
 

@@ -210,8 +210,12 @@ class MappedLayer(GroupedWeights):
     def accumulate(self, rows: Bytes, product: Product, *,
                    threads: int) -> npt.NDArray[np.int32]:
         """Return the accumulators before bias, int32[m, groups * n]."""
-        parts = [product.matmul(rows[group], self.weight_codes[group], threads=threads)
-                 for group in range(self.groups)]
+        if isinstance(product, TableProduct):
+            parts = [product.matmul(own, weights, threads=threads)
+                     for own, weights in zip(rows, self.packed_weights, strict=True)]
+        else:
+            parts = [product.matmul(own, weights, threads=threads)
+                     for own, weights in zip(rows, self.weight_codes, strict=True)]
         return parts[0] if self.groups == 1 else np.concatenate(parts, axis=1)
 
     def finish(self, acc: npt.NDArray[np.int32],

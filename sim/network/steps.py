@@ -16,7 +16,7 @@ from sim.network.codes import NotMappableError
 from sim.network.layer import MappedLayer
 from sim.network.lowering import CANDIDATES, lower, operand_shapes
 from sim.network.onnx.graph import Graph, constants_folded, network_input
-from sim.network.onnx.movers import codes_moved
+from sim.network.onnx.movers import codes_moved, moves_codes
 from sim.network.onnx.qoperator import expand
 from sim.network.onnx.side import SideStep, reads, side_step
 from sim.network.outside import OTHER_PRODUCTS, inner_products, product_name
@@ -55,6 +55,7 @@ def cut(model: onnx.ModelProto) -> Steps:
              **{layer.output: _output_type(layer) for layer in layers.values()}}
     steps: list[Step] = []
     pending: list[onnx.NodeProto] = []
+    moving = False  # whether what is pending moves codes, which leaves other operators elementwise
 
     def flush() -> None:
         if pending:
@@ -69,6 +70,9 @@ def cut(model: onnx.ModelProto) -> Steps:
             flush()
             steps.append(layer)
         elif id(node) in needed_nodes:
+            if moves_codes(node) != moving:
+                flush()
+                moving = not moving
             pending.append(node)
     flush()
     return Steps(fed(steps, graph.outputs), unmapped)

@@ -28,6 +28,8 @@ class Cpu:
         Has `pmaddwd`.
     vbmi : bool
         Permutes bytes of two AVX-512 registers.
+    vnni : bool
+        Adds four products of bytes to each int32 of an AVX-512 register.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Cpu:
     vector_bytes: int
     x86: bool
     vbmi: bool = False
+    vnni: bool = False
 
     @property
     def lanes(self) -> int:
@@ -62,7 +65,8 @@ def this_cpu() -> Cpu:
     if wanted == "native":
         size = 64 if wide else 32 if has.get("avx2", False) else 16
         return Cpu(name=binding.get_host_cpu_name(), features=has.flatten(), vector_bytes=size,
-                   x86=x86, vbmi=wide and has.get("avx512vbmi", False))
+                   x86=x86, vbmi=wide and has.get("avx512vbmi", False),
+                   vnni=wide and has.get("avx512vnni", False))
     if wanted == "avx2":
         if not has.get("avx2", False):
             raise InputError(f"{VARIABLE} must not be avx2 on a CPU without it")

@@ -26,24 +26,34 @@ def can_hold(cpu: Cpu) -> bool:
 
 
 @cache
-def look_up(cpu: Cpu) -> Compiled:
-    """Return the look-up of `count` codes: out[i] = table[codes[i]], table int16[256]."""
-    function = Function("look_up", codes=np.uint8, table=np.int16, out=np.int16, count=int)
+def look_up(cpu: Cpu, *, to_bytes: bool = False) -> Compiled:
+    """Return the look-up of `count` codes: out[i] = table[codes[i]], table int16[256].
+
+    to_bytes : out is uint8, the lower byte.
+    """
+    function = Function("look_up", codes=np.uint8, table=np.int16,
+                        out=np.uint8 if to_bytes else np.int16, count=int)
     given, build = function.arguments, function.build
+    size = 1 if to_bytes else 2
+
+    def store(value: Value, kind: ir.Type, at: Value) -> None:
+        value = build.trunc(value, kind) if to_bytes else value
+        function.store(value, function.at(given.out, at, size), 0, size)
+
     done = int64(0)
     if can_hold(cpu):
         chunks = build.udiv(given.count, int64(LANES))
         entries = in_registers(function, given.table)
-        function.loop(chunks, lambda number: function.store(
+        function.loop(chunks, lambda number: store(
             entries(codes_at(function, function.at(given.codes, number, LANES))),
-            function.at(given.out, number, 2 * LANES), 0, 2))
+            ir.VectorType(I8, LANES), function.scaled(number, LANES)))
         done = function.scaled(chunks, LANES)
 
     def one(index: Value) -> None:
         at = function.add(done, index)
         code = build.zext(function.load(function.add(given.codes, at), 0, I8, 1), I64)
         value = function.load(function.at(given.table, code, 2), 0, I16, 2)
-        function.store(value, function.at(given.out, at, 2), 0, 2)
+        store(value, I8, at)
 
     function.loop(build.sub(given.count, done), one)
     return function.compile(cpu)

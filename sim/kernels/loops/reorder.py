@@ -1,8 +1,8 @@
 """Gathered rows in the order in which the compiled loops read them, eight terms at a time.
 
 A block of eight terms of a row is eight neighbours in the source, at `row offset + block offset`.
-For GEMM bytes are turned into int16 on the way; int16 sources, whose codes were looked up before,
-are copied.
+For GEMM bytes are turned into int16 on the way, or stay bytes for a GEMM of bytes; int16 sources,
+whose codes were looked up before, are copied.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from llvmlite import ir
 
 from sim.kernels.jit.cpu import Cpu
-from sim.kernels.jit.function import I8, I16, I64, Compiled, Function, Value, int64
+from sim.kernels.jit.function import I8, I16, I32, I64, Compiled, Function, Value, int64
 from sim.kernels.loops.rowadd import DEPTH, UNIT
 
 Int64 = npt.NDArray[np.int64]
@@ -23,16 +23,23 @@ ROWS = 64  # their lines of the source stay in L1 while neighbouring blocks read
 
 
 @cache
-def rows_to_panels(cpu: Cpu, *, from_bytes: bool) -> Compiled:
+def rows_to_panels(cpu: Cpu, *, from_bytes: bool, to_bytes: bool = False,
+                   in_pairs: bool = False) -> Compiled:
     """Return what gathers whole panels of rows, for `sim.kernels.loops.gemm`.
 
     row_offsets : int64[panels * panel rows]; block_offsets : int64[blocks], both in bytes. out :
-    int16[panels, blocks, panel rows, 8]. Bytes become (byte ^ sign_bit) - zero_point.
+    int16[panels, blocks, panel rows, 8]. Bytes become (byte ^ sign_bit) - zero_point; to_bytes :
+    out is uint8, and there is no zero point. in_pairs : of bytes alone; blocks are even in
+    number, and blocks 2 i and 2 i + 1 are neighbours in the source.
     """
     function = Function(
         "rows_to_panels", source=np.uint8 if from_bytes else np.int16, row_offsets=np.int64,
-        block_offsets=np.int64, out=np.int16, panels=int, blocks=int, sign_bit=int, zero_point=int)
+        block_offsets=np.int64, out=np.uint8 if to_bytes else np.int16, panels=int, blocks=int,
+        sign_bit=int, zero_point=int)
     given, build, rows = function.arguments, function.build, cpu.panel_rows
+    size = UNIT * (1 if to_bytes else 2)  # bytes of eight values
+    two = ir.VectorType(I64, 2)
+    wide_signs = function.repeated(build.trunc(given.sign_bit, I8), ir.VectorType(I8, 2 * UNIT))
     signs, zeros = (_eight_times(function, given.sign_bit, I8),
                     _eight_times(function, given.zero_point, I16))
 
@@ -40,16 +47,34 @@ def rows_to_panels(cpu: Cpu, *, from_bytes: bool) -> Compiled:
         offsets_at = function.at(given.row_offsets, index, rows * 8)
         starts = [function.add(given.source, function.load(offsets_at, 8 * row, I64, 8))
                   for row in range(rows)]
-        target = function.at(given.out, index, function.scaled(given.blocks, rows * 16))
+        target = function.at(given.out, index, function.scaled(given.blocks, rows * size))
 
         def block(number: Value) -> None:
             offset = function.load(function.at(given.block_offsets, number, 8), 0, I64, 8)
-            to = function.at(target, number, rows * 16)
+            to = function.at(target, number, rows * size)
             for row, start in enumerate(starts):
                 value = _eight(function, function.add(start, offset), from_bytes, signs)
-                function.store(build.sub(value, zeros) if from_bytes else value, to, row * 16, 16)
+                if from_bytes and not to_bytes:
+                    value = build.sub(build.zext(value, ir.VectorType(I16, UNIT)), zeros)
+                function.store(value, to, row * size, size)
 
-        function.loop(given.blocks, block)
+        def two_blocks(index: Value) -> None:
+            number = function.scaled(index, 2)
+            offset = function.load(function.at(given.block_offsets, number, 8), 0, I64, 8)
+            to = function.at(target, number, rows * size)
+            for row in range(0, rows, 2):
+                both = [build.bitcast(build.xor(
+                    function.load(function.add(start, offset), 0, ir.VectorType(I8, 2 * UNIT), 1),
+                    wide_signs), two) for start in starts[row:row + 2]]
+                for part in (0, 1):
+                    function.store(build.shuffle_vector(*both, ir.Constant(
+                        ir.VectorType(I32, 2), [part, 2 + part])), to,
+                        (part * rows + row) * size, UNIT)
+
+        if in_pairs and to_bytes:
+            function.loop(build.udiv(given.blocks, int64(2)), two_blocks)
+        else:
+            function.loop(given.blocks, block)
 
     function.loop(given.panels, panel)
     return function.compile(cpu)
@@ -57,7 +82,7 @@ def rows_to_panels(cpu: Cpu, *, from_bytes: bool) -> Compiled:
 
 def rows_to_panels_reference(source: Source, row_offsets: Int64, block_offsets: Int64, rows: int,
                              sign_bit: int, zero_point: int) -> npt.NDArray[np.int16]:
-    """Return what `rows_to_panels` puts into `out`; rows : of a panel."""
+    """Return what `rows_to_panels` puts into `out`, as int16; rows : of a panel."""
     values = _eights(source, row_offsets, block_offsets)
     if source.dtype == np.uint8:
         values = (values ^ sign_bit) - zero_point
@@ -65,17 +90,20 @@ def rows_to_panels_reference(source: Source, row_offsets: Int64, block_offsets: 
 
 
 @cache
-def rows_to_blocks(cpu: Cpu) -> Compiled:
+def rows_to_blocks(cpu: Cpu, *, in_pairs: bool = False) -> Compiled:
     """Return what gathers rows for `sim.kernels.loops.rowadd`.
 
     row_offsets : int64[rows]; unit_offsets : int64[units], both in bytes. out : uint8, two units
     of eight terms of a row together, rows of a block in order, blocks `block_bytes` apart.
+    in_pairs : units are even in number, and the two of a block are neighbours in the source.
     """
     function = Function(
         "rows_to_blocks", source=np.uint8, row_offsets=np.int64, unit_offsets=np.int64,
         out=np.uint8, rows=int, units=int, block_bytes=int)
     given, build = function.arguments, function.build
     chunks = build.udiv(build.add(given.rows, int64(ROWS - 1)), int64(ROWS))
+    together = 2 if in_pairs else 1  # units
+    moved = ir.VectorType(I64, together)
 
     def chunk(index: Value) -> None:
         first = function.scaled(index, ROWS)
@@ -83,7 +111,8 @@ def rows_to_blocks(cpu: Cpu) -> Compiled:
         offsets_at = function.at(given.row_offsets, first, 8)
         target = function.at(given.out, first, DEPTH)
 
-        def unit(number: Value) -> None:
+        def unit(index: Value) -> None:
+            number = function.scaled(index, together)
             at = function.add(given.source, function.load(
                 function.at(given.unit_offsets, number, 8), 0, I64, 8))
             to = function.add(
@@ -92,12 +121,12 @@ def rows_to_blocks(cpu: Cpu) -> Compiled:
 
             def row(position: Value) -> None:
                 offset = function.load(function.at(offsets_at, position, 8), 0, I64, 8)
-                eight = function.load(function.add(at, offset), 0, I64, 1)
-                function.store(eight, function.at(to, position, DEPTH), 0, 8)
+                found = function.load(function.add(at, offset), 0, moved, 1)
+                function.store(found, function.at(to, position, DEPTH), 0, UNIT * together)
 
             function.loop(count, row)
 
-        function.loop(given.units, unit)
+        function.loop(build.udiv(given.units, int64(together)), unit)
 
     function.loop(chunks, chunk)
     return function.compile(cpu)
@@ -122,11 +151,9 @@ def _eights(source: Source, row_offsets: Int64, unit_offsets: Int64) -> Int64:
 
 
 def _eight(function: Function, address: Value, from_bytes: bool, signs: Value) -> Value:
-    values = ir.VectorType(I16, UNIT)
     if not from_bytes:
-        return function.load(address, 0, values, 2)
-    codes = function.load(address, 0, ir.VectorType(I8, UNIT), 1)
-    return function.build.zext(function.build.xor(codes, signs), values)
+        return function.load(address, 0, ir.VectorType(I16, UNIT), 2)
+    return function.build.xor(function.load(address, 0, ir.VectorType(I8, UNIT), 1), signs)
 
 
 def _eight_times(function: Function, value: Value, kind: ir.IntType) -> Value:

@@ -2,7 +2,9 @@
 
 `DequantizeLinear -> Flatten -> Gemm` multiplies the codes that were flattened: moved in front of
 DequantizeLinear, such operators leave the layer reading codes. So do exports of Brevitas and of
-torch's FakeQuantize end. MaxPool belongs here: the code of the greatest value is the greatest code.
+torch's FakeQuantize end. In front of QuantizeLinear they move a byte instead of four, and what is
+left is a function of bytes (`sim.network.bytewise`). MaxPool belongs here: the code of the greatest
+value is the greatest code.
 """
 
 from __future__ import annotations
@@ -22,17 +24,20 @@ MOVERS = ("Identity", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze",
           "Split", "Expand", "Tile", "DepthToSpace", "SpaceToDepth")
 # Those that move codes under conditions, see `_moved`.
 CONDITIONAL = ("Dropout", "MaxPool", "Pad")
+CODES = "/codes"  # ends the names of codes that were moved
 EIGHT_BITS = (np.dtype(np.int8), np.dtype(np.uint8))
 Constants = Mapping[str, npt.NDArray[Any]]
 
 
 def codes_moved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model with movers between DequantizeLinear and a product put in front of it.
+    """Return the model with movers between DequantizeLinear and what reads codes put in front.
+
+    What reads codes is a product, or QuantizeLinear.
 
     Only codes of 8 bits with one scale are moved: others no array takes. The values are the same
     bits; the model is not changed.
     """
-    wanted = _read_by_products(model)
+    wanted = _read_as_codes(model)
     if not wanted:
         return model
     constants = copy_constants(model)
@@ -57,13 +62,20 @@ def codes_moved(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
-def _read_by_products(model: onnx.ModelProto) -> set[str]:
-    """Return the outputs of movers that end as an operand of a product."""
+def moves_codes(node: onnx.NodeProto) -> bool:
+    """Return whether `codes_moved` made a node."""
+    return any(name.endswith(CODES) for name in node.output)
+
+
+def _read_as_codes(model: onnx.ModelProto) -> set[str]:
+    """Return the outputs of movers that end as an operand of a product or quantised."""
     wanted: set[str] = set()
     movers: set[str] = set()
     for node in reversed(model.graph.node):
         if node.op_type in PRODUCTS:
             wanted.update(node.input[:2])
+        elif node.op_type == "QuantizeLinear":
+            wanted.add(node.input[0])
         elif node.op_type in (*MOVERS, *CONDITIONAL) and wanted.intersection(node.output):
             wanted.add(node.input[0])
             movers.update(node.output)
@@ -102,7 +114,7 @@ def _moved(node: onnx.NodeProto, source: onnx.NodeProto, constants: Constants,
     nodes = [moved]
     for place, name in enumerate(node.output):
         if name:
-            moved.output[place] = f"{name}/codes"
+            moved.output[place] = f"{name}{CODES}"
             nodes.append(helper.make_node(
                 "DequantizeLinear", [moved.output[place], *source.input[1:]], [name],
                 name=f"{name}/DequantizeLinear"))

@@ -46,7 +46,9 @@ def test_each_term_takes_the_code_of_least_error(seed):
         return target - table[acts.T[:, :, None], codes].sum(axis=1)
 
     rest, found = np.ascontiguousarray(left(start)), start.copy()
-    descend(acts, np.ascontiguousarray(table.T), basis, shares, means, moments,
+    by_act = np.argsort(acts, axis=1, kind="stable").astype(np.int32)
+    ends = np.cumsum(counts, axis=1).astype(np.int64)
+    descend(acts, by_act, ends, np.ascontiguousarray(table.T), basis, shares, means, moments,
             spread + pull[:, None] * (noise + gain ** 2), spread, gain, pull, order, weights, rest,
             found)
 

@@ -9,7 +9,8 @@ from sim.compensation.lanes import (
     SUMS,
     add_products,
     least_of_sums,
-    take_and_sum,
+    sum_rows,
+    take_and_sum_rows,
 )
 
 SINGLE = np.float32
@@ -28,9 +29,14 @@ def least(best, code, costs, parts, fits):
 
 
 @njit
-def taken_and_summed(rest, taken, summed, acts, then):
-    take_and_sum(rest.ctypes.data, taken.ctypes.data, summed.ctypes.data, acts.ctypes.data,
-                 then.ctypes.data, rest.shape[0])
+def summed(total, rest, chosen):
+    sum_rows(total.ctypes.data, rest.ctypes.data, chosen.ctypes.data, chosen.size)
+
+
+@njit
+def taken_and_summed(total, rest, chosen, taken, acts):
+    take_and_sum_rows(total.ctypes.data, rest.ctypes.data, chosen.ctypes.data, chosen.size,
+                      taken.ctypes.data, acts.ctypes.data)
 
 
 def drawn(seed, *shapes):
@@ -66,23 +72,30 @@ def test_the_first_code_of_least_cost_is_found():
     np.testing.assert_array_equal(code, expected_code)
 
 
-def test_residuals_are_taken_off_and_summed():
-    rest, taken, summed = drawn(3, (70, LANES), (256, LANES), (256, LANES))
-    acts, then = np.random.default_rng(4).integers(0, 256, (2, 70)).astype(np.uint8)
-    left, total = rest - taken[acts], summed.copy()
-    for row, act in zip(left, then, strict=True):
-        total[act] += row
-    taken_and_summed(rest, taken, summed, acts, then)
+@pytest.mark.parametrize("taking", [False, True])
+def test_chosen_rows_are_summed_in_order_and_what_is_taken_is_off_before(taking):
+    total, rest, taken = drawn(3, LANES, (70, LANES), (256, LANES))
+    generator = np.random.default_rng(4)
+    acts = generator.integers(0, 256, 70).astype(np.uint8)
+    chosen = np.sort(generator.permutation(70)[:40]).astype(np.int32)
+    left, expected = rest.copy(), np.zeros(LANES, SINGLE)
+    if taking:
+        left[chosen] -= taken[acts[chosen]]
+        taken_and_summed(total, rest, chosen, taken, acts)
+    else:
+        summed(total, rest, chosen)
+    for row in chosen:
+        expected += left[row]
     np.testing.assert_array_equal(rest, left)
-    np.testing.assert_array_equal(summed, total)
+    np.testing.assert_array_equal(total, expected)
 
 
-@pytest.mark.parametrize("loop", [added, least, taken_and_summed])
+@pytest.mark.parametrize("loop", [added, least, summed, taken_and_summed])
 def test_nothing_is_fused(loop):
-    for argument in (test_the_first_code_of_least_cost_is_found,
-                     test_residuals_are_taken_off_and_summed):
-        argument()
+    test_the_first_code_of_least_cost_is_found()
     test_products_are_added_in_order(False)
+    for taking in (False, True):
+        test_chosen_rows_are_summed_in_order_and_what_is_taken_is_off_before(taking)
     text = "".join(loop.inspect_asm().values())
     assert len(text) > 1000
     assert "vfmadd" not in text

@@ -97,11 +97,31 @@ def test_floats_that_are_ready_are_chosen_too(tmp_path):
     np.testing.assert_array_equal(images.read(2, 5), ready[2:5])
 
 
-def test_few_images_are_kept_and_many_are_not(sources, monkeypatch):
-    images = open_images(sources[1], SETTINGS)
-    assert isinstance(kept(images).images, np.ndarray)
-    monkeypatch.setattr("sim.data.images.WHOLE_BYTES", images.nbytes - 1)
+@pytest.mark.parametrize("which", [1, 2])
+def test_few_images_are_kept_and_many_are_not(sources, which, monkeypatch):
+    images = open_images(sources[which], SETTINGS)
+    assert images.kept_bytes == 40 * 9 * 10 * 3
+    assert kept(images).images is not images
+    monkeypatch.setattr("sim.data.images.WHOLE_BYTES", images.kept_bytes - 1)
     assert kept(images).images is images
+
+
+@pytest.mark.parametrize("which", [1, 2])
+@pytest.mark.parametrize("settings", [
+    SETTINGS, replace(SETTINGS, channels="rgb"), replace(SETTINGS, resize=None, crop=None),
+    replace(SETTINGS, channels="grey", mean=(3,)), Preprocessing(channels="grey")])
+def test_images_in_memory_are_the_same_a_byte_a_value(sources, which, settings, monkeypatch):
+    images = open_images(sources[which], settings)[3:30]
+    same = images.in_memory()
+    assert same._content.pixels.nbytes <= max(same.kept_bytes, sources[0].nbytes)
+    monkeypatch.setattr("sim.data.images.decode", None)
+    monkeypatch.setattr(Preprocessing, "picture", None)
+    chosen = np.array([5, 0, 26])
+    found = np.asarray(same), np.asarray(same[chosen]), same.pixels(7), same.shape, same.labels
+    monkeypatch.undo()
+    for one, expected in zip(found, (np.asarray(images), np.asarray(images[chosen]),
+                                     images.pixels(7), images.shape, images.labels), strict=True):
+        np.testing.assert_array_equal(one, expected)
 
 
 def test_layout_nhwc_is_the_shape_of_files(sources):

@@ -33,6 +33,16 @@ def test_pairs_and_codes_hold_every_weight_once_and_padding():
     np.testing.assert_array_equal(found, expected)
 
 
+def test_bytes_are_packed_four_by_four_and_summed():
+    codes = np.random.default_rng(0).integers(0, 256, (8, 20)).astype(np.uint8)
+    packed, values = PackedWeights(codes), VALUES.astype(np.int8)
+    wide, half = (handle.owner for handle in packed.pairs(16, values, 1, 8))
+    found = np.concatenate([wide, half], axis=1).swapaxes(1, 2).reshape(8, 24)
+    np.testing.assert_array_equal(found[:, :20], values[codes])
+    assert not found[:, 20:].any()
+    np.testing.assert_array_equal(packed.sums(values), VALUES[codes].sum(axis=0))
+
+
 def test_who_asks_while_weights_are_packed_gets_all_tiles(monkeypatch):
     packed, seen = PackedWeights(np.zeros((8, 64), np.uint8)), []
 

@@ -10,7 +10,7 @@ from sim.kernels import Kernel, PackedWeights, Rows, TableProduct
 from sim.kernels.engine import Engine
 from sim.kernels.oracle import lut_matmul_oracle
 from sim.kernels.sink import Matrix
-from sim.kernels.split import exact_splits
+from sim.kernels.split import exact_splits, of_bytes
 from tests.sim.kernels.cases import (
     ACT,
     BIGGEST,
@@ -94,6 +94,24 @@ def test_worst_operands_at_the_limits_of_int16(half, sign):
     got = TableProduct(table, ACT, WEIGHT).matmul(acts, weights, kernel=Kernel.VECTOR)
     np.testing.assert_array_equal(got[:150], sign * 999 * 2 * half)
     np.testing.assert_array_equal(got[150:], 0)
+
+
+@pytest.mark.parametrize(("first", "step", "low", "high", "narrow"), [
+    (0, 1, -128, 127, True), (-300, 1, -128, 127, True), (7, -1, -127, 128, False),
+    (-127, 1, -128, 128, False), (0, 2, -128, 127, False)])
+def test_operands_at_the_limits_of_bytes(first, step, low, high, narrow):
+    generator = np.random.default_rng(9)
+    u = first + step * generator.permutation(256)
+    v = np.concatenate([[low, high], generator.integers(low, high + 1, 254)])
+    assert of_bytes(u.astype(np.int16), v.astype(np.int16)) == narrow
+    table = np.multiply.outer(u, v).astype(np.int32)
+    acts, weights = operands(10, 40, 600, 20)
+    acts[0], weights[:, 0] = u.argmax(), 0
+    acts[1], weights[:, 1] = u.argmin(), 1
+    product = TableProduct(table, ACT, WEIGHT)
+    assert product.splits[0].how == "one product of recoded operands"
+    np.testing.assert_array_equal(product.matmul(acts, weights, kernel=Kernel.VECTOR),
+                                  lut_matmul_oracle(acts, weights, table))
 
 
 def test_long_inner_products_stay_exact():

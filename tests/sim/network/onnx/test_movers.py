@@ -73,6 +73,19 @@ def test_layer_behind_a_mover_is_mapped(case, act, tmp_path):
     assert mapped(*quantised(mover(case), act=act), tmp_path)
 
 
+@pytest.mark.parametrize("case", ["Slice", "MaxPool", "Pad"])
+def test_codes_are_moved_in_front_of_quantizing_again(case, tmp_path):
+    again = helper.make_node("QuantizeLinear", ["moved", "weight.scale", "act.zero"], ["again"])
+    model, x = quantised(mover(case))
+    model.graph.node.insert(3, again)
+    model.graph.node.insert(4, helper.make_node(
+        "DequantizeLinear", ["again", "weight.scale", "act.zero"], ["read"]))
+    model.graph.node[-1].input[0] = "read"
+    moved = next(node for node in codes_moved(model).graph.node if node.op_type == case)
+    assert moved.input[0] == "codes"
+    assert mapped(model, x, tmp_path)
+
+
 def test_layer_behind_several_movers_is_mapped(tmp_path):
     nodes = [helper.make_node("Transpose", ["act"], ["a"], perm=[0, 1, 3, 2]),
              helper.make_node("MaxPool", ["a"], ["b"], kernel_shape=[2, 2]),
