@@ -90,7 +90,7 @@ $(CORE): $(PY) pyproject.toml
 $(FULL): $(CORE)
 	@date +%s > $(BEGAN)
 	@echo "installing what tests, benches and synthesis need, torch among it: some minutes"
-	@$(PIP) -e '.[torch,synthesis,placement,rtl,notebooks,dev]'
+	@$(PIP) -e '.[torch,synthesis,placement,rtl,cluster,notebooks,dev]'
 	@$(PY) -c 'from hw.common import errors, sandbox; errors.run_command_line(sandbox.prepare)'
 	@touch $@ && $(TOOK)
 

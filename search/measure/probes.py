@@ -1,6 +1,6 @@
 """What single layers and random designs do to the logits of the calibration images.
 
-It is measured once in a run: resumed, it finds it among its notes, and so do other workers.
+It is measured once in a run: resumed, it finds it among its notes.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Runs(Protocol):
 
     labels: npt.NDArray[np.int64]
 
-    def logits(self, mapping: Mapping[str, str]) -> Logits:
-        """Return float32[n, classes]; layers that are not named run exactly."""
+    def logits(self, mappings: Sequence[Mapping[str, str]], *, done: Done = ignore_progress
+               ) -> list[Logits]:
+        """Return float32[n, classes] of each mapping; layers that are not named run exactly.
 
-    def prepare(self, mappings: Sequence[Mapping[str, str]], *, done: Done = ignore_progress
-                ) -> None:
-        """Compute the logits of many mappings together, telling `done` of the images of each."""
+        done : told of the images of each.
+        """
 
 
 class Notes(Protocol):
@@ -60,8 +60,20 @@ class Probes:
 
 def relative_damage(logits: Logits, exact: Logits) -> float:
     """Return the mean squared change of the logits, divided by the variance of the exact ones."""
-    change = logits.astype(np.float64) - exact
-    return float((change ** 2).mean() / max(exact.astype(np.float64).var(), 1e-30))
+    return float(changes(logits, exact).sum() / exact.size / variance(exact))
+
+
+def changes(logits: Logits, exact: Logits) -> Float:
+    """Return the squared change of the logits of each image, float64[n].
+
+    Summed image by image, so that it does not depend on how images are cut.
+    """
+    return np.asarray(((logits.astype(np.float64) - exact) ** 2).sum(axis=1))
+
+
+def variance(exact: Logits) -> float:
+    """Return the variance of logits, not zero."""
+    return max(float(exact.astype(np.float64).var()), 1e-30)
 
 
 def probe(single: Sequence[Mapping[str, str]], others: Sequence[Mapping[str, str]], runs: Runs, *,
@@ -86,10 +98,8 @@ def probe(single: Sequence[Mapping[str, str]], others: Sequence[Mapping[str, str
 def _measure(single: Sequence[Mapping[str, str]], others: Sequence[Mapping[str, str]], runs: Runs,
              done: Done) -> Probes:
     # Apart: every single one shares the exact layers before its own with the next.
-    runs.prepare(single, done=done)
-    runs.prepare(others, done=done)
-    exact = runs.logits({})
-    logits = [runs.logits(mapping) for mapping in (*single, *others)]
+    [exact] = runs.logits([{}])
+    logits = [*runs.logits(single, done=done), *runs.logits(others, done=done)]
     changes = np.array([(one.astype(np.float64) - exact).ravel()
                         for one in logits[:len(single)]])
     return Probes(

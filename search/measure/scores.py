@@ -47,11 +47,11 @@ def check_name(metric: str) -> None:
                          f"{why}")
 
 
-def scores(metric: str, outputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
-           ) -> npt.NDArray[np.float64]:
+def scores(metric: str, outputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64],
+           first: int = 0) -> npt.NDArray[np.float64]:
     """Return the score of each sample, float64[n].
 
-    outputs : float32[n, k]. labels : int64[n].
+    outputs : float32[n, k]. labels : int64[n]. first : what messages count samples from.
 
     Raises InputError with file and line where the function fails, or returns no such number.
     """
@@ -62,7 +62,8 @@ def scores(metric: str, outputs: npt.NDArray[np.float32], labels: npt.NDArray[np
         try:
             value = function(one.copy(), label)
         except Exception as error:
-            raise InputError(f"{_place(path, error)}: {name} must return a score of sample {index},"
+            raise InputError(f"{_place(path, error)}: {name} must return a score of sample "
+                             f"{first + index},"
                              f" not raise {_words(error)}") from None
         try:
             found[index] = value
@@ -70,7 +71,7 @@ def scores(metric: str, outputs: npt.NDArray[np.float32], labels: npt.NDArray[np
             found[index] = math.nan
         if not 0 <= found[index] <= 1:
             raise InputError(f"{path}: {name} must return a number from 0 to 1, not {value!r} for "
-                             f"sample {index}")
+                             f"sample {first + index}")
     return found
 
 

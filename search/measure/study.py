@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from search.measure.probes import Notes, Runs
+from search.measure.probes import Notes, Runs, changes, variance
 from sim.accuracy.trie import Done, ignore_progress
 
 Float = npt.NDArray[np.float64]
@@ -31,17 +31,15 @@ def study(layers: Sequence[str], multipliers: Sequence[str], runs: Runs, *,
     notes : keeps each layer for a run that is resumed. done : told of images, those of every
     multiplier in every layer.
     """
-    exact = runs.logits({})
+    [exact] = runs.logits([{}])
     damage = np.zeros((2, len(layers), len(multipliers)))
     for row, layer in enumerate(layers):
         name = f"sensitivity:{layer}"
         known = notes.note(name)
         if known is None or len(known[0]) != len(multipliers):
-            mappings = [{layer: name} for name in multipliers]
             # The exact layers before this one are computed once.
-            runs.prepare(mappings, done=done)
-            known = [_halves(runs.logits(mapping), exact) for mapping in mappings]
-            known = np.array(known).T.tolist()
+            found = runs.logits([{layer: name} for name in multipliers], done=done)
+            known = np.array([_halves(logits, exact) for logits in found]).T.tolist()
             notes.keep_note(name, known)
         else:
             done(len(multipliers) * len(runs.labels))
@@ -72,6 +70,6 @@ def shrunk(halves: Float, predicted: Float) -> Float:
 
 def _halves(logits: npt.NDArray[np.float32], exact: npt.NDArray[np.float32]) -> list[float]:
     """Return the damage on each half of the images, relative to the variance over all."""
-    change = (logits.astype(np.float64) - exact) ** 2
-    middle, whole = len(exact) // 2, max(float(exact.astype(np.float64).var()), 1e-30)
+    change = changes(logits, exact) / exact.shape[1]
+    middle, whole = len(exact) // 2, variance(exact)
     return [float(part.mean()) / whole for part in (change[:middle], change[middle:])]

@@ -20,12 +20,14 @@ class Watch:
     """Tells of stages; quiet : it tells nothing.
 
     of : what is said after a label for each network of the workload, such as ` of NAME`.
-    processor_seconds : label -> what it took so far, all threads together.
+    processor_seconds : label -> what it took so far, all threads together. spent : the processor
+    seconds of all that works on the run.
     """
 
     of: Sequence[str] = ("",)
     quiet: bool = True
     processor_seconds: dict[str, float] = field(default_factory=dict)
+    spent: Callable[[], float] = time.process_time
 
     @contextmanager
     def task(self, label: str, steps: int, *, at_most: bool = False) -> Iterator[Task]:
@@ -33,12 +35,12 @@ class Watch:
 
         at_most : it may end before so many steps.
         """
-        started = time.process_time()
+        started = self.spent()
         with task(label, steps, quiet=self.quiet, at_most=at_most) as progress:
             yield progress
         hand_back()  # else what it freed in between what is kept would stay with the process
         self.processor_seconds[label] = (self.processor_seconds.get(label, 0.0)
-                                         + time.process_time() - started)
+                                         + self.spent() - started)
 
     def each(self, label: str, steps: Sequence[int], stage: Callable[..., T],
              *records: Sequence[Any]) -> tuple[T, ...]:

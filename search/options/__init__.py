@@ -14,6 +14,7 @@ from hw.machine.design import MAX_ARRAYS, BankConfig
 from hw.ppa.chip.blocks import PRESETS
 from hw.ppa.chip.levels import LEVELS
 from hw.ppa.placement.stored_wires import FLAT_WIRES, WIRES
+from search.measure.engine.place import check_cluster
 from search.measure.fit_kinds import KINDS, NONE
 from search.measure.metric import AGREEMENT, check_metric, needs_margin, parts_of
 from search.measure.scores import is_score
@@ -28,7 +29,7 @@ MAX_SEED = 2**32 - 1  # what samplers take
 MOST_LOOKS = 5
 MAX_NAME = 200  # bytes; files beside the folder have names of their own
 # Options that say nothing about the result.
-LOCAL = ("quiet", "resume", "force", "output", "name", "dry_run", "pes", "config")
+LOCAL = ("quiet", "resume", "force", "output", "name", "dry_run", "pes", "config", "cluster")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,7 @@ class Options:
     name: str | None
     output: Path
     storage: str | None
+    cluster: str | None
     resume: bool
     force: bool
     dry_run: bool
@@ -125,6 +127,8 @@ class Options:
                              f"not {len(str(self.name))}")
         if self.storage is not None:
             check_url(self.storage)
+        if self.cluster is not None:
+            check_cluster(self.cluster)
 
     @property
     def methods(self) -> tuple[Method, ...]:

@@ -8,6 +8,7 @@ energy. The exact array inside a bank has recoded weights, too, where that takes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from hw.common.errors import InputError
@@ -20,10 +21,11 @@ from hw.ppa.chip.levels import LEVELS, LevelEnergy, level_energies
 from hw.ppa.chip.parts import half_width_nj, layer_parts
 from hw.ppa.chip.workload import layer_work
 from hw.ppa.mapping.stored_pes import clock_period_ps
+from search.measure.energies import Energies
 from search.measure.watched import Watch
 from search.report.breakdown import Breakdown
 from search.report.record import Figures, least_energy
-from search.stages.cost import Energies, Operands, draw
+from search.stages.cost import Operands, draw
 from search.stages.records import Baseline, Quantised
 from sim.network.sampled_operands import sampled_layers
 
@@ -62,18 +64,25 @@ def baseline(networks: Sequence[Quantised], streams: Sequence[Operands],
     """
     keeping_up = _keeping_up(pes, bank)
     forms, levels, parts = {}, {}, {}
-    with watch.task("energy of exact arrays", len(keeping_up)) as progress:
-        for form, pe in keeping_up.items():
-            own, found = replace(bank, form=form), list[list[LevelEnergy]]()
-            measured = list[list[StreamEnergy]]()
-            for one, acts in zip(networks, streams, strict=True):
-                layers = sampled_layers(one.network.layers, acts)
-                spent = energies(pe, [cycles.with_weights(layer.weights) for cycles, layer
-                                      in zip(draw(layers, acts, own), layers, strict=True)])
-                measured.append(spent)
-                found.append(level_energies(
-                    pe, spent, layers, layer_work(layers, own, batch=batch), own, batch=batch,
-                    preset=chip, clock_ps=clock_period_ps(pe)))
+    sampled = [sampled_layers(one.network.layers, acts)
+               for one, acts in zip(networks, streams, strict=True)]
+
+    def spent(form: str) -> list[list[StreamEnergy]]:
+        own = replace(bank, form=form)
+        return [energies(keeping_up[form], [
+            cycles.with_weights(layer.weights) for cycles, layer
+            in zip(draw(layers, acts, own), layers, strict=True)])
+            for layers, acts in zip(sampled, streams, strict=True)]
+
+    with (watch.task("energy of exact arrays", len(keeping_up)) as progress,
+          ThreadPoolExecutor(len(keeping_up)) as pool):
+        for (form, pe), measured in zip(keeping_up.items(), pool.map(spent, keeping_up),
+                                        strict=True):
+            own = replace(bank, form=form)
+            found = [level_energies(
+                pe, streamed, layers, layer_work(layers, own, batch=batch), own, batch=batch,
+                preset=chip, clock_ps=clock_period_ps(pe))
+                for layers, streamed in zip(sampled, measured, strict=True)]
             levels[form] = found
             parts[form] = _breakdown(networks, found, measured)
             forms[form] = Figures(

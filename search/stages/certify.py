@@ -33,7 +33,7 @@ def certify(sequence: Sequence[Judged], runs: Sequence[SplitRuns], exact: Candid
     """
     images, metrics = sum(len(one.labels) for one in runs), [*parts] * len(runs)
     with watch.task("certifying on held-out images", images * (1 + len(sequence))) as progress:
-        exact_logits = [one.logits({}, done=progress.advance) for one in runs]
+        exact_logits = [one.logits([{}], done=progress.advance)[0] for one in runs]
 
         def right_of(found: Sequence[npt.NDArray[np.float32]]) -> list[Kept]:
             return [right for one, *logits in zip(runs, found, exact_logits, strict=True)
@@ -48,7 +48,8 @@ def certify(sequence: Sequence[Judged], runs: Sequence[SplitRuns], exact: Candid
             return [replace(one, beside=next(shares)) for one in certificates]
 
         def certificates_of(planned: Judged, own: float) -> list[Certificate]:
-            found = [one.logits(planned.design.mapping, done=progress.advance) for one in runs]
+            found = [one.logits([planned.design.mapping], done=progress.advance)[0]
+                     for one in runs]
             return with_shares([compare(before, after, margin=margin, metric=metric, level=own)
                                 for before, after, margin, metric in zip(
                                     exact_right, right_of(found), margins, metrics, strict=True)],

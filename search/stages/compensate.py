@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hw.common.progress import Task
 from hw.multipliers import Multiplier
+from search.measure.engine.base import Engine
 from search.measure.fit_kinds import KINDS, NONE
 from search.measure.layer_fits import layer_fits
 from search.measure.watched import Watch
@@ -28,26 +29,28 @@ def compensation_passes(kind: str, approximate: int) -> float:
 
 
 def compensate(networks: Sequence[Quantised], multipliers: Mapping[str, Multiplier], kind: str, *,
-               watch: Watch, fits: Fits = layer_fits) -> tuple[Compensated | None, ...]:
+               engine: Engine, watch: Watch, fits: Fits = layer_fits
+               ) -> tuple[Compensated | None, ...]:
     """Fit every multiplier in every layer of every network; nothing for the kind `NONE`."""
     if kind == NONE:
         return (None,) * len(networks)
     return watch.each(
         "compensating every multiplier in every layer",
         [len(one.network.layers) for one in networks], lambda one, progress: fit(
-            one.network, one.splits.calibrate.images, multipliers, kind, fits=fits,
-            progress=progress), networks)
+            one.network, one.splits.calibrate.images, multipliers, kind,
+            engine=engine, fits=fits, progress=progress), networks)
 
 
 def fit(network: QuantNetwork, images: Images, multipliers: Mapping[str, Multiplier], kind: str, *,
-        fits: Fits = layer_fits, progress: Task | None = None) -> Compensated:
+        engine: Engine, fits: Fits = layer_fits, progress: Task | None = None) -> Compensated:
     """Fit every multiplier in every layer alone on images float32[n, c, h, w].
 
-    kind : one of `KINDS`. fits : makes the fits, or knows them. progress : advanced once per layer.
+    kind : one of `KINDS`. engine : of `fits`, which makes them, or knows them. progress : advanced
+    once per layer.
     """
     tables = {name: pe_table(multiplier, network.rows)
               for name, multiplier in multipliers.items()}
-    found = fits(network, images, KINDS[kind][0], tables,
+    found = fits(network, images, KINDS[kind][0], tables, engine=engine,
                  done=lambda layer: progress.advance(note=layer) if progress else None)
     approximate = sum(not multiplier.is_exact for multiplier in multipliers.values())
     return Compensated(kind=kind, fits=found, passes=compensation_passes(kind, approximate))

@@ -25,7 +25,7 @@ from search.report.record import (
     SingleArray,
 )
 from search.stages.calibrate import rank_correlation
-from search.stages.records import Compensated, Costs, Found, Plan, Quantised
+from search.stages.records import Compensated, Costs, Found, Plan, Quantised, refitted
 
 
 def conclude(found: Found, *, name: str, networks: Sequence[NetworkFacts],
@@ -46,7 +46,8 @@ def conclude(found: Found, *, name: str, networks: Sequence[NetworkFacts],
         layers=[LayerFacts.of(layer, called) for one in found.networks
                 for layer, called in zip(one.network.layers, one.layers, strict=True)],
         multipliers=found.costs.facts, exact=found.exact, exact_forms=found.baseline.forms,
-        methods=methods, judged=[replace(one, refitted=_refitted(found, one.design.mapping))
+        methods=methods, judged=[replace(one, refitted=refitted(
+            found.networks, found.fits, one.design.mapping))
                                  for one in found.verdict.judged],
         single=_single(found.single, found.exact), expected=found.expected,
         kept=found.verdict.kept, certificates=found.verdict.certificates,
@@ -110,12 +111,6 @@ def _single(offer: Plan, exact: Candidate) -> SingleArray:
     saves = offer.best is not None and offer.best.energy < exact.energy
     return SingleArray(design=offer.best if saves else None, chance=offer.chance,
                        expected=offer.expected)
-
-
-def _refitted(found: Found, mapping: Mapping[str, str]) -> bool:
-    """Return whether a design has fits of its own in any network."""
-    return any(fits is not None and fits.own(own_layers(one.prefix, mapping)) is not None
-               for one, fits in zip(found.networks, found.fits, strict=True))
 
 
 def _by_name(problem: Problem, values: npt.NDArray[Any]) -> dict[str, dict[str, float]]:

@@ -39,6 +39,7 @@ from hw.ppa.chip.parts import DRAM, OUTPUT_BUFFER, half_width_nj, layer_parts
 from hw.ppa.chip.workload import layer_work
 from hw.ppa.energy.operand_sample import PeCycles
 from hw.ppa.mapping.stored_pes import clock_period_ps
+from search.measure.energies import Energies
 from search.measure.watched import Watch
 from search.problem.space import Limits, Problem
 from search.report.record import MultiplierFacts
@@ -47,14 +48,13 @@ from sim.accuracy.evaluator import Constants
 from sim.network.layer import MappedLayer
 from sim.network.sampled_operands import IMAGES, sampled_layers, sampled_operands
 
-Energies = Callable[..., list[StreamEnergy]]
 Operands = Mapping[str, npt.NDArray[np.int16]]  # of each layer, [groups, m, k]
 
 
 def cost(networks: Sequence[Quantised], streams: Sequence[Operands],
          fits: Sequence[Compensated | None], inputs: Inputs, baseline: Baseline, limits: Limits, *,
          batch: int, objective: str, chip: ChipPreset, watch: Watch,
-         energies: Energies = stream_energies) -> Costs:
+         energies: Energies = stream_energies, threads: int | None = None) -> Costs:
     """Return the costs of a round of the workload: of each array in each layer.
 
     streams : of each network, `operands`. baseline : what energies and areas are relative to.
@@ -65,7 +65,7 @@ def cost(networks: Sequence[Quantised], streams: Sequence[Operands],
         lambda one, acts, fitted, exact, progress: measure_costs(
             one.network.layers, acts, inputs.pes, reference=EXACT, bank=inputs.bank,
             batch=batch, limits=limits, objective=objective, chip=chip, exact=exact,
-            constants=fitted, energies=energies, progress=progress),
+            constants=fitted, energies=energies, threads=threads, progress=progress),
         networks, streams, fits, baseline.levels)
     joined = join_costs({one.prefix: own for one, own in zip(networks, found, strict=True)},
                         [one.source.inferences for one in networks])
@@ -141,7 +141,7 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Operands,
                   limits: Limits, objective: str = "array", chip: ChipPreset = DEFAULT_PRESET,
                   exact: Sequence[LevelEnergy] | None = None,
                   constants: Constants | None = None, energies: Energies = stream_energies,
-                  progress: Task | None = None) -> Costs:
+                  threads: int | None = None, progress: Task | None = None) -> Costs:
     """Return the costs of every (layer, multiplier), at every level.
 
     operands : layer -> int16[groups, m, k], activations in streaming order. pes : by multiplier,
@@ -150,7 +150,8 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Operands,
     surrounds the arrays. exact : of the array that a preset's share is of, by default the
     reference. constants : what each layer has on each multiplier: with other weights an
     array spends other energy. energies : as `hw.ppa.stream_energies`, which may keep what it
-    measures. progress : advanced once per multiplier.
+    measures. threads : that ask for energies (default: all cores). progress : advanced once per
+    multiplier.
     """
     layers = sampled_layers(layers, operands)
     drawn = draw(layers, operands, bank)
@@ -165,8 +166,8 @@ def measure_costs(layers: Sequence[MappedLayer], operands: Operands,
         return energies(pe, samples)
 
     streams = {}
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for name, found in zip(pes, threads.map(measure, pes.values()), strict=True):
+    with ThreadPoolExecutor(min(threads or os.cpu_count() or 1, len(pes))) as pool:
+        for name, found in zip(pes, pool.map(measure, pes.values()), strict=True):
             streams[name] = found
             if progress is not None:
                 progress.advance(note=name)

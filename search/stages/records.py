@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hw.common.memory import KEPT
 from hw.machine.design import BankConfig
 from hw.multipliers import Multiplier
 from hw.ppa import MappedPe
 from hw.ppa.chip.levels import LevelEnergy
 from search.measure.damage import Damage
 from search.measure.designs import Measured, key
+from search.measure.evaluation import corrected
 from search.measure.metric import Kept
 from search.problem.space import Problem
 from search.problem.splits import Splits
@@ -32,7 +32,6 @@ from search.report.record import (
     Tally,
     least_energy,
 )
-from sim.accuracy.evaluator import Constants
 from sim.compensation.correction import Correction
 from sim.compensation.record import LayerFit
 from sim.network.layer import MappedLayer
@@ -96,7 +95,7 @@ class Charges:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Compensated:
-    """The fit of every (layer, multiplier) of one network; `Constants` of evaluators.
+    """The fit of every (layer, multiplier) of one network.
 
     kind : one of `search.measure.fit_kinds.KINDS`. fits : layer -> multiplier -> what was fitted.
     passes : over the calibration images that the fits took. refits : designs of this network, by
@@ -112,8 +111,7 @@ class Compensated:
 
     def __call__(self, layer: MappedLayer, multiplier: str) -> MappedLayer:
         """Return a layer with the constants it has on an array of this multiplier."""
-        correction = self.fits[layer.name][multiplier].correction
-        return layer if correction is None else _corrected(layer, correction)
+        return corrected(layer, self.fits[layer.name][multiplier].correction)
 
     def error_power(self) -> Float:
         """Return the mean squared error of the output that is left, float64[N, K]."""
@@ -124,13 +122,9 @@ class Compensated:
         return self.refits.get(key(mapping)) or {
             layer: self.fits[layer][name] for layer, name in mapping.items()}
 
-    def own(self, mapping: Mapping[str, str]) -> Constants | None:
-        """Return the constants of a design that has fits of its own, None for any other."""
-        if key(mapping) not in self.refits:
-            return None
-        corrections = self.corrections(mapping)
-        return lambda layer, _multiplier: (
-            _corrected(layer, corrections[layer.name]) if layer.name in corrections else layer)
+    def has_own(self, mapping: Mapping[str, str]) -> bool:
+        """Return whether a design has fits of its own."""
+        return key(mapping) in self.refits
 
     def corrections(self, mapping: Mapping[str, str]) -> dict[str, Correction]:
         """Return the constants of the layers that a mapping changes."""
@@ -138,11 +132,11 @@ class Compensated:
                 if fit.correction is not None}
 
 
-def _corrected(layer: MappedLayer, correction: Correction) -> MappedLayer:
-    """Return a layer with other constants, the same one as long as it is kept."""
-    # With its correction at hand, which therefore is no other one with the same identity.
-    return KEPT.of((Correction, id(correction)), lambda: (
-        correction, correction.apply(layer)), layer.kept_bytes)[1]
+def refitted(networks: Sequence[Quantised], fits: Sequence[Compensated | None],
+             mapping: Mapping[str, str]) -> bool:
+    """Return whether a design has fits of its own in any network."""
+    return any(own is not None and own.has_own(own_layers(one.prefix, mapping))
+               for one, own in zip(networks, fits, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,12 +215,14 @@ class Costs:
 class Reference:
     """The exact network on its search images, which every design is compared with.
 
-    logits : float32[n, classes]. right : of each part of the metric, bool[n] or scores.
+    logits : float32[n, classes]; spread : their variance. right : of each part of the metric,
+    bool[n] or scores.
     float_right : of the float network, summed; empty where none was given. doubt : why it may know
     nothing of these images, empty where it does.
     """
 
     logits: npt.NDArray[np.float32]
+    spread: float
     right: Sequence[Kept]
     float_right: tuple[Tally, ...]
     doubt: str

@@ -6,26 +6,34 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
 
+import numpy as np
+
 from hw.common.progress import Task
-from hw.multipliers import Multiplier
 from search.measure.designs import Measured
-from search.measure.evaluation import SplitRuns, Workers, split_runs
-from search.measure.metric import METRICS, check_classes, kept, lost_of, needs_margin, total
-from search.measure.probes import relative_damage
+from search.measure.evaluation import Placed, SplitRuns, split_runs
+from search.measure.metric import (
+    METRICS,
+    Kept,
+    check_classes,
+    kept,
+    lost_of,
+    needs_margin,
+    total,
+)
+from search.measure.probes import Float, changes, variance
 from search.measure.watched import Watch
 from search.problem.space import Problem
 from search.report.record import Candidate
 from search.stages.records import Compensated, Quantised, Reference
 from sim.accuracy.doubt import doubt
-from sim.network.onnx.float_run import float_logits
 
 Mappings = Sequence[Mapping[str, str]]
 
 
-def on_split(split: str, network: Quantised, workers: Workers, fits: Compensated | None,
-             multipliers: Mapping[str, Multiplier]) -> SplitRuns:
+def on_split(split: str, network: Quantised, placed: Placed, fits: Compensated | None
+             ) -> SplitRuns:
     """Return a network on one of its splits, with the constants of its fits where it has any."""
-    return split_runs(workers, multipliers, getattr(network.splits, split), constants=fits,
+    return split_runs(placed, getattr(network.splits, split), fits=fits,
                       name=network.splits.sources[split], prefix=network.prefix)
 
 
@@ -40,13 +48,13 @@ def refer(networks: Sequence[Quantised], runs: Sequence[SplitRuns], *,
 
 
 def _refer(parts: Sequence[str], network: Quantised, runs: SplitRuns, progress: Task) -> Reference:
-    logits = runs.logits({}, done=progress.advance)
+    [logits] = runs.logits([{}], done=progress.advance)
     check_classes(parts, logits.shape[1], runs.name)
     original = network.network.original
     in_float = [] if original is None else kept(
-        parts, float_logits(original, network.splits.search.images), runs.labels, logits)
+        parts, runs.float_logits(original), runs.labels, logits)
     return Reference(
-        logits=logits, right=kept(parts, logits, runs.labels, logits),
+        logits=logits, spread=variance(logits), right=kept(parts, logits, runs.labels, logits),
         float_right=tuple(map(total, in_float)),
         doubt="" if any(map(needs_margin, parts)) else doubt(
             logits.argmax(axis=1), runs.labels, logits.shape[1], what="search images"))
@@ -78,13 +86,20 @@ def compare(mappings: Mappings, *, runs: Sequence[SplitRuns], references: Sequen
 def _compared(mappings: Mappings, parts: Sequence[str], runs: SplitRuns, reference: Reference
               ) -> list[tuple[list[float], list[float], float]]:
     """Return (right, lost, damage) of one network under each mapping, counts of each part."""
-    runs.prepare(mappings)
-    found = []
-    for mapping in mappings:
-        logits = runs.logits(mapping)
-        right = kept(parts, logits, runs.labels, reference.logits)
-        found.append(([total(one) for one in right],
-                      [lost_of(exact, one)
-                       for exact, one in zip(reference.right, right, strict=True)],
-                      relative_damage(logits, reference.logits)))
-    return found
+    found: list[dict[int, tuple[list[Kept], Float]]] = [{} for _mapping in mappings]
+    for design, where, logits in runs.each(mappings):
+        exact = reference.logits[where]
+        found[design][where.start] = (
+            kept(parts, logits, runs.labels[where], exact, where.start), changes(logits, exact))
+    return [_joined([parts[first] for first in sorted(parts)], reference) for parts in found]
+
+
+def _joined(chunks: Sequence[tuple[list[Kept], Float]], reference: Reference
+            ) -> tuple[list[float], list[float], float]:
+    """Return what the chunks of a split tell together, in the order of the images."""
+    right = [np.concatenate(part) for part in zip(*(right for right, _changes in chunks),
+                                                  strict=True)]
+    changed = np.concatenate([own for _right, own in chunks])
+    return ([total(one) for one in right],
+            [lost_of(exact, one) for exact, one in zip(reference.right, right, strict=True)],
+            float(changed.sum() / reference.logits.size / reference.spread))

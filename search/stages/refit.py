@@ -11,15 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from hw.common.progress import Task
 from hw.multipliers import Multiplier
 from search.measure.designs import Measured, key
+from search.measure.engine.base import Engine
 from search.measure.evaluation import SplitRuns
+from search.measure.layer_fits import Calibrating
 from search.measure.watched import Watch
 from search.problem.workload import own_layers
 from search.stages.records import Compensated, Pooled, Quantised
-from sim.compensation.calibration import Calibration
+from sim.compensation.record import Compensation, LayerFit
 from sim.tables import pe_table
 
 Mappings = Sequence[Mapping[str, str]]
@@ -30,22 +33,20 @@ PASSES = 2.0  # of each design: with its fits as they were, and with new lines
 
 def refit(designs: Sequence[Pooled], networks: Sequence[Quantised],
           fits: Sequence[Compensated | None], multipliers: Mapping[str, Multiplier], *,
-          watch: Watch) -> tuple[Compensated | None, ...]:
+          engine: Engine, watch: Watch) -> tuple[Compensated | None, ...]:
     """Return the fits of each network with those of designs that have their own."""
     def one_network(network: Quantised, fitted: Compensated | None, progress: Task
                     ) -> Compensated | None:
         if fitted is None:
             return None
-        calibration = Calibration(network.network, network.splits.calibrate.images)
+        own = [own_layers(network.prefix, one.design.mapping) for one in designs]
+        held = engine.held(lambda: Calibrating(network.network, network.splits.calibrate.images))
+        calls = ((held, {layer: multipliers[name] for layer, name in mapping.items()},
+                  engine.held(partial(fitted.of, mapping))) for mapping in own)
         found = dict(fitted.refits)
-        for one in designs:
-            own = own_layers(network.prefix, one.design.mapping)
-            again = calibration.refit(
-                {layer: pe_table(multipliers[name], network.network.rows)
-                 for layer, name in own.items()},
-                fitted.of(own))
+        for task, again in engine.each("refit", refit_of, calls, large=True):
             if again.kept:
-                found[key(own)] = {**fitted.of(own), **again.layers}
+                found[key(own[task])] = {**fitted.of(own[task]), **again.layers}
             progress.advance()
         return replace(fitted, refits=found, refit_passes=1 + PASSES * len(designs))
 
@@ -53,16 +54,29 @@ def refit(designs: Sequence[Pooled], networks: Sequence[Quantised],
                       one_network, networks, fits)
 
 
+def refit_of(calibrating: Calibrating, multipliers: Mapping[str, Multiplier],
+             fits: Mapping[str, LayerFit]) -> Compensation:
+    """Return a design refitted, by the multiplier and the fit of each layer: a task."""
+    return calibrating.calibration.refit(
+        {layer: pe_table(multiplier, calibrating.network.rows)
+         for layer, multiplier in multipliers.items()}, fits)
+
+
 def refitted_runs(runs: Sequence[SplitRuns], fits: Sequence[Compensated | None]
                   ) -> list[SplitRuns]:
     """Return the networks on one split with the constants that designs have of their own."""
-    return [one if own is None else replace(one, own_constants=own.own)
+    return [one if own is None else replace(one, fits=own)
             for one, own in zip(runs, fits, strict=True)]
 
 
-def remeasured(designs: Sequence[Pooled], measure: Callable[[Mappings], Sequence[Measured]]
-               ) -> list[Pooled]:
-    """Return designs with what is measured of them now."""
-    answers = measure([one.design.mapping for one in designs])
-    return [one._replace(design=replace(one.design, right=answer.right), answer=answer)
-            for one, answer in zip(designs, answers, strict=True)]
+def remeasured(designs: Sequence[Pooled], measure: Callable[[Mappings], Sequence[Measured]],
+               refitted: Callable[[Mapping[str, str]], bool]) -> list[Pooled]:
+    """Return designs with what is measured of them now; of those that are not `refitted` it is what
+    was measured before.
+    """
+    changed = {key(one.design.mapping): one.design.mapping for one in designs
+               if refitted(one.design.mapping)}
+    answers = dict(zip(changed, measure(list(changed.values())), strict=True))
+    return [one if answer is None else one._replace(
+        design=replace(one.design, right=answer.right), answer=answer)
+        for one in designs for answer in [answers.get(key(one.design.mapping))]]

@@ -1,1 +1,1 @@
-"""Where trials are kept: run folder, study, database, and several workers on one."""
+"""Where trials are kept: run folder, study, journal or database."""

@@ -1,4 +1,4 @@
-"""Where trials are kept: a journal file of one run, or a database that several machines share."""
+"""Where trials are kept: a journal file of one run, or a database that others may look at."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     import optuna
 
 JOURNAL_START = b'{"op_code"'
-HEARTBEAT_S = 10  # a worker that has not shown a sign of life for three of them is gone
 ATTEMPTS, FIRST_DELAY_S = 6, 0.5  # of what a database refuses: half a minute in all
 
 T = TypeVar("T")
 
 
-def is_shared(location: Path | str) -> bool:
+def is_database(location: Path | str) -> bool:
     """Return whether a location is a storage URL rather than a journal file."""
     return "://" in str(location)
 
@@ -47,22 +46,16 @@ def check_url(url: str) -> None:
                         f"({error}); docs/search.md") from None
 
 
-def open_database(url: str, *, heartbeat_s: int = HEARTBEAT_S) -> optuna.storages.RDBStorage:
+def open_database(url: str) -> optuna.storages.RDBStorage:
     """Open a database such as `postgresql://user@host/name`.
 
     Raises ToolError when it cannot be reached, or its driver is missing.
     """
-    import warnings
-
     import optuna
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
-            options = {} if url.startswith("sqlite") else {"pool_pre_ping": True}
-            return optuna.storages.RDBStorage(
-                url, engine_kwargs=options, heartbeat_interval=heartbeat_s,
-                grace_period=3 * heartbeat_s)
+        return optuna.storages.RDBStorage(
+            url, engine_kwargs={} if url.startswith("sqlite") else {"pool_pre_ping": True})
     except Exception as error:  # driver, address and database errors have no common base
         reason = str(error).splitlines()[0]
         raise ToolError(f"{url}: cannot be opened as Optuna storage ({reason})") from None

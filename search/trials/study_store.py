@@ -16,17 +16,16 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from hw.common.errors import InputError
-from search.measure.designs import Measure, Measured, key
+from search.measure.designs import Measured, key
 from search.problem.space import TOLERANCE
 from search.report.record import Candidate
 from search.trials.backends import (
     close_database,
-    is_shared,
+    is_database,
     open_database,
     open_journal,
     with_retries,
 )
-from search.trials.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     import optuna
@@ -40,11 +39,10 @@ NO_ARRAY = "-"
 class TrialStore:
     """A study of finished candidates; close it to let go of the file.
 
-    location : journal file, or a storage URL such as `postgresql://user@host/name`, which several
-    workers may share: what one has measured, the others know. fingerprint : what measurements
-    depend on (network, data, circuits). A study that was started with another one is refused: its
-    answers would be wrong here. objectives : names of energy and accuracy, for readers. layers,
-    multipliers : what mappings are made of.
+    location : journal file, or a storage URL such as `postgresql://user@host/name`. fingerprint :
+    what measurements depend on (network, data, circuits). A study that was started with another one
+    is refused: its answers would be wrong here. objectives : names of energy and accuracy, for
+    readers. layers, multipliers : what mappings are made of.
 
     Raises InputError when the file belongs to another run, is in use, or is no journal, ToolError
     when the storage URL cannot be opened.
@@ -64,14 +62,13 @@ class TrialStore:
         self._handle: IO[bytes] | None = None
         self._database: optuna.storages.RDBStorage | None = None
         self._storage: optuna.storages.BaseStorage
-        if is_shared(location):
+        if is_database(location):
             self._storage = self._database = open_database(self.location)
         else:
             self._storage, self._handle = open_journal(Path(location))
         try:
             self._study = with_retries(self._open_study)
             self._check(fingerprint)
-            self.pool = None if self._database is None else WorkerPool(self._database, study_name)
             self._trials = self._finished()
         except BaseException:
             self.close()
@@ -110,17 +107,8 @@ class TrialStore:
                                  "another --name or start again with --force")
 
     def known(self) -> dict[str, Measured]:
-        """Return every measurement of earlier runs and other workers, by `key`."""
-        found = {} if self.pool is None else self.pool.known()
-        return found | {_identity(trial)[1]: Measured.read(trial.user_attrs)
-                        for trial in self._trials}
-
-    def shared(self, evaluate: Measure) -> Measure:
-        """Return `evaluate`, done together with other workers where there may be some."""
-        if self.pool is None:
-            return evaluate
-        pool = self.pool
-        return lambda mappings: pool.measure(mappings, evaluate)
+        """Return every measurement of the run before it was interrupted, by `key`."""
+        return {_identity(trial)[1]: Measured.read(trial.user_attrs) for trial in self._trials}
 
     def add(self, method: str, candidate: Candidate, measured: Measured, *, shortfall: int
             ) -> None:
@@ -128,8 +116,6 @@ class TrialStore:
         import optuna
 
         identity = (method, key(candidate.mapping))
-        if self.pool is not None and identity not in self._kept:  # others add to it, too
-            self._kept = {_identity(trial) for trial in self._finished()}
         if identity in self._kept:
             return
         self._kept.add(identity)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from copy import copy
 
 import numpy as np
 import numpy.typing as npt
@@ -39,15 +38,12 @@ class Evaluator:
     constants : callable, optional
         Layer and the name of its multiplier -> the layer with the constants that it has there,
         as `sim.compensation` finds them; asked for named layers only, always to the same answer.
-    check : callable
-        Called before every layer is computed; what it raises ends the work.
     """
 
     def __init__(self, network: QuantNetwork, images: npt.NDArray[np.float32] | Images,
                  labels: npt.NDArray[np.int64], *,
                  multipliers: Mapping[str, Multiplier] | None = None,
-                 constants: Constants | None = None,
-                 check: Callable[[], None] = lambda: None) -> None:
+                 constants: Constants | None = None) -> None:
         if labels.shape != (len(images),):
             raise InputError(f"Labels must be one per image ({len(images)}), "
                              f"not of shape {list(labels.shape)}")
@@ -55,17 +51,11 @@ class Evaluator:
         if multipliers is not None and EXACT in multipliers and not multipliers[EXACT].is_exact:
             raise InputError(f"Multiplier {EXACT!r} must be exact: it stands for unnamed layers")
         self._batches = list(network.batches(images))
-        self._multipliers, self._constants, self._check = multipliers, constants, check
+        self._multipliers, self._constants = multipliers, constants
         self._own = object()  # of the keys of its tensors
         self._logits: dict[tuple[str, ...], npt.NDArray[np.float32]] = {}
         self._lock = threading.Lock()  # batches run side by side
         self.layer_runs = 0  # layers computed so far, times batches: what reuse saves
-
-    def with_constants(self, constants: Constants | None) -> Evaluator:
-        """Return an evaluator on the same images for other constants; nothing is kept of this."""
-        other = copy(self)
-        other._constants, other._logits, other._own = constants, {}, object()
-        return other
 
     def logits(self, mapping: Mapping[str, str], *, done: Done = ignore_progress
                ) -> npt.NDArray[np.float32]:
@@ -115,10 +105,14 @@ class Evaluator:
         if not wanted:
             return
         parts = self.network.each(self._batches, lambda batch: chunk_logits(
-            self.network, np.asarray(batch), wanted, views=views, check=self._check, done=done))
+            self.network, np.asarray(batch), wanted, views=views, done=done))
         self.layer_runs += sum(runs for _found, runs in parts)
         for names in wanted:
             self._keep_logits(names, np.concatenate([found[names] for found, _runs in parts]))
+
+    def forget(self) -> None:
+        """Keep no logits; those that were returned stay as they are."""
+        self._logits.clear()
 
     def right(self, mapping: Mapping[str, str]) -> npt.NDArray[np.bool_]:
         """Return which images are classified correctly, bool[n]."""
@@ -171,7 +165,6 @@ class Evaluator:
             self._keep(batch, (), state)
         ends = [*steps[1:], network.step_count]
         for index in range(depth, len(names)):
-            self._check()
             state = network.advance(state, steps[index], ends[index], tables)
             if index + 1 < len(names):
                 self._keep(batch, names[:index + 1], state)

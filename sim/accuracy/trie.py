@@ -24,7 +24,6 @@ def ignore_progress(images: int) -> None:
 def chunk_logits(network: QuantNetwork, images: Images,
                  mappings: Mapping[Names, Mapping[str, Table]], *,
                  views: Mapping[Names, QuantNetwork] | None = None,
-                 check: Callable[[], None] = lambda: None,
                  done: Done = ignore_progress
                  ) -> tuple[dict[Names, npt.NDArray[np.float32]], int]:
     """Return the logits float32[n, classes] under each mapping, and how many layers were run.
@@ -38,8 +37,6 @@ def chunk_logits(network: QuantNetwork, images: Images,
         Layers without a table are exact. Equal names must mean equal tables.
     views : names of the multipliers of all layers -> the network with its layers' constants
         Where constants depend on the multiplier; equal names must mean equal constants.
-    check : callable
-        Called before every layer; what it raises ends the work.
     done : callable
         Called after every mapping with the number of images.
     """
@@ -56,7 +53,6 @@ def chunk_logits(network: QuantNetwork, images: Images,
         del path[shared:]
         view = network if views is None else views[names]
         for layer in range(shared, len(names)):
-            check()
             state = path[-1][1] if path else start
             path.append((names[layer], view.advance(state, steps[layer], ends[layer],
                                                     mappings[names])))

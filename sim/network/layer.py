@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from typing import Any, Self
 
@@ -88,6 +88,10 @@ class MappedLayer(GroupedWeights):
     sums_as_int32: bool = False
     positions: int = 0
     fed_by: str | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process is sent: what kernels keep beside it are places in memory."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ operator is fused into another with different rounding.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
@@ -50,6 +51,7 @@ Prepare = Callable[[MappedLayer, Table], Product]
 OutputCheck = Callable[[tuple[int, ...]], None]
 NO_LAYER = "network must have a quantised convolution or matrix product with constant weights"
 AS_GIVEN = "as given"  # instead of a calibrator, of networks that were quantised before
+WEIGHTS_IN_MEMORY = 10  # times the file: bytes, values, and as kernels pack them
 COUNT = ""  # among live tensors: images of a batch that is filled up; no tensor has an empty name
 
 
@@ -77,6 +79,7 @@ class QuantNetwork:
         self.input, self.input_shape = network_input(model)
         self.fixed_batch = self.input_shape[0]
         self._prepare: Prepare = MappedLayer.product
+        self._changed = False  # by `with_layers` or `with_products`
         self._steps, reasons = cut(model)
         self._last_use = self._last_uses()
         self._measure_positions()
@@ -128,6 +131,22 @@ class QuantNetwork:
         except InputError as error:
             message = str(error)
             raise InputError(message if str(path) in message else f"{path}: {message}") from None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how another process has it: by its file, for operators between layers cannot go.
+
+        `original` stays behind. Raises TypeError for a network with other layers or products.
+        """
+        if self._changed:
+            raise TypeError("Network with other layers or products must not be sent")
+        return _sent, (self.model.SerializeToString(deterministic=True), self.source,
+                       self.threads, self.calibrator, self.rows)
+
+    def __copy__(self) -> QuantNetwork:
+        """Return a view in this process, which shares everything."""
+        view = object.__new__(QuantNetwork)
+        vars(view).update(vars(self))
+        return view
 
     # --- running ------------------------------------------------------------------
 
@@ -273,6 +292,7 @@ class QuantNetwork:
         view._steps = [layers.get(step.name, step) if isinstance(step, MappedLayer) else step
                        for step in self._steps]
         view.layers = tuple(step for step in view._steps if isinstance(step, MappedLayer))
+        view._changed = True
         return view
 
     def with_scales(self, factors: Mapping[str, float]) -> QuantNetwork:
@@ -303,6 +323,7 @@ class QuantNetwork:
         """
         view = copy(self)
         view._prepare = prepare
+        view._changed = True
         return view
 
     def finish(self, state: State) -> Images:
@@ -408,6 +429,15 @@ class QuantNetwork:
         output = self.model.graph.output[0].name
         if output not in state:
             raise InputError(f"network output {output!r} must depend on the input, not be constant")
+
+
+def _sent(model: bytes, source: str, threads: int, calibrator: str, rows: int) -> QuantNetwork:
+    """Return a network that another process sent, the same one as long as it is kept."""
+    key = hashlib.sha256(model).digest()
+    return KEPT.of((_sent, key, source, threads, calibrator, rows), lambda: QuantNetwork(
+        onnx.ModelProto.FromString(model), source=source, threads=threads,
+        calibrator=calibrator).with_rows(rows),
+        WEIGHTS_IN_MEMORY * len(model))
 
 
 def _quantised(path: Path, model: onnx.ModelProto, calibration: Images | None,

@@ -15,20 +15,20 @@ ROOT = Path(__file__).parents[2]
 SOON_S = 3  # on an idle machine
 
 
-@pytest.mark.parametrize("wait_s", [0.0, 0.4])
-def test_an_interrupted_run_ends_soon_and_says_how_to_go_on(tmp_path, wait_s):
+@pytest.mark.parametrize(("wait_s", "where"), [(0.0, ()), (0.4, ("--cluster", "local:2"))])
+def test_an_interrupted_run_ends_soon_and_says_how_to_go_on(tmp_path, wait_s, where):
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, "--output", str(tmp_path), "--compare", "none", "--method",
          "random", "--budget", "2000", "--multipliers", "mul8u_trunc_c9,mul8u_drum_k4",
-         "--rows", "8", "--cols", "8", "--compensation", "none"],
-        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+         "--rows", "8", "--cols", "8", "--compensation", "none", *where],
+        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     journal = tmp_path / "digits.unfinished" / "trials.journal"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (
             journal.exists() and journal.read_bytes().count(b'"mapping"') > 3):
         time.sleep(0.05)
     time.sleep(wait_s)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it, to workers as well
     started = time.monotonic()
     _out, messages = process.communicate(timeout=60)
     load = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

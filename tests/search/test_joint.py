@@ -245,9 +245,10 @@ class Split:
             right[:self.gained] = True
         return right
 
-    def logits(self, mapping, *, done):
+    def logits(self, mappings, *, done):
+        [mapping] = mappings
         done(CERTIFIED)
-        return np.eye(2, dtype=np.float32)[1 - self.right(mapping)]
+        return [np.eye(2, dtype=np.float32)[1 - self.right(mapping)]]
 
 
 def candidate(name, energy):

@@ -13,7 +13,8 @@ from hw.ppa import load_pe
 from models.data import Labelled, load_digits_split
 from search.certify.expected import CertificateForecast
 from search.measure.designs import once
-from search.measure.evaluation import split_runs, start_workers
+from search.measure.engine.threads import start_threads
+from search.measure.evaluation import place, split_runs
 from search.measure.watched import Watch
 from search.methods import METHODS
 from search.problem.multipliers import choose_multipliers
@@ -63,8 +64,9 @@ class Prepared:
         network = QuantNetwork.load(DEFAULT_MODEL, calibrating.images)
         self.network = SimpleNamespace(network=SimpleNamespace(original=None))
         self.multipliers = choose_multipliers(("default",), BankConfig())
-        self.workers = start_workers(network, 2)
-        self.constants = fit(network, calibrating.images, self.multipliers, "both")
+        self.placed = place(start_threads(2), network, self.multipliers)
+        self.constants = fit(network, calibrating.images, self.multipliers, "both",
+                             engine=self.placed.engine)
         self.problem = measure_costs(
             network.layers, network.layer_operands(calibrating.images[:32]), {
                 name: load_pe(multiplier) for name, multiplier in self.multipliers.items()},
@@ -75,8 +77,7 @@ class Prepared:
             notes=Noted())], None)
 
     def runs(self, data):
-        return split_runs(self.workers, self.multipliers, data, name="digits",
-                          constants=self.constants)
+        return split_runs(self.placed, data, name="digits", fits=self.constants)
 
     def certified(self, number):
         """Return method -> certified energy on one partition."""

@@ -43,20 +43,29 @@ def energy_table(pes: Sequence[MappedPe], samples: Sequence[OperandSample], *,
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Measured:
+class Measured:
     """What is kept of a PE: an analysis of its timing takes 15 ms, too."""
 
     delay_ps: float
     streams: tuple[StreamEnergy, ...]
 
 
-def stream_energies(pe: MappedPe, samples: Sequence[OperandSample]) -> list[StreamEnergy]:
-    """Return `sample_energy` of one PE on every sample. The PE then knows its delay as well."""
+def measured(pe: MappedPe, samples: Sequence[OperandSample]) -> Measured:
+    """Return delay and `sample_energy` on every sample of one PE, measured now."""
+    return Measured(delay_ps=pe.delay_ps,
+                    streams=tuple(sample_energy(pe, sample) for sample in samples))
+
+
+def stream_energies(pe: MappedPe, samples: Sequence[OperandSample],
+                    measure: Callable[[MappedPe, Sequence[OperandSample]], Measured] = measured
+                    ) -> list[StreamEnergy]:
+    """Return `sample_energy` of one PE on every sample. The PE then knows its delay as well.
+
+    measure : has `measured` done where it is not known, here or elsewhere.
+    """
     found = kept(
         (pe.technology.digest, pe.psum_width, pe.multiplier.digest, pe.netlist,
          pe.multiplier_netlist, pe.start_netlist, pe.wires, [sample.digest for sample in samples]),
-        lambda: _Measured(delay_ps=pe.delay_ps,
-                          streams=tuple(sample_energy(pe, sample) for sample in samples)),
-        _Measured)
+        lambda: measure(pe, samples), Measured)
     pe.recall_delay(found.delay_ps)
     return list(found.streams)

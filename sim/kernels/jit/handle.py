@@ -8,6 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+# Signatures ask for dtypes by identity; an array that another process sent has one of its own.
+ONE_EACH: dict[np.dtype[Any], np.dtype[Any]] = {
+    np.dtype(kind): np.dtype(kind) for kind in (
+        np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64,
+        np.float32, np.float64)}
+
 
 class Handle(NamedTuple):
     """An array for compiled code.
@@ -28,7 +34,8 @@ class Handle(NamedTuple):
             address = addressof(c_char.from_buffer(array.data))
         except (TypeError, ValueError):  # not contiguous, not to be written, or empty
             address = array.ctypes.data
-        return cls(address, array.dtype, array.shape, array.strides, array)
+        dtype = array.dtype
+        return cls(address, ONE_EACH.get(dtype, dtype), array.shape, array.strides, array)
 
     def skip(self, *counts: int) -> Handle:
         """Return what is left without the first `counts` elements of each axis."""

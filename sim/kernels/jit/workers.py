@@ -6,14 +6,25 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any, TypeVar
 
 _LOCAL = threading.local()
 
+Result = TypeVar("Result")
 
-class _Group:
+
+class Group:
     """Jobs that run side by side. stopped : one of them failed, the others need not go on."""
 
     stopped = False
+
+    def run(self, job: Callable[..., Result], *arguments: Any) -> Result:
+        """Run a job in this thread as one of the group: `run_all` ends it once that is stopped."""
+        _LOCAL.group = self
+        try:
+            return job(*arguments)
+        finally:
+            _LOCAL.group = None
 
 
 class _StoppedError(Exception):
@@ -39,21 +50,18 @@ def run_all(jobs: Iterable[Callable[[], None]], threads: int) -> None:
         for job in jobs:
             job()
         return
-    group = _Group()
+    group = Group()
     left = iter(jobs)  # of a list: its `next` is atomic
 
     def work() -> None:
-        _LOCAL.group = group
         try:
             for job in left:
                 if group.stopped:
                     return
-                job()
+                group.run(job)
         except BaseException:
             group.stopped = True
             raise
-        finally:
-            _LOCAL.group = None
 
     helpers = [_pool(threads).submit(work) for _ in range(min(threads, len(jobs)) - 1)]
     failures: list[BaseException | None] = []
@@ -68,7 +76,7 @@ def run_all(jobs: Iterable[Callable[[], None]], threads: int) -> None:
             raise failure
 
 
-def _group() -> _Group | None:
+def _group() -> Group | None:
     return getattr(_LOCAL, "group", None)
 
 

@@ -23,10 +23,13 @@ NUMBERS = 4 * 3 * 224 * 224
 Values = npt.NDArray[np.float32]
 
 
-def float_logits(model: onnx.ModelProto, images: Values | Images) -> Values:
-    """Return the logits float32[n, classes] of a model, run without optimisations."""
+def float_logits(model: onnx.ModelProto, images: Values | Images, *, threads: int = 0) -> Values:
+    """Return the logits float32[n, classes] of a model, run without optimisations.
+
+    threads : 0 for all cores.
+    """
     given, output = network_input(model)[0], model.graph.output[0].name
-    session = new_session(model, threads=0)
+    session = new_session(model, threads=threads)
     logits = np.concatenate([session.run([output], {given: batch})[0]
                              for batch in batches(model, images)])[:len(images)]
     return logits.reshape(len(images), -1)

@@ -13,6 +13,7 @@ from hw.common import code
 from hw.common.records import encoded
 from hw.multipliers import get
 from models.data import load_digits_split
+from search.measure.engine.threads import start_threads
 from search.measure.layer_fits import layer_fits
 from sim.compensation.calibration import Calibration
 from sim.network.quant_network import QuantNetwork
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[3]
 PACKAGES = ("hw", "models", "search", "sim")
 NAMES = ("mul8u_exact", "mul8u_trunc_c9")
 TABLES = {name: pe_table(get(name)) for name in NAMES}
+ENGINE = start_threads(1)  # one task after the other
 
 
 def load(images):
@@ -36,7 +38,7 @@ def setting(module_cache):
 
 @pytest.fixture(scope="module")
 def found(setting):
-    return encoded(layer_fits(*setting, TABLES))
+    return encoded(layer_fits(*setting, TABLES, engine=ENGINE))
 
 
 @pytest.fixture
@@ -52,10 +54,10 @@ def fitted(monkeypatch):
 def test_fits_are_made_once(setting, found, fitted):
     names = list(found)
     done = []
-    layer_fits(*setting, {NAMES[1]: TABLES[NAMES[1]]}, done=done.append)
+    layer_fits(*setting, {NAMES[1]: TABLES[NAMES[1]]}, engine=ENGINE, done=done.append)
     assert done == names
-    assert encoded(layer_fits(*setting, TABLES)) == found
-    assert encoded(layer_fits(*setting, TABLES)) == found
+    assert encoded(layer_fits(*setting, TABLES, engine=ENGINE)) == found
+    assert encoded(layer_fits(*setting, TABLES, engine=ENGINE)) == found
     assert fitted == [{layer: [name] for layer in names} for name in NAMES[::-1]]
 
 
@@ -67,9 +69,9 @@ def test_an_interrupted_fitting_goes_on(setting, found, fitted):
 
     names = list(found)
     with pytest.raises(KeyboardInterrupt):
-        layer_fits(*setting, TABLES, done=stop)
+        layer_fits(*setting, TABLES, engine=ENGINE, done=stop)
     done = []
-    assert encoded(layer_fits(*setting, TABLES, done=done.append)) == found
+    assert encoded(layer_fits(*setting, TABLES, engine=ENGINE, done=done.append)) == found
     assert list(fitted[1]) == names[3:]
     assert done == names
 
@@ -82,8 +84,8 @@ def test_fits_of_something_else_are_not_found(setting, found, change):
                images[::-1] if change == "images" else images,
                "affine" if change == "kind" else kind,
                dict(zip(NAMES, map(TABLES.get, NAMES[::-1]), strict=True))
-               if change == "tables" else TABLES)
-    assert encoded(layer_fits(*setting, TABLES)) == found
+               if change == "tables" else TABLES, engine=ENGINE)
+    assert encoded(layer_fits(*setting, TABLES, engine=ENGINE)) == found
 
 
 # --- code -----------------------------------------------------------------------------
@@ -93,12 +95,14 @@ import json
 from hw.common.records import encoded
 from hw.multipliers import get
 from models.data import load_digits_split
+from search.measure.engine.threads import start_threads
 from search.measure.layer_fits import layer_fits
 from sim.network.quant_network import QuantNetwork
 from sim.tables import pe_table
 images, done = load_digits_split("calibrate").images[:16], []
 fits = layer_fits(QuantNetwork.load("models/zoo/digits.onnx", images), images, "weights+affine",
-                  {name: pe_table(get(name)) for name in NAMES}, done=done.append)
+                  {name: pe_table(get(name)) for name in NAMES}, engine=start_threads(2),
+                  done=done.append)
 print(json.dumps([len(done), encoded(fits)]))
 """
 

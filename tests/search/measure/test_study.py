@@ -5,6 +5,7 @@ import pytest
 
 from search.measure.probes import relative_damage
 from search.measure.study import shrunk, study
+from sim.accuracy.trie import ignore_progress
 from tests.search.counting import Counting
 from tests.search.notes import Noted
 
@@ -19,13 +20,12 @@ class Runs:
         self.noise = generator.normal(size=(2, images, 5)).astype(np.float32)
         self.prepared = 0
 
-    def logits(self, mapping):
-        change = sum(self.noise[int(layer)] * int(name) for layer, name in mapping.items())
-        return self.exact + np.float32(0.01) * change
-
-    def prepare(self, mappings, *, done):
-        self.prepared += len(mappings)
+    def logits(self, mappings, *, done=ignore_progress):
+        self.prepared += sum(map(bool, mappings))
         done(len(mappings) * len(self.labels))
+        changes = [sum(self.noise[int(layer)] * int(name) for layer, name in mapping.items())
+                   for mapping in mappings]
+        return [self.exact + np.float32(0.01) * change for change in changes]
 
 
 LAYERS, MULTIPLIERS = ["0", "1"], ["0", "1", "2", "3"]
@@ -38,7 +38,7 @@ def test_halves_are_told_apart_and_their_mean_is_the_damage():
     assert (halves[0] != halves[1]).any()
     for row, layer in enumerate(LAYERS):
         for column, name in enumerate(MULTIPLIERS):
-            whole = relative_damage(runs.logits({layer: name}), runs.exact)
+            whole = relative_damage(runs.logits([{layer: name}])[0], runs.exact)
             assert halves[:, row, column].mean() == pytest.approx(whole)
 
 

@@ -17,6 +17,7 @@ from search.stages.calibrate import (
     rank_correlation,
 )
 from search.stages.records import Calibration
+from sim.accuracy.trie import ignore_progress
 from tests.search.counting import Counting
 from tests.search.notes import Noted
 from tests.search.synthetic import made_up_problem
@@ -41,17 +42,18 @@ class Runs:
             direction = alike * sign * common + (1 - alike) * own
             self.directions.append(direction / np.sqrt((direction ** 2).mean()))
 
-    def logits(self, mapping):
+    def logits(self, mappings, *, done=ignore_progress):
+        self.prepared += sum(map(bool, mappings))
+        done(len(mappings) * IMAGES)
+        return [self.one(mapping) for mapping in mappings]
+
+    def one(self, mapping):
         change = np.zeros((IMAGES, CLASSES))
         for layer, name in mapping.items():
             row = self.problem.layers.index(layer)
             power = self.power[row, self.problem.multipliers.index(name)]
             change += np.sqrt(self.gains[row] * power) * self.directions[row]
         return (self.exact + change).astype(np.float32)
-
-    def prepare(self, mappings, *, done):
-        self.prepared += len(mappings)
-        done(len(mappings) * IMAGES)
 
 
 @pytest.fixture
@@ -73,11 +75,11 @@ def setting(problem, *, alike=0.0, notes=None, seed=0):
 
 def test_damage_is_what_layers_alone_do(problem):
     runs, found = setting(problem)
-    exact = runs.logits({})
+    exact = runs.one({})
     for row, layer in enumerate(problem.layers):
         for column, name in enumerate(problem.multipliers):
             assert found.damage.alone[row, column] == pytest.approx(
-                relative_damage(runs.logits({layer: name}), exact), rel=1e-3, abs=1e-9)
+                relative_damage(runs.one({layer: name}), exact), rel=1e-3, abs=1e-9)
 
 
 def test_layers_that_do_not_meet_add_up(problem):
@@ -94,12 +96,12 @@ def test_pairs_are_switched_on_where_layers_cancel(problem):
 
 def test_hopeless_damage_never_kept_the_accuracy(problem):
     runs, found = setting(problem)
-    exact = runs.logits({})
+    exact = runs.one({})
     right = (exact.argmax(axis=1) == runs.labels).sum()
     generator = np.random.default_rng([0, 1])
     designs = [problem.random(generator) for _ in range(16)]  # those that it measured
     for design in designs:
-        logits = runs.logits(problem.to_mapping(design))
+        logits = runs.one(problem.to_mapping(design))
         if relative_damage(logits, exact) >= found.hopeless:
             assert (logits.argmax(axis=1) == runs.labels).sum() < right
 
@@ -182,5 +184,5 @@ def test_only_what_is_asked_for_is_measured(predicted, studied):
     if predicted or studied:
         for row, layer in enumerate(problem.layers):
             one = runs[row >= 4]
-            alone = relative_damage(one.logits({layer: problem.multipliers[3]}), one.logits({}))
+            alone = relative_damage(one.one({layer: problem.multipliers[3]}), one.one({}))
             assert found.alone[row, 3] == pytest.approx(alone, rel=1e-3)

@@ -73,7 +73,8 @@ def found(**changes):
         "fits": [fits("x", "y"), fits("x")],
         "costs": Costs(objective="array", levels={"array": problem}, facts=(), pe_cycles=1.0,
                        cycles=900.0, parts=made_up_parts(problem)),
-        "references": [Reference(logits=None, right=None, float_right=right, doubt=doubt)
+        "references": [Reference(logits=None, spread=1.0, right=None, float_right=right,
+                                 doubt=doubt)
                        for right, doubt in (((), ""), ((19,), "odd"))],
         "baseline": Baseline(forms={"1x1": DEARER, "4x1": BEST}, levels=(), breakdown=ALONE),
         "exact": exact, "metric": ["top1"], "margins": (0.01, 0.02), "expected": 0.8,

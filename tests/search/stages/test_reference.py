@@ -10,6 +10,7 @@ from hw.common.errors import InputError
 from search.measure.probes import relative_damage
 from search.measure.watched import Watch
 from search.stages.reference import compare, exact_design, refer
+from sim.network.onnx.float_run import float_logits
 from tests.search.synthetic import made_up_problem
 from tests.sim.nets import NetBuilder
 
@@ -39,10 +40,19 @@ class Runs:
     def __init__(self, loses):
         self.labels, self.loses, self.prepared, self.name = LABELS, loses, [], "s"
 
-    def prepare(self, mappings):
+    def each(self, mappings):
         self.prepared += mappings
+        for where in (slice(20, 32), slice(0, 20)):
+            for index, logits in enumerate(self.logits(mappings)):
+                yield index, where, logits[where]
 
-    def logits(self, mapping, *, done=lambda images: None):
+    def float_logits(self, model):
+        return float_logits(model, np.eye(4, dtype=np.float32)[LABELS])
+
+    def logits(self, mappings, *, done=lambda images: None):
+        return [self.one(mapping, done) for mapping in mappings]
+
+    def one(self, mapping, done):
         answers = self.labels.copy()
         answers[0] += 1
         if mapping:
@@ -79,7 +89,7 @@ def test_what_the_exact_network_has_right_is_what_designs_are_held_to(references
 
 def test_a_network_that_guesses_is_doubted(runs):
     runs[1].labels = (LABELS + 2) % 3
-    runs[1].logits = lambda mapping, *, done: np.eye(4, dtype=np.float32)[LABELS]
+    runs[1].logits = lambda mappings, *, done: [np.eye(4, dtype=np.float32)[LABELS]]
     known, guessing = refer(NETWORKS, runs, watch=Watch(of=("", "")))
     assert not known.doubt
     assert "0 of 32 search images right" in guessing.doubt
@@ -89,7 +99,7 @@ def test_each_network_is_compared_with_itself(runs, references):
     bold, safe = compare([{"layer": "bold"}, {"layer": "safe"}], runs=runs, references=references)
     assert (bold.right, bold.lost) == ((27, 30), (5, 2))  # one image is gained
     assert (safe.right, safe.lost) == ((31, 31), (1, 1))
-    assert bold.damages[1] == relative_damage(runs[1].logits({"layer": "bold"}),
+    assert bold.damages[1] == relative_damage(runs[1].logits([{"layer": "bold"}])[0],
                                               references[1].logits)
     assert all(len(one.prepared) == 2 for one in runs)  # together
 

@@ -9,7 +9,8 @@ import pytest
 from hw.multipliers import get
 from models.data import load_digits_split
 from search.measure.designs import Measured, key
-from search.measure.evaluation import split_runs, start_workers
+from search.measure.engine.threads import start_threads
+from search.measure.evaluation import place, split_runs
 from search.measure.watched import Watch
 from search.report.record import Candidate
 from search.stages.compensate import fit
@@ -20,6 +21,7 @@ from sim.network.quant_network import QuantNetwork
 from sim.tables import pe_table
 
 NAMES = ("mul8u_exact", "mul8u_truncvc_c11")
+ENGINE = start_threads(2)
 PREFIX = "net/"
 
 
@@ -28,7 +30,7 @@ def setting(module_cache):
     images = load_digits_split("calibrate").images[:64]
     network = QuantNetwork.load(Path("models/zoo/digits.onnx"), images)
     multipliers = {name: get(name) for name in NAMES}
-    return network, images, multipliers, fit(network, images, multipliers, "chosen")
+    return network, images, multipliers, fit(network, images, multipliers, "chosen", engine=ENGINE)
 
 
 def pooled(network, names):
@@ -44,7 +46,7 @@ def refitted(setting):
     designs = [pooled(network, NAMES[1:]), pooled(network, NAMES[:1])]
     source = SimpleNamespace(network=network, prefix=PREFIX, splits=SimpleNamespace(
         calibrate=SimpleNamespace(images=images)))
-    [found] = refit(designs, [source], [fits], multipliers, watch=Watch())
+    [found] = refit(designs, [source], [fits], multipliers, engine=ENGINE, watch=Watch())
     return designs, found
 
 
@@ -78,7 +80,7 @@ def test_fits_are_those_of_the_layers_in_order_and_weights_stay(setting, refitte
 def test_other_designs_have_the_fits_of_their_layers_alone(setting, refitted):
     fits, found = setting[3], refitted[1]
     mapping = {layer: NAMES[index % 2] for index, layer in enumerate(fits.fits)}
-    assert found.own(mapping) is None
+    assert not found.has_own(mapping)
     assert found.of(mapping) == {layer: fits.fits[layer][name] for layer, name in mapping.items()}
 
 
@@ -86,29 +88,33 @@ def test_logits_are_those_of_the_network_that_is_written(setting, refitted):
     network, _images, multipliers, fits = setting
     designs, found = refitted
     data = load_digits_split("search")
-    plain = split_runs(start_workers(network, 2), multipliers,
-                       type(data)(data.images[:80], data.labels[:80]), name="search",
-                       constants=fits, prefix=PREFIX)
+    plain = split_runs(place(ENGINE, network, multipliers),
+                       type(data)(data.images[:80], data.labels[:80]), name="search", fits=fits,
+                       prefix=PREFIX)
     [runs] = refitted_runs([plain], [found])
     mapping, layers = own(designs[0]), {layer.name: layer for layer in network.layers}
     built = network.with_layers({layer: correction.apply(layers[layer]) for layer, correction
                                  in found.corrections(mapping).items()})
     tables = {layer: multipliers[name].table for layer, name in mapping.items()}
-    before = plain.logits(designs[0].design.mapping)
-    runs.prepare([designs[0].design.mapping])
-    np.testing.assert_array_equal(runs.logits(designs[0].design.mapping),
-                                  built.run(data.images[:80], tables))
-    assert (runs.logits(designs[0].design.mapping) != before).any()
-    np.testing.assert_array_equal(plain.logits(designs[0].design.mapping), before)
-    for other in ({}, {next(iter(designs[0].design.mapping)): NAMES[1]}):
-        np.testing.assert_array_equal(runs.logits(other), plain.logits(other))
+    asked = [{}, designs[0].design.mapping, {next(iter(designs[0].design.mapping)): NAMES[1]}]
+    before, found = plain.logits(asked), runs.logits(asked)
+    np.testing.assert_array_equal(found[1], built.run(data.images[:80], tables))
+    assert (found[1] != before[1]).any()
+    np.testing.assert_array_equal(plain.logits(asked), before)
+    np.testing.assert_array_equal([found[0], found[2]], [before[0], before[2]])
 
 
 def test_designs_are_told_with_what_is_measured_now(setting):
     before = pooled(setting[0], NAMES)
     answer = Measured((9,), (1,), (0.05,))
     asked = []
-    [found] = remeasured([before], lambda mappings: asked.extend(mappings) or [answer])
+
+    def measure(mappings):
+        asked.extend(mappings)
+        return [answer] * len(mappings)
+
+    assert remeasured([before], measure, lambda _mapping: False) == [before]
+    [found] = remeasured([before], measure, lambda _mapping: True)
     assert asked == [before.design.mapping]
     assert (found.answer, found.design.right, found.methods) == (answer, (9,), before.methods)
     assert found.design.energy == before.design.energy
@@ -116,5 +122,5 @@ def test_designs_are_told_with_what_is_measured_now(setting):
 
 def test_without_compensation_nothing_is_refitted():
     run = SimpleNamespace()
-    assert refit([], [None], [None], {}, watch=Watch()) == (None,)
+    assert refit([], [None], [None], {}, engine=ENGINE, watch=Watch()) == (None,)
     assert refitted_runs([run], [None]) == [run]

@@ -188,16 +188,11 @@ def test_layers_have_the_constants_of_their_multiplier(network, data, prepared):
         np.testing.assert_array_equal(evaluator.logits(mapping), view.run(data[0], tables))
 
 
-@pytest.mark.parametrize("prepared", [False, True])
-def test_a_check_ends_the_work_before_the_next_layer(network, data, prepared):
-    layers = []
-
-    def check():
-        layers.append(len(layers))
-        if len(layers) == 4:
-            raise KeyboardInterrupt
-
-    evaluator = Evaluator(network, *data, check=check)
-    with pytest.raises(KeyboardInterrupt):
-        evaluator.prepare(MAPPINGS) if prepared else evaluator.logits({})
-    assert len(layers) == 4
+def test_what_is_forgotten_is_computed_again(network, data):
+    evaluator = Evaluator(network, *data)
+    evaluator.prepare(MAPPINGS)
+    kept = evaluator.logits(MAPPINGS[1])
+    evaluator.forget()
+    before = evaluator.layer_runs
+    np.testing.assert_array_equal(evaluator.logits(MAPPINGS[1]), kept)
+    assert evaluator.layer_runs > before
