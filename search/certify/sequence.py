@@ -44,24 +44,32 @@ def plan_sequence(p_values: npt.NDArray[np.float64], saved: Sequence[float], lev
                   longest: int = MAX_SEQUENCE) -> list[int]:
     """Return the designs to judge, in order, each saving more than the one before.
 
-    Local search: the best sequence with one design added or exchanged is taken until none is
-    better. Every design costs `SMALLEST_GAIN`, and share of the level.
+    Local search, once from nothing and once from designs spread over all: the best sequence with
+    one design added, left out or exchanged is taken until none is better. Every design costs
+    `SMALLEST_GAIN`, and share of the level.
 
     p_values : float64[splits, designs], simulated. saved : what each saves; only those that save
     anything are taken. level : of all tests together.
     """
-    useful = [index for index in range(len(saved)) if saved[index] > 0]
-    chosen: list[int] = []
-    best = 0.0
-    while True:
-        others = [index for index in useful if index not in chosen]
-        options = [{*chosen} - {old} | {new} for old in chosen for new in others]
-        if len(chosen) < longest:
-            options += [{*chosen, new} for new in others]
-        ordered = [sorted(option, key=lambda index: (saved[index], index)) for option in options]
-        worth = [mean_saving(p_values[:, option], [saved[index] for index in option], level)
-                 - SMALLEST_GAIN * len(option) for option in ordered]
-        if not worth or max(worth) <= best:
-            return chosen
-        best = max(worth)
-        chosen = ordered[int(np.argmax(worth))]
+    useful = sorted((index for index in range(len(saved)) if saved[index] > 0),
+                    key=lambda index: (saved[index], index))
+    places = np.linspace(0, len(useful) - 1, min(longest, len(useful))).round().astype(int)
+
+    def worth(order: Sequence[int]) -> float:
+        return (mean_saving(p_values[:, order], [saved[index] for index in order], level)
+                - SMALLEST_GAIN * len(order)) if order else 0.0
+
+    def improved(chosen: list[int]) -> list[int]:
+        while True:
+            others = [index for index in useful if index not in chosen]
+            options = [{*chosen} - {old} | new for old in chosen
+                       for new in [set[int](), *({new} for new in others)]]
+            if len(chosen) < longest:
+                options += [{*chosen, new} for new in others]
+            ordered = [[index for index in useful if index in option] for option in options]
+            best = max(ordered, key=worth, default=chosen)
+            if worth(best) <= worth(chosen):
+                return chosen
+            chosen = best
+
+    return max(improved([]), improved([useful[place] for place in places]), key=worth)

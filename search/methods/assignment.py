@@ -111,18 +111,11 @@ class AssignmentModel:
         return self._solve(self._energy, self._damage_row(damage), limit, excluded,
                            self.dominated(damage), gap=self._gap)
 
-    def safest(self, damage: npt.NDArray[np.float64], energy: float, *, above: float = 0.0,
+    def safest(self, damage: npt.NDArray[np.float64], energy: float, *,
                excluded: Iterable[Assignment] = ()) -> Assignment | None:
-        """Return the assignment of least damage whose relative energy is in [above, energy].
-
-        Leakage does not count for `above`: of arrays that no layer uses it could be any.
-        """
-        dynamic = np.where(np.arange(self._columns) < self._y, self._energy, 0)
-        own = self.problem.idle_pj.sum() / self.problem.baseline_energy_pj
-        lower = [LinearConstraint(sparse.csr_array(dynamic[None]), above - own, np.inf)]
+        """Return the assignment of least damage whose relative energy is at most `energy`."""
         return self._solve(self._damage_row(damage), self._energy, energy, excluded,
-                           self.dominated(damage), lower if above > 0 else [],
-                           gap=self._damage_gap)
+                           self.dominated(damage), gap=self._damage_gap)
 
     def dominated(self, damage: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Return bool[K]: another column is no worse in any layer, in area, leakage or delay.
@@ -147,12 +140,11 @@ class AssignmentModel:
 
     def _solve(self, objective: npt.NDArray[np.float64], row: npt.NDArray[np.float64],
                limit: float, excluded: Iterable[Assignment],
-               dominated: npt.NDArray[np.bool_],
-               further: Iterable[LinearConstraint] = (), *, gap: float) -> Assignment | None:
+               dominated: npt.NDArray[np.bool_], *, gap: float) -> Assignment | None:
         # Solvers compare with absolute tolerances: bring objective and budget near one.
         scale = float(objective.max()) or 1.0
         budget = limit if limit > 0 else float(row.max()) or 1.0
-        constraints = [*self._rows, *further, LinearConstraint(
+        constraints = [*self._rows, LinearConstraint(
             sparse.csr_array(row[None] / budget), -np.inf, limit / budget)]
         cuts = [np.arange(self._n) * self._k + np.asarray(assignment) for assignment in excluded]
         if cuts:

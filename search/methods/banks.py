@@ -64,19 +64,16 @@ class BankModel:
                  ) -> Assignment | None:
         """Return the assignment of least energy whose damage sum is within `limit`, or None."""
         return self._solve(self._energy, damage, self._leakage, np.zeros(len(self._banks)),
-                           limit, 0.0, excluded, self._gap)
+                           limit, excluded, self._gap)
 
-    def safest(self, damage: Float, energy: float, *, above: float = 0.0,
-               excluded: Iterable[Assignment] = ()) -> Assignment | None:
-        """Return the assignment of least damage whose relative energy is in [above, energy].
-
-        Leakage does not count for `above`.
-        """
+    def safest(self, damage: Float, energy: float, *, excluded: Iterable[Assignment] = ()
+               ) -> Assignment | None:
+        """Return the assignment of least damage whose relative energy is at most `energy`."""
         return self._solve(damage, self._energy, np.zeros(len(self._banks)), self._leakage,
-                           energy, above, excluded, self._damage_gap)
+                           energy, excluded, self._damage_gap)
 
     def _solve(self, cost: Float, weight: Float, fixed_cost: Float, fixed_weight: Float,
-               limit: float, least: float, excluded: Iterable[Assignment], gap: float
+               limit: float, excluded: Iterable[Assignment], gap: float
                ) -> Assignment | None:
         limits = limit - fixed_weight
         limits = limits + TOLERANCE * np.abs(limits)
@@ -96,10 +93,9 @@ class BankModel:
             reduced = costs + multipliers[bank] * weights
             value, choice, used = _descend(
                 costs, weights, own_marks, np.argsort(reduced, axis=1, kind="stable"),
-                _from_here(reduced.min(axis=1)), _from_here(weights.min(axis=1)),
-                _from_here(weights.max(axis=1)), marks, multipliers[bank], limits[bank], least,
-                best - fixed_cost[bank], gap, best if np.isfinite(best) else 0.0,
-                MAX_NODES - nodes)
+                _from_here(reduced.min(axis=1)), _from_here(weights.min(axis=1)), marks,
+                multipliers[bank], limits[bank], best - fixed_cost[bank], gap,
+                best if np.isfinite(best) else 0.0, MAX_NODES - nodes)
             nodes += used
             if value < np.inf:
                 best, found = value + fixed_cost[bank], tuple(int(c) for c in columns[choice])
@@ -180,18 +176,18 @@ def _bounds(cost: Float, weight: Float, banks: npt.NDArray[np.int64], limits: Fl
 
 
 @numba.njit("Tuple((float64, int64[::1], int64))(float64[:,::1], float64[:,::1], uint64[:,::1], "
-            "int64[:,::1], float64[::1], float64[::1], float64[::1], uint64[::1], float64, "
-            "float64, float64, float64, float64, float64, int64)", cache=keep(), nogil=True)
+            "int64[:,::1], float64[::1], float64[::1], uint64[::1], float64, float64, float64, "
+            "float64, float64, int64)", cache=keep(), nogil=True)
 def _descend(cost: Float, weight: Float, marks: npt.NDArray[np.uint64],
-             order: npt.NDArray[np.int64], rest: Float, lightest: Float, heaviest: Float,
-             excluded: npt.NDArray[np.uint64], multiplier: float, limit: float, least: float,
+             order: npt.NDArray[np.int64], rest: Float, lightest: Float,
+             excluded: npt.NDArray[np.uint64], multiplier: float, limit: float,
              below: float, gap: float, scale: float, nodes: int
              ) -> tuple[float, npt.NDArray[np.int64], int]:
     """Return the least cost below `below` within one bank, its choices, and the nodes visited.
 
     cost, weight : float64[N, arrays]. order : of each layer's arrays, least reduced cost first.
-    rest, lightest, heaviest : float64[N + 1], least reduced cost, least and most weight of each
-    layer and all after it. excluded : marks of designs, ascending. scale : the best objective so
+    rest, lightest : float64[N + 1], least reduced cost and least weight of each layer and all after
+    it. excluded : marks of designs, ascending. scale : the best objective so
     far, which the gap is relative to; 0 when there is none. Infinity when nothing is found.
     """
     layers, arrays = cost.shape
@@ -203,7 +199,7 @@ def _descend(cost: Float, weight: Float, marks: npt.NDArray[np.uint64],
     layer, visited = 0, 0
     while layer >= 0 and visited < nodes:
         if layer == layers:
-            if weights[layer] >= least and costs[layer] < best:
+            if costs[layer] < best:
                 where, end = 0, excluded.size
                 while where < end:
                     middle = (where + end) // 2
@@ -230,7 +226,7 @@ def _descend(cost: Float, weight: Float, marks: npt.NDArray[np.uint64],
         if bound >= best:
             place[layer] = arrays  # the next ones are no better
             continue
-        if (load + lightest[layer + 1] > limit or load + heaviest[layer + 1] < least):
+        if load + lightest[layer + 1] > limit:
             continue
         costs[layer + 1], weights[layer + 1] = spent, load
         sums[layer + 1] = sums[layer] + marks[layer, column]

@@ -4,23 +4,25 @@ Bank and mapping are a mixed-integer linear program. Where the banks are few, as
 arrays out of the default bank, it is solved by branch and bound over all of them with a bound for
 each (`search.methods.banks`); otherwise by HiGHS (`search.methods.assignment`).
 
-1. Single arrays, from the safest on, until they are bolder than any certificate would pass: where
-   all layers err alike, errors may cancel in ways that predictions layer by layer do not see. One
-   is left out where a cheaper single array is predicted to do less than half its damage. At most
-   a third of the budget is for them.
+1. Single arrays whose certificates are in doubt, by the forecast: between those that are nearly
+   sure to pass, which bisection leaves out, and those that nearly surely do not. Where all layers
+   err alike, errors may cancel in ways that predictions layer by layer do not see. One is left out
+   where a cheaper single array is predicted to do less than half its damage.
 2. Front: the cheapest design for each of a geometric series of damage limits. Bisection along
-   it (only the designs it asks for are solved) for the cheapest one that keeps its accuracy.
+   it (only the designs it asks for are solved) for the cheapest one that may be certified.
 3. Safer designs that a certificate falls back on: the least damaging ones a quarter, half and three
    quarters of the way up to the exact array, for other images may be much harder than those that
-   the search sees. Then where the certificate is decided, by the forecast: between designs that are
-   nearly sure to be certified and designs that nearly surely are not, the widest gap in energy is
-   halved by the least damaging design of that energy.
-4. Refinement with what is left, by the search images: of all designs a little cheaper than the
+   the search sees.
+4. Where certificates are decided: between designs that are nearly sure to be certified and designs
+   that nearly surely are not, the widest gap in energy is halved by the least damaging design of
+   that energy. Then, energy by energy, whatever is believed less harmful than all that was measured
+   and is no dearer, until nothing is.
+5. Refinement with what is left, by the search images: of all designs a little cheaper than the
    best so far, the one with the least predicted damage. The step grows with success and shrinks
    with failure, until too many failures in a row.
 
 Each measurement also gives the true damage (change of the logits), which corrects the
-prediction layer by layer: a ridge regression towards "the calibration was right".
+prediction of every multiplier in every layer.
 
 Networks that share the bank bear different damage. Whenever some miss their accuracy and others
 keep theirs, the damage of those that missed counts for more from then on.
@@ -28,7 +30,7 @@ keep theirs, the damage of those that missed counts for more from then on.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -63,13 +65,12 @@ class Settings:
     decay: float = 0.6
     patience: int = 20  # failures in a row that end the refinement
     surely_worse: float = 2.0  # times the damage of a cheaper single array
-    finest_gap: float = 0.004  # of energies, between designs of the filled front
-    safe_shares: tuple[float, ...] = (0.25, 0.5, 0.75)  # of the way from the best to exact
+    finest_gap: float = 0.01  # of energies, between designs of the filled front
+    safe_shares: tuple[float, ...] = (0.75, 0.5, 0.25)  # of the way from the best to exact
     bold: float = 0.1  # chances to be certified, between which it is filled
     safe: float = 0.9
-    # The prediction is trusted to a factor of about two per layer, a measurement to 20 %.
-    prior_spread: float = 1.0
-    measurement_spread: float = 0.2
+    factor_spread: float = 0.5  # of the prediction
+    measurement_spread: float = 0.1
     factor_range: tuple[float, float] = (0.1, 10.0)
     weight_growth: float = 1.5  # of a network that missed its accuracy
     most_weight: float = 1e3  # against the rest
@@ -82,6 +83,7 @@ def search(task: SearchTask, settings: Settings) -> Proposals:
     yield from _bisect(state)
     yield from _safe_designs(state)
     yield from _fill(state)
+    yield from _replace(state)
     yield from _refine(state)
 
 
@@ -128,32 +130,44 @@ class _State:
 
     def chances(self) -> dict[float, float]:
         """Return energy -> chance to be certified, of what no cheaper design is as harmless as."""
-        if self.task.forecast is None:
-            return {}
-        chances = self.task.forecast.chances(list(self.measured.values()))
         points = [(self.problem.relative_energy(design), answer.damage)
                   for design, answer in self.measured.items()]
-        return {points[index][0]: float(chances[index]) for index in pareto_front(points)}
+        chances = self._chances()
+        return {points[index][0]: chances[index] for index in pareto_front(points)}
 
     def chance(self, design: Assignment) -> float:
-        """Return the chance of a measured design to be certified; 1 where nothing tells."""
-        if self.task.forecast is None:
-            return 1.0
-        chances = self.task.forecast.chances(list(self.measured.values()))
-        return float(chances[list(self.measured).index(design)])
+        """Return the chance of a measured design to be certified."""
+        return self._chances()[list(self.measured).index(design)]
 
-    def safest(self, energy: float, *, above: float = 0.0) -> Assignment | None:
-        """Return the unmeasured design of least believed damage, of energy in (above, energy]."""
+    def _chances(self) -> list[float]:
+        """Return the chance of each measured design: 1 if accepted, else 0, without a forecast."""
+        answers = list(self.measured.values())
+        if self.task.forecast is None:
+            return [float(self.task.accepts(answer)) for answer in answers]
+        return list(map(float, self.task.forecast.chances(answers)))
+
+    def believed(self, design: Assignment) -> float:
+        """Return the damage of a design as now believed."""
+        return float(self.beliefs.near(design)[np.arange(len(design)), list(design)].sum())
+
+    def promises(self, design: Assignment) -> bool:
+        """Return whether a design is believed to do less damage than those measured, no dearer."""
+        energy = self.problem.relative_energy(design)
+        return self.believed(design) < min((
+            answer.damage for other, answer in self.measured.items()
+            if self.problem.relative_energy(other) <= energy), default=np.inf)
+
+    def safest(self, energy: float) -> Assignment | None:
+        """Return the unmeasured design of least believed damage, of at most an energy."""
         passed_over: list[Assignment] = []
         while True:
-            design = self.model.safest(self.damage, energy, above=above,
+            design = self.model.safest(self.damage, energy,
                                        excluded=[*self.measured, *passed_over])
             if design is None or len(passed_over) > MAX_PASSED_OVER:
                 return None
             # The solver keeps limits to its tolerance only.
-            if (self.problem.fits(design)
-                    and above < self.problem.relative_energy(design)
-                    <= energy + self.settings.finest_gap):
+            if (self.problem.fits(design) and self.problem.relative_energy(design)
+                    <= energy + 2 * self.settings.relative_gap):
                 return design
             passed_over.append(design)
 
@@ -164,11 +178,12 @@ def _bisect(state: _State) -> Proposals:
     while low < high:
         middle = (low + high) // 2
         design = state.model.cheapest(state.damage, limits[middle])
-        # Without a design: nothing so harmless exists.
-        if design is None or not state.problem.fits(design) or (yield from state.ask(design)):
-            low = middle + 1
-        else:
-            high = middle
+        if design is not None and state.problem.fits(design):
+            yield from state.ask(design)
+            if state.chance(design) < state.settings.bold:
+                high = middle
+                continue
+        low = middle + 1  # without a design nothing so harmless exists
 
 
 def _refine(state: _State) -> Proposals:
@@ -194,16 +209,10 @@ def _refine(state: _State) -> Proposals:
 
 
 def _safe_designs(state: _State) -> Proposals:
-    """Measure the least damaging designs below each of `safe_shares`, safest first."""
-    energies = [_on_the_way(state, share) for share in (0.0, *state.settings.safe_shares)]
-    for below, energy in reversed(list(pairwise(energies))):
-        yield from _measure_safest(state, energy, above=below)
-
-
-def _on_the_way(state: _State, share: float) -> float:
-    """Return the relative energy a share of the way from the best design to the exact array."""
-    return state.best_energy + share * max(
-        0.0, state.problem.exact_energy - state.best_energy)
+    """Measure the least damaging designs at each of `safe_shares`, safest first."""
+    way = max(0.0, state.problem.exact_energy - state.best_energy)
+    for energy in [state.best_energy + share * way for share in state.settings.safe_shares]:
+        yield from _measure_safest(state, energy)
 
 
 def _single_arrays(state: _State) -> Proposals:
@@ -218,32 +227,62 @@ def _single_arrays(state: _State) -> Proposals:
                 and damage < settings.surely_worse * least):
             worth.append(design)
         least = min(least, damage)
-    for design in sorted(worth, key=predicted.of)[:state.task.evaluations // 3]:
+    worth.sort(key=predicted.of)
+    low, high = 0, len(worth)  # worth[:low] are nearly sure to be certified
+    while low < high:
+        middle = (low + high) // 2
+        yield from state.ask(worth[middle])
+        if state.chance(worth[middle]) < settings.safe:
+            high = middle
+        else:
+            low = middle + 1
+    for design in worth[low:low + state.task.evaluations // 3]:
         yield from state.ask(design)
         if state.chance(design) < settings.bold:
             return
 
 
 def _fill(state: _State) -> Proposals:
-    settings, dearest = state.settings, state.problem.exact_energy
+    settings = state.settings
     tried: set[float] = set()  # energies that need no further design beside them
-    while chances := state.chances():
-        worth = [energy for energy, chance in chances.items() if chance >= settings.bold]
-        low = min(worth, default=dearest)
-        sure = [energy for energy, chance in chances.items() if chance >= settings.safe]
-        high = min(sure, default=dearest)
+    while True:
+        chances = state.chances()
+        low, high = _undecided(state, chances)
         between = {energy for energy in {*chances, *tried} if low < energy < high}
         gap, start = max(((after - before, before) for before, after
                           in pairwise(sorted({low, *between, high}))), default=(0.0, low))
         if gap < settings.finest_gap:
             return
         tried.add(start + gap / 2)
-        yield from _measure_safest(state, start + gap / 2, above=start)
+        yield from _measure_safest(state, start + gap / 2)
 
 
-def _measure_safest(state: _State, energy: float, *, above: float) -> Proposals:
-    """Measure the safest design of an energy in (above, energy], if there is one."""
-    design = state.safest(energy, above=above)
+def _replace(state: _State) -> Proposals:
+    """Measure what is believed less harmful than all that is no dearer, while there is any."""
+    found = True
+    while found:
+        found = False
+        chances = state.chances()
+        low, high = _undecided(state, chances)
+        for energy in [low - state.settings.finest_gap,
+                       *(energy for energy in sorted(chances) if low <= energy < high)]:
+            design = state.safest(energy)
+            if design is not None and state.promises(design):
+                yield from state.ask(design)
+                found = True
+
+
+def _undecided(state: _State, chances: Mapping[float, float]) -> tuple[float, float]:
+    """Return the energies between which certificates are decided."""
+    dearest = state.problem.exact_energy
+    worth = [energy for energy, chance in chances.items() if chance >= state.settings.bold]
+    sure = [energy for energy, chance in chances.items() if chance >= state.settings.safe]
+    return min(worth, default=dearest), min(sure, default=dearest)
+
+
+def _measure_safest(state: _State, energy: float) -> Proposals:
+    """Measure the safest design of at most an energy, if there is one."""
+    design = state.safest(energy)
     if design is not None:
         yield from state.ask(design)
 
@@ -258,34 +297,39 @@ def _damage_limits(damage: npt.NDArray[np.float64], count: int) -> list[float]:
 
 
 class _Beliefs:
-    """Predicted damage, corrected by one factor per layer."""
+    """Predicted damage, corrected by a factor for each (layer, multiplier).
+
+    A factor is 1 plus four deviations, normal and of one spread: of all, of the layer, of the
+    multiplier, and its own. Measured are sums of damage, so the mean factors that measurements
+    leave are those of a Gaussian process (Rasmussen & Williams, 2006, equation 2.25).
+    """
 
     def __init__(self, prior: Damage, networks: Sequence[slice], settings: Settings) -> None:
         self._prior, self._networks, self._settings = prior, networks, settings
-        self._factors = np.ones(prior.alone.shape[0])
-        self._rows: list[npt.NDArray[np.float64]] = []
+        self._factors = np.ones(prior.alone.shape)
+        self._rows: list[npt.NDArray[np.float64]] = []  # of damage 1: relative errors count
 
     def near(self, design: Assignment) -> npt.NDArray[np.float64]:
         """Return damage that adds up over layers, right near a design, float64[N, K]."""
-        return self._factors[:, None] * self._prior.near(design)
+        return self._factors * self._prior.near(design)
 
     def add(self, design: Assignment, damages: Sequence[float]) -> None:
-        """Learn from the damage that a design did to each network; relative errors count."""
-        parts, known = self._prior.parts(design), len(self._rows)
+        """Learn from the damage that a design did to each network."""
+        layers, parts = np.arange(len(design)), self._prior.parts(design)
         for network, damage in zip(self._networks, damages, strict=True):
-            row = np.zeros(len(design))
-            row[network] = parts[network]
-            if damage > 0 and row.any():
-                self._rows.append(row / damage / self._settings.measurement_spread)
-        if len(self._rows) == known:
+            if damage > 0 and parts[network].any():
+                self._rows.append(np.zeros_like(self._factors))
+                self._rows[-1][layers[network], design[network]] = parts[network] / damage
+        if not self._rows:
             return
-        from scipy.optimize import lsq_linear
-
-        layers, settings = len(design), self._settings
-        left = np.vstack([*self._rows, np.eye(layers) / settings.prior_spread])
-        right = np.concatenate([np.full(len(self._rows), 1 / settings.measurement_spread),
-                                np.full(layers, 1 / settings.prior_spread)])
-        self._factors = lsq_linear(left, right, bounds=settings.factor_range).x
+        rows = np.array(self._rows)
+        spread = self._settings.factor_spread ** 2 * (
+            rows + rows.sum(axis=1, keepdims=True) + rows.sum(axis=2, keepdims=True)
+            + rows.sum(axis=(1, 2), keepdims=True))
+        covariance = np.einsum("aij,bij->ab", rows, spread)
+        covariance += self._settings.measurement_spread ** 2 * np.eye(len(rows))
+        weights = np.linalg.solve(covariance, 1 - rows.sum(axis=(1, 2)))
+        self._factors = np.clip(1 + np.tensordot(weights, spread, 1), *self._settings.factor_range)
 
 
 class _NetworkWeights:

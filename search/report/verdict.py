@@ -56,13 +56,24 @@ def tally(amount: float) -> str:
 
 
 def area_reason(run: RunResult) -> str:
-    """Say why less area was not taken; empty where nothing as harmless has less."""
+    """Say why less area was not taken; empty where nothing as harmless has less.
+
+    Empty, too, where that is the one array of which `one_array` tells more.
+    """
     kept = run.certified
-    if kept is None or kept.smaller is None:
+    if kept is None or kept.smaller is None or _is_harmless_array(run):
         return ""
     other = kept.smaller
     return (f"area {other.area:.3f}, {counted(len(other.arrays), 'array')}, as harmless, takes "
             f"{100 * (other.energy - kept.design.energy):.1f} points more energy")
+
+
+def _is_harmless_array(run: RunResult) -> bool:
+    """Return whether the best array that could stand alone is the smaller design, as harmless."""
+    kept, single = run.certified, run.single
+    return (kept is not None and kept.smaller is not None and len(run.kept.arrays) > 1
+            and single is not None and single.design is not None
+            and single.design.mapping == kept.smaller.mapping)
 
 
 def one_array(run: RunResult) -> str:
@@ -80,8 +91,9 @@ def one_array(run: RunResult) -> str:
     other = "" if safe.mapping == best.mapping else (
         f"; {safe.energy:.3f} of area {safe.area:.3f} is certified")
     saved = 100 * (best.energy - kept.energy)
-    return (f"energy {best.energy:.3f}, area {best.area:.3f}, {judged}, forecast to pass with "
-            f"{100 * single.chance:.0f} %{other}; the {len(kept.arrays)} arrays save "
+    harmless = "as harmless, " * _is_harmless_array(run)
+    return (f"energy {best.energy:.3f}, area {best.area:.3f}, {harmless}{judged}, forecast to pass "
+            f"with {100 * single.chance:.0f} %{other}; the {len(kept.arrays)} arrays save "
             f"{abs(saved):.1f} points {'more' if saved >= 0 else 'less'} for "
             f"{kept.area - best.area:.3f} more area")
 

@@ -10,6 +10,7 @@ from search.certify.paired_test import ALPHA
 from search.certify.sequence import (
     FIRST_SHARE,
     MAX_SEQUENCE,
+    SMALLEST_GAIN,
     mean_saving,
     plan_sequence,
     shares,
@@ -85,3 +86,19 @@ def test_as_good_as_the_best_of_all_sequences(seed):
     found = plan_sequence(p_values, saved, ALPHA)
     assert found == sorted(found)
     assert mean_saving(p_values[:, found], saved[found], ALPHA) >= 0.995 * best
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_more_candidates_never_make_the_plan_worse(seed):
+    generator = np.random.default_rng(seed)
+    damage, saved = (np.sort(generator.uniform(0, most, 14)) for most in (1.0, 0.6))
+    p_values = norm.cdf(generator.normal(size=(300, 1)) + generator.normal(size=(300, 14)) / 2
+                        + 4 * damage - 3.5)
+    order, before = generator.permutation(14), 0.0
+    for count in range(2, 15):
+        some = np.sort(order[:count])
+        planned = some[plan_sequence(p_values[:, some], saved[some], ALPHA)]
+        worth = (mean_saving(p_values[:, planned], saved[planned], ALPHA)
+                 - SMALLEST_GAIN * len(planned))
+        assert worth >= before - 1e-12
+        before = worth

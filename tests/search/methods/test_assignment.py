@@ -90,30 +90,6 @@ def test_the_clock_counts_where_leakage_exceeds_the_gap(leakage_uw, gap):
     assert AssignmentModel(made_up_problem(leakage_uw=leakage_uw), relative_gap=gap).models_clock
 
 
-@pytest.mark.parametrize("leakage_uw", [0.0, 100])
-@pytest.mark.parametrize("seed", range(3))
-def test_safest_above_an_energy_equals_brute_force(seed, leakage_uw):
-    problem = made_up_problem(seed=seed, leakage_uw=leakage_uw)
-    damage = made_up_damage(problem, seed=seed)
-    damage[:, problem.reference] = damage.max()  # safe designs are cheap ones: the bound decides
-    model = AssignmentModel(problem)
-    kept = set(np.flatnonzero(~model.dominated(damage)).tolist())
-
-    def without_leakage(assignment):
-        dynamic = problem.dynamic_pj[np.arange(len(assignment)), list(assignment)].sum()
-        return dynamic / problem.baseline_energy_pj
-
-    for low, high in ((0.6, 0.7), (0.75, 0.8), (0.9, 1.0)):
-        feasible = [a for a in every_design(problem) if kept.issuperset(a)
-                    and without_leakage(a) >= low and problem.relative_energy(a) <= high]
-        found = model.safest(damage, high, above=low)
-        assert (found is None) == (not feasible)
-        if found is not None:
-            assert low - 1e-6 <= problem.relative_energy(found) <= high + 1e-6
-            assert total(damage, found) == pytest.approx(
-                min(total(damage, a) for a in feasible), rel=1e-5, abs=1e-6)
-
-
 def test_excluded_designs_are_passed_over_in_order_of_energy():
     problem = made_up_problem(layers=3, multipliers=3, seed=5, leakage_uw=100)
     free = np.zeros((3, 3))

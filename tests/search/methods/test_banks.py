@@ -56,21 +56,6 @@ def test_what_is_excluded_is_not_returned_and_the_next_best_is(seed):
         seen.append(found)
 
 
-def test_energy_may_have_to_be_above(seed):
-    problem = made_up_problem(seed=seed, leakage_uw=0.05)
-    damage, model = made_up_damage(problem, seed=seed), BankModel(problem)
-    dynamic = {a: problem.dynamic_pj[np.arange(4), list(a)].sum() / problem.baseline_energy_pj
-               for a in every_design(problem)}
-    for low, high in ((0.6, 0.62), (0.7, 0.75), (0.5, 0.9)):
-        inside = [total(damage, a) for a, e in dynamic.items()
-                  if e >= low and problem.relative_energy(a) <= high]
-        found = model.safest(damage, high, above=low)
-        assert (found is None) == (not inside)
-        if found is not None:
-            assert dynamic[found] >= low
-            assert total(damage, found) == pytest.approx(min(inside), rel=1e-5)
-
-
 def test_the_gap_is_kept(seed):
     problem = made_up_problem(layers=7, multipliers=6, seed=seed, leakage_uw=0.05)
     damage = made_up_damage(problem, seed=seed)

@@ -80,6 +80,10 @@ def test_a_bank_is_told_beside_the_best_single_array():
     assert one_array(replace(run, judged=[passed])).startswith(f"{start}certified, forecast")
     assert one_array(replace(run, judged=[replace(PASSED, design=safe), failed])) == (
         f"{start}not certified, forecast to pass with 97 %; 0.950 of area 0.600 is certified{end}")
+    harmless = replace(run, judged=[replace(PASSED, smaller=best)])
+    assert one_array(harmless) == (
+        f"{start}as harmless, not judged, forecast to pass with 97 %{end}")
+    assert area_reason(harmless) == ""  # which would say the same
     bolder = replace(best, energy=RUN.kept.energy - 0.02)
     assert "save 2.0 points less for 1.100 more area" in one_array(
         replace(run, single=replace(run.single, design=bolder)))
