@@ -14,6 +14,7 @@ from hw.multipliers.evolution import kernel
 from hw.multipliers.evolution.genome import INPUTS
 from hw.multipliers.evolution.lanes import LANES, WORDS
 from hw.multipliers.evolution.operands import OperandStream
+from hw.multipliers.evolution.residual import residual
 from hw.multipliers.metrics import FULL_SCALE
 from hw.netlist import pack_bits
 
@@ -54,6 +55,8 @@ class Limits:
         Percent. The bias is limited in both directions.
     rmse : float, optional
         Root of the mean squared error, percent of the full scale.
+    residual : float, optional
+        The same of what remains after compensation (`residual`); no other limit beside it.
     """
 
     mae: float | None = None
@@ -62,13 +65,16 @@ class Limits:
     ep: float | None = None
     rmse: float | None = None
     bias: float | None = None
+    residual: float | None = None
 
     def __post_init__(self) -> None:
         for name, value in self.given().items():
             if not (math.isfinite(value) and 0 <= value <= 100):
                 raise InputError(f"Limit of {name.upper()} must be 0 to 100 percent, not {value}")
         if not set(self.given()) - {"bias"}:
-            raise InputError("Limits must include one of MAE, WCE, MRE, EP and RMSE")
+            raise InputError("Limits must include one of MAE, WCE, MRE, EP, RMSE and RESIDUAL")
+        if self.residual is not None and len(self.given()) > 1:
+            raise InputError("Limit of RESIDUAL must be the only one")
 
     def given(self) -> dict[str, float]:
         """Return the limits that there are, percent by name."""
@@ -98,7 +104,8 @@ def weighted_errors(table: npt.NDArray[np.int32], probability: npt.NDArray[np.fl
             "mre": 100 * float((probability[nonzero] * relative).sum() / share),
             "ep": 100 * float(probability[error != 0].sum()),
             "rmse": scale * math.sqrt((probability * np.square(error, dtype=np.float64)).sum()),
-            "bias": scale * float((probability * error).sum())}
+            "bias": scale * float((probability * error).sum()),
+            "residual": scale * math.sqrt(residual(table, probability, signed=signed).mean_square)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,14 +143,25 @@ class Objective:
             return np.full((OPERANDS, OPERANDS), 1 / OPERANDS**2)
         return self.error_stream.probability()
 
-    def problem(self) -> kernel.Problem:
-        """Return the arrays that the kernel works with."""
+    def problem(self, table: npt.NDArray[np.int32] | None = None) -> kernel.Problem:
+        """Return the arrays that the kernel works with.
+
+        table : of the present circuit. A limit of what remains after compensation asks for the
+        products that would leave least of that circuit's errors: a circuit that is as near to them
+        as the limit allows keeps it, whatever becomes of its own constants and codes.
+        """
         act, weight = self._pairs()
         order = lane_order()
-        probability = self.probability()[act, weight]
-        exact = exact_products(signed=self.signed)[act, weight]
-        size = np.abs(exact)
+        pairs, target = self.probability(), exact_products(signed=self.signed)
+        size = np.abs(target[act, weight])
         nonzero = size != 0
+        limits = self.sums(self.limits)
+        if self.limits.residual is not None and table is not None:
+            left = residual(table, pairs, signed=self.signed)
+            pairs, target = left.weight, np.rint(left.target).astype(np.int32)
+            allowed = (self.limits.residual * FULL_SCALE / 100) ** 2 - left.spread
+            limits[kernel.SUM_SQUARE] = max(0, int(allowed / left.scale**2 * WEIGHT_SCALE))
+        probability, exact = pairs[act, weight], target[act, weight]
         relative = np.zeros(act.size)
         relative[nonzero] = probability[nonzero] / size[nonzero] / probability[nonzero].sum()
         by_block = (BLOCKS, LANES)
@@ -156,7 +174,7 @@ class Objective:
             exact=_in_order(exact.reshape(by_block), order),
             weight=_in_order(np.ceil(probability * WEIGHT_SCALE).reshape(by_block), order),
             relative=_in_order(np.ceil(relative * self._relative_scale()).reshape(by_block), order),
-            limits=self.sums(self.limits), share=_shares(probability, nonzero),
+            limits=limits, share=_shares(probability, exact, nonzero, limits),
             zero_mask=zero_mask if self.keep_zero else np.zeros(WORDS, np.uint64),
             signed=self.signed,
             area=np.round(np.multiply(GATE_AREA_UM2, per_um2)).astype(np.int64),
@@ -185,7 +203,7 @@ class Objective:
                   "wce": (kernel.WORST, absolute), "ep": (kernel.WRONG, WEIGHT_SCALE / 100),
                   "bias": (kernel.BIAS, absolute * WEIGHT_SCALE)}
         for name, value in limits.given().items():
-            if name == "rmse":
+            if name in ("rmse", "residual"):
                 sums[kernel.SUM_SQUARE] = int((value * absolute) ** 2 * WEIGHT_SCALE)
             else:
                 term, scale = scales[name]
@@ -215,17 +233,22 @@ class Objective:
         return act[zero_first], weight[zero_first]
 
 
-def _shares(probability: npt.NDArray[np.float64],
-            nonzero: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+def _shares(probability: npt.NDArray[np.float64], exact: npt.NDArray[np.integer],
+            nonzero: npt.NDArray[np.bool_], limits: kernel.Sums) -> npt.NDArray[np.float64]:
     """Return how much of a limit a circuit that keeps it may use after each block, float64[BLOCKS].
 
     Lanes in random order: the expected part and 6 standard errors of a sum whose terms deviate as
-    much as their mean. A product of zeros is right nearly always and counts for nothing.
+    much as their mean. A product of zeros, which come first, is 0 nearly always: that is all it
+    adds, something only where another product is asked for.
     """
+    square = limits[kernel.SUM_SQUARE]
+    zeros = float((probability * ~nonzero) @ np.square(exact, dtype=np.float64)) * WEIGHT_SCALE
+    known = min(1.0, zeros / square) if 0 < square < kernel.UNLIMITED else 0.0
     counted = (probability * nonzero).reshape(BLOCKS, LANES)
     lanes = np.cumsum(np.count_nonzero(counted, axis=1))
     part = np.cumsum(counted.sum(axis=1)) / counted.sum()
-    share: npt.NDArray[np.float64] = part * (1 + FORECAST_ERRORS / np.sqrt(lanes))
+    share: npt.NDArray[np.float64] = known + (1 - known) * part * (
+        1 + FORECAST_ERRORS / np.sqrt(lanes))
     share[-1] = 1
     return share
 

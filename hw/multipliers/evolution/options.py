@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              "the cheapest family circuit within the limits (default auto)")
     parser.add_argument("--max-error", action="append", default=[], metavar="ERROR=PERCENT",
                         help="largest error allowed, as often as wanted: MAE, WCE, RMSE and BIAS "
-                             "in percent of 65535, MRE of the exact product, EP of the pairs")
+                             "in percent of 65535, MRE of the exact product, EP of the pairs; or "
+                             "RESIDUAL, the RMSE that remains after compensation, alone")
     stream = f"{', '.join(BUILT_IN)}, or an .npz file with act, next_act and weight"
     parser.add_argument("--errors", default="uniform", metavar="OPERANDS",
                         help=f"what errors are weighted by: {stream} (default uniform)")

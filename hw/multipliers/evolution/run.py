@@ -55,7 +55,10 @@ class Evolution:
                                             seed)
         # Weights of errors are rounded up, which is safe for all but a bias of unequal weights:
         # there each stage's result is checked, and the last that passes is the result.
-        self._verify = objective.limits.bias is not None and objective.error_stream is not None
+        # What remains after compensation is bounded but for the rounding of the target: likewise.
+        limits = objective.limits
+        self._verify = limits.residual is not None or (
+            limits.bias is not None and objective.error_stream is not None)
         self._verified, self._verified_cost = self._found, int(self._state.costs[0])
         self._start_cost = int(self._state.costs[0])
 
@@ -66,9 +69,10 @@ class Evolution:
 
     @property
     def _found(self) -> Netlist:
-        best = self._state.best
-        genome = Genome(op=best.op, a=best.a, b=best.b, outs=best.outs)
-        return genome.netlist(signed=self.objective.signed)
+        return self._circuit(self._state.best)
+
+    def _circuit(self, genes: kernel.Genes) -> Netlist:
+        return Genome(**genes._asdict()).netlist(signed=self.objective.signed)
 
     @property
     def cost_ratio(self) -> float:
@@ -101,6 +105,8 @@ class Evolution:
             price = schedule.price * left * self._start_cost
             done, next_done = (schedule.mutants * stage // STAGES
                                for stage in (self.stage, self.stage + 1))
+            if self.objective.limits.residual is not None:
+                self._aim()
             kernel.evolve(self._problem, self._state, temperature, price,
                           next_done - done)
             self.stage += 1
@@ -108,6 +114,22 @@ class Evolution:
                     and keeps_limits(self._found, self.objective):
                 self._verified, self._verified_cost = self._found, int(self._state.costs[1])
             yield self.stage
+
+    def _aim(self) -> None:
+        """Set the products that are asked for to those nearest to the present circuit's."""
+        state = self._state
+        self._problem = self.objective.problem(self._circuit(state.genes).table())
+        self._restart()
+
+    def _restart(self) -> None:
+        """Make what follows from the genes again; the best so far stays."""
+        state = self._state
+        longest, best_cost = int(state.longest[0]), int(state.costs[1])
+        best = [gene.copy() for gene in state.best]
+        kernel.start(self._problem, state)
+        state.longest[0], state.costs[1] = longest, best_cost
+        for gene, values in zip(state.best, best, strict=True):
+            gene[:] = values
 
     # --- interruption -------------------------------------------------------------
 
@@ -136,12 +158,10 @@ class Evolution:
         state = self._state
         for gene, values in zip(state.genes, saved["genes"], strict=True):
             gene[:] = values
-        longest = int(state.longest[0])
-        kernel.start(self._problem, state)
-        state.longest[0] = longest
         for gene, values in zip(state.best, saved["best"], strict=True):
             gene[:] = values
         state.costs[1] = saved["best_cost"]
+        self._restart()
         state.random[0] = saved["random"]
         state.counters[:] = saved["counters"]
         self._verified = Netlist.from_dict(saved["verified"])
