@@ -74,8 +74,8 @@ def residual(table: npt.NDArray[np.int32], probability: Floats, *,
         if (codes == before).all():
             break
     share = np.bincount(codes, of_weight, minlength=values.size)
-    stands_for = np.bincount(codes, of_weight * values, minlength=values.size)
-    stands_for /= np.where(share > 0, share, 1)
+    valued = np.bincount(codes, of_weight * values, minlength=values.size)
+    stands_for: Floats = valued / np.where(share > 0, share, 1)
     spread = variance * float(of_weight @ (values - stands_for[codes]) ** 2)
     line = np.outer(centred, stands_for) / (scale or 1.0) + mean
     weight = np.outer(of_act, share)
