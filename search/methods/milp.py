@@ -65,7 +65,7 @@ class Settings:
     decay: float = 0.6
     patience: int = 20  # failures in a row that end the refinement
     surely_worse: float = 2.0  # times the damage of a cheaper single array
-    finest_gap: float = 0.01  # of energies, between designs of the filled front
+    finest_gap: float = 0.01  # of the exact energy, between designs of the filled front
     safe_shares: tuple[float, ...] = (0.75, 0.5, 0.25)  # of the way from the best to exact
     bold: float = 0.1  # chances to be certified, between which it is filled
     safe: float = 0.9
@@ -105,6 +105,7 @@ class _State:
         self.measured: dict[Assignment, Measured] = {}
         exact = self.problem.exact
         self.best = exact if self.problem.fits(exact) else None
+        self.finest_gap = settings.finest_gap * self.problem.exact_energy
 
     @property
     def damage(self) -> npt.NDArray[np.float64]:
@@ -160,14 +161,15 @@ class _State:
     def safest(self, energy: float) -> Assignment | None:
         """Return the unmeasured design of least believed damage, of at most an energy."""
         passed_over: list[Assignment] = []
+        slack = 2 * self.settings.relative_gap * self.problem.exact_energy
         while True:
             design = self.model.safest(self.damage, energy,
                                        excluded=[*self.measured, *passed_over])
             if design is None or len(passed_over) > MAX_PASSED_OVER:
                 return None
             # The solver keeps limits to its tolerance only.
-            if (self.problem.fits(design) and self.problem.relative_energy(design)
-                    <= energy + 2 * self.settings.relative_gap):
+            if (self.problem.fits(design)
+                    and self.problem.relative_energy(design) <= energy + slack):
                 return design
             passed_over.append(design)
 
@@ -243,7 +245,6 @@ def _single_arrays(state: _State) -> Proposals:
 
 
 def _fill(state: _State) -> Proposals:
-    settings = state.settings
     tried: set[float] = set()  # energies that need no further design beside them
     while True:
         chances = state.chances()
@@ -251,7 +252,7 @@ def _fill(state: _State) -> Proposals:
         between = {energy for energy in {*chances, *tried} if low < energy < high}
         gap, start = max(((after - before, before) for before, after
                           in pairwise(sorted({low, *between, high}))), default=(0.0, low))
-        if gap < settings.finest_gap:
+        if gap < state.finest_gap:
             return
         tried.add(start + gap / 2)
         yield from _measure_safest(state, start + gap / 2)
@@ -264,7 +265,7 @@ def _replace(state: _State) -> Proposals:
         found = False
         chances = state.chances()
         low, high = _undecided(state, chances)
-        for energy in [low - state.settings.finest_gap,
+        for energy in [low - state.finest_gap,
                        *(energy for energy in sorted(chances) if low <= energy < high)]:
             design = state.safest(energy)
             if design is not None and state.promises(design):
