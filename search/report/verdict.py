@@ -64,8 +64,10 @@ def area_reason(run: RunResult) -> str:
     if kept is None or kept.smaller is None or _is_harmless_array(run):
         return ""
     other = kept.smaller
-    return (f"area {other.area:.3f}, {counted(len(other.arrays), 'array')}, as harmless, takes "
-            f"{100 * (other.energy - kept.design.energy):.1f} points more energy")
+    more = 100 * (other.energy - kept.design.energy)
+    price = (f"takes {more:.1f} points more energy" if more >= 0 else
+             f"takes {-more:.1f} points less energy, but was not in the planned order")
+    return f"area {other.area:.3f}, {counted(len(other.arrays), 'array')}, as harmless, {price}"
 
 
 def _is_harmless_array(run: RunResult) -> bool:

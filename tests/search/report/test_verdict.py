@@ -59,6 +59,10 @@ def test_less_area_has_its_price():
     more = 100 * (1 - RUN.kept.energy)
     assert area_reason(RUN) == (
         f"area 1.000, 1 array, as harmless, takes {more:.1f} points more energy")
+    cheaper = replace(PASSED.smaller, energy=RUN.kept.energy - 0.012)
+    assert area_reason(replace(RUN, judged=[replace(PASSED, smaller=cheaper)])) == (
+        "area 1.000, 1 array, as harmless, takes 1.2 points less energy, but was not in the "
+        "planned order")
     assert area_reason(replace(RUN, judged=[replace(PASSED, smaller=None)])) == ""
     assert area_reason(replace(RUN, judged=[FAILED], kept=RUN.exact)) == ""
 
