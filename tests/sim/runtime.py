@@ -176,7 +176,11 @@ def check_sums(layer, codes, sums):
     """Compare a layer's accumulators with a direct loop in int64, from its stored input."""
     acts = codes.astype(np.int64) - layer.act_zero_point
     weights = layer.weights.astype(np.int64)
-    if layer.window is None:
+    if layer.image_weights:  # [images, heads, k, n]
+        images, heads = weights.shape[:2]
+        expected = (acts.reshape(images, heads, -1, layer.k) @ weights).swapaxes(1, 2).reshape(
+            sums.shape)
+    elif layer.window is None:
         expected = acts.reshape(-1, layer.k) @ weights[0]
     else:
         image = acts if acts.ndim == 4 else acts[:, :, None]
