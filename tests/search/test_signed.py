@@ -12,6 +12,7 @@ from hw.machine.design import BankConfig, Design
 from hw.multipliers import get
 from hw.ppa import load_pe
 from models.data import load_digits_split
+from search.measure.engine.threads import start_threads
 from search.problem.error_power import error_power
 from search.problem.space import Limits
 from search.problem.workload import DEFAULT_MODEL
@@ -51,7 +52,7 @@ def test_predicted_and_measured_errors_rank_alike(network, images):
     """Signed and unsigned circuits on one scale: exact ones err by rounding alone."""
     power = error_power(network.layers, network.layer_operands(images[:16]), MULTIPLIERS)
     assert power[:, 0] == pytest.approx(power[:, list(MULTIPLIERS).index("mul8s_exact")])
-    fits = fit(network, images, MULTIPLIERS, "affine").fits
+    fits = fit(network, images, MULTIPLIERS, "affine", engine=start_threads(1)).fits
     for row, layer in enumerate(network.layers):
         measured = [fit.plain_error for fit in fits[layer.name].values()]
         ranks = [np.argsort(np.argsort(values)) for values in (power[row], measured)]

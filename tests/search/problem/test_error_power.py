@@ -30,7 +30,8 @@ def test_one_product_without_rounding_has_its_mean_square_error(exact, name, act
 def test_an_approximate_adder_errs_in_every_term_that_is_not_zero():
     acts = np.array([[[1, 0, 3], [2, 0, 0]]], np.int16)
     weights = np.array([[[1, 0], [5, 5], [-2, 7]]], np.int16)
-    layer = SimpleNamespace(name="a", weights=weights, requantizer=None, sum_scale=1.0)
+    layer = SimpleNamespace(name="a", weights=weights, requantizer=None, sum_scale=np.ones(2),
+                            groups=1, k=3, n=2, bias=np.zeros(2), image_weights=False)
     multipliers = {name: get(name) for name in ("mul8u_exact", "mul8u_exact+loa6")}
     found = error_power([layer], {"a": acts}, multipliers)
     # Terms of either output: 1 and 1/2 of the time; 1/2 of the time.

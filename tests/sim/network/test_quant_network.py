@@ -36,6 +36,9 @@ def net(request, tmp_path):
 def slow_rows(layer, codes):
     """im2col one output pixel at a time: [groups, m, k] of values, from [n, c, h, w] codes."""
     values = codes.astype(np.int16) - layer.act_zero_point
+    if layer.image_weights:  # from [images, heads, m, k]
+        apart = values.reshape(len(values), layer.groups, -1, layer.k)
+        return np.concatenate(list(apart), axis=1)
     if layer.window is None:
         return values.reshape(1, -1, layer.k)
     n, channels, height, width = values.shape
@@ -54,13 +57,22 @@ def slow_rows(layer, codes):
 
 
 def codes_into(network, images, tables):
-    """The stored input of every layer, from the network's own states."""
+    """Every layer with the weights that it has there, and its stored input."""
     state, found = {network.input: images}, {}
     for name, step in network.layer_steps.items():
         layer = next(layer for layer in network.layers if layer.name == name)
         at = network.advance(state, 0, step, tables)
-        found[name] = at[layer.input]
+        found[name] = layer.bound(at), at[layer.input]
     return found
+
+
+def slow_sums(layer, rows, multiply):
+    """What the products of each group, and of each image with weights of its own, add up to."""
+    images = layer.weights.reshape(-1, layer.groups, layer.k, layer.n)
+    return np.concatenate([
+        np.concatenate([multiply(part, weights[group]) for part, weights in zip(
+            np.split(rows[group], len(images)), images, strict=True)])
+        for group in range(layer.groups)], axis=1)
 
 
 @pytest.mark.parametrize("table", [exact_table(), LOPSIDED], ids=["exact", "lopsided"])
@@ -70,21 +82,19 @@ def test_every_accumulator_is_the_sum_of_table_products(net, table):
     found = network.accumulators(images, tables)
     operands = network.layer_operands(images, tables)
     inputs = codes_into(network, images, tables)
-    for layer in network.layers:
-        rows = slow_rows(layer, inputs[layer.name])
+    for layer, codes in inputs.values():
+        rows = slow_rows(layer, codes)
         np.testing.assert_array_equal(operands[layer.name], rows)
-        expected = np.concatenate([tile_products(rows[group], layer.weights[group], table)
-                                   for group in range(layer.groups)], axis=1)
+        expected = slow_sums(layer, rows, lambda acts, weights: tile_products(acts, weights, table))
         np.testing.assert_array_equal(found[layer.name], expected, err_msg=layer.name)
 
 
 def test_exact_accumulators_are_integer_matrix_products(net):
     network, images = net
     operands, found = network.layer_operands(images), network.accumulators(images)
-    for layer in network.layers:
-        expected = np.concatenate([operands[layer.name][group].astype(np.int64)
-                                   @ layer.weights[group].astype(np.int64)
-                                   for group in range(layer.groups)], axis=1)
+    for layer, _codes in codes_into(network, images, {}).values():
+        expected = slow_sums(layer, operands[layer.name].astype(np.int64),
+                             lambda acts, weights: acts @ weights.astype(np.int64))
         np.testing.assert_array_equal(found[layer.name], expected, err_msg=layer.name)
 
 

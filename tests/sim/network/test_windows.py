@@ -61,7 +61,7 @@ def runtime_sums(layer, values):
 def test_windows_times_weights_are_the_convolution(case):
     facts, codes = case
     graph = Graph(forms.qdq(facts))
-    layer = lower(graph, next(node for node in graph.nodes if node.op_type == "Conv"))
+    layer = lower(graph, next(node for node in graph.nodes if node.op_type == "Conv"), {})
     rows, shape = layer.act_rows(codes.view(np.uint8))
     values = layer.act_values[rows].astype(np.int64)
     sums = np.concatenate([values[group] @ layer.weights[group].astype(np.int64)
