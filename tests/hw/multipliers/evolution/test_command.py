@@ -140,7 +140,8 @@ def test_seeds_are_compared_by_their_mapped_pes(tmp_path):
     (["--max-error", "mae=1"], "--name must be given, for example mul8u_mine"),
     (["--name", "m"], "Limits must include one of MAE, WCE, MRE, EP, RMSE and RESIDUAL"),
     (["--name", "m", "--max-error", "mad=1"], "--max-error must be one of MAE, WCE, MRE, EP, RMSE, "
-                                              "BIAS, then = and percent, not 'mad=1'"),
+                                              "BIAS, RESIDUAL, then = and percent, not "
+                                              "'mad=1'"),
     (["--name", "m", "--max-error", "mae"], "--max-error must be one of"),
     (["--name", "m", "--max-error", "mae=low"], "--max-error must be one of"),
     (["--name", "m", "--max-error", "mae=1", "-o", "m.v"],
