@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -14,11 +13,10 @@ from hw.machine.design import BankConfig, Design
 from hw.rtl.accelerator.top import Accelerator
 from hw.rtl.bus.top import AxiAccelerator
 from hw.rtl.emit import modules_of
-from sim.machine.verilator import compile_model
 from tests.hw.rtl.accelerator.units.duts import ports
 from tests.hw.rtl.bus.whole_model import CORE, BusModel
 from tests.hw.rtl.circuits import NIBBLE, SKEWED
-from tests.hw.rtl.mutation.campaign import REASONS
+from tests.hw.rtl.mutation.campaign import REASONS, compiled
 from tests.hw.rtl.mutation.mutants import Mutant, with_mutants
 
 HARNESS = Path(__file__).with_name("bus_harness.cpp")
@@ -48,14 +46,7 @@ class BusCampaign:
         texts, self.mutants = with_mutants(
             {**{name: modules[name] for name in kept}, STUB: self._stub(inside)}, MODULES)
         texts[TOP] = self._bench(outside)
-        with tempfile.TemporaryDirectory() as scratch:
-            sources = [Path(scratch) / f"{name}.v" for name in texts]
-            for path in sources:
-                path.write_text(texts[path.stem])
-            library = ctypes.CDLL(str(compile_model(
-                sources, HARNESS, top=TOP, shared=True, level="-O1",
-                verilate=("--x-initial", "unique"))))
-        self._run = library.bus_run
+        self._run = compiled(texts, HARNESS, TOP).bus_run
         self._run.restype = ctypes.c_int64
         self._run.argtypes = [*3 * [ctypes.c_void_p], *3 * [ctypes.c_int64], *3 * [ctypes.c_int]]
         self._cycles = self._played(np.random.default_rng(SEED))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,17 @@ class _Tiles(ctypes.Structure):
                     "rows", "first", "travel")))
 
 
+def compiled(texts: Mapping[str, str], harness: Path, top: str, *more: str) -> ctypes.CDLL:
+    """Return modules with mutants and their harness as a library; more : options of Verilator."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        for name, text in texts.items():
+            (folder / f"{name}.v").write_text(text)
+        return ctypes.CDLL(str(compile_model(
+            sorted(folder.glob("*.v")), harness, top=top, shared=True, level="-O1",
+            verilate=("--x-initial", "unique", *more))))
+
+
 class Campaign:
     """All mutants of a machine in one simulator build, and the suite of tiles and programs.
 
@@ -58,14 +69,7 @@ class Campaign:
     def __init__(self, machine: Machine = MACHINE) -> None:
         self.machine = machine
         texts, self.mutants = mutated(machine)
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            for name, text in texts.items():
-                (folder / f"{name}.v").write_text(text)
-            library = ctypes.CDLL(str(compile_model(
-                sorted(folder.glob("*.v")), HARNESS, top=TOP, shared=True, level="-O1",
-                verilate=("--x-initial", "unique", "-fno-inline"))))
-        self._run = library.mutant_run
+        self._run = compiled(texts, HARNESS, TOP, "-fno-inline").mutant_run
         self._run.restype = ctypes.c_int64
         self._run.argtypes = [*2 * [ctypes.c_void_p, ctypes.c_int64],
                                    *3 * [ctypes.c_int]]

@@ -6,7 +6,6 @@ Programs meet few of its operands, and it has more mutants than the rest of the 
 from __future__ import annotations
 
 import ctypes
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from hw.machine.accelerator import LANE_CYCLES, MULTIPLIER_BITS, SUM_BYTES
 from hw.machine.isa import VALUE_BITS
 from hw.rtl.accelerator.requantise_lane import RequantiseLane
 from hw.rtl.emit import modules_of
-from sim.machine.verilator import compile_model
-from tests.hw.rtl.mutation.campaign import REASONS
+from tests.hw.rtl.mutation.campaign import REASONS, compiled
 from tests.hw.rtl.mutation.mutants import Mutant, with_mutants
 
 HARNESS = Path(__file__).with_name("lane_harness.cpp")
@@ -35,14 +33,7 @@ class LaneCampaign:
     def __init__(self) -> None:
         modules, = modules_of([RequantiseLane()])
         texts, self.mutants = with_mutants(modules, (MODULE,))
-        with tempfile.TemporaryDirectory() as scratch:
-            sources = [Path(scratch) / f"{name}.v" for name in texts]
-            for path in sources:
-                path.write_text(texts[path.stem])
-            library = ctypes.CDLL(str(compile_model(
-                sources, HARNESS, top=MODULE, shared=True, level="-O1",
-                verilate=("--x-initial", "unique"))))
-        self._run = library.lane_run
+        self._run = compiled(texts, HARNESS, MODULE).lane_run
         self._run.restype = ctypes.c_int64
         self._run.argtypes = [ctypes.c_void_p, *3 * [ctypes.c_int64], *2 * [ctypes.c_int]]
         self._vectors = vectors(np.random.default_rng(SEED))
